@@ -1,0 +1,266 @@
+//! What a source promises: the words in which tables, columns, types and policies are declared.
+//!
+//! Only data types live here, already validated. YAML is read in `project`, files in `sources`, and the promise is
+//! applied to rows in `intake`.
+
+use crate::error::{Error, Kind, Place};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use std::fmt;
+use std::sync::Arc;
+
+/// A table's name: schema and name, as in `marts.rfm`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct TableName {
+    /// The layer: `raw`, `source`, `staging`, `core`, `marts`, `system` or one of the analysts' own.
+    pub schema: String,
+    /// The name within the layer.
+    pub name: String,
+}
+
+impl TableName {
+    /// A name from its two parts.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> TableName {
+        TableName { schema: schema.into(), name: name.into() }
+    }
+
+    /// `raw.<source>__<table>`: every accepted version of every row, as it arrived.
+    pub fn raw(source: &str, table: &str) -> TableName {
+        TableName::new("raw", format!("{source}__{table}"))
+    }
+
+    /// `source.<source>__<table>`: of each key its newest row; what `{{ source('erp', 'orders') }}` names.
+    pub fn source(source: &str, table: &str) -> TableName {
+        TableName::new("source", format!("{source}__{table}"))
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+impl From<TableName> for String {
+    fn from(name: TableName) -> String {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = String;
+    fn try_from(text: String) -> Result<TableName, String> {
+        match text.split_once('.') {
+            Some((schema, name)) if !schema.is_empty() && !name.is_empty() && !name.contains('.') => {
+                Ok(TableName::new(schema, name))
+            }
+            _ => Err(format!("`{text}` is not a table name; write it as `schema.name`")),
+        }
+    }
+}
+
+/// A system that is read from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Name, as in `erp`.
+    pub name: String,
+    /// What it is, for readers.
+    pub description: String,
+    /// Folder or object-store prefix its files lie under: a path (absolute, or made absolute against the project's
+    /// folder) or a URL such as `s3://bucket/prefix`.
+    pub location: String,
+    /// Its tables, in the order of the file.
+    pub tables: Vec<SourceTable>,
+}
+
+/// One table of a source: where its rows are and what they promise.
+#[derive(Clone, Debug)]
+pub struct SourceTable {
+    /// Name, as in `orders`.
+    pub name: String,
+    /// What a row is, for readers.
+    pub description: String,
+    /// Glob below the source's location (`orders.csv`, `orders/*.csv.gz`, `orders/**/*.parquet`).
+    pub files: String,
+    /// How the files are written.
+    pub format: Format,
+    /// The promised columns, in order.
+    pub columns: Vec<Column>,
+    /// Columns that identify a row; none when every row stands for itself.
+    pub key: Vec<String>,
+    /// Of rows with one key the one with the greatest value here wins; later files and lines win ties.
+    pub newest_by: Option<String>,
+    /// What a column does that the contract does not name.
+    pub on_new_column: ColumnPolicy,
+    /// What a promised column does that the file lacks.
+    pub on_missing_column: ColumnPolicy,
+    /// What a row does that breaks the promise.
+    pub on_bad_row: BadRowPolicy,
+    /// When rejects are too many, the source fails.
+    pub max_rejects: RejectLimit,
+    /// Column that says when a row happened, for freshness in reports.
+    pub time_column: Option<String>,
+    /// Where in the project the table is declared, for errors.
+    pub place: Option<Place>,
+}
+
+/// How a file is written. Compression (`.gz`, `.zst`) is told from the bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    /// Delimited text.
+    Csv(CsvOptions),
+    /// One JSON object a line; UTF-8.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How delimited text is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CsvOptions {
+    /// Between two fields; `b' '` with `collapse` for blank-aligned files.
+    pub delimiter: u8,
+    /// Runs of the delimiter count as one and leading ones are dropped.
+    pub collapse: bool,
+    /// Around a field; `None` when fields are never quoted.
+    pub quote: Option<u8>,
+    /// The first line holds the columns' names; without it columns are taken in the contract's order.
+    pub header: bool,
+    /// How bytes are letters.
+    pub encoding: TextEncoding,
+}
+
+/// How bytes are letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextEncoding {
+    /// UTF-8, with or without byte-order mark.
+    Utf8,
+    /// GB18030 (and so GBK and GB2312).
+    Gb18030,
+    /// Big5.
+    Big5,
+}
+
+/// One promised column.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Name in the lake.
+    pub name: String,
+    /// Name in the file: a header, or a dotted path into a JSON object (`props.device`).
+    pub from: String,
+    /// Type of the values.
+    pub data_type: ValueType,
+    /// An empty value is a reject.
+    pub required: bool,
+    /// Least allowed value, as text of the type.
+    pub min: Option<String>,
+    /// Greatest allowed value, as text of the type.
+    pub max: Option<String>,
+    /// Texts that mean "no value"; the empty text always does.
+    pub null_values: Vec<String>,
+    /// Says something about a person.
+    pub personal: bool,
+    /// What it is, for readers.
+    pub description: String,
+}
+
+/// The type of a promised column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueType {
+    /// Text as it is (spaces at the ends kept).
+    Text,
+    /// 64-bit whole number.
+    Integer,
+    /// Exact decimal; more digits than declared are a reject, never a rounding.
+    Decimal {
+        /// All digits.
+        precision: u8,
+        /// Digits behind the point.
+        scale: i8,
+    },
+    /// Double-precision number (never money).
+    Float,
+    /// `true`/`false`, `1`/`0`, `yes`/`no`, `t`/`f`, `y`/`n`, without regard to case.
+    Boolean,
+    /// Calendar day in one of the named formats (strftime).
+    Date {
+        /// Formats, tried in order; ISO (`%Y-%m-%d`) when the contract names none.
+        formats: Vec<String>,
+    },
+    /// A moment. Formats without an offset are read in `zone`.
+    Instant {
+        /// Formats, tried in order; RFC 3339 and `%Y-%m-%d %H:%M:%S` when the contract names none.
+        formats: Vec<String>,
+        /// IANA zone of moments written without offset.
+        zone: String,
+    },
+    /// One of these texts.
+    Enumeration(Vec<String>),
+}
+
+impl ValueType {
+    /// The Arrow type of the column in the lake. Instants are microseconds in UTC.
+    pub fn arrow(&self) -> DataType {
+        match self {
+            ValueType::Text | ValueType::Enumeration(_) => DataType::Utf8,
+            ValueType::Integer => DataType::Int64,
+            ValueType::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
+            ValueType::Float => DataType::Float64,
+            ValueType::Boolean => DataType::Boolean,
+            ValueType::Date { .. } => DataType::Date32,
+            ValueType::Instant { .. } => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+impl Column {
+    /// Its Arrow field. Always nullable, so that a relaxed contract needs no rewritten files.
+    pub fn field(&self) -> Field {
+        Field::new(&self.name, self.data_type.arrow(), true)
+    }
+}
+
+/// What happens when the columns of a file and the contract differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnPolicy {
+    /// A new column is kept as text; a missing one is NULL; the run says so.
+    Accept,
+    /// A new column is dropped; a missing one is NULL; only the record says so.
+    Ignore,
+    /// The source fails.
+    Fail,
+}
+
+/// What happens to a row that breaks the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRowPolicy {
+    /// It goes to `system.rejects`, the others go on.
+    Reject,
+    /// The source fails at the first.
+    Fail,
+}
+
+/// How many rejects of one table in one run are too many. Both may stand; either fails the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RejectLimit {
+    /// More rows than this.
+    pub rows: Option<u64>,
+    /// A greater share of the rows read than this (0 to 1).
+    pub share: Option<f64>,
+}
+
+/// Columns that intake adds to every row of `raw.*`, after the promised and accepted ones.
+pub fn origin_fields() -> Vec<Arc<Field>> {
+    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    vec![
+        Arc::new(Field::new("_file", DataType::Utf8, false)),
+        Arc::new(Field::new("_line", DataType::Int64, false)),
+        Arc::new(Field::new("_loaded_at", instant, false)),
+        Arc::new(Field::new("_run_id", DataType::Utf8, false)),
+    ]
+}
+
+/// The kind an error of a source has: its data are bad, not the project.
+pub fn bad_source(message: impl Into<String>) -> Error {
+    Error::new(Kind::Data, message)
+}

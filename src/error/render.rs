@@ -1,0 +1,64 @@
+//! Errors as text for a terminal or a log: the message, the line with a mark under the place, the hint.
+
+use super::{Error, Place, Problems};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// One error as text. `colour` only where the reader's terminal shows it.
+pub fn render(error: &Error, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut message = error.message().to_string();
+    let mut group = match error.place() {
+        Some(Place::File { file, line, column, width, text: Some(text) }) => {
+            let start = byte_offset(text, *line, *column);
+            let end = byte_offset(text, *line, *column + *width).max(start);
+            let snippet = Snippet::source(text.as_ref())
+                .path(file.as_str())
+                .annotation(AnnotationKind::Primary.span(start..end));
+            Level::ERROR.primary_title(message.as_str()).element(snippet)
+        }
+        Some(place) => {
+            message = format!("{place}: {message}");
+            Group::with_title(Level::ERROR.primary_title(message.as_str()))
+        }
+        None => Group::with_title(Level::ERROR.primary_title(message.as_str())),
+    };
+    if let Some(hint) = error.hint_text() {
+        group = group.element(Level::HELP.message(hint));
+    }
+    renderer.render(&[group]).to_string()
+}
+
+/// All problems, an empty line between them.
+pub fn render_all(problems: &Problems, colour: bool) -> String {
+    problems.iter().map(|e| render(e, colour)).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The byte at which a character of a line stands; the line's end when the column lies beyond it.
+fn byte_offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text[start..].lines().next().unwrap_or("");
+    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(i, _)| i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_stands_under_the_message_with_a_mark() {
+        let text = "SELECT custmer_id\nFROM core.customers\n";
+        let error = Error::project("unknown column `custmer_id`")
+            .at(Place::at("sql/marts/x.sql", text, 1, 8).with_width(10))
+            .hint("did you mean `customer_id`?");
+        let shown = render(&error, false);
+        assert!(shown.contains("--> sql/marts/x.sql:1:8"), "{shown}");
+        assert!(shown.contains("^^^^^^^^^^"), "{shown}");
+        assert!(shown.contains("did you mean `customer_id`?"), "{shown}");
+    }
+
+    #[test]
+    fn a_place_beyond_the_text_is_its_end_not_a_panic() {
+        let error = Error::project("unexpected end").at(Place::at("a.yml", "a: 1", 9, 40));
+        assert!(render(&error, false).contains("unexpected end"));
+    }
+}

@@ -1,0 +1,102 @@
+//! Where bytes rest: tables, releases and the lock, on a folder or an object store. The only writer of data.
+//!
+//! There is no SQL here. A table's rows are Parquet files that no reader knows of until a [`Release`] names them; the
+//! release is one object put under a condition, so it exists wholly or not at all. The Delta logs that outside readers
+//! open follow the release and are finished by the next run if the process died in between.
+
+use crate::contract::TableName;
+use arrow::datatypes::SchemaRef;
+use std::collections::BTreeMap;
+
+/// One published state of every table.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Counted from 1.
+    pub number: u64,
+    /// The run that published it.
+    pub run_id: String,
+    /// When, in UTC.
+    pub published_at: jiff::Timestamp,
+    /// The business date its figures describe.
+    pub as_of: jiff::civil::Date,
+    /// Set when this release repeats an earlier one.
+    pub rollback_of: Option<u64>,
+    /// Every table and its exact files.
+    pub tables: BTreeMap<TableName, TableVersion>,
+    /// What was read of every source table: the watermark, committed with the data.
+    pub loaded: BTreeMap<TableName, LoadState>,
+    /// Tests passed and warned when it was published.
+    pub tests: TestCounts,
+}
+
+/// Tests of a run, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TestCounts {
+    /// No row was a fault.
+    pub passed: u64,
+    /// Faults in tests of severity `warn`.
+    pub warned: u64,
+    /// Faults in tests of severity `error`.
+    pub failed: u64,
+}
+
+/// One state of one table.
+#[derive(Clone, Debug)]
+pub struct TableVersion {
+    /// Columns; files that lack one read as NULL there.
+    pub schema: SchemaRef,
+    /// The files that hold its rows.
+    pub files: Vec<DataFile>,
+    /// Hash of everything the content follows from (SQL, variables, versions read); equal means unchanged.
+    pub fingerprint: String,
+    /// The release that first held this state (0 before it is published).
+    pub changed_in: u64,
+}
+
+impl TableVersion {
+    /// Rows in all files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|f| f.rows).sum()
+    }
+}
+
+/// One Parquet file of a table.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DataFile {
+    /// Path below the lake's root.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// What has been read of one source table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LoadState {
+    /// Hash of the contract the rows were read under; another contract reads every file again.
+    pub contract: String,
+    /// Every file read, by its path below the source's location.
+    pub files: BTreeMap<String, LoadedFile>,
+    /// Columns that were not promised and accepted, in order of arrival.
+    pub accepted_columns: Vec<String>,
+}
+
+/// One source file that has been read.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LoadedFile {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// What tells one content from another: the store's entity tag, or on a folder the time of change and a hash.
+    pub tag: String,
+    /// Rows accepted.
+    pub rows: u64,
+    /// Rows refused.
+    pub rejects: u64,
+    /// The greatest value of the table's time column, as RFC 3339 or a date.
+    pub newest: Option<String>,
+    /// The data files that hold its rows (paths below the lake's root).
+    pub data_files: Vec<String>,
+    /// The run that read it.
+    pub run_id: String,
+}

@@ -1,0 +1,267 @@
+//! The project's files, as validated: nothing downstream sees YAML.
+//!
+//! Loading reads every file and reports every problem at once, each with file, line and column.
+
+use crate::contract::{Source, TableName};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A whole project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder that holds `perennial.yml`.
+    pub root: PathBuf,
+    /// Name, for titles.
+    pub name: String,
+    /// Where the lake is: an absolute path or a URL (`s3://bucket/prefix`).
+    pub lake: String,
+    /// Where editions are written: an absolute path.
+    pub reports_folder: PathBuf,
+    /// IANA name; business dates are cut in it.
+    pub time_zone: String,
+    /// ISO 4217 code of all amounts.
+    pub currency: String,
+    /// Languages of reports, where a report does not say otherwise.
+    pub languages: Vec<Language>,
+    /// What the program may use, in bytes.
+    pub memory_limit_bytes: u64,
+    /// The business date figures describe when the command line names none.
+    pub as_of: AsOf,
+    /// Variables of SQL and templates, as `perennial.yml` sets them.
+    pub vars: BTreeMap<String, serde_json::Value>,
+    /// Three lines of company style.
+    pub theme: Theme,
+    /// Pipelines, by file name.
+    pub pipelines: Vec<Pipeline>,
+    /// Sources, by name.
+    pub sources: Vec<Source>,
+    /// Steps, by name.
+    pub steps: Vec<SqlFile>,
+    /// Queries whose rows are faults.
+    pub tests: Vec<SqlFile>,
+    /// Files of minijinja macros (`sql/macros/*.sql`): path and text.
+    pub macros: Vec<TextFile>,
+    /// Given and expected rows (`tests/steps/*.yml`): path and text.
+    pub step_tests: Vec<TextFile>,
+    /// Reports, by name.
+    pub reports: Vec<ReportFile>,
+    /// Pieces that templates include (`report-templates/shared/*.md`): path and text.
+    pub shared_templates: Vec<TextFile>,
+    /// Phrases per language: key, then language, then text.
+    pub words: BTreeMap<String, BTreeMap<Language, String>>,
+}
+
+/// The business date a run describes. Only facts dated before it are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// Today in the project's time zone.
+    Today,
+    /// This day.
+    Date(jiff::civil::Date),
+}
+
+/// A file of text and its path below the project's folder (`sql/marts/rfm.sql`).
+#[derive(Clone, Debug)]
+pub struct TextFile {
+    /// Path below the project's folder, with `/`.
+    pub path: String,
+    /// Content.
+    pub text: Arc<str>,
+}
+
+/// A language of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Language {
+    /// English, `en`.
+    English,
+    /// 简体中文, `zh-CN`.
+    SimplifiedChinese,
+    /// 繁體中文, `zh-TW`.
+    TraditionalChinese,
+}
+
+impl Language {
+    /// All, in the order of the table of phrases.
+    pub const ALL: [Language; 3] = [Language::English, Language::SimplifiedChinese, Language::TraditionalChinese];
+
+    /// Its BCP 47 tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::SimplifiedChinese => "zh-CN",
+            Language::TraditionalChinese => "zh-TW",
+        }
+    }
+
+    /// The language of a tag.
+    pub fn from_tag(tag: &str) -> Option<Language> {
+        Language::ALL.into_iter().find(|l| l.tag().eq_ignore_ascii_case(tag))
+    }
+}
+
+/// Company style in three lines; the rest is the theme's.
+#[derive(Clone, Debug, Default)]
+pub struct Theme {
+    /// An SVG or PNG file in the project.
+    pub logo: Option<PathBuf>,
+    /// The one accent, `#rrggbb`.
+    pub accent: Option<String>,
+    /// A folder of font files in the project, and the family to take from it.
+    pub font: Option<String>,
+}
+
+/// What runs together.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Name: the file's.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Cron line, kept for the schedule; a run by hand does not look at it.
+    pub schedule: Option<String>,
+    /// Names of its sources; `*` was expanded.
+    pub sources: Vec<String>,
+    /// Selection of its steps (`*`, `marts.*`, `+marts.rfm`).
+    pub steps: Vec<String>,
+    /// Names of its reports; `*` was expanded.
+    pub reports: Vec<String>,
+}
+
+/// A step or test: a file of SQL with a header.
+#[derive(Clone, Debug)]
+pub struct SqlFile {
+    /// The table it makes, from its path; for a test `tests.<name>`.
+    pub name: TableName,
+    /// Path and whole text, header included.
+    pub file: TextFile,
+    /// Byte at which the SQL begins, behind the header.
+    pub body: usize,
+    /// The header.
+    pub header: StepHeader,
+}
+
+/// The `/* --- ... --- */` in front of a step.
+#[derive(Clone, Debug, Default)]
+pub struct StepHeader {
+    /// What the table holds.
+    pub description: String,
+    /// Columns of which no two rows agree in all; tested.
+    pub grain: Vec<String>,
+    /// Files or a stored query.
+    pub materialize: Materialize,
+    /// Words to select by (`tag:nightly`).
+    pub tags: Vec<String>,
+    /// For tests: whether faults stop the release.
+    pub severity: Severity,
+    /// What is known of its columns, in order.
+    pub columns: Vec<ColumnHeader>,
+}
+
+/// How a step's rows are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Materialize {
+    /// Parquet files.
+    #[default]
+    Table,
+    /// A stored query, evaluated by its readers.
+    View,
+}
+
+/// Whether faults stop the release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// They do.
+    #[default]
+    Error,
+    /// They are reported.
+    Warn,
+}
+
+/// What a header says of one column.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnHeader {
+    /// The column.
+    pub name: String,
+    /// Byte range of the name in the file, for errors.
+    pub span: std::ops::Range<usize>,
+    /// What it is.
+    pub description: String,
+    /// Its rules.
+    pub tests: Vec<ColumnTest>,
+}
+
+/// A rule of one column and whether breaking it stops the release.
+#[derive(Clone, Debug)]
+pub struct ColumnTest {
+    /// The rule.
+    pub rule: ColumnRule,
+    /// What a fault does.
+    pub severity: Severity,
+}
+
+/// A rule of one column. NULL breaks only `NotNull`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ColumnRule {
+    /// No NULL.
+    NotNull,
+    /// No value twice.
+    Unique,
+    /// Only these, compared as text.
+    AcceptedValues(Vec<String>),
+    /// Every value is one of another table's column.
+    Relationships {
+        /// The other table.
+        to: TableName,
+        /// Its column.
+        column: String,
+    },
+    /// Between these, ends included; written as SQL literals.
+    Range {
+        /// Least.
+        min: Option<String>,
+        /// Greatest.
+        max: Option<String>,
+    },
+}
+
+/// A report: header, then Markdown and minijinja.
+#[derive(Clone, Debug)]
+pub struct ReportFile {
+    /// Name: the file's, without extension.
+    pub name: String,
+    /// Path and whole text.
+    pub file: TextFile,
+    /// Byte at which the template begins.
+    pub body: usize,
+    /// Title per language.
+    pub title: BTreeMap<Language, String>,
+    /// What one edition is about.
+    pub period: PeriodKind,
+    /// Languages it is issued in.
+    pub languages: Vec<Language>,
+    /// Who reads it, for the index.
+    pub readers: String,
+    /// Named queries, in order; their rows are the template's variables.
+    pub queries: Vec<ReportQuery>,
+}
+
+/// A query of a report.
+#[derive(Clone, Debug)]
+pub struct ReportQuery {
+    /// Name in the template.
+    pub name: String,
+    /// SQL, with minijinja (`{{ period.start }}`, `{{ as_of }}`, `{{ var('x') }}`).
+    pub sql: String,
+    /// Byte at which the SQL's first line stands in the file, for errors; columns are exact when it is a block scalar.
+    pub offset: usize,
+}
+
+/// What one edition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodKind {
+    /// A calendar month, `2026-09`.
+    Month,
+    /// A day, `2026-09-30`.
+    Day,
+}
