@@ -56,7 +56,8 @@ SELECT
     customer.orders,
     customer.revenue,
     customer.margin,
-    CASE basis.value_basis WHEN 'margin' THEN coalesce(customer.margin, 0) ELSE customer.revenue END AS historical_value,
+    CASE basis.value_basis WHEN 'margin' THEN coalesce(customer.margin, 0) ELSE customer.revenue END
+        AS historical_value,
     basis.value_basis,
     customer.revenue_without_margin
 FROM customer CROSS JOIN basis

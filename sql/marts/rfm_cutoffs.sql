@@ -1,8 +1,8 @@
 /* ---
 description: >-
-  The edges between the five scores of recency, frequency and monetary value: quintiles of all customers at the reference
-  date `rfm_reference_as_of`, interpolated linearly between neighbours. With a fixed reference date they are frozen, so
-  that nobody moves because others did; without one the reference is the run's own as-of date.
+  The edges between the five scores of recency, frequency and monetary value: quintiles of all customers at the
+  reference date `rfm_reference_as_of`, interpolated linearly between neighbours. With a fixed reference date they are
+  frozen, so that nobody moves because others did; without one the reference is the run's own as-of date.
 grain: [measure, boundary]
 columns:
   reference_as_of: {description: Date whose customers gave the edges, tests: [not_null]}

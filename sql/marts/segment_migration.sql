@@ -103,7 +103,8 @@ SELECT
     balanced.to_tier,
     CASE
         WHEN balanced.from_tier = 'not_yet' THEN 'new'
-        WHEN balanced.from_tier = balanced.to_tier THEN CASE balanced.to_tier WHEN 'inactive' THEN 'inactive' ELSE 'same' END
+        WHEN balanced.from_tier = 'inactive' AND balanced.to_tier = 'inactive' THEN 'inactive'
+        WHEN balanced.from_tier = balanced.to_tier THEN 'same'
         WHEN balanced.from_tier = 'inactive' THEN 'returned'
         WHEN balanced.to_tier = 'inactive' THEN 'lapsed'
         WHEN balanced.to_tier = 'key' OR balanced.from_tier = 'small' THEN 'upgrade'

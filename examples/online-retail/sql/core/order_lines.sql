@@ -2,7 +2,7 @@
 description: >-
   The lines that count as sales under the rule. R1: customer present, quantity above 0 and price above 0. R2: every line
   with a customer, so that cancellations are netted on their own date. A quarter of the lines has no customer and is
-  outside both; sql/core/excluded_lines.sql counts them.
+  outside both; core.excluded_lines counts them.
 grain: [order_id, line_number]
 columns:
   order_id: {description: Invoice number; C in front for a cancellation, tests: [not_null]}
