@@ -34,7 +34,7 @@ UNION ALL
 SELECT 'departures', tiers.as_of, tiers.tier, tiers.customers, departures.customers
 FROM tiers LEFT JOIN departures ON departures.as_of = tiers.as_of AND departures.tier = tiers.tier
 WHERE tiers.as_of < (SELECT max(as_of) FROM core.periods)
-    AND (departures(.customers IS DISTINCT FROM tiers.customers) OR abs(departures.share - 1) > 0.000001)
+    AND ((departures.customers IS DISTINCT FROM tiers.customers) OR abs(departures.share - 1) > 0.000001)
 UNION ALL
 SELECT 'everybody', known.as_of, 'all', known.customers, everybody.customers
 FROM known LEFT JOIN everybody ON everybody.as_of = known.as_of

@@ -10,10 +10,13 @@ WITH cells AS (
         count(DISTINCT period_status) AS statuses
     FROM marts.retention_cohort
     GROUP BY period
+),
+months AS (
+    SELECT period, active_customers, revenue, row_number() OVER (ORDER BY period) AS months FROM marts.company_month
 )
 SELECT months.period, months.active_customers, cells.retained_customers, months.revenue, cells.revenue AS cells_revenue
-FROM marts.company_month AS months LEFT JOIN cells ON cells.period = months.period
+FROM months LEFT JOIN cells ON cells.period = months.period
 WHERE (cells.retained_customers IS DISTINCT FROM months.active_customers)
     OR (cells.revenue IS DISTINCT FROM months.revenue)
     OR cells.statuses <> 1
-    OR cells.months <> (SELECT count(*) FROM core.periods AS earlier WHERE earlier.period <= months.period)
+    OR cells.months <> months.months
