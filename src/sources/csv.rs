@@ -292,6 +292,7 @@ impl TextReader for CsvReader {
             unescaped: as_text(&self.buffers.unescaped)?,
             cells: &self.buffers.cells,
             width: self.names.len(),
+            fields: &self.names,
             lines: &self.buffers.lines,
             faults: &self.buffers.faults,
         }))

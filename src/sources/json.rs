@@ -9,7 +9,7 @@ use super::window::Window;
 use crate::contract::bad_source;
 use crate::error::{Error, Result};
 use memchr::{memchr, memrchr};
-use sonic_rs::{JsonValueTrait, LazyValue};
+use sonic_rs::LazyValue;
 use std::borrow::Cow;
 
 /// Columns that a table may gain beyond its contract; more mean that names are made from data.
@@ -341,6 +341,7 @@ impl TextReader for JsonLinesReader {
             unescaped: super::csv::as_text(&self.buffers.unescaped)?,
             cells: &self.buffers.cells,
             width: self.paths.len(),
+            fields: &self.paths,
             lines: &self.buffers.lines,
             faults: &self.buffers.faults,
         }))

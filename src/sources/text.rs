@@ -109,12 +109,18 @@ pub struct TextRows<'a> {
     pub(super) unescaped: &'a str,
     pub(super) cells: &'a [Span],
     pub(super) width: usize,
+    pub(super) fields: &'a [String],
     pub(super) lines: &'a [u64],
     /// Rows between these that cannot be read, in the order of their lines.
     pub faults: &'a [RowFault],
 }
 
 impl<'a> TextRows<'a> {
+    /// Names of the fields, as [`TextReader::fields`] has them after these rows.
+    pub fn fields(&self) -> &'a [String] {
+        self.fields
+    }
+
     /// Count of rows that can be read.
     pub fn len(&self) -> usize {
         self.lines.len()
