@@ -7,7 +7,7 @@ use super::{LoadState, Release, TableVersion, TestCounts, durable, record};
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStoreExt, PutMode, PutPayload};
+use object_store::{PutMode, PutPayload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
