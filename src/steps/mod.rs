@@ -1,1 +1,3 @@
-//! (being built)
+//! Steps.
+mod render;
+mod template;
