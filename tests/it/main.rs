@@ -1,0 +1,3 @@
+//! The integration tests: one binary, because each links the whole engine.
+
+mod layers;
