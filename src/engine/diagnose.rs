@@ -105,7 +105,7 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
 
 /// Types that do not go together are found after planning: the innermost expression that has no type, and a column in it.
 pub fn spot_of_type_error(plan: &LogicalPlan) -> Option<Spot> {
-    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    use datafusion::common::tree_node::TreeNodeRecursion;
     let mut spot = None;
     let _ = plan.apply_with_subqueries(|node| {
         let mut schema = datafusion::common::DFSchema::empty();

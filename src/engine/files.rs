@@ -85,7 +85,7 @@ impl TableProvider for FilesTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let format = ParquetFormat::default().with_options(state.table_options().parquet.clone());
-        let source = format.file_source(TableSchema::from_file_schema(self.schema.clone()));
+        let source = format.file_source(TableSchema::from(self.schema.clone()));
         let groups = FileGroup::new(self.files.clone()).split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(self.root.clone(), source)
             .with_file_groups(groups)

@@ -12,12 +12,10 @@ mod source_view;
 mod types;
 mod unnest;
 
-#[cfg(test)]
-mod tests;
 
 pub use diagnose::{Diagnosis, Spot, diagnose, failure};
 pub use source_view::{source_columns, source_schema, source_view_sql};
-pub use types::{display_type, readable_schema, stored_schema};
+pub use types::{display_type, readable_schema};
 
 use crate::contract::TableName;
 use crate::error::{Error, Result};
@@ -36,9 +34,10 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::TableReference;
+use datafusion::common::TableReference;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::num::NonZeroUsize;
@@ -172,6 +171,11 @@ impl Engine {
     /// A stored query. What it reads must be registered before; filters and columns are pushed into it.
     pub async fn register_view(&self, name: &TableName, sql: &str) -> Result<()> {
         let plan = self.plan(sql).await.map_err(|e| failure(e, format!("cannot make the view {name}")))?;
+        self.register_plan(name, plan, sql)
+    }
+
+    /// A stored query that was planned already.
+    pub fn register_plan(&self, name: &TableName, plan: LogicalPlan, sql: &str) -> Result<()> {
         self.put(name, Arc::new(ViewTable::new(plan, Some(sql.to_string()))))
     }
 
@@ -207,7 +211,7 @@ impl Engine {
     }
 
     /// Plans one statement that only reads. The error is DataFusion's own, for [`diagnose`].
-    pub async fn plan(&self, sql: &str) -> Result<datafusion::logical_expr::LogicalPlan, DataFusionError> {
+    pub async fn plan(&self, sql: &str) -> Result<LogicalPlan, DataFusionError> {
         let plan = self.context.state().create_logical_plan(sql).await?;
         only_reads(&plan)?;
         Ok(plan)
@@ -252,7 +256,7 @@ pub fn is_out_of_memory(error: &DataFusionError) -> bool {
 }
 
 /// Refuses statements that would change something.
-fn only_reads(plan: &datafusion::logical_expr::LogicalPlan) -> Result<(), DataFusionError> {
+pub fn only_reads(plan: &LogicalPlan) -> Result<(), DataFusionError> {
     datafusion::prelude::SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

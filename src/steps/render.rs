@@ -161,7 +161,7 @@ impl Renderer {
         let uses_macros = self.macros.iter().any(|name| template.text.contains(name.as_str()));
         let prelude = if uses_macros { self.prelude.as_str() } else { "" };
         let text = format!("{prelude}{}", marked.text);
-        let context = if more.is_undefined() { Value::from_serialize(BTreeMap::<String, String>::new()) } else { more };
+        let context = if more.is_undefined() { Value::from(BTreeMap::<String, Value>::new()) } else { more };
         let rendered = self
             .environment
             .template_from_named_str(&template.file.path, &text)
@@ -247,7 +247,7 @@ fn refuse(error: Error) -> minijinja::Error {
 
 fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_json::Value>) {
     environment.add_function("var", move |name: String, default: Option<Value>| match vars.get(&name) {
-        Some(value) => Ok(Value::from_serialize(value)),
+        Some(value) => Ok(jinja_value(value)),
         None => default.ok_or_else(|| {
             let error = Error::project(format!("variable `{name}` is not set")).suggest(&name, vars.keys().map(String::as_str));
             let hint = error.hint_text().is_none().then_some("set it under `vars` in perennial.yml or with --vars");
@@ -257,6 +257,24 @@ fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_
             })
         }),
     });
+}
+
+/// A variable of the project as templates see it.
+pub fn jinja_value(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::from(()),
+        serde_json::Value::Bool(b) => Value::from(*b),
+        serde_json::Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+            (Some(whole), _) => Value::from(whole),
+            (None, Some(float)) => Value::from(float),
+            (None, None) => Value::from(n.to_string()),
+        },
+        serde_json::Value::String(s) => Value::from(s.as_str()),
+        serde_json::Value::Array(items) => Value::from(items.iter().map(jinja_value).collect::<Vec<_>>()),
+        serde_json::Value::Object(map) => {
+            Value::from(map.iter().map(|(k, v)| (k.clone(), jinja_value(v))).collect::<BTreeMap<_, _>>())
+        }
+    }
 }
 
 fn add_ref(environment: &mut Environment<'static>, steps: BTreeSet<TableName>) {
