@@ -71,6 +71,19 @@ pub struct Loaded {
     pub changed: bool,
 }
 
+impl Loaded {
+    /// Files read by this load.
+    pub fn files_read(&self) -> u64 {
+        let read = |f: &&FileOutcome| matches!(f.change, FileChange::New | FileChange::Changed | FileChange::Reread);
+        self.files.iter().filter(read).count() as u64
+    }
+
+    /// Files that were read before and are as they were.
+    pub fn files_unchanged(&self) -> u64 {
+        self.files.iter().filter(|f| f.change == FileChange::Unchanged).count() as u64
+    }
+}
+
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOutcome {

@@ -21,3 +21,21 @@ pub trait DataFileWriter: Send {
     /// Ends and names the files.
     async fn finish(self: Box<Self>) -> Result<Vec<DataFile>>;
 }
+
+#[async_trait::async_trait]
+impl DataFiles for crate::lake::Lake {
+    async fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
+        Ok(Box::new(self.table_writer(table, run_id, schema)?))
+    }
+}
+
+#[async_trait::async_trait]
+impl DataFileWriter for crate::lake::TableWriter {
+    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        crate::lake::TableWriter::write(self, batch).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
+        crate::lake::TableWriter::finish(*self).await
+    }
+}

@@ -286,6 +286,23 @@ pub enum ColumnRule {
     },
 }
 
+impl std::fmt::Display for ColumnRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ColumnRule::NotNull => f.write_str("not_null"),
+            ColumnRule::Unique => f.write_str("unique"),
+            ColumnRule::AcceptedValues(values) => write!(f, "one of {}", values.join(", ")),
+            ColumnRule::Relationships { to, column } => write!(f, "in {to}.{column}"),
+            ColumnRule::Range { min, max } => match (min, max) {
+                (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+                (Some(min), None) => write!(f, "at least {min}"),
+                (None, Some(max)) => write!(f, "at most {max}"),
+                (None, None) => f.write_str("any"),
+            },
+        }
+    }
+}
+
 /// A report: header, then Markdown and minijinja.
 #[derive(Clone, Debug)]
 pub struct ReportFile {
