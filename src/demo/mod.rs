@@ -17,7 +17,7 @@
 //! | `web/<month>/events-<month or date>.jsonl` | event_id, ts, visitor_id, type, user.email, props.{path, device, referrer, dwell_seconds, product_id} |
 //!
 //! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
-//! August, late events and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
+//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
 //! Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and UTC.
 //! Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line, negative
 //! waits, JSON that ends in its middle.
@@ -61,6 +61,16 @@ impl Default for DemoOptions {
         DemoOptions { seed: 7, customers: 2000 }
     }
 }
+
+impl DemoOptions {
+    /// A company that has about this many order lines; it has a fifth of it as calls and twice as many web events.
+    pub fn with_order_lines(lines: u64) -> DemoOptions {
+        DemoOptions { customers: ((lines as f64 / LINES_PER_CUSTOMER) as usize).max(1), ..DemoOptions::default() }
+    }
+}
+
+/// As measured.
+const LINES_PER_CUSTOMER: f64 = 18.56;
 
 /// What one night delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,9 +140,8 @@ impl Company {
             account.purchases(index as u32, &chance, &calendar, &mut purchases);
         }
         purchases.sort_unstable();
-        let days = (0..=NEXT_DAY + 1)
-            .map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day))
-            .collect();
+        let days =
+            (0..=NEXT_DAY + 1).map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day)).collect();
         Ok(Company { chance, calendar, assortment, accounts, purchases, days })
     }
 

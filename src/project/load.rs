@@ -43,7 +43,13 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Proble
     sorted(problems).or_ok(project)
 }
 
-fn read_files(root: PathBuf, settings: Settings, files: Files, options: &LoadOptions, problems: &mut Problems) -> Project {
+fn read_files(
+    root: PathBuf,
+    settings: Settings,
+    files: Files,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
     let vars = override_vars(settings.vars, options.vars, problems);
     let around = Surroundings { root: &root, lookup: options.environment, time_zone: &settings.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
@@ -52,7 +58,8 @@ fn read_files(root: PathBuf, settings: Settings, files: Files, options: &LoadOpt
         read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
-    let reports = read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
+    let reports =
+        read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
     let mut languages = settings.languages.clone();
     reports.iter().flat_map(|report| &report.languages).for_each(|language| {
         if !languages.contains(language) {
@@ -191,7 +198,8 @@ fn check_relationships(
                 let ColumnRule::Relationships { to, .. } = &test.rule else { continue };
                 if to.schema != "system" && !known.contains(&to.to_string()) {
                     let place = Place::span(step.file.path.clone(), step.file.text.clone(), column.span.clone());
-                    let error = Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
+                    let error =
+                        Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
                     problems.push(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
                 }
             }
@@ -298,7 +306,8 @@ fn wrong_ending(path: &str, ending: &str) -> Option<Error> {
         _ => given.eq_ignore_ascii_case(ending),
     };
     (meant && given != ending).then(|| {
-        let error = Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
+        let error =
+            Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
         error.hint(format!("rename it to `{stem}.{ending}`"))
     })
 }

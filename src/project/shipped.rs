@@ -92,7 +92,8 @@ fn refuse_non_empty(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-    let more = if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
+    let more =
+        if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
     let message = format!("`{}` is not empty: it holds {}{more}", folder.display(), shown.join(", "));
     Err(Error::project(message).hint("name a folder that is new or empty"))
 }
