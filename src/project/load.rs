@@ -36,7 +36,7 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Proble
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
     let document = Document::new(PROJECT_FILE, project_file.text);
-    let settings = settings::read(&document, &root, options.environment);
+    let settings = settings::read(&document, &root, options.env);
     let files = find_files(&root, &settings.shipped, &document, &mut problems);
     problems.extend(document.into_problems());
     let project = read_files(root, settings, files, options, &mut problems);
@@ -51,7 +51,7 @@ fn read_files(
     problems: &mut Problems,
 ) -> Project {
     let vars = override_vars(settings.vars, options.vars, problems);
-    let around = Surroundings { root: &root, lookup: options.environment, time_zone: &settings.time_zone };
+    let around = Surroundings { root: &root, lookup: options.env, time_zone: &settings.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names: Vec<String> = files.reports.iter().map(|file| stem(file).to_string()).collect();
     let sources: Vec<Source> =
@@ -210,7 +210,7 @@ fn check_relationships(
 /// The shipped phrases with the project's own over them.
 fn read_words(root: &Path, languages: &[super::Language], problems: &mut Problems) -> Words {
     let mut words = Words::new();
-    let shipped = shipped::shipped().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
+    let shipped = shipped::files().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
     let own = match root.join(WORDS_FILE).exists() {
         true => problems.keep(read_text(root, WORDS_FILE)),
         false => None,
@@ -270,7 +270,7 @@ impl Files {
 
 /// Files of the shipped project that patterns name; a pattern that names none is reported.
 fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
-    let all = shipped::shipped();
+    let all = shipped::files();
     let mut chosen = BTreeMap::new();
     for pattern in patterns {
         let glob = match globset::GlobBuilder::new(&pattern.value).literal_separator(true).build() {

@@ -28,7 +28,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn load_with(files: &[(&str, &str)], vars: Option<&str>) -> Result<Project, Problems> {
     let folder = folder(files);
     let environment = |name: &str| (name == "BUCKET").then(|| "figures".to_string());
-    Project::load(folder.path(), &LoadOptions { vars, environment: &environment })
+    Project::load(folder.path(), &LoadOptions { vars, env: &environment })
 }
 
 fn load(files: &[(&str, &str)]) -> Result<Project, Problems> {
@@ -513,7 +513,7 @@ fn aliases_stand_for_what_they_name_but_not_without_end() {
 #[test]
 fn the_shipped_project_is_itself_good_and_names_every_option() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let project = match Project::load(root, &LoadOptions { vars: None, environment: &|_| None }) {
+    let project = match Project::load(root, &LoadOptions { vars: None, env: &|_| None }) {
         Ok(project) => project,
         Err(problems) => panic!("{}", render_all(&problems, false)),
     };
@@ -577,11 +577,11 @@ fn shipped_files_stand_in_where_the_project_has_none() {
 fn the_shipped_project_is_written_into_an_empty_folder_only() {
     let folder = tempfile::tempdir().unwrap();
     let new = folder.path().join("shop");
-    let written_files = write_shipped(&new).unwrap();
-    assert_eq!(written_files, shipped().len());
+    let written_files = shipped::write_to(&new).unwrap();
+    assert_eq!(written_files, shipped::files().len());
     assert!(new.join("pipelines/sources/erp.yml").is_file());
     Project::load(&new, &LoadOptions::of_process()).unwrap();
-    let error = write_shipped(&new).unwrap_err();
+    let error = shipped::write_to(&new).unwrap_err();
     assert!(error.message().contains("is not empty: it holds perennial.yml, pipelines"), "{error}");
-    assert!(shipped().iter().all(|file| !file.path().contains("/.")));
+    assert!(shipped::files().iter().all(|file| !file.path().contains("/.")));
 }
