@@ -238,7 +238,7 @@ rows!(RunRecord in "runs" {
     "ended_at": Instant, r => r.ended_at;
     "status": Text, r => r.status.word();
     "release": Number, r => r.release;
-    "message": Text, r => r.message.as_ref();
+    "message": MaybeText, r => r.message.as_ref();
     "host": Text, r => &r.host;
     "user_name": Text, r => &r.user;
 });
@@ -260,9 +260,9 @@ rows!(SourceRecord in "sources" {
     "files_unchanged": Number, r => r.files_unchanged;
     "rows": Number, r => r.rows;
     "rejects": Number, r => r.rejects;
-    "newest": Text, r => r.newest.as_ref();
+    "newest": MaybeText, r => r.newest.as_ref();
     "status": Text, r => r.status.word();
-    "message": Text, r => r.message.as_ref();
+    "message": MaybeText, r => r.message.as_ref();
 });
 
 rows!(RejectRecord in "rejects" {
@@ -271,20 +271,20 @@ rows!(RejectRecord in "rejects" {
     "table_name": Text, r => &r.table;
     "file": Text, r => &r.file;
     "line": Number, r => r.line;
-    "column_name": Text, r => r.column.as_ref();
-    "value": Text, r => r.value.as_ref();
+    "column_name": MaybeText, r => r.column.as_ref();
+    "value": MaybeText, r => r.value.as_ref();
     "reason": Text, r => &r.reason;
 });
 
 rows!(TestRecord in "tests" {
     "run_id": Text, r => &r.run_id;
     "test": Text, r => &r.test;
-    "table_name": Text, r => r.table.as_ref();
-    "column_name": Text, r => r.column.as_ref();
+    "table_name": MaybeText, r => r.table.as_ref();
+    "column_name": MaybeText, r => r.column.as_ref();
     "severity": Text, r => &r.severity;
     "status": Text, r => r.status.word();
     "faults": Number, r => r.faults;
-    "example": Text, r => r.example.as_ref();
+    "example": MaybeText, r => r.example.as_ref();
 });
 
 rows!(ReleaseRecord in "releases" {
@@ -300,6 +300,7 @@ rows!(ReleaseRecord in "releases" {
 });
 
 struct Text;
+struct MaybeText;
 struct Number;
 struct Real;
 struct Day;
@@ -310,8 +311,18 @@ impl Text {
         DataType::Utf8
     }
 
-    fn column<T: AsRef<str>, V: Into<Option<T>>>(values: impl Iterator<Item = V>) -> ArrayRef {
-        Arc::new(values.map(Into::into).collect::<StringArray>())
+    fn column<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(values))
+    }
+}
+
+impl MaybeText {
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+
+    fn column<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+        Arc::new(values.collect::<StringArray>())
     }
 }
 

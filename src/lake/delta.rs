@@ -194,7 +194,7 @@ fn delta_schema(name: &TableName, schema: &Schema) -> Result<StructType> {
 
 fn metadata(name: &TableName, schema: &StructType) -> Result<Metadata, DeltaTableError> {
     let none: [(String, String); 0] = [];
-    new_metadata(schema, Vec::<String>::new(), none)?.with_name(name.to_string())
+    Ok(new_metadata(schema, Vec::<String>::new(), none)?.with_name(name.to_string())?)
 }
 
 /// What a changed schema asks for.

@@ -11,10 +11,11 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use object_store::buffered::BufWriter;
 use parquet::arrow::AsyncArrowWriter;
-use parquet::arrow::async_writer::{AsyncFileWriter, ParquetObjectWriter};
+use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::Result as ParquetResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::WriterProperties;
+use tokio::io::AsyncWriteExt;
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -131,8 +132,8 @@ impl TableWriter {
     }
 
     /// Ends an upload that failed, as well as the store allows; the next run's repair looks for what is left.
-    async fn give_up(&mut self, file: OpenFile, error: parquet::errors::ParquetError) -> Error {
-        file.writer.into_inner().writer.into_inner().abort().await.ok();
+    async fn give_up(&mut self, file: OpenFile, error: ParquetError) -> Error {
+        file.writer.into_inner().upload.abort().await.ok();
         Error::unreachable(format!(
             "the lake {} could not take {}: {}",
             self.lake.location(),
@@ -151,13 +152,12 @@ fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<A
         .build();
     let upload =
         BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
-    let counted = Counted { writer: ParquetObjectWriter::from_buf_writer(upload), bytes: 0 };
-    AsyncArrowWriter::try_new(counted, schema, Some(properties))
+    AsyncArrowWriter::try_new(Counted { upload, bytes: 0 }, schema, Some(properties))
 }
 
 /// One file of these rows, written whole under this path; the number of its bytes.
 pub(super) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> Result<u64> {
-    let failed = |e: parquet::errors::ParquetError| {
+    let failed = |e: ParquetError| {
         Error::unreachable(format!("the lake {} could not take {path}: {}", lake.location(), scrub(&e.to_string())))
     };
     let mut writer = parquet_writer(lake, path, batch.schema()).map_err(failed)?;
@@ -168,17 +168,17 @@ pub(super) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> 
 
 /// Counts the bytes on their way to the store.
 struct Counted {
-    writer: ParquetObjectWriter,
+    upload: BufWriter,
     bytes: u64,
 }
 
 impl AsyncFileWriter for Counted {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
         self.bytes += bytes.len() as u64;
-        self.writer.write(bytes)
+        Box::pin(async { self.upload.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        self.writer.complete()
+        Box::pin(async { self.upload.shutdown().await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 }
