@@ -221,6 +221,18 @@ fn arithmetic(env: &mut Environment<'static>) {
         quotient.map_or(Value::from(()), Value::from_object)
     });
     env.add_function("sign", |a: &Value| number(a).map_or(Value::from(()), |d| Value::from(d.signum() as i64)));
+    env.add_function("pick", |rows: &Value, with: minijinja::value::Kwargs| -> Result<Value, Error> {
+        let wanted: Vec<(String, Value)> = with
+            .args()
+            .map(|name| Ok((name.to_string(), with.get::<Value>(name)?)))
+            .collect::<Result<_, Error>>()?;
+        for row in rows.try_iter()? {
+            if wanted.iter().all(|(name, value)| row.get_attr(name).is_ok_and(|found| found == *value)) {
+                return Ok(row);
+            }
+        }
+        Ok(Value::from(()))
+    });
     env.add_function("total", |rows: &Value, column: &str| -> Result<Value, Error> {
         let mut sum = Decimal::default();
         for row in rows.try_iter()? {
@@ -231,7 +243,7 @@ fn arithmetic(env: &mut Environment<'static>) {
 }
 
 /// Names of the functions added by [`environment`], for checks.
-pub const FUNCTIONS: &[&str] = &["minus", "plus", "ratio", "sign", "total"];
+pub const FUNCTIONS: &[&str] = &["minus", "plus", "ratio", "sign", "pick", "total"];
 
 /// The number of a value, or an error that says what it was instead.
 pub fn given(value: &Value) -> Result<Decimal, Error> {
