@@ -60,11 +60,14 @@ fn bar(svg: &mut Svg, at: (f64, f64), size: (f64, f64), step: &Step, hatched: bo
 }
 
 fn upright(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool, alt: &str) -> (String, f64) {
-    let (width, height) = (720.0, 290.0);
-    let mut svg = Svg::new(id, width, height);
+    let width = 720.0;
     let pitch = width / steps.len().max(1) as f64;
+    let two_lines = steps.iter().any(|s| text_width(&s.label, 12.0) > pitch - 4.0);
+    let height = if two_lines { 276.0 } else { 261.0 };
+    let floor = 236.0;
+    let mut svg = Svg::new(id, width, height);
     let bar_width = pitch * 0.62;
-    let up = Scale::new(reach, (height - 48.0, 26.0));
+    let up = Scale::new(reach, (floor, 22.0));
     svg.line((0.0, up.at(0.0)), (width, up.at(0.0)), "--hair", false);
     for (i, (step, span)) in steps.iter().zip(spans).enumerate() {
         let middle = pitch * (i as f64 + 0.5);
@@ -79,7 +82,7 @@ fn upright(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bo
         let below = step.amount < 0.0 && !step.is_level;
         let y = if below { bottom + 15.0 } else { top - 7.0 };
         svg.text((middle, y), Anchor::Middle, 12.5, ("--ink", weight), &step.written);
-        svg.label((middle, height - 24.0), pitch - 4.0, 12.0, ("--quiet", Weight::Regular), &step.label);
+        svg.label((middle, floor + 19.0), pitch - 4.0, 12.0, ("--quiet", Weight::Regular), &step.label);
     }
     (svg.finish(alt), width / height)
 }
