@@ -122,8 +122,7 @@ impl Phrasebook {
 
     /// The currency as it is named under a table: `EUR`, `欧元`.
     pub fn currency(&self) -> String {
-        let name = words::currency_name(&self.setting.currency, self.setting.language);
-        name.map_or_else(|| self.setting.currency.clone(), |n| n.trim_start_matches('元').to_string())
+        words::currency_word(&self.setting.currency, self.setting.language)
     }
 }
 
@@ -155,7 +154,7 @@ pub fn environment(setting: &Setting) -> Environment<'static> {
     date_filters(&mut env, setting);
     arithmetic(&mut env);
     env.add_global("language", setting.language.tag());
-    env.add_global("currency", setting.currency.clone());
+    env.add_global("currency", words::currency_word(&setting.currency, setting.language));
     env
 }
 

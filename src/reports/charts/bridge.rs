@@ -91,6 +91,7 @@ fn lying(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool
     let (width, row) = (340.0, 40.0);
     let mut svg = Svg::new(id, width, row * steps.len() as f64 + 4.0);
     let across = Scale::new(reach, (2.0, width - 2.0));
+    let mut texts = Vec::new();
     for (i, (step, span)) in steps.iter().zip(spans).enumerate() {
         let top = row * i as f64;
         let (left, right) = (across.at(span.from.min(span.to)), across.at(span.from.max(span.to)));
@@ -101,9 +102,16 @@ fn lying(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool
             svg.line((x, top + 33.0), (x, top + row + 20.0), "--context", false);
         }
         let weight = if step.is_level { Weight::Bold } else { Weight::Regular };
+        texts.push((top, weight, step));
+    }
+    // Words go last, on a ground of paper, so that no connector runs through them.
+    for (top, weight, step) in texts {
+        let ground = |text: &str| (text_width(text, 13.0) * 1.1 + 4.0, 17.0);
+        svg.rect((0.0, top + 1.0), ground(&step.label), "--paper", 1.0);
+        let size = ground(&step.written);
+        svg.rect((width - size.0, top + 1.0), size, "--paper", 1.0);
         svg.text((2.0, top + 14.0), Anchor::Start, 13.0, ("--quiet", Weight::Regular), &step.label);
         svg.text((width - 2.0, top + 14.0), Anchor::End, 13.0, ("--ink", weight), &step.written);
-        debug_assert!(text_width(&step.label, 13.0) < width);
     }
     svg.finish(alt)
 }

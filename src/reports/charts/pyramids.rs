@@ -32,7 +32,7 @@ fn greatest(tiers: &[Tier]) -> f64 {
 }
 
 fn page(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> String {
-    let (width, row, gap, room) = (720.0, 52.0, 108.0, 136.0);
+    let (width, row, gap, room) = (720.0, 52.0, 104.0, 116.0);
     let mut svg = Svg::new(id, width, 30.0 + row * tiers.len() as f64);
     let (left, right) = (width / 2.0 - gap / 2.0, width / 2.0 + gap / 2.0);
     let full = (left - room) / greatest(tiers);
