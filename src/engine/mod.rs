@@ -13,6 +13,9 @@ mod types;
 mod unnest;
 
 
+#[cfg(test)]
+mod tests;
+
 pub use diagnose::{Diagnosis, Spot, diagnose, failure, spot_of_type_error};
 pub use source_view::{source_columns, source_schema, source_view_sql};
 pub use types::{display_type, readable_schema};
