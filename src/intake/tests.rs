@@ -2,7 +2,7 @@ use super::*;
 use crate::contract::{BadRowPolicy, Column, CsvOptions, Format, RejectLimit, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
 use crate::lake::DataFile;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
