@@ -295,6 +295,7 @@ fn nothing_is_read_twice() {
     assert!(!again.changed);
     assert_eq!((again.rows, again.version.files, again.state), (0, first.version.files.clone(), first.state.clone()));
     assert_eq!(again.files[0].change, FileChange::Unchanged);
+    assert_eq!((first.files_read(), first.files_unchanged(), again.files_read(), again.files_unchanged()), (1, 0, 0, 1));
     // Touched, but the same.
     touch(world.path("a.csv"));
     let touched = world.load().unwrap();
@@ -445,7 +446,7 @@ fn a_failed_load_changes_nothing_and_the_next_one_goes_on() {
     world.write("b.csv", "id,amount\n2,2\n");
     world.write("c.csv", "id,amount\n\"3,3\n");
     let error = data_error(world.load());
-    assert!(error.message().contains("cannot load erp.orders") && error.message().contains("never closed"), "{error}");
+    assert!(error.message().contains("never closed"), "{error}");
     assert_eq!(world.rows(&["id"]), ["1"]);
     world.write("c.csv", "id,amount\n3,3\n");
     assert_eq!(world.load().unwrap().rows, 2);
