@@ -293,7 +293,7 @@ fn nothing_is_read_twice() {
     let first = world.load().unwrap();
     let again = world.load().unwrap();
     assert!(!again.changed);
-    assert_eq!((again.rows, again.version.files, again.state), (0, first.version.files.clone(), first.state.clone()));
+    assert_eq!((again.rows, &again.version.files, &again.state), (0, &first.version.files, &first.state));
     assert_eq!(again.files[0].change, FileChange::Unchanged);
     assert_eq!((first.files_read(), first.files_unchanged(), again.files_read(), again.files_unchanged()), (1, 0, 0, 1));
     // Touched, but the same.
