@@ -20,6 +20,7 @@ mod tests;
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Problems, Result};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -282,6 +283,23 @@ pub enum ColumnRule {
         /// Greatest.
         max: Option<String>,
     },
+}
+
+impl fmt::Display for ColumnRule {
+    /// As a header has it: `not_null`, `range: {min: 0}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ColumnRule::NotNull => f.write_str("not_null"),
+            ColumnRule::Unique => f.write_str("unique"),
+            ColumnRule::AcceptedValues(values) => write!(f, "accepted_values: [{}]", values.join(", ")),
+            ColumnRule::Relationships { to, column } => write!(f, "relationships: {{to: {to}, column: {column}}}"),
+            ColumnRule::Range { min, max } => {
+                let bound = |word, bound: &Option<String>| bound.as_ref().map(|bound| format!("{word}: {bound}"));
+                let bounds: Vec<String> = bound("min", min).into_iter().chain(bound("max", max)).collect();
+                write!(f, "range: {{{}}}", bounds.join(", "))
+            }
+        }
+    }
 }
 
 /// A report: header, then Markdown and minijinja.
