@@ -20,7 +20,6 @@ mod tests;
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Problems, Result};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -285,19 +284,19 @@ pub enum ColumnRule {
     },
 }
 
-impl fmt::Display for ColumnRule {
-    /// As a header has it: `not_null`, `range: {min: 0}`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Display for ColumnRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ColumnRule::NotNull => f.write_str("not_null"),
             ColumnRule::Unique => f.write_str("unique"),
-            ColumnRule::AcceptedValues(values) => write!(f, "accepted_values: [{}]", values.join(", ")),
-            ColumnRule::Relationships { to, column } => write!(f, "relationships: {{to: {to}, column: {column}}}"),
-            ColumnRule::Range { min, max } => {
-                let bound = |word, bound: &Option<String>| bound.as_ref().map(|bound| format!("{word}: {bound}"));
-                let bounds: Vec<String> = bound("min", min).into_iter().chain(bound("max", max)).collect();
-                write!(f, "range: {{{}}}", bounds.join(", "))
-            }
+            ColumnRule::AcceptedValues(values) => write!(f, "one of {}", values.join(", ")),
+            ColumnRule::Relationships { to, column } => write!(f, "in {to}.{column}"),
+            ColumnRule::Range { min, max } => match (min, max) {
+                (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+                (Some(min), None) => write!(f, "at least {min}"),
+                (None, Some(max)) => write!(f, "at most {max}"),
+                (None, None) => f.write_str("any"),
+            },
         }
     }
 }

@@ -415,14 +415,6 @@ fn a_header_is_checked_line_by_line() {
 }
 
 #[test]
-fn a_rule_reads_as_it_is_written() {
-    let relationships = ColumnRule::Relationships { to: TableName::new("core", "customers"), column: "id".into() };
-    let range = ColumnRule::Range { min: Some("0".into()), max: None };
-    let shown = [ColumnRule::NotNull, ColumnRule::AcceptedValues(vec!["a".into(), "b".into()]), relationships, range];
-    insta::assert_snapshot!(shown.map(|rule| rule.to_string()).join("; "), @"not_null; accepted_values: [a, b]; relationships: {to: core.customers, column: id}; range: {min: 0}");
-}
-
-#[test]
 fn pipelines_name_what_there_is() {
     insta::assert_snapshot!(problems(&[
         ("pipelines/nightly.yml", "schedule: every night\nsources: [erp, eerp, \"x*\"]\nsteps: [+marts.rfm, \"marts.*\", rfm+1, tag:x, marst.rfm]\nreports: [a, revew]\nstep: x\n"),
