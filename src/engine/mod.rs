@@ -13,7 +13,10 @@ mod types;
 mod unnest;
 
 
-pub use diagnose::{Diagnosis, Spot, diagnose, failure};
+#[cfg(test)]
+mod tests;
+
+pub use diagnose::{Diagnosis, Spot, diagnose, failure, spot_of_type_error};
 pub use source_view::{source_columns, source_schema, source_view_sql};
 pub use types::{display_type, readable_schema};
 
@@ -23,7 +26,7 @@ use crate::functions;
 use crate::lake::TableVersion;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::common::config::SpillCompression;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;

@@ -50,7 +50,7 @@ async fn check_queries(report: &ReportFile, as_of: jiff::civil::Date, checker: &
     for query in &report.queries {
         let template = Template::block(&report.file, query.offset, &query.sql);
         let more = context! {
-            period => context! { start => start, end => end, label => period.label(), status => period.status(as_of) },
+            period => context! { start => &start, end => &end, label => period.label(), status => period.status(as_of) },
         };
         if let Err(found) = checker.query(template, more).await {
             problems.extend(found);

@@ -36,23 +36,30 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Proble
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
     let document = Document::new(PROJECT_FILE, project_file.text);
-    let settings = settings::read(&document, &root, options.environment);
+    let settings = settings::read(&document, &root, options.env);
     let files = find_files(&root, &settings.shipped, &document, &mut problems);
     problems.extend(document.into_problems());
     let project = read_files(root, settings, files, options, &mut problems);
     sorted(problems).or_ok(project)
 }
 
-fn read_files(root: PathBuf, settings: Settings, files: Files, options: &LoadOptions, problems: &mut Problems) -> Project {
+fn read_files(
+    root: PathBuf,
+    settings: Settings,
+    files: Files,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
     let vars = override_vars(settings.vars, options.vars, problems);
-    let around = Surroundings { root: &root, lookup: options.environment, time_zone: &settings.time_zone };
+    let around = Surroundings { root: &root, lookup: options.env, time_zone: &settings.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names: Vec<String> = files.reports.iter().map(|file| stem(file).to_string()).collect();
     let sources: Vec<Source> =
         read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
-    let reports = read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
+    let reports =
+        read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
     let mut languages = settings.languages.clone();
     reports.iter().flat_map(|report| &report.languages).for_each(|language| {
         if !languages.contains(language) {
@@ -191,7 +198,8 @@ fn check_relationships(
                 let ColumnRule::Relationships { to, .. } = &test.rule else { continue };
                 if to.schema != "system" && !known.contains(&to.to_string()) {
                     let place = Place::span(step.file.path.clone(), step.file.text.clone(), column.span.clone());
-                    let error = Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
+                    let error =
+                        Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
                     problems.push(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
                 }
             }
@@ -202,7 +210,7 @@ fn check_relationships(
 /// The shipped phrases with the project's own over them.
 fn read_words(root: &Path, languages: &[super::Language], problems: &mut Problems) -> Words {
     let mut words = Words::new();
-    let shipped = shipped::shipped().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
+    let shipped = shipped::files().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
     let own = match root.join(WORDS_FILE).exists() {
         true => problems.keep(read_text(root, WORDS_FILE)),
         false => None,
@@ -262,7 +270,7 @@ impl Files {
 
 /// Files of the shipped project that patterns name; a pattern that names none is reported.
 fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
-    let all = shipped::shipped();
+    let all = shipped::files();
     let mut chosen = BTreeMap::new();
     for pattern in patterns {
         let glob = match globset::GlobBuilder::new(&pattern.value).literal_separator(true).build() {
@@ -298,7 +306,8 @@ fn wrong_ending(path: &str, ending: &str) -> Option<Error> {
         _ => given.eq_ignore_ascii_case(ending),
     };
     (meant && given != ending).then(|| {
-        let error = Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
+        let error =
+            Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
         error.hint(format!("rename it to `{stem}.{ending}`"))
     })
 }

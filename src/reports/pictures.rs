@@ -115,7 +115,7 @@ fn bridge_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwarg
 /// This period and the one before by name, for phrases.
 fn period_names(book: &Phrasebook) -> [(&'static str, String); 2] {
     let period = book.period();
-    let before = super::period::Period::newest_closed(period.kind, period.start);
+    let before = period.before();
     let name = |p: super::period::Period| match p.kind {
         crate::project::PeriodKind::Month => number::month_name(p.start, book.language()),
         crate::project::PeriodKind::Day => number::date(p.start, book.language()),

@@ -151,6 +151,8 @@ pub fn period_value(setting: &Setting) -> Value {
     Value::from_pairs([
         ("start", period.start.to_string()),
         ("end", period.end.to_string()),
+        ("before", period.before().start.to_string()),
+        ("year_ago", period.year_ago().start.to_string()),
         ("label", period.label()),
         ("status", period.status(setting.as_of).to_string()),
         ("title", period.title(setting.language)),
