@@ -3,7 +3,7 @@
 use super::blocks::{self, Block, placeholder};
 use super::components;
 use super::foot::{EditionFacts, Foot, NamedFigure};
-use super::phrases::{Phrasebook, Setting, environment};
+use super::phrases::{Phrasebook, Setting, UNTRUSTED, environment};
 use crate::error::{Error, Place, Result};
 use crate::project::{ReportFile, TextFile};
 use minijinja::value::{Kwargs, Value};
@@ -217,7 +217,8 @@ pub fn located(error: &minijinja::Error, report: &ReportFile, shared: &[TextFile
         innermost = inner;
         message = inner.detail().map_or_else(|| inner.kind().to_string(), |d| d.to_string());
     }
-    let out = Error::project(message);
+    let kind = if innermost.kind() == UNTRUSTED { crate::error::Kind::Data } else { crate::error::Kind::Project };
+    let out = Error::new(kind, message);
     let name = innermost.name().unwrap_or_default();
     let piece = shared.iter().find(|f| include_name(&f.path) == name);
     let (file, offset) = match piece {
