@@ -3,6 +3,37 @@
 //! There is no SQL here. A table's rows are Parquet files that no reader knows of until a [`Release`] names them; the
 //! release is one object put under a condition, so it exists wholly or not at all. The Delta logs that outside readers
 //! open follow the release and are finished by the next run if the process died in between.
+//!
+//! ```text
+//! <lake>/_perennial/lock                        who writes
+//! <lake>/_perennial/releases/00000001.json      every table's exact files
+//! <lake>/_perennial/delta.json                  the release that all Delta logs have reached
+//! <lake>/_perennial/runs/<run_id>.json          runs that began and have not ended
+//! <lake>/<schema>/<table>/<run_id>-<n>.parquet  rows, with `_delta_log/` beside them
+//! <lake>/system/<name>/<run_id>-<part>-<n>rows.parquet
+//! ```
+
+mod delta;
+mod durable;
+mod lease;
+mod lock;
+mod open;
+mod record;
+mod release;
+mod repair;
+mod shape;
+mod stats;
+mod system;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use lock::{Holder, Lock};
+pub use open::Lake;
+pub use release::{NewRelease, Published};
+pub use repair::{KilledRun, Repairs};
+pub use shape::lake_schema;
+pub use writer::TableWriter;
 
 use crate::contract::TableName;
 use arrow::datatypes::SchemaRef;
@@ -27,6 +58,10 @@ pub struct Release {
     pub loaded: BTreeMap<TableName, LoadState>,
     /// Tests passed and warned when it was published.
     pub tests: TestCounts,
+    /// Relations that are stored queries, each after those it reads: name and SQL.
+    pub views: Vec<(TableName, String)>,
+    /// Hash of the definition of every step, so that changed SQL can be told from changed data.
+    pub definitions: BTreeMap<TableName, String>,
 }
 
 /// Tests of a run, counted.

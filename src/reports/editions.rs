@@ -263,6 +263,11 @@ fn present(folder: &Path) -> Vec<String> {
     names.filter(|name| folder.join(name).is_file()).collect()
 }
 
+/// The newest edition of a report for a period, if there is one.
+pub fn newest_edition(folder: &Path, report: &str, period: super::Period) -> Result<Option<Record>> {
+    read(&folder.join(report).join(period.label()).join("edition.json"))
+}
+
 /// Notes that a report was not issued and why; the edition before stays. The index shows it.
 pub fn record_not_issued(
     folder: &Path,

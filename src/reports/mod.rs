@@ -29,7 +29,7 @@ pub mod words;
 mod tests;
 
 pub use check::check;
-pub use editions::{Edition, record_not_issued, write_index};
+pub use editions::{Edition, Record as EditionRecord, newest_edition, record_not_issued, write_index};
 pub use foot::{Cause, CauseKind, Foot, SourceFact};
 pub use period::Period;
 

@@ -1,0 +1,320 @@
+//! Where a lake is: a folder or a prefix of an object store, opened.
+
+use super::DataFile;
+use crate::contract::TableName;
+use crate::error::{Error, Kind, Result, list};
+use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use url::Url;
+
+/// Schemes a lake's URL may have.
+const SCHEMES: [&str; 7] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "file"];
+
+/// The folder of the lake's own records.
+pub(super) const RECORDS: &str = "_perennial";
+
+/// A lake, opened. Cheap to clone; clones share their counters.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    store: Arc<dyn ObjectStore>,
+    store_url: Url,
+    root_url: Url,
+    prefix: Path,
+    folder: Option<PathBuf>,
+    next_file: AtomicU64,
+    /// Data files this process wrote, so that what is not released can be taken away.
+    written: Mutex<BTreeSet<String>>,
+    /// Next part of each system table's rows of one run.
+    system_parts: Mutex<HashMap<(String, String), u64>>,
+    /// A release record was sent and its fate is unknown: nothing may be deleted by this process.
+    unsure: AtomicBool,
+}
+
+impl Lake {
+    /// Opens the lake at an absolute path or a URL (`s3://`, `gs://`, `az://`, `file://`). Access keys and the store's
+    /// address come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, ...).
+    ///
+    /// A folder need not exist yet. Errors: `Project` when the location is no location, `Unreachable` when the store
+    /// does not answer; neither shows a credential.
+    pub async fn open(location: &str) -> Result<Lake> {
+        match parse_location(location)? {
+            Location::Folder(folder) => Lake::in_folder(folder),
+            Location::Store(url) => {
+                let (store, prefix) = remote_store(&url)?;
+                let lake = Lake::with_store(url, store, prefix);
+                lake.probe().await?;
+                Ok(lake)
+            }
+        }
+    }
+
+    /// A lake on the local disk.
+    fn in_folder(folder: PathBuf) -> Result<Lake> {
+        match std::fs::metadata(&folder) {
+            Ok(found) if !found.is_dir() => {
+                return Err(Error::project(format!("the lake {} is a file; it must be a folder", folder.display())));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Error::unreachable(format!("the lake {} cannot be opened: {error}", folder.display())));
+            }
+        }
+        Lake::in_folder_through(folder, Arc::new(LocalFileSystem::new()))
+    }
+
+    /// A lake on the local disk, reached through a store of which `/` is the root of the disk.
+    pub(super) fn in_folder_through(folder: PathBuf, store: Arc<dyn ObjectStore>) -> Result<Lake> {
+        let bad = || Error::project(format!("{} is not a path a lake can have", folder.display()));
+        let root_url = Url::from_directory_path(&folder).map_err(|_| bad())?;
+        let prefix = Path::from_url_path(root_url.path()).map_err(|_| bad())?;
+        let mut lake = Lake::with_store(root_url, store, prefix);
+        if let Some(inner) = Arc::get_mut(&mut lake.inner) {
+            inner.folder = Some(folder);
+        }
+        Ok(lake)
+    }
+
+    /// A lake below `prefix` of a store.
+    pub(super) fn with_store(root_url: Url, store: Arc<dyn ObjectStore>, prefix: Path) -> Lake {
+        let mut store_url = root_url.clone();
+        store_url.set_path("/");
+        let inner = Inner {
+            store,
+            store_url,
+            root_url,
+            prefix,
+            folder: None,
+            next_file: AtomicU64::new(1),
+            written: Mutex::default(),
+            system_parts: Mutex::default(),
+            unsure: AtomicBool::new(false),
+        };
+        Lake { inner: Arc::new(inner) }
+    }
+
+    async fn probe(&self) -> Result<()> {
+        let records = self.path(RECORDS);
+        match self.store().list_with_delimiter(Some(&records)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failed("be reached", error)),
+        }
+    }
+
+    /// The lake's root, with a slash at its end; without credentials.
+    pub fn root_url(&self) -> &Url {
+        &self.inner.root_url
+    }
+
+    /// The store the lake is on; its paths begin at [`Lake::store_url`], not at the lake.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.inner.store.clone()
+    }
+
+    /// Scheme and authority of the store (`file:///`, `s3://bucket/`): what a query engine registers it under.
+    pub fn store_url(&self) -> &Url {
+        &self.inner.store_url
+    }
+
+    /// The lake's place in its store.
+    pub fn prefix(&self) -> &Path {
+        &self.inner.prefix
+    }
+
+    /// The lake's folder when it is on the local disk.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.inner.folder.as_deref()
+    }
+
+    /// The path in the store of something below the lake's root (`marts/rfm/x.parquet`).
+    pub fn path(&self, below_root: &str) -> Path {
+        self.inner.prefix.parts().chain(Path::from(below_root).parts()).collect()
+    }
+
+    /// The URL of a data file.
+    pub fn file_url(&self, file: &DataFile) -> Url {
+        let mut url = self.inner.root_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(file.path.split('/'));
+        }
+        url
+    }
+
+    /// How people call the lake: its folder or its URL.
+    pub fn location(&self) -> String {
+        match &self.inner.folder {
+            Some(folder) => folder.display().to_string(),
+            None => self.inner.root_url.as_str().trim_end_matches('/').to_string(),
+        }
+    }
+
+    pub(super) fn next_file(&self) -> u64 {
+        self.inner.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn written(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.inner.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn system_parts(&self) -> MutexGuard<'_, HashMap<(String, String), u64>> {
+        self.inner.system_parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn unsure(&self) -> &AtomicBool {
+        &self.inner.unsure
+    }
+
+    /// An error of the store, in words that name the lake and hide what a signed URL carries.
+    pub(super) fn failed(&self, what: &str, error: object_store::Error) -> Error {
+        let hint = match &error {
+            object_store::Error::NotFound { .. } => Some("does the bucket exist, and is its name right?"),
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Some(
+                "the access keys are taken from the environment; are they right, and may they read and write here?",
+            ),
+            _ => None,
+        };
+        let error =
+            Error::unreachable(format!("the lake {} could not {what}: {}", self.location(), scrub(&error.to_string())));
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    /// Reads a small object; `None` when there is none.
+    pub(super) async fn read(&self, below_root: &str) -> Result<Option<bytes::Bytes>> {
+        let what = format!("give {below_root}");
+        match self.store().get(&self.path(below_root)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.failed(&what, e))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed(&what, error)),
+        }
+    }
+
+    /// Paths below the lake's root, and sizes, of everything in one of its folders and the folders in that.
+    pub(super) async fn list(&self, below_root: &str) -> Result<Vec<(String, u64)>> {
+        let folder = self.path(below_root);
+        let found: Vec<_> = match self.store().list(Some(&folder)).try_collect().await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(self.failed(&format!("list {below_root}"), error)),
+        };
+        let below = |path: &Path| {
+            let parts: Option<Vec<String>> =
+                path.prefix_match(&self.inner.prefix).map(|p| p.map(|part| part.as_ref().to_string()).collect());
+            parts.map(|parts| parts.join("/"))
+        };
+        Ok(found.iter().filter_map(|meta| Some((below(&meta.location)?, meta.size))).collect())
+    }
+
+    /// Deletes one object; none being there is fine.
+    pub(super) async fn delete(&self, below_root: &str) -> Result<()> {
+        match self.store().delete(&self.path(below_root)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed(&format!("delete {below_root}"), error)),
+        }
+    }
+}
+
+/// The folder of a table below the lake's root.
+pub(super) fn table_folder(table: &TableName) -> Result<String> {
+    for part in [&table.schema, &table.name] {
+        let odd = |c: char| c.is_control() || matches!(c, '/' | '\\' | '#' | '%' | '?' | '*' | ':');
+        if part.is_empty() || part.starts_with(['.', '_']) || part.contains(odd) {
+            return Err(Error::project(format!("`{table}` cannot be the name of a table in the lake"))
+                .hint("use letters, digits and underscores, and begin with a letter"));
+        }
+    }
+    Ok(format!("{}/{}", table.schema, table.name))
+}
+
+enum Location {
+    Folder(PathBuf),
+    Store(Url),
+}
+
+fn parse_location(location: &str) -> Result<Location> {
+    if std::path::Path::new(location).is_absolute() {
+        return Ok(Location::Folder(PathBuf::from(location)));
+    }
+    let mut url = Url::parse(location).map_err(|_| {
+        Error::project(format!("`{}` is neither an absolute path nor a URL", scrub(location)))
+            .hint("write the lake as a folder or as s3://bucket/prefix")
+    })?;
+    if !SCHEMES.contains(&url.scheme()) {
+        return Err(Error::project(format!("a lake cannot be reached by `{}`", url.scheme()))
+            .hint(format!("known are {}", list(&SCHEMES))));
+    }
+    if url.scheme() == "file" {
+        let folder =
+            url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
+        return Ok(Location::Folder(folder));
+    }
+    if url.password().is_some() || url.query().is_some() {
+        return Err(Error::project("the lake's URL must not carry a password or a token")
+            .hint("give access keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)"));
+    }
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_string();
+    url.set_path(&format!("{path}/"));
+    Ok(Location::Store(url))
+}
+
+fn remote_store(url: &Url) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    let wrong = |error: object_store::Error| {
+        Error::project(format!("the lake {url} cannot be opened: {}", scrub(&error.to_string())))
+    };
+    let (scheme, prefix) = ObjectStoreScheme::parse(url).map_err(|e| wrong(e.into()))?;
+    let retry = RetryConfig { max_retries: 4, retry_timeout: Duration::from_secs(30), ..RetryConfig::default() };
+    let address = url.as_str();
+    let store: Arc<dyn ObjectStore> = match scheme {
+        ObjectStoreScheme::AmazonS3 => {
+            Arc::new(AmazonS3Builder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
+        }
+        ObjectStoreScheme::GoogleCloudStorage => {
+            Arc::new(GoogleCloudStorageBuilder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            Arc::new(MicrosoftAzureBuilder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
+        }
+        _ => return Err(Error::new(Kind::Project, format!("no store is known for {url}"))),
+    };
+    Ok((store, prefix))
+}
+
+/// Takes passwords and query strings out of every URL in a text: signed URLs carry tokens there.
+pub(super) fn scrub(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            clean.push(' ');
+        }
+        let Some((scheme, rest)) = word.split_once("://") else {
+            clean.push_str(word);
+            continue;
+        };
+        let rest = rest.split_once('?').map_or(rest.to_string(), |(before, _)| format!("{before}?..."));
+        let authority = rest.find('/').unwrap_or(rest.len());
+        let rest = match rest[..authority].rfind('@') {
+            Some(at) if rest[..at].contains(':') => format!("...{}", &rest[at..]),
+            _ => rest,
+        };
+        clean.push_str(&format!("{scheme}://{rest}"));
+    }
+    clean
+}
