@@ -132,6 +132,7 @@ pub fn title(report: &ReportFile, language: crate::project::Language) -> String 
 
 /// The name by which a template includes a shared piece: `shared/foot.md`.
 pub fn include_name(path: &str) -> String {
+    let path = path.strip_prefix(crate::project::PREFIX).unwrap_or(path);
     path.strip_prefix("report-templates/").unwrap_or(path).to_string()
 }
 
