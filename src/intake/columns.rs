@@ -10,7 +10,7 @@ use arrow::array::{
     StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -185,10 +185,6 @@ impl ColumnReader {
             absence: Absence { words: Vec::new(), fault: None },
             parser: Parser::Text(Bounds { min: None, max: None, words: Default::default() }),
         }
-    }
-
-    pub(super) fn field(&self) -> Field {
-        Field::new(&self.name, self.data_type.clone(), true)
     }
 
     /// A column the file lacks: no value in any row.

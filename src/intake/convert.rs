@@ -1,6 +1,7 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
 use super::columns::{Cells, CellFault, ColumnReader, Faults, TextColumn};
+use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::typed;
 use crate::contract::{ColumnPolicy, Format, SourceTable, bad_source, origin_fields};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result, list};
 use crate::sources::{RowFault, TextRows};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use std::sync::Arc;
 
 /// Where a file's rows come from, written beside every row.
@@ -196,9 +197,7 @@ impl Converter {
 
     /// The schema of the batches from now on.
     fn shape(&mut self) {
-        let mut fields: Vec<Arc<Field>> = self.columns.iter().map(|column| Arc::new(column.field())).collect();
-        fields.extend(origin_fields());
-        self.schema = Arc::new(Schema::new(fields));
+        self.schema = raw_schema(&self.table, &self.accepted());
     }
 
     /// Rows of text under the contract.

@@ -72,15 +72,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Files read by this load.
+    /// Files that this load read.
     pub fn files_read(&self) -> u64 {
-        let read = |f: &&FileOutcome| matches!(f.change, FileChange::New | FileChange::Changed | FileChange::Reread);
-        self.files.iter().filter(read).count() as u64
+        self.files.iter().filter(|file| file.change.is_read()).count() as u64
     }
 
-    /// Files that were read before and are as they were.
+    /// Files whose rows stay as they were, vanished ones included.
     pub fn files_unchanged(&self) -> u64 {
-        self.files.iter().filter(|f| f.change == FileChange::Unchanged).count() as u64
+        self.files.len() as u64 - self.files_read()
     }
 }
 
@@ -107,11 +106,6 @@ pub struct FileOutcome {
 /// to be read again; `Project` for a mistake in the contract; `Unreachable` when the source or the lake cannot be reached.
 /// Rejects found before stay with the sink.
 pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
-    let name = format!("{}.{}", request.source.name, request.table.name);
-    load(&request).await.map_err(|error| error.context(format!("cannot load {name}")))
-}
-
-async fn load(request: &LoadRequest<'_>) -> Result<Loaded> {
     let files = Files::open(&request.source.location)?;
     let contract = plan::contract_fingerprint(request.table);
     let plan = plan::plan(request.table, &files, request.previous, &contract).await?;
@@ -129,7 +123,7 @@ async fn load(request: &LoadRequest<'_>) -> Result<Loaded> {
         progress: request.progress,
     };
     let mut tally = Tally::new(&request.source.name, request.table);
-    let mut gathered = Gathered::new(request, contract, &plan);
+    let mut gathered = Gathered::new(&request, contract, &plan);
     for (file, change) in &plan.files {
         if *change == FileChange::Unchanged {
             gathered.keep(&file.path, &file.tag, *change);
@@ -139,7 +133,7 @@ async fn load(request: &LoadRequest<'_>) -> Result<Loaded> {
         }
     }
     tally.finish()?;
-    Ok(gathered.finish(request, &tally))
+    Ok(gathered.finish(&request, &tally))
 }
 
 /// The new state, file by file.

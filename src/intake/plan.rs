@@ -27,6 +27,13 @@ pub enum FileChange {
     Vanished,
 }
 
+impl FileChange {
+    /// Whether the file is read.
+    pub fn is_read(self) -> bool {
+        matches!(self, FileChange::New | FileChange::Changed | FileChange::Reread)
+    }
+}
+
 /// What a load will do.
 #[derive(Debug)]
 pub(super) struct LoadPlan {
@@ -54,12 +61,13 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
     format!("{:x}", hash.finalize())
 }
 
-/// The schema of a table's rows in `raw.*`: promised columns, accepted ones as text, then where each row came from.
+/// The schema of a table's rows in `raw.*`: promised columns, accepted ones as text, then where each row came from. Every
+/// column may be NULL, as in every table of the lake.
 pub fn raw_schema(table: &SourceTable, accepted: &[String]) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = table.columns.iter().map(|column| Arc::new(column.field())).collect();
     let text = arrow::datatypes::DataType::Utf8;
     fields.extend(accepted.iter().map(|name| Arc::new(Field::new(name, text.clone(), true))));
-    fields.extend(origin_fields());
+    fields.extend(origin_fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))));
     Arc::new(Schema::new(fields))
 }
 

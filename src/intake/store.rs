@@ -2,7 +2,7 @@
 
 use crate::contract::TableName;
 use crate::error::Result;
-use crate::lake::DataFile;
+use crate::lake::{DataFile, Lake, TableWriter};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
@@ -23,19 +23,19 @@ pub trait DataFileWriter: Send {
 }
 
 #[async_trait::async_trait]
-impl DataFiles for crate::lake::Lake {
+impl DataFiles for Lake {
     async fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
         Ok(Box::new(self.table_writer(table, run_id, schema)?))
     }
 }
 
 #[async_trait::async_trait]
-impl DataFileWriter for crate::lake::TableWriter {
+impl DataFileWriter for TableWriter {
     async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        crate::lake::TableWriter::write(self, batch).await
+        TableWriter::write(self, batch).await
     }
 
     async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
-        crate::lake::TableWriter::finish(*self).await
+        TableWriter::finish(*self).await
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::contract::{BadRowPolicy, Column, CsvOptions, Format, RejectLimit, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
 use crate::lake::DataFile;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
@@ -293,8 +293,9 @@ fn nothing_is_read_twice() {
     let first = world.load().unwrap();
     let again = world.load().unwrap();
     assert!(!again.changed);
-    assert_eq!((again.rows, again.version.files, again.state), (0, first.version.files.clone(), first.state.clone()));
+    assert_eq!((again.rows, &again.version.files, &again.state), (0, &first.version.files, &first.state));
     assert_eq!(again.files[0].change, FileChange::Unchanged);
+    assert_eq!((first.files_read(), first.files_unchanged(), again.files_read(), again.files_unchanged()), (1, 0, 0, 1));
     // Touched, but the same.
     touch(world.path("a.csv"));
     let touched = world.load().unwrap();
@@ -445,7 +446,7 @@ fn a_failed_load_changes_nothing_and_the_next_one_goes_on() {
     world.write("b.csv", "id,amount\n2,2\n");
     world.write("c.csv", "id,amount\n\"3,3\n");
     let error = data_error(world.load());
-    assert!(error.message().contains("cannot load erp.orders") && error.message().contains("never closed"), "{error}");
+    assert!(error.message().contains("never closed"), "{error}");
     assert_eq!(world.rows(&["id"]), ["1"]);
     world.write("c.csv", "id,amount\n3,3\n");
     assert_eq!(world.load().unwrap().rows, 2);
