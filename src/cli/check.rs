@@ -1,0 +1,35 @@
+//! `perennial check`.
+
+use super::output::{Format, count};
+use super::{Context, Outcome, Output};
+use crate::error::Problems;
+use crate::flow;
+
+/// Read everything, run nothing.
+#[derive(clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+impl Check {
+    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+        let project = context.project()?;
+        let checked = flow::check(&project, context.now()).await?;
+        if context.printer.format == Format::Json {
+            context.printer.json(&serde_json::json!({ "problems": [] }))?;
+        } else {
+            let tables = project.sources.iter().map(|s| s.tables.len() as u64).sum();
+            context.printer.say(format!(
+                "{}: {} of {}, {}, {}, {}: no problem found",
+                project.name,
+                count(tables, "table", "tables"),
+                count(project.sources.len() as u64, "source", "sources"),
+                count(checked.steps.len() as u64, "step", "steps"),
+                count(project.tests.len() as u64, "test", "tests"),
+                count(project.reports.len() as u64, "report", "reports"),
+            ));
+        }
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,91 @@
+//! What is going on: bars on a terminal, plain lines in a log, nothing for programs.
+
+use super::output::{Format, Printer, count, thousands};
+use crate::flow::{Event, Observer};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Tells of a night as it goes.
+pub(super) struct Progress<'a> {
+    printer: &'a Printer,
+    bars: MultiProgress,
+    /// One bar for everything under way, by its name.
+    open: Mutex<HashMap<String, ProgressBar>>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(printer: &'a Printer) -> Progress<'a> {
+        let shown = printer.terminal && printer.format != Format::Json;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Progress { printer, bars: MultiProgress::with_draw_target(target), open: Mutex::default() }
+    }
+
+    /// Takes the bars away.
+    pub(super) fn clear(&self) {
+        // Without a terminal there is nothing to clear.
+        let _ = self.bars.clear();
+    }
+
+    fn bar(&self, name: &str, message: String) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = open.entry(name.to_string()).or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(message);
+    }
+
+    fn done(&self, name: &str, line: Option<String>) {
+        let bar = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        if let Some(line) = line.filter(|_| self.printer.format != Format::Json) {
+            self.bars.suspend(|| self.printer.say(line));
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Note(text) => self.done("", Some(format!("note     {text}"))),
+            Event::SourceProgress { table, rows } => {
+                self.bar(table, format!("source   {table}  {} rows", thousands(rows)));
+            }
+            Event::SourceDone { table, rows, rejects, files, seconds } => {
+                let rejected = if rejects > 0 { format!(", {} rejected", thousands(rejects)) } else { String::new() };
+                let line = (files > 0).then(|| {
+                    format!(
+                        "source   {table}  {}{rejected} from {}  {seconds:.1} s",
+                        count(rows, "row", "rows"),
+                        count(files, "file", "files")
+                    )
+                });
+                self.done(table, line);
+            }
+            Event::StepProgress { step, rows } => self.bar(step, format!("step     {step}  {} rows", thousands(rows))),
+            Event::StepDone { step, rows, seconds } => {
+                self.done(step, Some(format!("step     {step}  {}  {seconds:.1} s", count(rows, "row", "rows"))));
+            }
+            Event::StepUnchanged { step } => self.done(step, None),
+            Event::StepSkipped { step, because } => {
+                self.done(step, Some(format!("step     {step}  skipped: {because} failed")));
+            }
+            Event::StepFailed { step } => self.done(step, Some(format!("step     {step}  failed"))),
+            Event::TestFaults { test, faults, stops, example } => {
+                let word = if stops { "failed" } else { "warned" };
+                let example = example.map(|e| format!(", as in {e}")).unwrap_or_default();
+                self.done("", Some(format!("test     {test}  {word}: {}{example}", count(faults, "fault", "faults"))));
+            }
+            Event::ReportStarted { report } => self.bar(report, format!("report   {report}")),
+            Event::ReportDone { report } => self.done(report, None),
+        }
+    }
+}

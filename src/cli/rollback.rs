@@ -1,0 +1,29 @@
+//! `perennial rollback`.
+
+use super::output::Format;
+use super::{Context, Outcome, Output};
+use crate::error::Problems;
+use crate::flow;
+
+/// Publish an earlier release again. Nothing is deleted; the next run reads what came since once more.
+#[derive(clap::Args)]
+pub(super) struct Rollback {
+    /// Number of the release to return to
+    #[arg(value_name = "N")]
+    release: u64,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+impl Rollback {
+    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+        let project = context.project()?;
+        let release = flow::rollback(&project, self.release, context.who("rollback"), context.now()).await?;
+        if context.printer.format == Format::Json {
+            context.printer.json(&serde_json::json!({ "release": release.number, "rollback_of": self.release }))?;
+        } else {
+            context.printer.say(format!("release {} published: the tables of release {}", release.number, self.release));
+        }
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,378 @@
+//! DataFusion's errors in our words, with the place in the query.
+//!
+//! Most name a span. Syntax errors carry it in their text; for those that have neither (types of arguments, casts of
+//! literals, aggregates in `WHERE`), the words of the message are looked for among the tokens of the query.
+
+use super::display_type;
+use crate::error::{Error, Kind, Place, closest};
+use datafusion::common::{Column, Diagnostic, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// A range of a query's text: lines and columns from 1, columns in characters, the end behind the last character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Line it begins in.
+    pub line: usize,
+    /// Column it begins in.
+    pub column: usize,
+    /// Characters it covers on its first line, at least 1.
+    pub width: usize,
+}
+
+/// One mistake in a query.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where, if that could be found out.
+    pub spot: Option<Spot>,
+    /// The mistake is in the query's text, not in the data, the store or the engine.
+    pub of_the_query: bool,
+}
+
+impl Diagnosis {
+    fn new(message: impl Into<String>) -> Diagnosis {
+        Diagnosis { message: message.into(), hint: None, spot: None, of_the_query: true }
+    }
+
+    /// As an error of a query that stands in no file.
+    pub fn error_in(self, name: &str, sql: &str) -> Error {
+        let mut error = Error::project(self.message);
+        if let Some(spot) = self.spot {
+            error = error.at(Place::at(name, sql, spot.line, spot.column).with_width(spot.width));
+        }
+        match self.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// An error outside of any query's text, by whose fault it is.
+pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
+    let text = first_line(&error.find_root().strip_backtrace());
+    let (kind, hint) = match error.find_root() {
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (Kind::Unreachable, None),
+        DataFusionError::ResourcesExhausted(_) => {
+            (Kind::Project, Some("raise `memory_limit` in perennial.yml, or let the query keep fewer rows at once"))
+        }
+        DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => (Kind::Project, None),
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => (Kind::Data, None),
+        _ => (Kind::Bug, None),
+    };
+    let made = Error::new(kind, format!("{doing}: {text}")).because(error);
+    match hint {
+        Some(hint) => made.hint(hint),
+        None => made,
+    }
+}
+
+/// All mistakes an error of planning tells of, in their order.
+pub fn diagnose(error: &DataFusionError, sql: &str) -> Vec<Diagnosis> {
+    error.iter().map(|one| diagnose_one(one, sql)).collect()
+}
+
+fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
+    let diagnostic = error.diagnostic();
+    let mut found = match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => schema_mistake(schema, diagnostic),
+        DataFusionError::SQL(parser, _) => syntax_mistake(parser),
+        DataFusionError::Plan(text) => plan_mistake(text),
+        DataFusionError::NotImplemented(text) => Diagnosis::new(unsupported(text)),
+        DataFusionError::ArrowError(text, _) => Diagnosis::new(plain(&text.to_string())),
+        DataFusionError::Execution(text) => Diagnosis::new(plain(text)),
+        DataFusionError::Internal(text) => internal(text),
+        other => Diagnosis { of_the_query: false, ..Diagnosis::new(first_line(&other.strip_backtrace())) },
+    };
+    if let Some(span) = diagnostic.and_then(|d| d.span) {
+        let width = if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
+        let (line, column) = (span.start.line as usize, span.start.column as usize);
+        found.spot = Some(Spot { line, column, width: (width as usize).max(1) });
+    }
+    if found.spot.is_none() {
+        found.spot = find_in_tokens(&found.message, sql);
+    }
+    found
+}
+
+/// Types that do not go together are found after planning: the innermost expression that has no type, and a column in it.
+pub fn spot_of_type_error(plan: &LogicalPlan) -> Option<Spot> {
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    let mut spot = None;
+    let _ = plan.apply_with_subqueries(|node| {
+        let mut schema = datafusion::common::DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
+        }
+        for expr in node.expressions() {
+            let failing = innermost_without_type(&expr, &schema);
+            if let Some(found) = failing.and_then(|e| first_spot(&e)) {
+                spot = Some(found);
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    spot
+}
+
+fn innermost_without_type(expr: &Expr, schema: &datafusion::common::DFSchema) -> Option<Expr> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut innermost = None;
+    let _ = expr.apply(|e| {
+        if e.get_type(schema).is_err() {
+            innermost = Some(e.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    innermost
+}
+
+fn first_spot(expr: &Expr) -> Option<Spot> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut spot = None;
+    let _ = expr.apply(|e| {
+        if let Expr::Column(column) = e
+            && let Some(span) = column.spans().first()
+        {
+            let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
+            spot = Some(Spot { line: span.start.line as usize, column: span.start.column as usize, width });
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    spot
+}
+
+fn schema_mistake(error: &SchemaError, diagnostic: Option<&Diagnostic>) -> Diagnosis {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
+        SchemaError::AmbiguousReference { field } => {
+            let tables: Vec<String> = diagnostic
+                .map(|d| d.notes.iter().map(|n| n.message.replace("possible column ", "")).collect())
+                .unwrap_or_default();
+            let mut found = Diagnosis::new(format!("column `{}` is ambiguous", field.name));
+            found.hint = (!tables.is_empty()).then(|| format!("write one of {}", tables.join(", ")));
+            found
+        }
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            let mut found = Diagnosis::new(format!("two columns are called `{name}`"));
+            found.hint = Some("give one of them another name with AS".into());
+            found
+        }
+    }
+}
+
+fn unknown_column(field: &Column, valid: &[Column]) -> Diagnosis {
+    let mut found = match &field.relation {
+        Some(table) => Diagnosis::new(format!("unknown column `{}` of `{table}`", field.name)),
+        None => Diagnosis::new(format!("unknown column `{}`", field.name)),
+    };
+    let of_table: Vec<&Column> = match &field.relation {
+        Some(table) => valid.iter().filter(|c| c.relation.as_ref() == Some(table)).collect(),
+        None => valid.iter().collect(),
+    };
+    if field.relation.is_some() && of_table.is_empty() {
+        let mut tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(|t| t.to_string())).collect();
+        tables.dedup();
+        let names: Vec<&str> = tables.iter().map(String::as_str).collect();
+        found.hint = hint_from(field.relation.as_ref().map(|t| t.table()).unwrap_or_default(), &names, "tables here are");
+        return found;
+    }
+    let mut names: Vec<&str> = of_table.iter().map(|c| c.name.as_str()).collect();
+    names.dedup();
+    found.hint = hint_from(&field.name, &names, "known are");
+    found
+}
+
+fn hint_from(given: &str, known: &[&str], words: &str) -> Option<String> {
+    if let Some(name) = closest(given, known) {
+        return Some(format!("did you mean `{name}`?"));
+    }
+    (!known.is_empty() && known.len() <= 12).then(|| format!("{words} {}", crate::error::list(known)))
+}
+
+fn syntax_mistake(error: &ParserError) -> Diagnosis {
+    static AT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?s)^(.*?) ?at Line: (\d+), Column: (\d+)").expect("a valid pattern"));
+    let text = match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
+        ParserError::RecursionLimitExceeded => "the query is nested too deeply".into(),
+    };
+    let Some(parts) = AT.captures(&text) else {
+        return Diagnosis::new(format!("syntax error: {}", plain(&text)));
+    };
+    static FOUND: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?s)^Expected: (.*), found: (.*)$").expect("a valid pattern"));
+    let mut width = 1;
+    let message = match FOUND.captures(&parts[1]) {
+        Some(pair) if &pair[2] == "EOF" => format!("syntax error: the query ends where {} is expected", &pair[1]),
+        Some(pair) => {
+            width = pair[2].chars().count();
+            format!("syntax error: expected {}, found `{}`", &pair[1], &pair[2])
+        }
+        None => format!("syntax error: {}", plain(&parts[1])),
+    };
+    let mut found = Diagnosis::new(message);
+    let number = |i: usize| parts[i].parse::<usize>().unwrap_or(1);
+    found.spot = Some(Spot { line: number(2).max(1), column: number(3).max(1), width: width.max(1) });
+    found
+}
+
+fn plan_mistake(text: &str) -> Diagnosis {
+    static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"Invalid function '([^']+)'\.?(?:\s+Did you mean '([^']+)')?").expect("a valid pattern")
+    });
+    if let Some(parts) = FUNCTION.captures(text) {
+        let name = parts[1].to_string();
+        let mut found = Diagnosis::new(format!("unknown function `{name}`"));
+        let near = parts.get(2).and_then(|m| closest(&name, &[m.as_str()]).map(str::to_string));
+        found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
+        return found;
+    }
+    if text.contains("GROUP BY") && text.contains("must appear in the GROUP BY") {
+        static COLUMN: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r#"column "([^"]+)" must appear"#).expect("a valid pattern"));
+        if let Some(parts) = COLUMN.captures(text) {
+            let mut found = Diagnosis::new(format!("column `{}` is neither grouped by nor aggregated", &parts[1]));
+            found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
+            return found;
+        }
+    }
+    Diagnosis::new(plain(text))
+}
+
+fn internal(text: &str) -> Diagnosis {
+    if text.contains("failed to match any signature") {
+        return Diagnosis::new(plain(text));
+    }
+    Diagnosis { of_the_query: false, ..Diagnosis::new(plain(text)) }
+}
+
+fn unsupported(text: &str) -> String {
+    if text.contains("Subquery") || text.contains("OuterReferenceColumn") {
+        return "this correlated subquery cannot be computed; write it as a join".into();
+    }
+    for (sign, what) in [("Pivot", "PIVOT"), ("Unpivot", "UNPIVOT"), ("AsOf", "ASOF JOIN")] {
+        if text.contains(&format!("node {sign}")) {
+            return format!("{what} is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join");
+        }
+    }
+    let text = plain(text);
+    let cut = text.char_indices().nth(160).map_or(text.as_str(), |(i, _)| &text[..i]);
+    format!("not supported: {cut}")
+}
+
+/// What to write instead of functions that other engines have.
+fn instead_of(name: &str) -> Option<&'static str> {
+    let table = [
+        ("date_diff", "subtract dates: `later - earlier` is a number of days; months_between() counts months"),
+        ("datediff", "subtract dates: `later - earlier` is a number of days; months_between() counts months"),
+        ("date_add", "write `day + 3` or `day + INTERVAL '1 month'`"),
+        ("dateadd", "write `day + 3` or `day + INTERVAL '1 month'`"),
+        ("last_day", "write `(date_trunc('month', day) + INTERVAL '1 month')::DATE - 1`"),
+        ("strftime", "write to_char(day, '%Y-%m')"),
+        ("date_format", "write to_char(day, '%Y-%m')"),
+        ("max_by", "write first_value(x ORDER BY y DESC)"),
+        ("arg_max", "write first_value(x ORDER BY y DESC)"),
+        ("min_by", "write first_value(x ORDER BY y)"),
+        ("arg_min", "write first_value(x ORDER BY y)"),
+        ("count_if", "write count(*) FILTER (WHERE ...)"),
+        ("countif", "write count(*) FILTER (WHERE ...)"),
+        ("sum_if", "write sum(x) FILTER (WHERE ...)"),
+        ("if", "write CASE WHEN ... THEN ... ELSE ... END"),
+        ("iff", "write CASE WHEN ... THEN ... ELSE ... END"),
+        ("listagg", "write string_agg(x, ',' ORDER BY x)"),
+        ("group_concat", "write string_agg(x, ',' ORDER BY x)"),
+        ("mod", "write `a % b`"),
+        ("sign", "write signum(x)"),
+        ("mode", "count with GROUP BY and take first_value(x ORDER BY count DESC)"),
+        ("safe_cast", "write TRY_CAST(x AS type)"),
+    ];
+    table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hint)| *hint)
+}
+
+/// The first token of the query that the message names in quotes, or that its words point to.
+fn find_in_tokens(message: &str, sql: &str) -> Option<Spot> {
+    static QUOTED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"[`'"]([^`'"]+)[`'"]|function (\w+)"#).expect("a valid pattern"));
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().ok()?;
+    for parts in QUOTED.captures_iter(message) {
+        let name = parts.get(1).or(parts.get(2))?.as_str();
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if let Some(token) = tokens.iter().find(|t| names(&t.token, name) || names(&t.token, last)) {
+            return Some(spot_of(token));
+        }
+    }
+    if message.contains("WHERE clause") {
+        return tokens.iter().find(|t| names(&t.token, "where")).map(spot_of);
+    }
+    if message.contains("HAVING") {
+        return tokens.iter().find(|t| names(&t.token, "having")).map(spot_of);
+    }
+    if message.contains("QUALIFY") {
+        return tokens.iter().find(|t| names(&t.token, "qualify")).map(spot_of);
+    }
+    None
+}
+
+fn names(token: &Token, name: &str) -> bool {
+    match token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case(name),
+        Token::SingleQuotedString(text) => text == name,
+        _ => false,
+    }
+}
+
+fn spot_of(token: &TokenWithSpan) -> Spot {
+    let Location { line, column } = token.span.start;
+    let width = token.span.end.column.saturating_sub(column).max(1) as usize;
+    Spot { line: line as usize, column: column as usize, width }
+}
+
+/// A message of the engine's as ours: without its prefixes, in lower case at the start, types in words of SQL.
+fn plain(text: &str) -> String {
+    static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:Error during planning: |Execution error: |Arrow error: |Cast error: |Parser error: |Internal error: |Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+")
+            .expect("a valid pattern")
+    });
+    static TYPES: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean)\b").expect("a valid pattern"));
+    static DECIMAL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"Decimal128\((\d+), ?(-?\d+)\)").expect("a valid pattern"));
+    let text = first_line(&PREFIX.replace(text, ""));
+    let text = TYPES.replace_all(&text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
+    let text = DECIMAL.replace_all(&text, "DECIMAL($1,$2)");
+    let text = text.trim().trim_end_matches(['.', ' ']);
+    let second_is_lower = text.chars().nth(1).is_none_or(|c| c.is_lowercase() || c == ' ');
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if second_is_lower => first.to_lowercase().collect::<String>() + letters.as_str(),
+        _ => text.to_string(),
+    }
+}
+
+fn type_name(arrow: &str) -> String {
+    use arrow::datatypes::DataType::*;
+    display_type(&match arrow {
+        "Utf8" | "Utf8View" | "LargeUtf8" => Utf8,
+        "Int64" => Int64,
+        "Int32" => Int32,
+        "Float64" => Float64,
+        "Date32" => Date32,
+        _ => Boolean,
+    })
+}
+
+fn first_line(text: &str) -> String {
+    let text = text.split("\n\nbacktrace").next().unwrap_or(text);
+    text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("").to_string()
+}

@@ -1,0 +1,272 @@
+//! Faults counted: rules of columns, the grain, and the queries of `sql/tests`.
+//!
+//! Rules that look at one row (`not_null`, `accepted_values`, `range`) of one table are counted in one scan; `unique`,
+//! the grain and `relationships` take a query each. An example is only fetched where there are faults.
+
+use super::check::{Checked, Step, TestQuery};
+use super::materialise::rows_of;
+use crate::contract::TableName;
+use crate::engine::{Engine, failure, literal, quoted, quoted_name};
+use crate::error::{Error, Result};
+use crate::project::{ColumnRule, Severity};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int64Type, Schema};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::StreamExt;
+
+/// What became of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestStatus {
+    /// No fault.
+    Passed,
+    /// Faults, of severity `warn`.
+    Warned,
+    /// Faults, of severity `error`.
+    Failed,
+    /// It could not be run, because a table it reads could not be made.
+    Skipped,
+}
+
+impl TestStatus {
+    /// As it is written in `system.tests`.
+    pub fn word(self) -> &'static str {
+        match self {
+            TestStatus::Passed => "passed",
+            TestStatus::Warned => "warned",
+            TestStatus::Failed => "failed",
+            TestStatus::Skipped => "skipped",
+        }
+    }
+}
+
+/// One test of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestOutcome {
+    /// `marts.rfm.customer_id.not_null`, `marts.rfm.grain`, `tests.sums`.
+    pub name: String,
+    /// The table it is about; for a query of `sql/tests` the test itself.
+    pub table: TableName,
+    /// The column, for rules of one column.
+    pub column: Option<String>,
+    /// What a fault does.
+    pub severity: Severity,
+    /// What became of it.
+    pub status: TestStatus,
+    /// Rows that break it; for `unique` and the grain, values that occur more than once.
+    pub faults: u64,
+    /// One of the faults, as `column = value, ...`.
+    pub example: Option<String>,
+}
+
+/// A test as a query: what to count, and where an example is.
+struct Planned {
+    name: String,
+    column: Option<String>,
+    severity: Severity,
+    /// Condition of a row to be a fault, where one row tells.
+    predicate: Option<String>,
+    /// Rows that are faults.
+    faults: String,
+}
+
+/// Runs those tests in a step's header that `which` takes on its table, which must be registered.
+///
+/// # Errors
+/// When a query fails; that is the engine's or the store's failure, as `check` has planned these queries.
+pub async fn test_step(
+    engine: &Engine,
+    step: &Step,
+    which: &(dyn Fn(&ColumnRule) -> bool + Sync),
+) -> Result<Vec<TestOutcome>> {
+    let tests = planned(step, which);
+    let together: Vec<&Planned> = tests.iter().filter(|t| t.predicate.is_some()).collect();
+    let mut row_counts = count_together(engine, step, &together).await?.into_iter();
+    let mut outcomes = Vec::new();
+    for test in &tests {
+        let faults = match test.predicate {
+            Some(_) => row_counts.next().unwrap_or(0),
+            None => count_alone(engine, &test.faults).await?,
+        };
+        let example = if faults > 0 { first_row(engine, &test.faults).await? } else { None };
+        outcomes.push(TestOutcome {
+            name: test.name.clone(),
+            table: step.name.clone(),
+            column: test.column.clone(),
+            severity: test.severity,
+            status: status(faults, test.severity),
+            faults,
+            example,
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Runs a query whose rows are faults.
+///
+/// # Errors
+/// `Data` or `Project` at the test's file when the query fails.
+pub async fn test_query(engine: &Engine, test: &TestQuery) -> Result<TestOutcome> {
+    let fail = |e| failure(e, format!("{} cannot be computed", test.name)).at(test.rendered.start());
+    let mut rows = rows_of(engine, &test.rendered.sql, None).await.map_err(fail)?;
+    let (mut faults, mut example) = (0, None);
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(fail)?;
+        if example.is_none() && batch.num_rows() > 0 {
+            example = Some(row_text(&batch, 0)?);
+        }
+        faults += batch.num_rows() as u64;
+    }
+    Ok(TestOutcome { faults, example, status: status(faults, test.severity), ..skipped_query(test) })
+}
+
+/// The outcome of a query whose tables could not be made.
+pub fn skipped_query(test: &TestQuery) -> TestOutcome {
+    TestOutcome {
+        name: test.name.to_string(),
+        table: test.name.clone(),
+        column: None,
+        severity: test.severity,
+        status: TestStatus::Skipped,
+        faults: 0,
+        example: None,
+    }
+}
+
+fn status(faults: u64, severity: Severity) -> TestStatus {
+    match (faults, severity) {
+        (0, _) => TestStatus::Passed,
+        (_, Severity::Warn) => TestStatus::Warned,
+        (_, Severity::Error) => TestStatus::Failed,
+    }
+}
+
+/// Whether a rule holds a step's table against another step's that need not stand when the step's does.
+pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &Checked) -> bool {
+    match rule {
+        ColumnRule::Relationships { to, .. } => {
+            *to != step.name && checked.step(to).is_some() && !checked.graph.upstream(&step.name).contains(to)
+        }
+        _ => false,
+    }
+}
+
+fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Planned> {
+    let table = quoted_name(&step.name);
+    let mut tests = Vec::new();
+    // The grain is tested with the rules of single rows, not with those that look elsewhere.
+    if !step.header.grain.is_empty() && which(&ColumnRule::Unique) {
+        let columns: Vec<String> = step.header.grain.iter().map(|c| quoted(c)).collect();
+        tests.push(Planned {
+            name: format!("{}.grain", step.name),
+            column: None,
+            severity: Severity::Error,
+            predicate: None,
+            faults: more_than_once(&table, &columns.join(", "), ""),
+        });
+    }
+    for column in &step.header.columns {
+        for test in column.tests.iter().filter(|t| which(&t.rule)) {
+            let (word, predicate, faults) = rule_sql(step, &table, &column.name, &test.rule);
+            tests.push(Planned {
+                name: format!("{}.{}.{word}", step.name, column.name),
+                column: Some(column.name.clone()),
+                severity: test.severity,
+                predicate,
+                faults,
+            });
+        }
+    }
+    tests
+}
+
+/// Name of the rule, condition of a faulty row where one row tells, and the query of faulty rows.
+fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'static str, Option<String>, String) {
+    let name = quoted(column);
+    let by_row = |word, predicate: String| {
+        let faults = format!("SELECT * FROM {table} WHERE {predicate}");
+        (word, Some(predicate), faults)
+    };
+    match rule {
+        ColumnRule::NotNull => by_row("not_null", format!("{name} IS NULL")),
+        ColumnRule::AcceptedValues(values) => {
+            let list: Vec<String> = values.iter().map(|v| literal(v)).collect();
+            let accepted = if list.is_empty() { "FALSE".into() } else { format!("CAST({name} AS VARCHAR) IN ({})", list.join(", ")) };
+            by_row("accepted_values", format!("{name} IS NOT NULL AND NOT ({accepted})"))
+        }
+        ColumnRule::Range { min, max } => {
+            let predicate = range_predicate(&step.schema, column, min.as_deref(), max.as_deref());
+            by_row("range", predicate.unwrap_or_else(|| "FALSE".into()))
+        }
+        ColumnRule::Unique => ("unique", None, more_than_once(table, &name, &format!("WHERE {name} IS NOT NULL"))),
+        ColumnRule::Relationships { to, column: other } => {
+            let (to, other) = (quoted_name(to), quoted(other));
+            let faults = format!(
+                "SELECT a.* FROM {table} a WHERE a.{name} IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM {to} b WHERE b.{other} = a.{name})"
+            );
+            ("relationships", None, faults)
+        }
+    }
+}
+
+fn more_than_once(table: &str, columns: &str, filter: &str) -> String {
+    format!("SELECT {columns}, count(*) AS times FROM {table} {filter} GROUP BY {columns} HAVING count(*) > 1")
+}
+
+/// When a value is out of range. Bounds of numbers are taken as written, others as quoted literals of the column's type.
+pub(super) fn range_predicate(schema: &Schema, column: &str, min: Option<&str>, max: Option<&str>) -> Option<String> {
+    let data_type = schema.field_with_name(column).ok()?.data_type();
+    let name = quoted(column);
+    let below = min.map(|v| format!("{name} < {}", bound(data_type, v)));
+    let above = max.map(|v| format!("{name} > {}", bound(data_type, v)));
+    let sides: Vec<String> = below.into_iter().chain(above).collect();
+    (!sides.is_empty()).then(|| format!("({})", sides.join(" OR ")))
+}
+
+fn bound(data_type: &DataType, value: &str) -> String {
+    let is_literal = value.starts_with('\'') || value.contains(['(', ' ']);
+    match data_type {
+        _ if is_literal => value.to_string(),
+        t if t.is_numeric() => value.to_string(),
+        DataType::Date32 => format!("DATE {}", literal(value)),
+        DataType::Timestamp(..) => format!("TIMESTAMP {}", literal(value)),
+        _ => literal(value),
+    }
+}
+
+async fn count_together(engine: &Engine, step: &Step, tests: &[&Planned]) -> Result<Vec<u64>> {
+    if tests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts = tests.iter().enumerate().map(|(i, test)| {
+        format!("count(*) FILTER (WHERE {}) AS f{i}", test.predicate.as_deref().unwrap_or("FALSE"))
+    });
+    let sql = format!("SELECT {} FROM {}", counts.collect::<Vec<_>>().join(", "), quoted_name(&step.name));
+    let rows = engine.collect(&sql).await?;
+    let row = rows.iter().find(|b| b.num_rows() > 0).ok_or_else(|| Error::bug("a count gave no row"))?;
+    Ok((0..tests.len()).map(|i| row.column(i).as_primitive::<Int64Type>().value(0) as u64).collect())
+}
+
+async fn count_alone(engine: &Engine, faults: &str) -> Result<u64> {
+    let rows = engine.collect(&format!("SELECT count(*) FROM ({faults})")).await?;
+    let row = rows.iter().find(|b| b.num_rows() > 0).ok_or_else(|| Error::bug("a count gave no row"))?;
+    Ok(row.column(0).as_primitive::<Int64Type>().value(0) as u64)
+}
+
+async fn first_row(engine: &Engine, sql: &str) -> Result<Option<String>> {
+    let rows = engine.collect(&format!("SELECT * FROM ({sql}) LIMIT 1")).await?;
+    rows.iter().find(|b| b.num_rows() > 0).map(|batch| row_text(batch, 0)).transpose()
+}
+
+/// A row as `column = value, ...`.
+pub(super) fn row_text(batch: &RecordBatch, row: usize) -> Result<String> {
+    let options = FormatOptions::default().with_null("NULL").with_date_format(Some("%Y-%m-%d"));
+    let mut parts = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let value = ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).try_to_string()?;
+        let value = if column.is_null(row) { "NULL".into() } else { value };
+        parts.push(format!("{} = {value}", field.name()));
+    }
+    Ok(parts.join(", "))
+}

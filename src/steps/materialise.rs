@@ -1,0 +1,139 @@
+//! One step's rows into files.
+
+use super::check::Step;
+use crate::contract::TableName;
+use crate::engine::{Engine, diagnose, failure, is_out_of_memory};
+use crate::error::{Error, Kind, Result};
+use crate::lake::{DataFile, Lake, TableWriter};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use futures::StreamExt;
+
+/// Takes the rows of one table.
+#[async_trait]
+pub trait TableSink: Send {
+    /// Takes some rows, columns by position.
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()>;
+    /// Ends the files and names them. Dropped without this, nothing of it is ever read.
+    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>>;
+}
+
+/// Makes a sink for a table: the lake, or in tests something that keeps rows.
+pub trait Writers: Send + Sync {
+    /// A sink for the rows of one table in one run.
+    fn open(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn TableSink>>;
+}
+
+impl Writers for Lake {
+    fn open(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn TableSink>> {
+        Ok(Box::new(self.table_writer(table, run_id, schema)?))
+    }
+}
+
+#[async_trait]
+impl TableSink for TableWriter {
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        TableWriter::write(self, rows).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
+        TableWriter::finish(*self).await
+    }
+}
+
+/// What went wrong while rows were made or taken.
+enum Trouble {
+    Engine(DataFusionError),
+    Other(Error),
+}
+
+/// Computes a step and writes its rows. When memory runs out it is tried once more with one partition and joins that
+/// spill. `written` is told the number of rows so far.
+///
+/// # Errors
+/// `Data` at the step's file when a value cannot be computed, `Project` when memory does not suffice, and those of the
+/// sink.
+pub async fn materialise(
+    engine: &Engine,
+    step: &Step,
+    run_id: &str,
+    writers: &dyn Writers,
+    written: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<DataFile>> {
+    match attempt(engine, step, run_id, writers, written).await {
+        Err(Trouble::Engine(error)) if is_out_of_memory(&error) => {
+            attempt(&engine.frugal(), step, run_id, writers, written).await.map_err(|trouble| step_error(step, trouble))
+        }
+        other => other.map_err(|trouble| step_error(step, trouble)),
+    }
+}
+
+async fn attempt(
+    engine: &Engine,
+    step: &Step,
+    run_id: &str,
+    writers: &dyn Writers,
+    written: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<DataFile>, Trouble> {
+    let mut rows = rows_of(engine, &step.rendered.sql, None).await.map_err(Trouble::Engine)?;
+    let mut sink = writers.open(&step.name, run_id, rows.schema()).map_err(Trouble::Other)?;
+    let mut count = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(Trouble::Engine)?;
+        sink.write(&batch).await.map_err(Trouble::Other)?;
+        count += batch.num_rows() as u64;
+        written(count);
+    }
+    sink.finish().await.map_err(Trouble::Other)
+}
+
+/// All partitions of a query in one stream, at most `limit` rows, with the engine's own errors.
+pub(super) async fn rows_of(
+    engine: &Engine,
+    sql: &str,
+    limit: Option<usize>,
+) -> Result<datafusion::physical_plan::SendableRecordBatchStream, DataFusionError> {
+    let state = engine.state();
+    let mut plan = state.create_logical_plan(sql).await?;
+    if limit.is_some() {
+        plan = LogicalPlanBuilder::from(plan).limit(0, limit)?.build()?;
+    }
+    let plan = state.create_physical_plan(&plan).await?;
+    datafusion::physical_plan::execute_stream(plan, state.task_ctx())
+}
+
+fn step_error(step: &Step, trouble: Trouble) -> Error {
+    match trouble {
+        Trouble::Engine(error) => engine_error(step, error),
+        Trouble::Other(error) => error.context(format!("cannot write {}", step.name)),
+    }
+}
+
+/// An error of the engine while a step was computed, at the step's file.
+pub(super) fn engine_error(step: &Step, error: DataFusionError) -> Error {
+    let outer = failure_kind(&error);
+    if outer == Kind::Unreachable || is_out_of_memory(&error) {
+        return failure(error, format!("{} cannot be computed", step.name)).at(step.rendered.start());
+    }
+    let found = diagnose(&error, &step.rendered.sql).into_iter().next();
+    let Some(found) = found else { return failure(error, format!("{} cannot be computed", step.name)) };
+    let place = found.spot.map_or_else(|| step.rendered.start(), |spot| step.rendered.place(spot));
+    let made = Error::new(outer, format!("{} cannot be computed: {}", step.name, found.message)).at(place).because(error);
+    match found.hint {
+        Some(hint) => made.hint(hint),
+        None => made,
+    }
+}
+
+fn failure_kind(error: &DataFusionError) -> Kind {
+    match error.find_root() {
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unreachable,
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Kind::Data,
+        DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => Kind::Project,
+        DataFusionError::NotImplemented(_) => Kind::Project,
+        _ => Kind::Bug,
+    }
+}

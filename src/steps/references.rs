@@ -1,0 +1,102 @@
+//! Which tables a statement reads, and where it names them.
+
+use super::render::Rendered;
+use crate::contract::TableName;
+use crate::engine::{CATALOG, Spot, diagnose};
+use crate::error::{Error, Result};
+use datafusion::execution::session_state::SessionState;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Spanned, TableFactor, Visit, Visitor};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// A table's name as it stands in a query.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// As written.
+    pub written: String,
+    /// Schema and name, where both are given.
+    pub table: Option<TableName>,
+    /// Where.
+    pub spot: Option<Spot>,
+}
+
+/// Parses rendered SQL: one statement.
+pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec<Error>> {
+    let dialect = state.config().options().sql_parser.dialect;
+    let errors = match state.sql_to_statement(&rendered.sql, &dialect) {
+        Ok(statement) => return Ok(statement),
+        Err(errors) => errors,
+    };
+    let text = errors.to_string();
+    if text.contains("single SQL statement") {
+        return Err(vec![Error::project("more than one statement in one file").at(rendered.start()).hint(
+            "a file holds one query; use WITH for steps on the way",
+        )]);
+    }
+    if text.contains("No SQL statements") {
+        return Err(vec![Error::project("there is no SQL in the file").at(rendered.start())]);
+    }
+    Err(diagnose(&errors, &rendered.sql).into_iter().map(|found| rendered.error(found)).collect())
+}
+
+/// The tables a statement reads, in the order of their names, each at its first place. Names of CTEs and table
+/// functions are not among them.
+pub fn references(state: &SessionState, statement: &Statement) -> Result<Vec<Reference>> {
+    let outside = state.resolve_table_references(statement).map_err(|e| crate::engine::failure(e, "cannot read names"))?;
+    let outside: BTreeSet<Vec<String>> = outside.iter().map(|r| r.to_vec()).collect();
+    let mut names = Names::default();
+    if let Statement::Statement(statement) = statement {
+        let _ = statement.visit(&mut names);
+    }
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for name in names.relations {
+        let parts = parts_of(&name);
+        if outside.contains(&parts) && !names.functions.contains(&parts) && seen.insert(parts.clone()) {
+            found.push(Reference { written: name.to_string(), table: table_name(&parts), spot: spot_of(&name) });
+        }
+    }
+    Ok(found)
+}
+
+#[derive(Default)]
+struct Names {
+    relations: Vec<ObjectName>,
+    functions: BTreeSet<Vec<String>>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.relations.push(relation.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } = factor {
+            self.functions.insert(parts_of(name));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn parts_of(name: &ObjectName) -> Vec<String> {
+    let plain = |ident: &Ident| if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
+    name.0.iter().filter_map(|part| part.as_ident()).map(plain).collect()
+}
+
+fn table_name(parts: &[String]) -> Option<TableName> {
+    match parts {
+        [schema, name] => Some(TableName::new(schema, name)),
+        [catalog, schema, name] if catalog == CATALOG => Some(TableName::new(schema, name)),
+        _ => None,
+    }
+}
+
+fn spot_of(name: &ObjectName) -> Option<Spot> {
+    let span = name.span();
+    let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
+    (span.start.line > 0).then_some(Spot { line: span.start.line as usize, column: span.start.column as usize, width })
+}

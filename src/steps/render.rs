@@ -1,0 +1,347 @@
+//! A step's SQL from its template, and the way back from any place in it to the analyst's file.
+//!
+//! What templates may use: `ref('marts.rfm')` (or its last part alone, where that is unique), `source('erp', 'orders')`,
+//! `var('name')` and `var('name', default)`, `as_of`, `time_zone`, `currency`, and the macros of `sql/macros/*.sql` by
+//! name, which may use all of these and one another. Anything undefined is an error.
+
+use super::template::{Marked, SourceMap, Template, unmark};
+use crate::contract::TableName;
+use crate::engine::{Diagnosis, Spot};
+use crate::error::{Error, Place, Problems, Result};
+use crate::project::{Project, TextFile};
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use regex::Regex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a run sets that templates may use.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// The business date; only facts dated before it are seen.
+    pub as_of: jiff::civil::Date,
+    /// Variables: the project's, with those of the command line laid over them.
+    pub vars: BTreeMap<String, serde_json::Value>,
+}
+
+/// Rendered SQL that knows where it came from.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// Plain SQL.
+    pub sql: String,
+    map: SourceMap,
+    template: Arc<Template>,
+}
+
+impl Rendered {
+    /// The place in the file of a range of the rendered SQL.
+    pub fn place(&self, spot: Spot) -> Place {
+        let start = byte_at(&self.sql, spot.line, spot.column);
+        let (original, copied) = self.map.original(start);
+        let end = self.sql[start..].char_indices().nth(spot.width).map_or(self.sql.len(), |(i, _)| start + i);
+        let length = if copied { end - start } else { tag_length(&self.template.text[original..]) };
+        self.template.place(original..original + length)
+    }
+
+    /// The place where its SQL begins.
+    pub fn start(&self) -> Place {
+        let text = &self.template.text;
+        let start = text.len() - text.trim_start().len();
+        let word = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
+        self.template.place(start..start + word.max(1))
+    }
+
+    /// A diagnosis as an error in the file.
+    pub fn error(&self, found: Diagnosis) -> Error {
+        let place = found.spot.map_or_else(|| self.start(), |spot| self.place(spot));
+        let error = Error::project(found.message).at(place);
+        match found.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+fn tag_length(text: &str) -> usize {
+    let close = if text.starts_with("{%") { "%}" } else { "}}" };
+    if text.starts_with('{') { text.find(close).map_or(1, |i| i + 2) } else { 1 }
+}
+
+/// The byte of a line and column (from 1, in characters).
+fn byte_at(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = &text[start.min(text.len())..];
+    let rest_of_line = rest.split('\n').next().unwrap_or("");
+    start + rest_of_line.char_indices().nth(column.saturating_sub(1)).map_or(rest_of_line.len(), |(i, _)| i)
+}
+
+/// Renders the templates of one project for one run.
+pub struct Renderer {
+    environment: Environment<'static>,
+    macros: Vec<String>,
+    prelude: String,
+    macro_files: Vec<(usize, TextFile)>,
+}
+
+impl fmt::Debug for Renderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renderer").field("macros", &self.macros).finish_non_exhaustive()
+    }
+}
+
+/// A hint that travels inside a minijinja error.
+#[derive(Debug)]
+struct Hint(String);
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Hint {}
+
+const MACROS: &str = "sql/macros";
+
+impl Renderer {
+    /// Reads the macros and sets what templates may use. Problems are those of the macro files, which are then left out.
+    pub fn new(project: &Project, context: &RunContext) -> (Renderer, Problems) {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_debug(true);
+        environment.add_global("as_of", context.as_of.to_string());
+        environment.add_global("time_zone", project.time_zone.clone());
+        environment.add_global("currency", project.currency.clone());
+        add_var(&mut environment, context.vars.clone());
+        add_ref(&mut environment, project.steps.iter().map(|s| s.name.clone()).collect());
+        let sources = project.sources.iter().flat_map(|s| s.tables.iter().map(|t| (s.name.clone(), t.name.clone())));
+        add_source(&mut environment, sources.collect());
+        let mut renderer = Renderer { environment, macros: Vec::new(), prelude: String::new(), macro_files: Vec::new() };
+        let problems = renderer.add_macros(&project.macros);
+        (renderer, problems)
+    }
+
+    fn add_macros(&mut self, files: &[TextFile]) -> Problems {
+        let mut problems = Problems::new();
+        let mut all = String::new();
+        for file in files {
+            if let Err(error) = self.environment.template_from_named_str(&file.path, &file.text) {
+                let range = error.range().unwrap_or(0..1);
+                problems.push(jinja_error(&error, Place::span(&file.path, file.text.clone(), range)));
+                continue;
+            }
+            self.macro_files.push((all.len(), file.clone()));
+            all.push_str(&file.text);
+            all.push('\n');
+        }
+        if let Ok(pattern) = Regex::new(r"\{%[-+]?\s*macro\s+(\w+)") {
+            self.macros = pattern.captures_iter(&all).map(|c| c[1].to_string()).collect();
+        }
+        if !self.macros.is_empty() {
+            self.prelude = format!("{{% from '{MACROS}' import {} %}}", self.macros.join(", "));
+            if let Err(error) = self.environment.add_template_owned(MACROS, all) {
+                problems.push(Error::bug(format!("macros that parse alone do not parse together: {error}")));
+            }
+        }
+        problems
+    }
+
+    /// Renders a template. `more` are variables of this template alone (`period` of reports).
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Project`] at the tag that is wrong, in the template or in a macro's file.
+    pub fn render(&self, template: Template, more: Value) -> Result<Rendered> {
+        if !template.text.contains('{') {
+            let map = unmark(&template.marked().text).1;
+            return Ok(Rendered { sql: template.text.clone(), map, template: Arc::new(template) });
+        }
+        let marked = template.marked();
+        let uses_macros = self.macros.iter().any(|name| template.text.contains(name.as_str()));
+        let prelude = if uses_macros { self.prelude.as_str() } else { "" };
+        let text = format!("{prelude}{}", marked.text);
+        let context = if more.is_undefined() { Value::from(BTreeMap::<String, Value>::new()) } else { more };
+        let rendered = self
+            .environment
+            .template_from_named_str(&template.file.path, &text)
+            .and_then(|t| t.render(context))
+            .map_err(|e| self.error(&e, &template, &marked, prelude.len()))?;
+        let (sql, map) = unmark(&rendered);
+        Ok(Rendered { sql, map, template: Arc::new(template) })
+    }
+
+    fn error(&self, error: &minijinja::Error, template: &Template, marked: &Marked, prelude: usize) -> Error {
+        let mut place = self.place(error, template, marked, prelude);
+        // The innermost error of the chain that has a place is the one to show: a macro's own line, not its call.
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            if let Some(inner) = inner.downcast_ref::<minijinja::Error>() {
+                place = self.place(inner, template, marked, prelude).or(place);
+            }
+            source = inner.source();
+        }
+        let whole = || Place::Whole(template.file.path.clone());
+        let made = jinja_error(error, place.unwrap_or_else(whole));
+        if made.hint_text().is_none() && error.kind() == ErrorKind::UnknownFunction {
+            let functions = ["ref", "source", "var", "range", "dict"];
+            let known = functions.into_iter().chain(self.macros.iter().map(String::as_str));
+            let given = quoted_word(error.detail().unwrap_or_default());
+            return made.suggest(&given, known);
+        }
+        if made.hint_text().is_none() && error.kind() == ErrorKind::UndefinedError {
+            return made.hint("known are `as_of`, `time_zone`, `currency` and var('name')");
+        }
+        made
+    }
+
+    fn place(&self, error: &minijinja::Error, template: &Template, marked: &Marked, prelude: usize) -> Option<Place> {
+        let range = error.range()?;
+        if error.name() == Some(MACROS) {
+            let index = self.macro_files.partition_point(|(start, _)| *start <= range.start).checked_sub(1)?;
+            let (start, file) = &self.macro_files[index];
+            return Some(Place::span(&file.path, file.text.clone(), range.start - start..range.end - start));
+        }
+        let start = marked.original(range.start.saturating_sub(prelude));
+        let end = marked.original(range.end.saturating_sub(prelude));
+        Some(template.place(start..end.max(start)))
+    }
+}
+
+/// The word in back quotes or quotes of a message.
+fn quoted_word(text: &str) -> String {
+    text.split(['`', '\'', '"']).nth(1).or_else(|| text.split_whitespace().next()).unwrap_or_default().to_string()
+}
+
+fn jinja_error(error: &minijinja::Error, place: Place) -> Error {
+    let mut innermost: &(dyn std::error::Error + 'static) = error;
+    let mut hint = None;
+    while let Some(source) = innermost.source() {
+        if let Some(found) = source.downcast_ref::<Hint>() {
+            hint = Some(found.0.clone());
+            break;
+        }
+        innermost = source;
+    }
+    let deepest = innermost.downcast_ref::<minijinja::Error>().unwrap_or(error);
+    let message = match (deepest.kind(), deepest.detail()) {
+        (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
+        (ErrorKind::UndefinedError, None) => "undefined variable".to_string(),
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    };
+    let made = Error::project(message).at(place);
+    match hint {
+        Some(hint) => made.hint(hint),
+        None => made,
+    }
+}
+
+fn refuse(error: Error) -> minijinja::Error {
+    let made = minijinja::Error::new(ErrorKind::InvalidOperation, error.message().to_string());
+    match error.hint_text() {
+        Some(hint) => made.with_source(Hint(hint.to_string())),
+        None => made,
+    }
+}
+
+fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_json::Value>) {
+    environment.add_function("var", move |name: String, default: Option<Value>| match vars.get(&name) {
+        Some(value) => Ok(jinja_value(value)),
+        None => default.ok_or_else(|| {
+            let error = Error::project(format!("variable `{name}` is not set")).suggest(&name, vars.keys().map(String::as_str));
+            let hint = error.hint_text().is_none().then_some("set it under `vars` in perennial.yml or with --vars");
+            refuse(match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            })
+        }),
+    });
+}
+
+/// A variable of the project as templates see it.
+pub fn jinja_value(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::from(()),
+        serde_json::Value::Bool(b) => Value::from(*b),
+        serde_json::Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+            (Some(whole), _) => Value::from(whole),
+            (None, Some(float)) => Value::from(float),
+            (None, None) => Value::from(n.to_string()),
+        },
+        serde_json::Value::String(s) => Value::from(s.as_str()),
+        serde_json::Value::Array(items) => Value::from(items.iter().map(jinja_value).collect::<Vec<_>>()),
+        serde_json::Value::Object(map) => {
+            Value::from(map.iter().map(|(k, v)| (k.clone(), jinja_value(v))).collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+fn add_ref(environment: &mut Environment<'static>, steps: BTreeSet<TableName>) {
+    environment.add_function("ref", move |first: String, second: Option<String>| {
+        let given = second.map_or(first.clone(), |name| format!("{first}.{name}"));
+        resolve(&given, &steps).map(|name| name.to_string()).map_err(refuse)
+    });
+}
+
+/// A step by its full name, or by its last part where only one step has it.
+pub(super) fn resolve<'a>(given: &str, steps: impl IntoIterator<Item = &'a TableName> + Clone) -> Result<&'a TableName> {
+    let mut by_last = Vec::new();
+    for name in steps.clone() {
+        if name.to_string() == given {
+            return Ok(name);
+        }
+        if name.name == given {
+            by_last.push(name);
+        }
+    }
+    match by_last.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let full: Vec<String> = steps.into_iter().map(TableName::to_string).collect();
+            let error = Error::project(format!("there is no step `{given}`"));
+            let near = nearest(given, &full);
+            Err(match near {
+                Some(name) => error.hint(format!("did you mean `{name}`?")),
+                None => error.suggest(given, full.iter().map(String::as_str)),
+            })
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|n| n.to_string()).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            Err(Error::project(format!("`{given}` is more than one step"))
+                .hint(format!("write one of {}", crate::error::list(&names))))
+        }
+    }
+}
+
+/// The known table whose full name, or whose last part, comes close to the one given.
+pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
+    let last = |name: &'a str| name.rsplit('.').next().unwrap_or(name);
+    let given_last = given.rsplit('.').next().unwrap_or(given);
+    if let Some(same) = known.iter().find(|n| last(n) == given_last) {
+        return Some(same);
+    }
+    let full: Vec<&str> = known.iter().map(String::as_str).collect();
+    let lasts: Vec<&str> = known.iter().map(|n| last(n)).collect();
+    if let Some(near) = crate::error::closest(given_last, &lasts) {
+        return known.iter().map(String::as_str).find(|n| last(n) == near);
+    }
+    crate::error::closest(given, &full)
+}
+
+fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>) {
+    environment.add_function("source", move |source: String, table: String| {
+        if tables.contains(&(source.clone(), table.clone())) {
+            return Ok(TableName::source(&source, &table).to_string());
+        }
+        let of_source: Vec<&str> = tables.iter().filter(|(s, _)| *s == source).map(|(_, t)| t.as_str()).collect();
+        Err(refuse(if of_source.is_empty() {
+            let mut sources: Vec<&str> = tables.iter().map(|(s, _)| s.as_str()).collect();
+            sources.dedup();
+            Error::project(format!("there is no source `{source}`")).suggest(&source, sources)
+        } else {
+            Error::project(format!("source `{source}` has no table `{table}`")).suggest(&table, of_source)
+        }))
+    });
+}

@@ -1,0 +1,74 @@
+use super::*;
+use crate::steps::run_step_test;
+
+fn monthly() -> Project {
+    project(vec![step(
+        "marts.monthly",
+        "SELECT date_trunc('month', ordered_on)::DATE AS month, sum(amount) AS revenue, count(*) AS orders, '{{ var('rule') }}' AS rule\n\
+         FROM source.erp__orders WHERE ordered_on < DATE '{{ as_of }}' GROUP BY ALL ORDER BY month",
+    )])
+}
+
+async fn outcome(yaml: &str) -> Option<String> {
+    let mut one = monthly();
+    let file = text_file("tests/steps/monthly.yml", yaml);
+    one.step_tests = vec![file.clone()];
+    let checked = no_problems(&one).await;
+    let outcome = run_step_test(&one, &checked, &context(), &file).await.unwrap();
+    outcome.failure.map(|e| e.message().to_string())
+}
+
+const GIVEN: &str = "step: marts.monthly\nas_of: 2026-02-15\nvars: {rule: R2}\ngiven:\n  source.erp__orders:\n    \
+    - {order_id: a, ordered_on: 2026-01-05, amount: 10.00}\n    \
+    - {order_id: b, ordered_on: 2026-01-31, amount: 0.10}\n    \
+    - {order_id: c, ordered_on: 2026-02-14, amount: ~}\n    \
+    - {order_id: d, ordered_on: 2026-02-15, amount: 99}\n";
+
+#[tokio::test]
+async fn rows_as_expected() {
+    let any = "expect:\n  rows:\n    - {month: 2026-02-01, orders: 1, revenue: ~}\n    - {month: 2026-01-01, orders: 2, revenue: 10.1}\n";
+    assert_eq!(outcome(&format!("{GIVEN}{any}")).await, None);
+    let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-01-01, rule: R2}\n    - {month: 2026-02-01, rule: R2}\n";
+    assert_eq!(outcome(&format!("{GIVEN}{exact}")).await, None);
+    assert_eq!(outcome("step: marts.monthly\nexpect: {rows: []}\n").await, None);
+}
+
+#[tokio::test]
+async fn other_rows_are_shown_side_by_side() {
+    let any = "expect:\n  rows:\n    - {month: 2026-01-01, orders: 2}\n    - {month: 2026-02-01, orders: 2}\n";
+    insta::assert_snapshot!(outcome(&format!("{GIVEN}{any}")).await.unwrap(), @"");
+    let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-02-01}\n    - {month: 2026-01-01}\n";
+    insta::assert_snapshot!(outcome(&format!("{GIVEN}{exact}")).await.unwrap(), @"");
+}
+
+#[tokio::test]
+async fn mistakes_in_the_file() {
+    let mut all = String::new();
+    for yaml in [
+        "step: marts.montly\nexpect: {rows: []}\n",
+        "step: marts.monthly\ngiven:\n  core.orders: []\nexpect: {rows: []}\n",
+        "step: marts.monthly\ngiven:\n  source.erp__orders:\n    - {orderid: 1}\nexpect: {rows: []}\n",
+        "step: marts.monthly\nexpect:\n  rows:\n    - {months: 1}\n",
+        "step: marts.monthly\nexpected:\n  rows: []\n",
+    ] {
+        let mut one = monthly();
+        one.step_tests = vec![text_file("tests/steps/monthly.yml", yaml)];
+        all.push_str(&problems_of(&one).await);
+        all.push_str("\n\n");
+    }
+    insta::assert_snapshot!(all, @"");
+}
+
+#[tokio::test]
+async fn values_are_cast_exactly() {
+    let mut one = monthly();
+    let yaml = "step: marts.monthly\ngiven:\n  source.erp__orders:\n    - {amount: 1.005}\nexpect: {rows: []}\n";
+    let file = text_file("tests/steps/monthly.yml", yaml);
+    one.step_tests = vec![file.clone()];
+    let checked = no_problems(&one).await;
+    let error = run_step_test(&one, &checked, &context(), &file).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "tests/steps/monthly.yml:4:8: column `amount` of source.erp__orders is DECIMAL(18,2), which cannot hold 1.005"
+    );
+}
