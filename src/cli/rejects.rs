@@ -34,16 +34,16 @@ impl Rejects {
         let reader = Reader::open(&project, None).await?;
         let mut conditions = vec!["TRUE".to_string()];
         conditions.extend(self.source.iter().map(|s| format!("source = '{}'", s.replace('\'', "''"))));
-        conditions.extend(self.table.iter().map(|t| format!("\"table\" = '{}'", t.replace('\'', "''"))));
+        conditions.extend(self.table.iter().map(|t| format!("table_name = '{}'", t.replace('\'', "''"))));
         let filter = conditions.join(" AND ");
         let sql = match self.what {
             What::List => format!(
-                "SELECT run_id, source, \"table\", \"column\", reason, count(*) AS rejects FROM system.rejects \
-                 WHERE {filter} GROUP BY ALL ORDER BY run_id DESC, rejects DESC, source, \"table\", \"column\", reason"
+                "SELECT run_id, source, table_name, column_name, reason, count(*) AS rejects FROM system.rejects \
+                 WHERE {filter} GROUP BY ALL ORDER BY run_id DESC, rejects DESC, source, table_name, column_name, reason"
             ),
             What::Show => format!(
-                "SELECT run_id, source, \"table\", file, line, \"column\", value, reason FROM system.rejects \
-                 WHERE {filter} ORDER BY run_id DESC, source, \"table\", file, line"
+                "SELECT run_id, source, table_name, file, line, column_name, value, reason FROM system.rejects \
+                 WHERE {filter} ORDER BY run_id DESC, source, table_name, file, line"
             ),
         };
         let rows = reader.query(&sql, Some(self.limit)).await?;

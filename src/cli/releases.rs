@@ -15,7 +15,7 @@ impl Releases {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
         let reader = Reader::open(&project, None).await?;
-        let rows = reader.query("SELECT * FROM system.releases ORDER BY release DESC", None).await?;
+        let rows = reader.query("SELECT * FROM system.releases ORDER BY number DESC", None).await?;
         context.printer.rows(&rows)?;
         Ok(Outcome::Done)
     }

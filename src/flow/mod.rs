@@ -3,18 +3,207 @@
 //! [`night`] is the main flow on one screen. It prints nothing and does not look at the clock: what happens is told to
 //! an [`Observer`], and `now` is an argument.
 
+mod build;
+mod checked;
 mod issue;
 mod pull;
 mod reader;
 mod record;
 mod verbs;
 
-use crate::error::{Error, Problems};
-use crate::lake::{Lake, TestCounts};
-use crate::project::Project;
-use crate::reports::Edition;
+use crate::error::{Error, Problems, Result};
+use crate::history::new_run_id;
+use crate::lake::{Holder, Lake, Lock, Release, TestCounts};
+use crate::project::{AsOf, Pipeline, Project};
+use crate::reports;
+use build::{Build, Built};
+pub use checked::{check, check_as_of};
+use issue::Issue;
+use pull::{Pull, Pulled};
 pub use reader::Reader;
-pub use verbs::{ReportRequest, check, report, rollback, show, test};
+use record::Record;
+use std::path::PathBuf;
+pub use verbs::{ReportRequest, report, rollback, show, test};
+
+/// Runs one night: pull, build, test, publish, report, record.
+///
+/// Errors are what kept the night from beginning or ending: a mistake in the project, a lake that cannot be reached or is
+/// held by another run, a source without any rows to stand in. Everything else (a failed step or test, a stale source, a
+/// page without its font) is in the [`Night`].
+pub async fn night(project: &Project, request: &NightRequest, observer: &dyn Observer) -> Result<Night, Problems> {
+    let pipeline = pipeline(project, request.pipeline.as_deref())?;
+    let as_of = as_of(project, request.as_of, request.now)?;
+    let lake = Lake::open(&project.lake).await?;
+    let run_id = new_run_id(request.now);
+    // What the project asks is checked before the lock is taken; data of a first night are not needed for it.
+    let before = lake.latest().await?;
+    let plan = checked::plan(project, pipeline, request, as_of, before.as_ref()).await?;
+
+    let lock = lake.lock(request.who.holder(&run_id), request.now).await?;
+    record::repair(&lake, &lock, request.now, observer).await?;
+    lake.begin_run(&lock, request.now).await?;
+    let mut record = Record::new(&lake, &run_id, request, as_of);
+    let outcome = run(project, plan, request, observer, &lake, &lock, &mut record).await;
+    if let Err(problems) = &outcome {
+        record.failed(problems);
+    }
+    // A failure to record never fails a run.
+    if let Err(error) = record.write(&lock).await {
+        observer.event(Event::Note(format!("the run could not be recorded: {error}")));
+    }
+    lock.release().await?;
+    outcome
+}
+
+async fn run(
+    project: &Project,
+    plan: checked::Plan<'_>,
+    request: &NightRequest,
+    observer: &dyn Observer,
+    lake: &Lake,
+    lock: &Lock,
+    record: &mut Record<'_>,
+) -> Result<Night, Problems> {
+    let before = lake.latest().await?;
+    let run_id = record.run_id.clone();
+
+    let pull = Pull {
+        lake,
+        run_id: &run_id,
+        now: request.now,
+        previous: before.as_ref(),
+        full_refresh: request.full_refresh,
+        rejects: &*record.rejects,
+        observer,
+    };
+    let mut pulled: Pulled = pull.all(&plan.sources).await;
+    record.pulled(&pulled.records);
+    if pulled.incomplete {
+        return Err(pulled.problems);
+    }
+
+    let plan = plan.with_columns_of(project, &pulled.loaded).await?;
+    let build = Build { project, lake, plan: &plan, pulled: &pulled, before: before.as_ref(), run_id: &run_id, observer };
+    let built: Built = build.all(request.full_refresh).await?;
+    record.built(&built);
+
+    let mut night = Night::new(&run_id, built.tests);
+    night.problems.extend(std::mem::take(&mut pulled.problems));
+    if !built.may_be_published {
+        night.ending = Ending::NotPublished;
+        night.problems.extend(built.problems);
+        night.not_issued = not_issued(project, &plan, request.now, &run_id, &built.reason)?;
+        record.ended(&night);
+        return Ok(night);
+    }
+
+    let new = plan.release(&run_id, request.now, &pulled, built.tables, built.tests);
+    let changes = new.changes(before.as_ref())?;
+    let release = match before {
+        Some(before) if changes.is_empty() => {
+            night.ending = Ending::NothingNew { release: before.number };
+            before
+        }
+        _ => {
+            let published = lake.publish(lock, new).await?;
+            night.ending =
+                Ending::Published { release: published.release.number, changed_tables: changes.len() as u64 };
+            if let Some(error) = published.delta_behind {
+                observer.event(Event::Note(format!("Delta logs follow with the next run: {error}")));
+            }
+            published.release
+        }
+    };
+
+    issue_all(project, &plan, &release, &pulled, &built.warnings, request.now, observer, &mut night).await?;
+    record.ended(&night);
+    Ok(night)
+}
+
+/// Issues every report of the pipeline for its newest closed period. One that cannot be made does not stop the others.
+#[allow(clippy::too_many_arguments, reason = "the last leg of one function, which has all of these at hand")]
+async fn issue_all(
+    project: &Project,
+    plan: &checked::Plan<'_>,
+    release: &Release,
+    pulled: &Pulled,
+    warnings: &[String],
+    now: jiff::Timestamp,
+    observer: &dyn Observer,
+    night: &mut Night,
+) -> Result<()> {
+    if plan.reports.is_empty() {
+        return Ok(());
+    }
+    let reader = Reader::of(project, release.clone()).await?;
+    let issue = Issue { project, reader: &reader, release, sources: &pulled.records, warnings, now };
+    for report in &plan.reports {
+        observer.event(Event::ReportStarted { report: &report.name });
+        let period = reports::Period::newest_closed(report.period, release.as_of);
+        match issue.report(report, period, &report.languages, &reports::Output::ALL).await {
+            Ok(edition) => {
+                let reports::Edition { number, is_new, files, refused, .. } = edition;
+                night.editions.push(Issued { report: report.name.clone(), period: period.label(), number, is_new, files });
+                refused.into_iter().for_each(|error| night.problems.push(error));
+            }
+            Err(error) => {
+                night.not_issued.push(format!("{} {} not issued: {}", report.name, period.label(), error.message()));
+                night.problems.push(error);
+            }
+        }
+        observer.event(Event::ReportDone { report: &report.name });
+    }
+    reports::write_index(project, &project.reports_folder)
+}
+
+/// Notes for every report that it was not issued tonight and why; yesterday's edition stays.
+fn not_issued(
+    project: &Project,
+    plan: &checked::Plan<'_>,
+    now: jiff::Timestamp,
+    run_id: &str,
+    reason: &str,
+) -> Result<Vec<String>> {
+    let folder = &project.reports_folder;
+    let mut lines = Vec::new();
+    for report in &plan.reports {
+        let period = reports::Period::newest_closed(report.period, plan.as_of);
+        reports::record_not_issued(folder, &report.name, period, reason, run_id, now)?;
+        lines.push(format!("{} {} not issued: {reason}", report.name, period.label()));
+    }
+    if !plan.reports.is_empty() {
+        reports::write_index(project, folder)?;
+    }
+    Ok(lines)
+}
+
+/// The pipeline asked for, or the only one.
+fn pipeline<'a>(project: &'a Project, name: Option<&str>) -> Result<&'a Pipeline> {
+    let known: Vec<&str> = project.pipelines.iter().map(|p| p.name.as_str()).collect();
+    match (name, project.pipelines.as_slice()) {
+        (Some(name), pipelines) => pipelines
+            .iter()
+            .find(|p| p.name == name)
+            .ok_or_else(|| Error::project(format!("no pipeline `{name}`")).suggest(name, known)),
+        (None, [only]) => Ok(only),
+        (None, []) => {
+            Err(Error::project("the project has no pipeline").hint("write pipelines/nightly.yml with `sources: [\"*\"]`"))
+        }
+        (None, _) => Err(Error::project("which pipeline?")
+            .hint(format!("there are {}; name one: `perennial run NAME`", crate::error::list(&known)))),
+    }
+}
+
+/// The business date that figures describe: the one asked for, the project's, or today in its time zone.
+fn as_of(project: &Project, asked: Option<jiff::civil::Date>, now: jiff::Timestamp) -> Result<jiff::civil::Date> {
+    match (asked, project.as_of) {
+        (Some(date), _) | (None, AsOf::Date(date)) => Ok(date),
+        (None, AsOf::Today) => {
+            let zoned = now.in_tz(&project.time_zone);
+            Ok(zoned.map_err(|e| Error::project(format!("`{}` is no time zone", project.time_zone)).because(e))?.date())
+        }
+    }
+}
 
 /// Who runs this, for the lock and the record.
 #[derive(Clone, Debug)]
@@ -27,6 +216,19 @@ pub struct Who {
     pub pid: u32,
     /// The verb.
     pub command: String,
+}
+
+impl Who {
+    /// The same as the lock knows it.
+    fn holder(&self, run_id: &str) -> Holder {
+        Holder {
+            run_id: run_id.to_string(),
+            host: self.host.clone(),
+            user: self.user.clone(),
+            pid: self.pid,
+            command: self.command.clone(),
+        }
+    }
 }
 
 /// What a night is asked to do.
@@ -77,11 +279,39 @@ pub struct Night {
     /// Tests, counted.
     pub tests: TestCounts,
     /// Editions issued or found unchanged.
-    pub editions: Vec<Edition>,
+    pub editions: Vec<Issued>,
     /// Reports that were not issued, each with its reason.
     pub not_issued: Vec<String>,
     /// What went wrong without stopping everything: a source that is stale, a page without its font, a failed step.
     pub problems: Problems,
+}
+
+impl Night {
+    fn new(run_id: &str, tests: TestCounts) -> Night {
+        Night {
+            run_id: run_id.to_string(),
+            ending: Ending::NotPublished,
+            tests,
+            editions: Vec::new(),
+            not_issued: Vec::new(),
+            problems: Problems::new(),
+        }
+    }
+}
+
+/// An edition of this night, or the one that already said the same.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The report.
+    pub report: String,
+    /// The period's label.
+    pub period: String,
+    /// Counted within the period, from 1.
+    pub number: u32,
+    /// Whether it was made tonight.
+    pub is_new: bool,
+    /// Its files.
+    pub files: Vec<PathBuf>,
 }
 
 /// What is told while a night goes on.
@@ -129,6 +359,13 @@ pub enum Event<'a> {
     StepUnchanged {
         /// The step.
         step: &'a str,
+    },
+    /// A step was not begun, because one that it reads failed.
+    StepSkipped {
+        /// The step.
+        step: &'a str,
+        /// The one that failed.
+        because: &'a str,
     },
     /// A step failed; the problem follows at the end.
     StepFailed {

@@ -1,9 +1,10 @@
 //! Sources into `raw.*`: only files that are new or changed, and a source wholly or not at all.
 
+use super::issue::newest;
 use super::{Event, Observer};
 use crate::contract::{Source, SourceTable, TableName};
 use crate::error::{Error, Problems, Result};
-use crate::history::{RejectRecord, SourceRecord, SourceStatus};
+use crate::history::{SourceRecord, SourceStatus};
 use crate::intake::{self, LoadRequest, Loaded, RejectSink};
 use crate::lake::{Lake, LoadState, Release, TableVersion};
 use std::collections::BTreeMap;
@@ -123,16 +124,11 @@ impl Pulled {
             rows: loaded.rows,
             rejects: loaded.rejects,
             newest: newest(&loaded.state),
-            status: if loaded.changed { SourceStatus::Loaded } else { SourceStatus::Unchanged },
+            status: if loaded.changed { SourceStatus::Done } else { SourceStatus::Unchanged },
             ..SourceRecord::unread(run_id, &source.name, &table.name)
         });
         let raw = TableName::raw(&source.name, &table.name);
         self.versions.insert(raw.clone(), loaded.version);
         self.loaded.insert(raw, loaded.state);
     }
-}
-
-/// The newest moment of a table's rows, over all its files.
-pub(super) fn newest(state: &LoadState) -> Option<String> {
-    state.files.values().filter_map(|f| f.newest.clone()).max()
 }

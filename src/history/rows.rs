@@ -2,7 +2,9 @@
 
 use super::Row;
 use crate::error::Result;
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -65,6 +67,8 @@ words! {
         Unchanged = "unchanged",
         /// It stopped at an error.
         Failed = "failed",
+        /// Another table of its source failed, so that its rows are those of the last release.
+        Stale = "stale",
     }
 }
 
@@ -77,6 +81,8 @@ words! {
         Warned = "warned",
         /// Faults, in a test of severity `error`: nothing was published.
         Failed = "failed",
+        /// Not run, because a table it reads could not be made.
+        Skipped = "skipped",
     }
 }
 
@@ -145,6 +151,24 @@ pub struct SourceRecord {
     pub status: SourceStatus,
     /// What went wrong, or what is worth saying (new columns, replaced files).
     pub message: Option<String>,
+}
+
+impl SourceRecord {
+    /// A table of which nothing was read in a run.
+    pub fn unread(run_id: &str, source: &str, table: &str) -> SourceRecord {
+        SourceRecord {
+            run_id: run_id.to_string(),
+            source: source.to_string(),
+            table: table.to_string(),
+            files_read: 0,
+            files_unchanged: 0,
+            rows: 0,
+            rejects: 0,
+            newest: None,
+            status: SourceStatus::Unchanged,
+            message: None,
+        }
+    }
 }
 
 /// One value that the contract refused, and with it its row.
@@ -238,7 +262,7 @@ rows!(RunRecord in "runs" {
     "ended_at": Instant, r => r.ended_at;
     "status": Text, r => r.status.word();
     "release": Number, r => r.release;
-    "message": Text, r => r.message.as_ref();
+    "message": MaybeText, r => r.message.as_ref();
     "host": Text, r => &r.host;
     "user_name": Text, r => &r.user;
 });
@@ -260,9 +284,9 @@ rows!(SourceRecord in "sources" {
     "files_unchanged": Number, r => r.files_unchanged;
     "rows": Number, r => r.rows;
     "rejects": Number, r => r.rejects;
-    "newest": Text, r => r.newest.as_ref();
+    "newest": MaybeText, r => r.newest.as_ref();
     "status": Text, r => r.status.word();
-    "message": Text, r => r.message.as_ref();
+    "message": MaybeText, r => r.message.as_ref();
 });
 
 rows!(RejectRecord in "rejects" {
@@ -271,20 +295,20 @@ rows!(RejectRecord in "rejects" {
     "table_name": Text, r => &r.table;
     "file": Text, r => &r.file;
     "line": Number, r => r.line;
-    "column_name": Text, r => r.column.as_ref();
-    "value": Text, r => r.value.as_ref();
+    "column_name": MaybeText, r => r.column.as_ref();
+    "value": MaybeText, r => r.value.as_ref();
     "reason": Text, r => &r.reason;
 });
 
 rows!(TestRecord in "tests" {
     "run_id": Text, r => &r.run_id;
     "test": Text, r => &r.test;
-    "table_name": Text, r => r.table.as_ref();
-    "column_name": Text, r => r.column.as_ref();
+    "table_name": MaybeText, r => r.table.as_ref();
+    "column_name": MaybeText, r => r.column.as_ref();
     "severity": Text, r => &r.severity;
     "status": Text, r => r.status.word();
     "faults": Number, r => r.faults;
-    "example": Text, r => r.example.as_ref();
+    "example": MaybeText, r => r.example.as_ref();
 });
 
 rows!(ReleaseRecord in "releases" {
@@ -300,6 +324,7 @@ rows!(ReleaseRecord in "releases" {
 });
 
 struct Text;
+struct MaybeText;
 struct Number;
 struct Real;
 struct Day;
@@ -310,8 +335,18 @@ impl Text {
         DataType::Utf8
     }
 
-    fn column<T: AsRef<str>, V: Into<Option<T>>>(values: impl Iterator<Item = V>) -> ArrayRef {
-        Arc::new(values.map(Into::into).collect::<StringArray>())
+    fn column<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(values))
+    }
+}
+
+impl MaybeText {
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+
+    fn column<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+        Arc::new(values.collect::<StringArray>())
     }
 }
 

@@ -121,8 +121,7 @@ impl Lake {
         }
         let moment = release.published_at.as_millisecond();
         let adds = new.into_iter().map(|(path, file)| self.add(path, file, moment));
-        let mut actions: Vec<Action> =
-            futures::stream::iter(adds).buffered(TABLES_AT_ONCE).try_collect().await?;
+        let mut actions: Vec<Action> = futures::stream::iter(adds).buffered(TABLES_AT_ONCE).try_collect().await?;
         actions.extend(there.into_values());
         Ok(actions)
     }
@@ -194,7 +193,7 @@ fn delta_schema(name: &TableName, schema: &Schema) -> Result<StructType> {
 
 fn metadata(name: &TableName, schema: &StructType) -> Result<Metadata, DeltaTableError> {
     let none: [(String, String); 0] = [];
-    new_metadata(schema, Vec::<String>::new(), none)?.with_name(name.to_string())
+    Ok(new_metadata(schema, Vec::<String>::new(), none)?.with_name(name.to_string())?)
 }
 
 /// What a changed schema asks for.

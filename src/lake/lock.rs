@@ -94,7 +94,8 @@ impl Lock {
 
 fn lock_folder(folder: &Path, holder: &Holder, now: jiff::Timestamp) -> Result<Held> {
     let path = folder.join(RECORDS).join("lock");
-    let failed = |e: std::io::Error| Error::unreachable(format!("the lake's lock {} cannot be taken: {e}", path.display()));
+    let failed =
+        |e: std::io::Error| Error::unreachable(format!("the lake's lock {} cannot be taken: {e}", path.display()));
     std::fs::create_dir_all(folder.join(RECORDS)).map_err(failed)?;
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;

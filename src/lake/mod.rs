@@ -58,6 +58,10 @@ pub struct Release {
     pub loaded: BTreeMap<TableName, LoadState>,
     /// Tests passed and warned when it was published.
     pub tests: TestCounts,
+    /// Relations that are stored queries, each after those it reads: name and SQL.
+    pub views: Vec<(TableName, String)>,
+    /// Hash of the definition of every step, so that changed SQL can be told from changed data.
+    pub definitions: BTreeMap<TableName, String>,
 }
 
 /// Tests of a run, counted.

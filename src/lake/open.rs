@@ -183,9 +183,9 @@ impl Lake {
     pub(super) fn failed(&self, what: &str, error: object_store::Error) -> Error {
         let hint = match &error {
             object_store::Error::NotFound { .. } => Some("does the bucket exist, and is its name right?"),
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-                Some("the access keys are taken from the environment; are they right, and may they read and write here?")
-            }
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => Some(
+                "the access keys are taken from the environment; are they right, and may they read and write here?",
+            ),
             _ => None,
         };
         let error =
@@ -261,7 +261,8 @@ fn parse_location(location: &str) -> Result<Location> {
             .hint(format!("known are {}", list(&SCHEMES))));
     }
     if url.scheme() == "file" {
-        let folder = url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
+        let folder =
+            url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
         return Ok(Location::Folder(folder));
     }
     if url.password().is_some() || url.query().is_some() {

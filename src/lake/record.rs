@@ -24,6 +24,10 @@ struct Record {
     tests: TestCounts,
     tables: BTreeMap<TableName, TableRecord>,
     loaded: BTreeMap<TableName, LoadState>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    views: Vec<(TableName, String)>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    definitions: BTreeMap<TableName, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +78,8 @@ pub(super) fn write(release: &Release) -> Result<String> {
         tests: release.tests,
         tables,
         loaded: release.loaded.clone(),
+        views: release.views.clone(),
+        definitions: release.definitions.clone(),
     };
     serde_json::to_string(&record).map_err(|e| Error::bug(format!("a release cannot be written: {e}")).because(e))
 }
@@ -109,6 +115,8 @@ pub(super) fn read(from: &str, text: &[u8]) -> Result<Release> {
         tables,
         loaded: record.loaded,
         tests: record.tests,
+        views: record.views,
+        definitions: record.definitions,
     })
 }
 

@@ -7,7 +7,7 @@ use super::{LoadState, Release, TableVersion, TestCounts, durable, record};
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStoreExt, PutMode, PutPayload};
+use object_store::{PutMode, PutPayload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
@@ -29,6 +29,34 @@ pub struct NewRelease {
     pub loaded: BTreeMap<TableName, LoadState>,
     /// Tests passed and warned.
     pub tests: TestCounts,
+    /// Relations that are stored queries, each after those it reads.
+    pub views: Vec<(TableName, String)>,
+    /// Hash of the definition of every step.
+    pub definitions: BTreeMap<TableName, String>,
+}
+
+impl NewRelease {
+    /// Tables and views that differ from the release before, those that are gone included; none means that there is
+    /// nothing to publish.
+    pub fn changes(&self, before: Option<&Release>) -> Result<BTreeSet<TableName>> {
+        let Some(before) = before else {
+            return Ok(self.tables.keys().chain(self.views.iter().map(|(name, _)| name)).cloned().collect());
+        };
+        let mut changed = BTreeSet::new();
+        for (name, table) in &self.tables {
+            let shaped = TableVersion { schema: lake_schema(name, &table.schema)?, ..table.clone() };
+            if !before.tables.get(name).is_some_and(|old| same_state(old, &shaped)) {
+                changed.insert(name.clone());
+            }
+        }
+        changed.extend(before.tables.keys().filter(|name| !self.tables.contains_key(name)).cloned());
+        let views = |these: &[(TableName, String)], those: &[(TableName, String)]| {
+            these.iter().filter(|view| !those.contains(view)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        changed.extend(views(&self.views, &before.views));
+        changed.extend(views(&before.views, &self.views));
+        Ok(changed)
+    }
 }
 
 /// A release that readers see from now on.
@@ -100,6 +128,8 @@ impl Lake {
             tables: old.tables,
             loaded: old.loaded,
             tests: old.tests,
+            views: old.views,
+            definitions: old.definitions,
         };
         self.publish_as(lock, new, Some(to)).await
     }
@@ -174,6 +204,8 @@ fn number_release(before: Option<&Release>, new: NewRelease, rollback_of: Option
         tables,
         loaded: new.loaded,
         tests: new.tests,
+        views: new.views,
+        definitions: new.definitions,
     })
 }
 

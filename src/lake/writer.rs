@@ -1,8 +1,8 @@
 //! Rows into Parquet files that no reader knows of until a release names them.
 
+use super::DataFile;
 use super::open::{Lake, scrub, table_folder};
 use super::shape::{into_shape, lake_schema};
-use super::DataFile;
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
@@ -11,10 +11,11 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use object_store::buffered::BufWriter;
 use parquet::arrow::AsyncArrowWriter;
-use parquet::arrow::async_writer::{AsyncFileWriter, ParquetObjectWriter};
+use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::Result as ParquetResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::WriterProperties;
+use tokio::io::AsyncWriteExt;
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -116,6 +117,8 @@ impl TableWriter {
 
     fn begin_file(&mut self) -> Result<OpenFile> {
         let path = format!("{}/{}-{}.parquet", self.folder, self.run_id, self.lake.next_file());
+        // Noted before it is there: a file whose upload ends without an answer is taken away as well.
+        self.lake.written().insert(path.clone());
         let writer = parquet_writer(&self.lake, &path, self.schema.clone())
             .map_err(|e| Error::bug(format!("a Parquet file of {} cannot be begun: {e}", self.table)))?;
         Ok(OpenFile { path, writer, rows: 0 })
@@ -125,14 +128,16 @@ impl TableWriter {
         if let Err(error) = file.writer.finish().await {
             return Err(self.give_up(file, error).await);
         }
-        self.lake.written().insert(file.path.clone());
         self.files.push(DataFile { path: file.path, bytes: file.writer.into_inner().bytes, rows: file.rows });
         Ok(())
     }
 
     /// Ends an upload that failed, as well as the store allows; the next run's repair looks for what is left.
-    async fn give_up(&mut self, file: OpenFile, error: parquet::errors::ParquetError) -> Error {
-        file.writer.into_inner().writer.into_inner().abort().await.ok();
+    async fn give_up(&mut self, file: OpenFile, error: ParquetError) -> Error {
+        let mut counted = file.writer.into_inner();
+        if !counted.shut {
+            counted.upload.abort().await.ok();
+        }
         Error::unreachable(format!(
             "the lake {} could not take {}: {}",
             self.lake.location(),
@@ -151,13 +156,12 @@ fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<A
         .build();
     let upload =
         BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
-    let counted = Counted { writer: ParquetObjectWriter::from_buf_writer(upload), bytes: 0 };
-    AsyncArrowWriter::try_new(counted, schema, Some(properties))
+    AsyncArrowWriter::try_new(Counted { upload, bytes: 0, shut: false }, schema, Some(properties))
 }
 
 /// One file of these rows, written whole under this path; the number of its bytes.
 pub(super) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> Result<u64> {
-    let failed = |e: parquet::errors::ParquetError| {
+    let failed = |e: ParquetError| {
         Error::unreachable(format!("the lake {} could not take {path}: {}", lake.location(), scrub(&e.to_string())))
     };
     let mut writer = parquet_writer(lake, path, batch.schema()).map_err(failed)?;
@@ -168,17 +172,20 @@ pub(super) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> 
 
 /// Counts the bytes on their way to the store.
 struct Counted {
-    writer: ParquetObjectWriter,
+    upload: BufWriter,
     bytes: u64,
+    /// The upload was ended, well or not; it cannot be given up any more and cleans up after itself.
+    shut: bool,
 }
 
 impl AsyncFileWriter for Counted {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
         self.bytes += bytes.len() as u64;
-        self.writer.write(bytes)
+        Box::pin(async { self.upload.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        self.writer.complete()
+        self.shut = true;
+        Box::pin(async { self.upload.shutdown().await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 }

@@ -2,9 +2,25 @@
 //!
 //! Loading reads every file and reports every problem at once, each with file, line and column.
 
+mod columns;
+mod contracts;
+mod document;
+mod environment;
+mod fields;
+mod load;
+mod names;
+mod pipelines;
+mod reports;
+mod settings;
+pub mod shipped;
+mod steps;
+#[cfg(test)]
+mod tests;
+
 use crate::contract::{Source, TableName};
+use crate::error::{Error, Problems, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A whole project.
@@ -52,6 +68,42 @@ pub struct Project {
     pub words: BTreeMap<String, BTreeMap<Language, String>>,
 }
 
+/// What a project is read with besides its files.
+pub struct LoadOptions<'a> {
+    /// Variables of the command line, as YAML or JSON (`{rule: R2}`); they replace the project's one by one.
+    pub vars: Option<&'a str>,
+    /// How the environment is asked for a variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl LoadOptions<'static> {
+    /// No variables of the command line, and the environment of this process.
+    pub fn of_process() -> LoadOptions<'static> {
+        LoadOptions { vars: None, env: &process_variable }
+    }
+}
+
+fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Project {
+    /// Reads the project in a folder. Fails with every problem of all its files, in the order of their places.
+    pub fn load(root: &Path, options: &LoadOptions) -> Result<Project, Problems> {
+        load::load(root, options)
+    }
+
+    /// The nearest folder from `start` upwards that holds a `perennial.yml`.
+    pub fn find(start: &Path) -> Result<PathBuf> {
+        let start = std::path::absolute(start).unwrap_or_else(|_| start.to_path_buf());
+        let found = start.ancestors().find(|folder| folder.join(load::PROJECT_FILE).is_file());
+        found.map(Path::to_path_buf).ok_or_else(|| {
+            let message = format!("there is no `{}` in `{}` or a folder above it", load::PROJECT_FILE, start.display());
+            Error::project(message).hint("name the project with --project, or make one with `perennial init DIR`")
+        })
+    }
+}
+
 /// The business date a run describes. Only facts dated before it are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
@@ -64,10 +116,17 @@ pub enum AsOf {
 /// A file of text and its path below the project's folder (`sql/marts/rfm.sql`).
 #[derive(Clone, Debug)]
 pub struct TextFile {
-    /// Path below the project's folder, with `/`.
+    /// Path below the project's folder, with `/`; `shipped:` stands in front of a file of the shipped project.
     pub path: String,
     /// Content.
     pub text: Arc<str>,
+}
+
+impl TextFile {
+    /// The path below the project's folder, also of a shipped file.
+    pub fn below_root(&self) -> &str {
+        self.path.strip_prefix(shipped::PREFIX).unwrap_or(&self.path)
+    }
 }
 
 /// A language of reports.
@@ -223,6 +282,23 @@ pub enum ColumnRule {
         /// Greatest.
         max: Option<String>,
     },
+}
+
+impl std::fmt::Display for ColumnRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ColumnRule::NotNull => f.write_str("not_null"),
+            ColumnRule::Unique => f.write_str("unique"),
+            ColumnRule::AcceptedValues(values) => write!(f, "one of {}", values.join(", ")),
+            ColumnRule::Relationships { to, column } => write!(f, "in {to}.{column}"),
+            ColumnRule::Range { min, max } => match (min, max) {
+                (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+                (Some(min), None) => write!(f, "at least {min}"),
+                (None, Some(max)) => write!(f, "at most {max}"),
+                (None, None) => f.write_str("any"),
+            },
+        }
+    }
 }
 
 /// A report: header, then Markdown and minijinja.

@@ -1,0 +1,79 @@
+/* ---
+description: >-
+  What was sold and what came back, one row per line. Cancelled orders are out. A return is a row of its own with
+  negative quantity and revenue, dated on its own day, and names the order and line it belongs to; returns of lines that
+  are not there (their order was refused or cancelled) are out too. Only facts dated before the as-of date.
+grain: [order_id, line_number, return_id]
+columns:
+  order_id: {description: Order number; of a return that of the order it belongs to, tests: [not_null]}
+  line_number: {description: Place in the order, tests: [not_null]}
+  return_id: {description: Number of the return; NULL for a sale}
+  customer_id: {description: Who, tests: [not_null]}
+  product_id: {description: What, tests: [not_null]}
+  channel: {description: How the order came in}
+  ordered_at: {description: When the order was taken; NULL for a return of which only the day is known}
+  ordered_on: {description: Day of the sale or return in the project's time zone, tests: [not_null]}
+  ordered_month: {description: First day of that month, tests: [not_null]}
+  quantity: {description: Pieces; negative for a return, tests: [not_null]}
+  unit_price: {description: Before discount, tests: [not_null]}
+  revenue: {description: "quantity * unit_price less discount, rounded to cents", tests: [not_null]}
+  cost: {description: "quantity * the product's present unit cost; NULL where it is not known"}
+  margin: {description: "revenue - cost; NULL where cost is"}
+--- */
+WITH sold AS (
+    SELECT
+        lines.order_id,
+        lines.line_number,
+        accounts.customer_id,
+        lines.product_id,
+        orders.channel,
+        orders.ordered_at,
+        orders.ordered_on,
+        lines.quantity,
+        lines.unit_price,
+        lines.discount_percent
+    FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
+    JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
+    JOIN core.account_customers AS accounts ON accounts.account_id = orders.account_id
+    WHERE orders.status <> 'cancelled'
+),
+entries AS (
+    SELECT
+        order_id, line_number, CAST(NULL AS TEXT) AS return_id, customer_id, product_id, channel,
+        ordered_at, ordered_on, quantity, unit_price, discount_percent
+    FROM sold
+    WHERE ordered_on < DATE '{{ as_of }}'
+    UNION ALL
+    SELECT
+        sold.order_id, sold.line_number, returns.return_id, sold.customer_id, sold.product_id, sold.channel,
+        NULL AS ordered_at, returns.returned_on AS ordered_on, -returns.quantity AS quantity,
+        sold.unit_price, sold.discount_percent
+    FROM {{ ref('staging.stg_erp__returns') }} AS returns
+    JOIN sold ON sold.order_id = returns.order_id AND sold.line_number = returns.line_number
+    WHERE returns.returned_on < DATE '{{ as_of }}'
+),
+priced AS (
+    SELECT
+        entries.*,
+        CAST(round(
+            entries.quantity * entries.unit_price * (100 - entries.discount_percent) * CAST(0.01 AS DECIMAL(3, 2)), 2
+        ) AS DECIMAL(18, 2)) AS revenue,
+        CAST(entries.quantity * products.unit_cost AS DECIMAL(18, 2)) AS cost
+    FROM entries LEFT JOIN core.products AS products ON products.product_id = entries.product_id
+)
+SELECT
+    order_id,
+    line_number,
+    return_id,
+    customer_id,
+    product_id,
+    channel,
+    ordered_at,
+    ordered_on,
+    CAST(date_trunc('month', ordered_on) AS DATE) AS ordered_month,
+    quantity,
+    unit_price,
+    revenue,
+    cost,
+    CAST(revenue - cost AS DECIMAL(18, 2)) AS margin
+FROM priced

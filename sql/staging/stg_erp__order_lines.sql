@@ -1,0 +1,18 @@
+/* ---
+description: Lines of the ERP's orders; the lines of an order that was refused stay without it
+columns:
+  order_id: {description: Order number, tests: [not_null]}
+  line_number: {description: Place in the order, tests: [not_null]}
+  product_id: {description: Article number, tests: [not_null]}
+  quantity: {description: Pieces, tests: [not_null]}
+  unit_price: {description: Before discount, tests: [not_null]}
+  discount_percent: {description: "0 to 100, 0 where the ERP says nothing", tests: [not_null]}
+--- */
+SELECT
+    order_id,
+    line_no AS line_number,
+    product_id,
+    quantity,
+    unit_price,
+    coalesce(discount_percent, 0) AS discount_percent
+FROM {{ source('erp', 'order_lines') }}

@@ -1,0 +1,18 @@
+/* ---
+description: Orders of the ERP, cancelled ones among them
+columns:
+  order_id: {description: Order number, tests: [not_null]}
+  account_id: {description: Account that ordered, tests: [not_null]}
+  ordered_at: {description: When the order was taken, tests: [not_null]}
+  ordered_on: {description: The same as a day in the project's time zone, tests: [not_null]}
+  status: {description: "invoiced, shipped or cancelled", tests: [not_null]}
+  channel: {description: How the order came in}
+--- */
+SELECT
+    order_id,
+    customer_id AS account_id,
+    ordered_at,
+    {{ local_date('ordered_at') }} AS ordered_on,
+    status,
+    channel
+FROM {{ source('erp', 'orders') }}

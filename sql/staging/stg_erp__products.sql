@@ -1,0 +1,12 @@
+/* ---
+description: Articles of the ERP
+materialize: view
+columns:
+  product_id: {description: Article number, tests: [not_null]}
+  name: {description: What it is called}
+  category: {description: Product group}
+  list_price: {description: Present price of one piece}
+  unit_cost: {description: Present cost of one piece}
+--- */
+SELECT product_id, name, category, list_price, unit_cost
+FROM {{ source('erp', 'products') }}

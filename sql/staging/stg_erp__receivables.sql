@@ -1,0 +1,14 @@
+/* ---
+description: Invoices and their payments
+materialize: view
+columns:
+  invoice_id: {description: Invoice number, tests: [not_null]}
+  order_id: {description: The order it is for}
+  account_id: {description: Who owes}
+  issued_on: {description: Date of the invoice}
+  due_on: {description: Date by which it is to be paid}
+  paid_on: {description: When it was paid; NULL while it is open}
+  amount: {description: Net amount}
+--- */
+SELECT invoice_id, order_id, customer_id AS account_id, issued_on, due_on, paid_on, amount
+FROM {{ source('erp', 'receivables') }}

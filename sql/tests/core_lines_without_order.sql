@@ -1,0 +1,8 @@
+/* ---
+description: Order lines whose order is not there, mostly because it was refused; their revenue counts nowhere
+severity: warn
+--- */
+SELECT lines.order_id, lines.line_number
+FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
+LEFT JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
+WHERE orders.order_id IS NULL

@@ -1,0 +1,17 @@
+/* ---
+description: >-
+  The revenue of the sales is that of the accepted lines of accepted orders that were not cancelled: no line was lost or
+  doubled on its way through identity and prices
+--- */
+WITH expected AS (
+    SELECT count(*) AS lines, sum(CAST(lines.quantity AS BIGINT)) AS quantity
+    FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
+    JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
+    WHERE orders.status <> 'cancelled' AND orders.ordered_on < DATE '{{ as_of }}'
+),
+found AS (
+    SELECT count(*) AS lines, sum(quantity) AS quantity FROM core.order_lines WHERE return_id IS NULL
+)
+SELECT expected.lines, found.lines AS found_lines, expected.quantity, found.quantity AS found_quantity
+FROM expected CROSS JOIN found
+WHERE expected.lines <> found.lines OR (expected.quantity IS DISTINCT FROM found.quantity)

@@ -1,0 +1,6 @@
+/* ---
+description: Order lines are dated before the as-of date and stand in the month of their day
+--- */
+SELECT order_id, line_number, ordered_on, ordered_month
+FROM core.order_lines
+WHERE ordered_on >= DATE '{{ as_of }}' OR ordered_month <> CAST(date_trunc('month', ordered_on) AS DATE)

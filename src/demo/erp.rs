@@ -1,0 +1,305 @@
+//! The deliveries of the ERP: everything in night one, what is new or changed in night two.
+
+use super::calendar::{AUGUST, DAYS, NEXT_DAY, PRICE_RISE};
+use super::orders::{self, CHANNELS, DAYS_TO_INVOICE, Order, OrderFault, REASONS};
+use super::people::{FIRST_ACCOUNT, REGIONS, SEGMENTS};
+use super::products::CATEGORIES;
+use super::write::{Rows, push_number};
+use super::{Company, Delivery};
+use crate::error::Result;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+const CUSTOMERS: &str = "customer_id,name,email,phone,region,segment,created_on,updated_at";
+const PRODUCTS: &str = "product_id,name,category,list_price,unit_cost,updated_at";
+const ORDERS: &str = "order_id,customer_id,order_time,status,channel,currency,updated_at";
+const LINES: &str = "order_id,line_no,product_id,quantity,unit_price,discount_percent,updated_at";
+const RECEIVABLES: &str = "invoice_id,order_id,customer_id,issued_on,due_on,paid_on,amount,updated_at";
+const RETURNS: &str = "return_id,order_id,line_no,quantity,returned_on,reason";
+
+/// The files of one delivery that orders go to.
+struct Files<'a> {
+    company: &'a Company,
+    /// The day at whose end the delivery is made.
+    day: i32,
+    orders: Rows,
+    lines: Rows,
+    receivables: Rows,
+    returns: Rows,
+}
+
+/// Night one: all there is.
+pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
+    write_customers(company, delivery, 0..company.first_new_account())?;
+    write_products(company, delivery)?;
+    let mut files = Files::new(company, delivery, DAYS - 1, ORDERS)?;
+    for index in company.purchases_of(0..DAYS) {
+        let order = orders::order(company, index);
+        if !order.late {
+            files.whole(&order, order.updated)?;
+        }
+    }
+    files.finish(delivery)
+}
+
+/// Night two: the orders of a day, what followed from earlier ones, and corrections of August.
+pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
+    write_customers(company, delivery, company.first_new_account()..company.accounts.len() as u32)?;
+    let header = format!("{ORDERS},sales_channel_detail");
+    let mut files = Files::new(company, delivery, NEXT_DAY, &header)?;
+    let corrected = correct_august(company, &mut files)?;
+    for index in company.purchases_of(NEXT_DAY - 90..NEXT_DAY).filter(|index| !corrected.contains(index)) {
+        let order = orders::order(company, index);
+        match order.late {
+            true => files.late(&order)?,
+            false => files.follow_up(&order)?,
+        }
+    }
+    for index in company.purchases_of(NEXT_DAY..NEXT_DAY + 1) {
+        let order = orders::order(company, index);
+        files.whole(&order, order.updated)?;
+    }
+    files.finish(delivery)
+}
+
+/// Half of a few orders of a closed month turn out to be cancelled, the other half to have another quantity. Gives the
+/// places of these orders among the purchases.
+fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize>> {
+    let august = company.purchases_of(AUGUST);
+    let step = (august.len() / 8).clamp(1, 400);
+    let mut corrected = BTreeSet::new();
+    for index in august.step_by(step) {
+        let mut order = orders::order(company, index);
+        if order.cancelled || order.late || order.fault.is_some() || order.invoice.bad || order.lines[0].bad {
+            continue;
+        }
+        let number = corrected.len() as u32;
+        let now = (NEXT_DAY, 30_000 + number % 20_000);
+        order.repeated = false;
+        order.lines[0].repeated = false;
+        order.cancelled = number % 2 == 0;
+        if order.cancelled {
+            files.order(&order, now)?;
+            files.orders.counts.late_rows += 1;
+            files.invoice(&order, 0, now)?;
+        } else {
+            order.lines[0].quantity = order.lines[0].quantity * 2 + 1;
+            files.line(&order, 0, now)?;
+            files.lines.counts.late_rows += 1;
+            files.invoice(&order, order.net_cents(), now)?;
+        }
+        files.receivables.counts.late_rows += 1;
+        corrected.insert(index);
+    }
+    Ok(corrected)
+}
+
+fn write_customers(company: &Company, delivery: &mut Delivery, accounts: Range<u32>) -> Result<()> {
+    let mut rows = delivery.erp("customers", CUSTOMERS)?;
+    if accounts.start > 0 {
+        write_moved_customers(company, &mut rows, accounts.start)?;
+    }
+    for index in accounts {
+        let signed_up = company.accounts[index as usize].signed_up;
+        write_customer(company, &mut rows, index, None, (signed_up, 36_000 + index % 20_000))?;
+    }
+    delivery.count("erp.customers", rows.finish()?);
+    Ok(())
+}
+
+/// A few customers have another phone since.
+fn write_moved_customers(company: &Company, rows: &mut Rows, known: u32) -> Result<()> {
+    let step = (known / 6).max(1);
+    for index in (step / 2..known).step_by(step as usize) {
+        let phone = format!("+49 30 {}", 5_550_000 + index);
+        write_customer(company, rows, index, Some(&phone), (NEXT_DAY, 40_000))?;
+        rows.counts.late_rows += 1;
+    }
+    Ok(())
+}
+
+fn write_customer(
+    company: &Company,
+    rows: &mut Rows,
+    index: u32,
+    phone: Option<&str>,
+    updated: (i32, u32),
+) -> Result<()> {
+    let account = &company.accounts[index as usize];
+    // An account speaks of its owner as the owner's first account does.
+    let address = account.address(index, company.accounts[account.person as usize].segment);
+    rows.number(FIRST_ACCOUNT + u64::from(index)).text(&address.name).text(&address.email);
+    rows.text(phone.unwrap_or(&address.phone));
+    rows.text(REGIONS[account.region as usize]).text(SEGMENTS[account.segment as usize]);
+    rows.raw(company.calendar.iso(account.signed_up)).moment(&company.calendar, updated);
+    rows.end(false)
+}
+
+fn write_products(company: &Company, delivery: &mut Delivery) -> Result<()> {
+    let mut rows = delivery.erp("products", PRODUCTS)?;
+    for (number, product) in company.assortment.products.iter().enumerate() {
+        rows.code(b'P', number as u64 + 1, 4).text(&product.name).text(CATEGORIES[product.category].name);
+        rows.cents(product.list_price_cents).cents(product.unit_cost_cents);
+        rows.moment(&company.calendar, (PRICE_RISE, 0));
+        rows.end(false)?;
+    }
+    delivery.count("erp.products", rows.finish()?);
+    Ok(())
+}
+
+/// `7.5` of 750 hundredths.
+fn discount_text(hundredths: u64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(5);
+    push_number(&mut text, hundredths / 100, 1);
+    if hundredths % 100 != 0 {
+        text.push(b'.');
+        push_number(&mut text, hundredths % 100, 2);
+        if hundredths % 10 == 0 {
+            text.pop();
+        }
+    }
+    text
+}
+
+impl Files<'_> {
+    fn new<'a>(company: &'a Company, delivery: &Delivery, day: i32, orders: &str) -> Result<Files<'a>> {
+        Ok(Files {
+            company,
+            day,
+            orders: delivery.erp("orders", orders)?,
+            lines: delivery.erp("order-lines", LINES)?,
+            receivables: delivery.erp("receivables", RECEIVABLES)?,
+            returns: delivery.erp("returns", RETURNS)?,
+        })
+    }
+
+    fn finish(self, delivery: &mut Delivery) -> Result<()> {
+        let named = [
+            ("erp.orders", self.orders),
+            ("erp.order_lines", self.lines),
+            ("erp.receivables", self.receivables),
+            ("erp.returns", self.returns),
+        ];
+        for (name, rows) in named {
+            delivery.count(name, rows.finish()?);
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, order: &Order, updated: (i32, u32)) -> Result<()> {
+        let calendar = &self.company.calendar;
+        let rows = &mut self.orders;
+        rows.code(b'A', order.number, 7);
+        match order.fault {
+            Some(OrderFault::Customer) => rows.raw(b""),
+            _ => rows.number(FIRST_ACCOUNT + u64::from(order.account)),
+        };
+        match order.fault {
+            Some(OrderFault::Date) => rows.raw(b"2026-13-45 10:00:00"),
+            _ => rows.moment(calendar, (order.day, order.second)),
+        };
+        rows.text(order.status(self.day));
+        if let Some(OrderFault::Ragged) = order.fault {
+            return rows.end_bad();
+        }
+        rows.text(CHANNELS[order.channel]).raw(b"EUR").moment(calendar, updated);
+        if self.day == NEXT_DAY {
+            let details =
+                [["counter", "kiosk"], ["call centre", "sales desk"], ["app", "browser"], ["reseller", "edi"]];
+            rows.text(details[order.channel][order.number as usize % 2]);
+        }
+        match order.fault {
+            Some(_) => rows.end_bad(),
+            None => rows.end(order.repeated),
+        }
+    }
+
+    fn line(&mut self, order: &Order, number: usize, updated: (i32, u32)) -> Result<()> {
+        let line = &order.lines[number];
+        let rows = &mut self.lines;
+        rows.code(b'A', order.number, 7).number(number as u64 + 1).code(b'P', line.product as u64 + 1, 4);
+        match line.bad {
+            true => rows.raw(b"n/a"),
+            false => rows.number(line.quantity),
+        };
+        rows.cents(line.price_cents).raw(&discount_text(line.discount)).moment(&self.company.calendar, updated);
+        match line.bad {
+            true => rows.end_bad(),
+            false => rows.end(line.repeated),
+        }
+    }
+
+    fn invoice(&mut self, order: &Order, amount_cents: u64, updated: (i32, u32)) -> Result<()> {
+        let calendar = &self.company.calendar;
+        let invoice = &order.invoice;
+        let paid = invoice.paid <= self.day;
+        let rows = &mut self.receivables;
+        rows.code(b'R', order.number, 7).code(b'A', order.number, 7).number(FIRST_ACCOUNT + u64::from(order.account));
+        match invoice.bad {
+            true => rows.raw(b"31.02.2026"),
+            false => rows.raw(calendar.german(invoice.issued)),
+        };
+        rows.raw(calendar.german(invoice.due));
+        rows.raw(if paid { calendar.german(invoice.paid) } else { b"" });
+        let changed = if paid { (invoice.paid, 64_800).max(updated) } else { updated };
+        rows.cents(amount_cents).moment(calendar, changed);
+        match invoice.bad {
+            true => rows.end_bad(),
+            false => rows.end(false),
+        }
+    }
+
+    /// Lines that came back on some days.
+    fn returned(&mut self, order: &Order, days: Range<i32>) -> Result<()> {
+        for (number, line) in order.lines.iter().enumerate() {
+            let Some(back) = line.returned.as_ref().filter(|back| days.contains(&back.day) && !order.cancelled) else {
+                continue;
+            };
+            let rows = &mut self.returns;
+            rows.code(b'T', order.number * 100 + number as u64 + 1, 9);
+            rows.code(b'A', order.number, 7).number(number as u64 + 1).number(back.quantity);
+            rows.raw(self.company.calendar.iso(back.day)).text(REASONS[back.reason]);
+            rows.end(false)?;
+        }
+        Ok(())
+    }
+
+    /// An order that is delivered for the first time, with all that belongs to it.
+    fn whole(&mut self, order: &Order, updated: (i32, u32)) -> Result<()> {
+        self.order(order, updated)?;
+        for number in 0..order.lines.len() {
+            self.line(order, number, updated)?;
+        }
+        if order.invoice.issued <= self.day && !order.cancelled {
+            self.invoice(order, order.net_cents(), (order.invoice.issued, 64_800))?;
+        }
+        self.returned(order, 0..self.day + 1)
+    }
+
+    /// An order of an earlier day that nobody had entered.
+    fn late(&mut self, order: &Order) -> Result<()> {
+        let before = self.orders.counts.rows;
+        self.whole(order, (NEXT_DAY, 28_800))?;
+        self.orders.counts.late_rows += self.orders.counts.rows - before;
+        self.lines.counts.late_rows += order.lines.len() as u64;
+        Ok(())
+    }
+
+    /// What the day of night two brought to an earlier order: an invoice, a payment, a return, its final status.
+    fn follow_up(&mut self, order: &Order) -> Result<()> {
+        self.returned(order, NEXT_DAY..NEXT_DAY + 1)?;
+        if order.cancelled || order.fault.is_some() {
+            return Ok(());
+        }
+        if order.day + DAYS_TO_INVOICE == NEXT_DAY {
+            self.order(order, (NEXT_DAY, 21_600))?;
+            self.orders.counts.late_rows += 1;
+        }
+        let invoice = &order.invoice;
+        if !invoice.bad && (invoice.issued == NEXT_DAY || (invoice.paid == NEXT_DAY && invoice.issued < NEXT_DAY)) {
+            self.invoice(order, order.net_cents(), (NEXT_DAY, 64_800))?;
+            self.receivables.counts.late_rows += u64::from(invoice.issued < NEXT_DAY);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! The example company: two years of sales, calls and web visits, made from a seed.
+//!
+//! Customers buy by the BG/NBD story (a gamma mixture of rates, a beta mixture of drop-out), spend by a log-normal, buy
+//! most in November and December, and turn away in the region `east` from October 2025. Prices rise by 4.5 % on
+//! 2026-01-01. The same seed gives the same bytes. Everything is made from its own number, so that memory is 12 bytes
+//! an order and 40 an account, whatever the files' size.
+//!
+//! | file (below the project's folder `data`) | columns |
+//! |---|---|
+//! | `erp/customers-<date>.csv` | customer_id, name, email, phone, region, segment, created_on, updated_at |
+//! | `erp/products-<date>.csv` | product_id, name, category, list_price, unit_cost, updated_at |
+//! | `erp/orders-<date>.csv` | order_id, customer_id, order_time, status, channel, currency, updated_at |
+//! | `erp/order-lines-<date>.csv` | order_id, line_no, product_id, quantity, unit_price, discount_percent, updated_at |
+//! | `erp/receivables-<date>.csv` | invoice_id, order_id, customer_id, issued_on, due_on, paid_on, amount, updated_at |
+//! | `erp/returns-<date>.csv` | return_id, order_id, line_no, quantity, returned_on, reason |
+//! | `call-centre/calls-<date>.csv` | call_id, started_at, caller, customer_id, queue, wait_seconds, talk_seconds, agent_id, abandoned, satisfaction |
+//! | `web/<month>/events-<month or date>.jsonl` | event_id, ts, visitor_id, type, user.email, props.{path, device, referrer, dwell_seconds, product_id} |
+//!
+//! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
+//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
+//! Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and UTC.
+//! Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line, negative
+//! waits, JSON that ends in its middle.
+
+mod calendar;
+mod calls;
+mod erp;
+mod orders;
+mod people;
+mod products;
+mod random;
+#[cfg(test)]
+mod tests;
+mod web;
+mod write;
+
+use crate::error::Result;
+use calendar::{Calendar, DAYS, NEXT_DAY};
+use jiff::civil::{Date, date};
+use people::{Account, Population, Purchase};
+use products::Assortment;
+use rand::Rng;
+use random::Chance;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use write::Rows;
+
+pub use write::TableCounts;
+
+/// The business date of night one: everything up to 2026-09-30 is seen.
+pub const NIGHT_ONE: Date = date(2026, 10, 1);
+/// The business date of night two, a day later.
+pub const NIGHT_TWO: Date = date(2026, 10, 2);
+
+/// What the company is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoOptions {
+    /// The same seed gives the same files.
+    pub seed: u64,
+    /// Accounts that night one has seen; everything else follows from them.
+    pub customers: usize,
+}
+
+impl Default for DemoOptions {
+    fn default() -> DemoOptions {
+        DemoOptions { seed: 7, customers: 2000 }
+    }
+}
+
+impl DemoOptions {
+    /// A company that has about this many order lines; it has a fifth of it as calls and twice as many web events.
+    pub fn with_order_lines(lines: u64) -> DemoOptions {
+        DemoOptions { customers: ((lines as f64 / LINES_PER_CUSTOMER) as usize).max(1), ..DemoOptions::default() }
+    }
+}
+
+/// As measured.
+const LINES_PER_CUSTOMER: f64 = 18.56;
+
+/// What one night delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The day at whose end it was delivered, as in the files' names.
+    pub date: String,
+    /// The business date a run of this night describes.
+    pub as_of: Date,
+    /// Accounts in all so far.
+    pub customers: usize,
+    /// Of them, second accounts of somebody.
+    pub second_accounts: usize,
+    /// What was written of each table (`erp.orders`).
+    pub tables: BTreeMap<&'static str, TableCounts>,
+}
+
+impl Summary {
+    /// Lines of all files that break their contract.
+    pub fn bad_rows(&self) -> u64 {
+        self.tables.values().map(|counts| counts.bad_rows).sum()
+    }
+}
+
+/// Writes night one into the `data` folder of a project: everything up to 2026-09-30.
+pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
+    let company = Company::new(*options)?;
+    let mut delivery = Delivery::new(folder, &company, DAYS - 1);
+    erp::write_all(&company, &mut delivery)?;
+    calls::write_all(&company, &mut delivery)?;
+    web::write_all(&company, &mut delivery)?;
+    Ok(delivery.summary(&company))
+}
+
+/// Writes night two beside it: the next day, and what it changes of the past.
+pub fn generate_night_two(folder: &Path, options: &DemoOptions) -> Result<Summary> {
+    let company = Company::new(*options)?;
+    let mut delivery = Delivery::new(folder, &company, NEXT_DAY);
+    erp::write_changes(&company, &mut delivery)?;
+    calls::write_changes(&company, &mut delivery)?;
+    web::write_changes(&company, &mut delivery)?;
+    Ok(delivery.summary(&company))
+}
+
+/// All that chance decided about the company as a whole.
+struct Company {
+    chance: Chance,
+    calendar: Calendar,
+    assortment: Assortment,
+    /// In the order of signing up.
+    accounts: Vec<Account>,
+    /// In the order of time.
+    purchases: Vec<Purchase>,
+    /// Where each day's purchases begin; one more entry for the end.
+    days: Vec<usize>,
+}
+
+impl Company {
+    fn new(options: DemoOptions) -> Result<Company> {
+        let chance = Chance::new(options.seed);
+        let calendar = Calendar::new()?;
+        let assortment = Assortment::new(&chance)?;
+        let population = Population::new(u32::try_from(options.customers).unwrap_or(u32::MAX / 4))?;
+        let accounts: Vec<Account> =
+            (0..population.all_accounts()).map(|index| population.account(index, &chance, &calendar)).collect();
+        let mut purchases = Vec::new();
+        for (index, account) in accounts.iter().enumerate() {
+            account.purchases(index as u32, &chance, &calendar, &mut purchases);
+        }
+        purchases.sort_unstable();
+        let days =
+            (0..=NEXT_DAY + 1).map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day)).collect();
+        Ok(Company { chance, calendar, assortment, accounts, purchases, days })
+    }
+
+    /// Places among the purchases of the orders of some days.
+    fn purchases_of(&self, days: Range<i32>) -> Range<usize> {
+        let place = |day: i32| self.days[(day.max(0) as usize).min(self.days.len() - 1)];
+        place(days.start)..place(days.end)
+    }
+
+    /// An account that ordered not long before the end of a day.
+    fn recent_buyer(&self, day: i32, rng: &mut impl Rng) -> u32 {
+        let until = self.purchases_of(day..day + 1).end;
+        match until {
+            0 => 0,
+            _ => self.purchases[rng.random_range(until * 3 / 5..until)].account,
+        }
+    }
+
+    fn first_new_account(&self) -> u32 {
+        self.accounts.partition_point(|account| account.signed_up < NEXT_DAY) as u32
+    }
+}
+
+/// The files of one night.
+struct Delivery {
+    folder: PathBuf,
+    date: String,
+    as_of: Date,
+    day: i32,
+    tables: BTreeMap<&'static str, TableCounts>,
+}
+
+impl Delivery {
+    fn new(folder: &Path, company: &Company, day: i32) -> Delivery {
+        let text = |day| String::from_utf8_lossy(company.calendar.iso(day)).into_owned();
+        Delivery {
+            folder: folder.join("data"),
+            date: text(day),
+            as_of: if day < NEXT_DAY { NIGHT_ONE } else { NIGHT_TWO },
+            day,
+            tables: BTreeMap::new(),
+        }
+    }
+
+    fn erp(&self, table: &str, header: &str) -> Result<Rows> {
+        self.csv("erp", table, header)
+    }
+
+    fn csv(&self, source: &str, table: &str, header: &str) -> Result<Rows> {
+        Rows::csv(&self.folder.join(source).join(format!("{table}-{}.csv", self.date)), header)
+    }
+
+    fn web(&self, month: &str, name: &str) -> Result<Rows> {
+        Rows::lines(&self.folder.join("web").join(month).join(format!("events-{name}.jsonl")))
+    }
+
+    fn count(&mut self, table: &'static str, counts: TableCounts) {
+        *self.tables.entry(table).or_default() += counts;
+    }
+
+    fn summary(self, company: &Company) -> Summary {
+        let seen = company.accounts.iter().enumerate().filter(|(_, account)| account.signed_up <= self.day);
+        Summary {
+            customers: seen.clone().count(),
+            second_accounts: seen.filter(|(index, account)| account.person as usize != *index).count(),
+            date: self.date,
+            as_of: self.as_of,
+            tables: self.tables,
+        }
+    }
+}

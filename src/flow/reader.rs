@@ -1,0 +1,129 @@
+//! Questions to what was published: an engine in which the tables of one release, and the system tables, are known.
+
+use crate::contract::TableName;
+use crate::engine::{Engine, EngineSettings, EngineStore};
+use crate::error::{Error, Result};
+use crate::history::{self, ReleaseRecord, Row};
+use crate::lake::{Lake, Release, TableVersion};
+use crate::project::Project;
+use arrow::array::RecordBatch;
+
+/// Answers queries from one release.
+pub struct Reader {
+    /// The release; `None` while nothing was published.
+    pub release: Option<Release>,
+    engine: Engine,
+    lake: Lake,
+}
+
+impl Reader {
+    /// Opens the newest release of the project's lake, or the one of a number.
+    ///
+    /// Errors: `Project` when there is no such release, `Unreachable` when the lake cannot be read.
+    pub async fn open(project: &Project, number: Option<u64>) -> Result<Reader> {
+        let lake = Lake::open(&project.lake).await?;
+        let release = match number {
+            Some(number) => Some(lake.release(number).await?),
+            None => lake.latest().await?,
+        };
+        Reader::over(project, lake, release).await
+    }
+
+    /// A reader of a release that is known already.
+    pub(super) async fn of(project: &Project, release: Release) -> Result<Reader> {
+        Reader::over(project, Lake::open(&project.lake).await?, Some(release)).await
+    }
+
+    async fn over(project: &Project, lake: Lake, release: Option<Release>) -> Result<Reader> {
+        let engine = open_engine(project, Some(&lake))?;
+        register_system(&engine, &lake).await?;
+        if let Some(release) = &release {
+            for (name, version) in &release.tables {
+                engine.register_files(name, version)?;
+            }
+            for (name, sql) in &release.views {
+                engine.register_view(name, sql).await?;
+            }
+        }
+        Ok(Reader { release, engine, lake })
+    }
+
+    /// The rows of a query, at most so many.
+    pub async fn query(&self, sql: &str, limit: Option<usize>) -> Result<Vec<RecordBatch>> {
+        let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error))?;
+        if let Some(limit) = limit {
+            frame = frame.limit(0, Some(limit)).map_err(|e| crate::engine::query_error(e, sql))?;
+        }
+        let schema = frame.schema().inner().clone();
+        let mut rows = frame.collect().await.map_err(|e| crate::engine::query_error(e, sql))?;
+        if rows.is_empty() {
+            // No rows, but columns: whoever prints needs their names.
+            rows.push(RecordBatch::new_empty(schema));
+        }
+        Ok(rows)
+    }
+
+    /// Another release of the same lake.
+    pub(super) async fn earlier(&self, number: u64) -> Result<Release> {
+        self.lake.release(number).await
+    }
+
+    /// What was published; an error when nothing was.
+    pub(super) fn published(&self) -> Result<&Release> {
+        self.release.as_ref().ok_or_else(nothing_published)
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        if self.release.is_none() { error.hint("nothing was published yet: `perennial run` makes the first release") } else { error }
+    }
+}
+
+/// The error of a verb that needs a release where there is none.
+pub(super) fn nothing_published() -> Error {
+    Error::project("nothing was published yet").hint("`perennial run` makes the first release")
+}
+
+/// A session with the project's memory limit and time zone.
+pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engine> {
+    let settings = EngineSettings {
+        memory_limit_bytes: project.memory_limit_bytes,
+        threads: std::thread::available_parallelism().map_or(2, usize::from),
+        time_zone: project.time_zone.clone(),
+        spill_folder: None,
+    };
+    let store = lake.map(|lake| EngineStore {
+        store: lake.store(),
+        url: lake.store_url().clone(),
+        prefix: lake.prefix().clone(),
+    });
+    Engine::open(settings, store)
+}
+
+/// `system.*` from what runs have recorded; `system.releases` from the releases themselves.
+async fn register_system(engine: &Engine, lake: &Lake) -> Result<()> {
+    for (name, schema) in history::tables() {
+        let table = TableName::new("system", name);
+        if name == ReleaseRecord::TABLE {
+            let releases: Vec<ReleaseRecord> = lake.releases().await?.iter().map(release_record).collect();
+            engine.register_rows(&table, schema, vec![ReleaseRecord::batch(&releases)?])?;
+        } else {
+            let files = lake.system_files(name).await?;
+            engine.register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
+        }
+    }
+    Ok(())
+}
+
+fn release_record(release: &Release) -> ReleaseRecord {
+    ReleaseRecord {
+        number: release.number,
+        run_id: release.run_id.clone(),
+        published_at: release.published_at,
+        as_of: release.as_of,
+        rollback_of: release.rollback_of,
+        tables: release.tables.len() as u64,
+        rows: release.tables.values().map(TableVersion::rows).sum(),
+        tests_passed: release.tests.passed,
+        tests_warned: release.tests.warned,
+    }
+}

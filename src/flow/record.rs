@@ -1,0 +1,150 @@
+//! What a run leaves in `system.*`, whatever became of it.
+
+use super::build::Built;
+use super::{Ending, Event, Night, NightRequest, Observer};
+use crate::error::{Problems, Result};
+use crate::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
+use crate::intake::{Reject, RejectSink};
+use crate::lake::{KilledRun, Lake, Lock};
+use std::time::Instant;
+
+/// The rows of one run, gathered while it goes on.
+pub(super) struct Record<'a> {
+    pub run_id: String,
+    pub rejects: Box<dyn RejectSink + 'a>,
+    lake: &'a Lake,
+    run: RunRecord,
+    began: Instant,
+    sources: Vec<SourceRecord>,
+    steps: Vec<StepRecord>,
+    tests: Vec<TestRecord>,
+}
+
+impl<'a> Record<'a> {
+    pub fn new(lake: &'a Lake, run_id: &str, request: &NightRequest, as_of: jiff::civil::Date) -> Record<'a> {
+        let run = RunRecord {
+            run_id: run_id.to_string(),
+            command: request.who.command.clone(),
+            as_of: Some(as_of),
+            started_at: request.now,
+            ended_at: request.now,
+            status: RunStatus::Failed,
+            release: None,
+            message: None,
+            host: request.who.host.clone(),
+            user: request.who.user.clone(),
+        };
+        Record {
+            run_id: run_id.to_string(),
+            rejects: Box::new(LakeRejects { lake, run_id: run_id.to_string() }),
+            lake,
+            run,
+            began: Instant::now(),
+            sources: Vec::new(),
+            steps: Vec::new(),
+            tests: Vec::new(),
+        }
+    }
+
+    /// What was read.
+    pub fn pulled(&mut self, sources: &[SourceRecord]) {
+        self.sources = sources.to_vec();
+    }
+
+    /// What was made and tested.
+    pub fn built(&mut self, built: &Built) {
+        self.steps.clone_from(&built.steps);
+        self.tests.clone_from(&built.test_records);
+    }
+
+    /// How the night ended.
+    pub fn ended(&mut self, night: &Night) {
+        (self.run.status, self.run.release) = match night.ending {
+            Ending::Published { release, .. } => (RunStatus::Done, Some(release)),
+            Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
+            Ending::NotPublished => (RunStatus::Failed, None),
+        };
+        self.run.message = night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
+    }
+
+    /// What stopped it.
+    pub fn failed(&mut self, problems: &Problems) {
+        self.run.status = RunStatus::Failed;
+        self.run.message = problems.iter().map(ToString::to_string).next();
+    }
+
+    /// Writes the rows and takes the run's mark away.
+    pub async fn write(mut self, lock: &Lock) -> Result<()> {
+        let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        self.run.ended_at = self.run.started_at.checked_add(elapsed).unwrap_or(self.run.started_at);
+        append(self.lake, &self.run_id, &self.sources).await?;
+        append(self.lake, &self.run_id, &self.steps).await?;
+        append(self.lake, &self.run_id, &self.tests).await?;
+        append(self.lake, &self.run_id, &[self.run]).await?;
+        self.lake.end_run(lock, &self.run_id).await
+    }
+}
+
+async fn append<R: Row>(lake: &Lake, run_id: &str, rows: &[R]) -> Result<()> {
+    lake.append_system(R::TABLE, run_id, &R::batch(rows)?).await
+}
+
+/// Repairs what killed runs left, and records them.
+pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, observer: &dyn Observer) -> Result<()> {
+    let repairs = lake.repair(lock).await?;
+    if let Some(error) = &repairs.delta_behind {
+        observer.event(Event::Note(format!("Delta logs are still behind: {error}")));
+    }
+    for killed in &repairs.killed {
+        observer.event(Event::Note(format!("run {} was killed; what it left is repaired", killed.holder.run_id)));
+        if !killed.recorded {
+            append(lake, &killed.holder.run_id, &[killed_run(killed, now)]).await?;
+        }
+        lake.end_run(lock, &killed.holder.run_id).await?;
+    }
+    Ok(())
+}
+
+fn killed_run(killed: &KilledRun, now: jiff::Timestamp) -> RunRecord {
+    RunRecord {
+        run_id: killed.holder.run_id.clone(),
+        command: killed.holder.command.clone(),
+        as_of: None,
+        started_at: killed.started_at,
+        ended_at: now,
+        status: RunStatus::Killed,
+        release: killed.release,
+        message: None,
+        host: killed.holder.host.clone(),
+        user: killed.holder.user.clone(),
+    }
+}
+
+/// Rejects, straight into the lake as they are found.
+struct LakeRejects<'a> {
+    lake: &'a Lake,
+    run_id: String,
+}
+
+#[async_trait::async_trait]
+impl RejectSink for LakeRejects<'_> {
+    async fn keep(&self, rejects: Vec<Reject>) -> Result<()> {
+        let rows: Vec<RejectRecord> = rejects.into_iter().map(|reject| self.row(reject)).collect();
+        append(self.lake, &self.run_id, &rows).await
+    }
+}
+
+impl LakeRejects<'_> {
+    fn row(&self, reject: Reject) -> RejectRecord {
+        RejectRecord {
+            run_id: self.run_id.clone(),
+            source: reject.source,
+            table: reject.table,
+            file: reject.file,
+            line: reject.line,
+            column: reject.column,
+            value: Some(reject.raw),
+            reason: reject.reason,
+        }
+    }
+}

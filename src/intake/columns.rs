@@ -1,0 +1,353 @@
+//! The contract, ready to be applied: one reader a column, straight from text into an Arrow array.
+
+use super::numbers::{self, Parsed};
+use super::times::{DateReader, InstantReader};
+use crate::contract::{Column, SourceTable, ValueType};
+use crate::error::{Error, Result};
+use crate::sources::TextRows;
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder, StringArray,
+    StringBuilder, TimestampMicrosecondArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::DataType;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The cells of one column of a batch.
+pub(super) trait Cells {
+    /// Count of rows.
+    fn len(&self) -> usize;
+    /// The text of one; nothing where there is no value.
+    fn get(&self, row: usize) -> Option<&str>;
+}
+
+/// A column of rows of text.
+pub(super) struct TextColumn<'a> {
+    pub(super) rows: &'a TextRows<'a>,
+    pub(super) field: usize,
+}
+
+impl Cells for TextColumn<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> Option<&str> {
+        self.rows.cell(row, self.field)
+    }
+}
+
+impl Cells for StringArray {
+    fn len(&self) -> usize {
+        Array::len(self)
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        self.is_valid(row).then(|| self.value(row))
+    }
+}
+
+/// A cell that breaks the promise.
+#[derive(Debug, PartialEq)]
+pub(super) struct CellFault {
+    pub(super) row: usize,
+    pub(super) column: usize,
+    pub(super) value: String,
+    pub(super) reason: String,
+}
+
+/// The rows of a batch that break the promise, each with its first fault.
+pub(super) struct Faults {
+    pub(super) bad: Vec<bool>,
+    pub(super) found: Vec<CellFault>,
+    pub(super) column: usize,
+}
+
+impl Faults {
+    pub(super) fn new(rows: usize) -> Faults {
+        Faults { bad: vec![false; rows], found: Vec::new(), column: 0 }
+    }
+
+    #[cold]
+    fn push(&mut self, row: usize, value: &str, reason: Cow<'static, str>) {
+        if !std::mem::replace(&mut self.bad[row], true) {
+            let value = value.chars().take(super::rejects::RAW_CHARACTERS).collect();
+            self.found.push(CellFault { row, column: self.column, value, reason: reason.into_owned() });
+        }
+    }
+}
+
+/// Which texts are no value, and whether that is a fault.
+struct Absence {
+    words: Vec<String>,
+    fault: Option<&'static str>,
+}
+
+impl Absence {
+    #[inline]
+    fn is_none(&self, text: &str) -> bool {
+        text.is_empty() || !self.words.is_empty() && self.words.iter().any(|word| word == text)
+    }
+}
+
+/// Least and greatest allowed value.
+struct Bounds<T> {
+    min: Option<T>,
+    max: Option<T>,
+    words: [String; 2],
+}
+
+impl<T: PartialOrd> Bounds<T> {
+    fn new(column: &Column, mut parse: impl FnMut(&str) -> Parsed<T>) -> Result<Bounds<T>> {
+        let mut one = |text: &Option<String>, which: &str| match text {
+            None => Ok(None),
+            Some(text) => parse(text).map(Some).map_err(|reason| {
+                Error::project(format!("`{which}: {text}` of column `{}` is not of its type: {reason}", column.name))
+            }),
+        };
+        let words = [column.min.clone().unwrap_or_default(), column.max.clone().unwrap_or_default()];
+        Ok(Bounds { min: one(&column.min, "min")?, max: one(&column.max, "max")?, words })
+    }
+
+    #[inline]
+    fn check(&self, value: T) -> Parsed<T> {
+        if self.min.as_ref().is_some_and(|min| value < *min) || self.max.as_ref().is_some_and(|max| value > *max) {
+            return Err(self.outside(&value));
+        }
+        Ok(value)
+    }
+
+    #[cold]
+    fn outside(&self, value: &T) -> Cow<'static, str> {
+        if self.min.as_ref().is_some_and(|min| value < min) {
+            format!("the value is less than the least allowed, {}", self.words[0]).into()
+        } else {
+            format!("the value is greater than the greatest allowed, {}", self.words[1]).into()
+        }
+    }
+}
+
+enum Parser {
+    Text(Bounds<String>),
+    Integer(Bounds<i64>),
+    Decimal { precision: u8, scale: i8, bounds: Bounds<i128> },
+    Float(Bounds<f64>),
+    Boolean,
+    Date(DateReader, Bounds<i32>),
+    Instant(Box<InstantReader>, Bounds<i64>),
+    Enumeration(Vec<String>),
+}
+
+/// Reads one column.
+pub(super) struct ColumnReader {
+    /// Name in the lake.
+    pub(super) name: String,
+    /// Name or path in the file.
+    pub(super) from: String,
+    /// Type in the lake.
+    pub(super) data_type: DataType,
+    absence: Absence,
+    parser: Parser,
+}
+
+impl ColumnReader {
+    /// A promised column. `typed` files bring dates as ISO text whatever the contract's formats are.
+    ///
+    /// # Errors
+    /// Of kind `Project` when its formats, zone or bounds make no sense.
+    pub(super) fn promised(table: &SourceTable, column: &Column, typed: bool) -> Result<ColumnReader> {
+        let fault = if table.key.contains(&column.name) {
+            Some("the value is missing in a column of the key")
+        } else {
+            column.required.then_some("the value is missing in a required column")
+        };
+        let parser = parser(column, typed).map_err(|e| match &table.place {
+            Some(place) if e.place().is_none() => e.at(place.clone()),
+            _ => e,
+        })?;
+        Ok(ColumnReader {
+            name: column.name.clone(),
+            from: column.from.clone(),
+            data_type: column.data_type.arrow(),
+            absence: Absence { words: column.null_values.clone(), fault },
+            parser,
+        })
+    }
+
+    /// A column nobody promised: text.
+    pub(super) fn accepted(name: &str, from: &str) -> ColumnReader {
+        ColumnReader {
+            name: name.to_string(),
+            from: from.to_string(),
+            data_type: DataType::Utf8,
+            absence: Absence { words: Vec::new(), fault: None },
+            parser: Parser::Text(Bounds { min: None, max: None, words: Default::default() }),
+        }
+    }
+
+    /// A column the file lacks: no value in any row.
+    pub(super) fn read_none(&mut self, rows: usize, faults: &mut Faults) -> Result<ArrayRef> {
+        struct Nothing(usize);
+        impl Cells for Nothing {
+            fn len(&self) -> usize {
+                self.0
+            }
+            fn get(&self, _row: usize) -> Option<&str> {
+                None
+            }
+        }
+        self.read(&Nothing(rows), faults)
+    }
+
+    /// Reads a column; cells that break the promise are noted and left without value.
+    pub(super) fn read<C: Cells>(&mut self, cells: &C, faults: &mut Faults) -> Result<ArrayRef> {
+        let absence = &self.absence;
+        Ok(match &mut self.parser {
+            Parser::Text(bounds) => Arc::new(texts(cells, absence, faults, |text| {
+                if bounds.min.is_none() && bounds.max.is_none() {
+                    return Ok(());
+                }
+                bounds.check(text.to_string()).map(|_| ())
+            })),
+            Parser::Enumeration(values) => Arc::new(texts(cells, absence, faults, |text| {
+                if values.iter().any(|value| value == text) { Ok(()) } else { Err(not_one_of(values)) }
+            })),
+            Parser::Integer(bounds) => {
+                let parse = |text: &str| numbers::integer(text).and_then(|value| bounds.check(value));
+                let (values, nulls) = values(cells, absence, faults, 0, parse);
+                Arc::new(Int64Array::new(values.into(), nulls))
+            }
+            Parser::Decimal { precision, scale, bounds } => {
+                let (precision, scale) = (*precision, *scale);
+                let parse = |text: &str| numbers::decimal(text, precision, scale).and_then(|value| bounds.check(value));
+                let (values, nulls) = values(cells, absence, faults, 0, parse);
+                Arc::new(Decimal128Array::new(values.into(), nulls).with_precision_and_scale(precision, scale)?)
+            }
+            Parser::Float(bounds) => {
+                let parse = |text: &str| numbers::float(text).and_then(|value| bounds.check(value));
+                let (values, nulls) = values(cells, absence, faults, 0.0, parse);
+                Arc::new(Float64Array::new(values.into(), nulls))
+            }
+            Parser::Boolean => {
+                let (values, nulls) = values(cells, absence, faults, false, numbers::boolean);
+                Arc::new(BooleanArray::new(values.into(), nulls))
+            }
+            Parser::Date(reader, bounds) => {
+                let parse = |text: &str| reader.parse(text).and_then(|value| bounds.check(value));
+                let (values, nulls) = values(cells, absence, faults, 0, parse);
+                Arc::new(Date32Array::new(values.into(), nulls))
+            }
+            Parser::Instant(reader, bounds) => {
+                let parse = |text: &str| reader.parse(text).and_then(|value| bounds.check(value));
+                let (values, nulls) = values(cells, absence, faults, 0, parse);
+                Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+            }
+        })
+    }
+}
+
+fn parser(column: &Column, typed: bool) -> Result<Parser> {
+    Ok(match &column.data_type {
+        ValueType::Text => Parser::Text(Bounds::new(column, |text| Ok(text.to_string()))?),
+        ValueType::Enumeration(values) => Parser::Enumeration(values.clone()),
+        ValueType::Integer => Parser::Integer(Bounds::new(column, numbers::integer)?),
+        ValueType::Decimal { precision, scale } => {
+            let (precision, scale) = (*precision, *scale);
+            let bounds = Bounds::new(column, |text| numbers::decimal(text, precision, scale))?;
+            Parser::Decimal { precision, scale, bounds }
+        }
+        ValueType::Float => Parser::Float(Bounds::new(column, numbers::float)?),
+        ValueType::Boolean => Parser::Boolean,
+        ValueType::Date { formats } => {
+            let formats: &[String] = if typed { &[] } else { formats };
+            let (own, iso) = (DateReader::new(formats)?, DateReader::new(&[])?);
+            let bounds = Bounds::new(column, |text| own.parse(text).or_else(|_| iso.parse(text)))?;
+            Parser::Date(own, bounds)
+        }
+        ValueType::Instant { formats, zone } => {
+            let formats: &[String] = if typed { &[] } else { formats };
+            let (mut own, mut iso) = (InstantReader::new(formats, zone)?, InstantReader::new(&[], zone)?);
+            let bounds = Bounds::new(column, |text| own.parse(text).or_else(|_| iso.parse(text)))?;
+            Parser::Instant(Box::new(own), bounds)
+        }
+    })
+}
+
+#[cold]
+fn not_one_of(values: &[String]) -> Cow<'static, str> {
+    let known: Vec<&str> = values.iter().take(12).map(String::as_str).collect();
+    format!("the text is not one of {}", crate::error::list(&known)).into()
+}
+
+/// Reads values of fixed width; blanks around them do not count.
+fn values<C: Cells, T: Copy>(
+    cells: &C,
+    absence: &Absence,
+    faults: &mut Faults,
+    filler: T,
+    mut parse: impl FnMut(&str) -> Parsed<T>,
+) -> (Vec<T>, Option<NullBuffer>) {
+    let rows = cells.len();
+    let mut values = Vec::with_capacity(rows);
+    let mut valid = NullBufferBuilder::new(rows);
+    for row in 0..rows {
+        let raw = cells.get(row).unwrap_or("");
+        let text = raw.trim_ascii();
+        let value = if absence.is_none(text) {
+            if let Some(reason) = absence.fault {
+                faults.push(row, raw, reason.into());
+            }
+            None
+        } else {
+            match parse(text) {
+                Ok(value) => Some(value),
+                Err(reason) => {
+                    faults.push(row, raw, reason);
+                    None
+                }
+            }
+        };
+        match value {
+            Some(value) => {
+                values.push(value);
+                valid.append_non_null();
+            }
+            None => {
+                values.push(filler);
+                valid.append_null();
+            }
+        }
+    }
+    (values, valid.finish())
+}
+
+/// Reads texts as they are.
+fn texts<C: Cells>(
+    cells: &C,
+    absence: &Absence,
+    faults: &mut Faults,
+    mut check: impl FnMut(&str) -> Parsed<()>,
+) -> StringArray {
+    let rows = cells.len();
+    let mut values = StringBuilder::with_capacity(rows, rows * 16);
+    for row in 0..rows {
+        let text = cells.get(row).unwrap_or("");
+        if absence.is_none(text) {
+            if let Some(reason) = absence.fault {
+                faults.push(row, text, reason.into());
+            }
+            values.append_null();
+            continue;
+        }
+        match check(text) {
+            Ok(()) => values.append_value(text),
+            Err(reason) => {
+                faults.push(row, text, reason);
+                values.append_null();
+            }
+        }
+    }
+    values.finish()
+}

@@ -1,0 +1,530 @@
+//! Days and moments.
+//!
+//! The formats met every day (fixed digits between fixed letters) are read by hand, byte for byte; whatever they do not
+//! accept is given to jiff, which also knows month names and two-digit years. Both agree on what a day is: 31 February
+//! is none.
+
+use super::numbers::Parsed;
+use crate::error::{Error, Result};
+use jiff::civil::DateTime;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use std::borrow::Cow;
+
+const MICROSECONDS: i64 = 1_000_000;
+const DAY_SECONDS: i64 = 86_400;
+/// Days whose offset is remembered; a power of two.
+const DAYS_KEPT: usize = 1024;
+
+/// A format of days or moments, read quickly where it is of fixed shape.
+pub(super) struct TimeFormat {
+    text: String,
+    fixed: Option<Vec<Piece>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Piece {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    /// A point and up to nine digits, or nothing.
+    Fraction,
+    /// `+01:00`, `+0100` or, where the default formats allow it, `Z`.
+    Offset,
+    Letter(u8),
+}
+
+/// What stands in a text, before it is placed in a zone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Parts {
+    year: i64,
+    month: i64,
+    day: i64,
+    /// Seconds of the day.
+    second: i64,
+    microsecond: i64,
+    offset_seconds: Option<i64>,
+}
+
+impl TimeFormat {
+    /// A strftime format.
+    ///
+    /// # Errors
+    /// Of kind `Project` when jiff does not know it.
+    pub(super) fn new(text: &str) -> Result<TimeFormat> {
+        // Every field is known of a moment in a zone, so only a mistake in the format itself can fail.
+        let some_moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+        if let Err(error) = jiff::fmt::strtime::format(text, &some_moment) {
+            return Err(Error::project(format!("`{text}` is not a format of dates: {error}")).because(error));
+        }
+        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text) })
+    }
+}
+
+/// The pieces of a format in which every directive has one width.
+fn pieces(format: &str) -> Option<Vec<Piece>> {
+    use Piece::*;
+    let mut found = Vec::new();
+    let mut rest = format;
+    while let Some(first) = rest.as_bytes().first() {
+        let (length, more): (usize, &[Piece]) = match rest.as_bytes() {
+            [b'%', b'Y', ..] => (2, &[Year]),
+            [b'%', b'm', ..] => (2, &[Month]),
+            [b'%', b'd', ..] => (2, &[Day]),
+            [b'%', b'H', ..] => (2, &[Hour]),
+            [b'%', b'M', ..] => (2, &[Minute]),
+            [b'%', b'S', ..] => (2, &[Second]),
+            [b'%', b'F', ..] => (2, &[Year, Letter(b'-'), Month, Letter(b'-'), Day]),
+            [b'%', b'T', ..] => (2, &[Hour, Letter(b':'), Minute, Letter(b':'), Second]),
+            [b'%', b'.', b'f', ..] => (3, &[Fraction]),
+            [b'%', b'z', ..] => (2, &[Offset]),
+            [b'%', b':', b'z', ..] => (3, &[Offset]),
+            [b'%', ..] => return None,
+            // Blanks match any run of blanks in jiff; here the one that is written.
+            _ => (1, &[]),
+        };
+        found.extend_from_slice(more);
+        if more.is_empty() {
+            found.push(Letter(*first));
+        }
+        rest = rest.get(length..)?;
+    }
+    (found.contains(&Year) && found.contains(&Month) && found.contains(&Day)).then_some(found)
+}
+
+/// RFC 3339 with `T` or a blank, with or without fraction and offset: what is read when no format is named.
+fn default_pieces() -> [Piece; 11] {
+    use Piece::*;
+    [Year, Letter(b'-'), Month, Letter(b'-'), Day, Letter(b'T'), Hour, Letter(b':'), Minute, Letter(b':'), Second]
+}
+
+/// Reads a text by pieces of fixed width. Nothing when its shape is another; whether the day exists is not looked at.
+fn read_fixed(text: &[u8], pieces: &[Piece], defaults: bool) -> Option<Parts> {
+    let mut parts = Parts { year: 0, month: 0, day: 0, second: 0, microsecond: 0, offset_seconds: None };
+    let mut at = 0;
+    for piece in pieces {
+        match piece {
+            Piece::Letter(letter) => {
+                let byte = *text.get(at)?;
+                if byte != *letter && !(defaults && *letter == b'T' && (byte == b' ' || byte == b't')) {
+                    return None;
+                }
+                at += 1;
+            }
+            Piece::Year => {
+                parts.year = two(text, at)? * 100 + two(text, at + 2)?;
+                at += 4;
+            }
+            Piece::Fraction => (parts.microsecond, at) = fraction(text, at)?,
+            Piece::Offset => (parts.offset_seconds, at) = offset(text, at, defaults)?,
+            _ => {
+                let value = two(text, at)?;
+                at += 2;
+                match piece {
+                    Piece::Month => parts.month = value,
+                    Piece::Day => parts.day = value,
+                    Piece::Hour if value < 24 => parts.second += value * 3600,
+                    Piece::Minute if value < 60 => parts.second += value * 60,
+                    Piece::Second if value < 60 => parts.second += value,
+                    _ => return None,
+                }
+            }
+        }
+    }
+    if defaults {
+        (parts.microsecond, at) = fraction(text, at)?;
+        if at < text.len() {
+            (parts.offset_seconds, at) = offset(text, at, true)?;
+        }
+    }
+    (at == text.len()).then_some(parts)
+}
+
+fn two(text: &[u8], at: usize) -> Option<i64> {
+    let tens = text.get(at)?.wrapping_sub(b'0');
+    let ones = text.get(at + 1)?.wrapping_sub(b'0');
+    (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
+}
+
+/// Microseconds of `.123456789`; digits behind the sixth are cut, as the lake keeps microseconds.
+fn fraction(text: &[u8], at: usize) -> Option<(i64, usize)> {
+    if text.get(at) != Some(&b'.') {
+        return Some((0, at));
+    }
+    let digits = text[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 || digits > 9 {
+        return None;
+    }
+    let microseconds = (0..6).fold(0, |sum, i| {
+        sum * 10 + if i < digits { i64::from(text[at + 1 + i] - b'0') } else { 0 }
+    });
+    Some((microseconds, at + 1 + digits))
+}
+
+fn offset(text: &[u8], at: usize, zulu: bool) -> Option<(Option<i64>, usize)> {
+    let sign = match text.get(at)? {
+        b'Z' | b'z' if zulu => return Some((Some(0), at + 1)),
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let hours = two(text, at + 1)?;
+    let colon = usize::from(text.get(at + 3) == Some(&b':'));
+    let minutes = two(text, at + 3 + colon)?;
+    (hours < 24 && minutes < 60).then(|| (Some(sign * (hours * 3600 + minutes * 60)), at + 5 + colon))
+}
+
+/// Days since 1970-01-01 of a day of the Gregorian calendar; nothing when there is no such day.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day < 1 || day > last {
+        return None;
+    }
+    // Years begin in March, so that the leap day is their last (Howard Hinnant, "chrono-compatible date algorithms").
+    let shifted = year - i64::from(month <= 2);
+    let era = shifted.div_euclid(400);
+    let year_of_era = shifted.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+/// Reads days.
+pub(super) struct DateReader {
+    formats: Vec<TimeFormat>,
+}
+
+impl DateReader {
+    /// With the contract's formats; ISO when it names none.
+    ///
+    /// # Errors
+    /// Of kind `Project` for a format that is none.
+    pub(super) fn new(formats: &[String]) -> Result<DateReader> {
+        let formats = match formats {
+            [] => vec![TimeFormat::new("%Y-%m-%d")?],
+            formats => formats.iter().map(|f| TimeFormat::new(f)).collect::<Result<_>>()?,
+        };
+        Ok(DateReader { formats })
+    }
+
+    /// Days since 1970-01-01.
+    pub(super) fn parse(&self, text: &str) -> Parsed<i32> {
+        let mut shape_fits = false;
+        for format in &self.formats {
+            let parts = format.fixed.as_ref().and_then(|pieces| read_fixed(text.as_bytes(), pieces, false));
+            match parts {
+                Some(parts) => match days(parts.year, parts.month, parts.day) {
+                    Some(days) => return Ok(days as i32),
+                    None => shape_fits = true,
+                },
+                None => {
+                    if let Ok(date) = BrokenDownTime::parse(&format.text, text).and_then(|time| time.to_date()) {
+                        return days(date.year().into(), date.month().into(), date.day().into())
+                            .map(|days| days as i32)
+                            .ok_or_else(|| Cow::from("there is no such day"));
+                    }
+                }
+            }
+        }
+        Err(refusal("a date", &self.formats, "%Y-%m-%d", shape_fits))
+    }
+}
+
+#[cold]
+fn refusal(what: &str, formats: &[TimeFormat], default: &str, shape_fits: bool) -> Cow<'static, str> {
+    let names: Vec<String> = formats.iter().map(|f| format!("`{}`", f.text)).collect();
+    let names = if names.is_empty() { format!("`{default}`") } else { names.join(" or ") };
+    if shape_fits {
+        format!("there is no such day in the calendar (read as {names})").into()
+    } else {
+        format!("the text is not {what} written {names}").into()
+    }
+}
+
+/// Reads moments as microseconds since 1970-01-01T00:00:00Z.
+pub(super) struct InstantReader {
+    formats: Vec<TimeFormat>,
+    default: [Piece; 11],
+    zone: TimeZone,
+    zone_name: String,
+    offsets: Vec<Option<(i64, DayOffset)>>,
+}
+
+/// What is known of the offset on one day.
+#[derive(Clone, Copy)]
+enum DayOffset {
+    /// The same all day, in seconds.
+    Uniform(i64),
+    /// Clocks change.
+    Changing,
+}
+
+impl InstantReader {
+    /// With the contract's formats (RFC 3339 and `%Y-%m-%d %H:%M:%S` when it names none) and the zone of texts that
+    /// name no offset.
+    ///
+    /// # Errors
+    /// Of kind `Project` for a format or zone that is none.
+    pub(super) fn new(formats: &[String], zone: &str) -> Result<InstantReader> {
+        Ok(InstantReader {
+            formats: formats.iter().map(|f| TimeFormat::new(f)).collect::<Result<_>>()?,
+            default: default_pieces(),
+            zone: TimeZone::get(zone)
+                .map_err(|e| Error::project(format!("`{zone}` is not a known time zone")).because(e))?,
+            zone_name: zone.to_string(),
+            offsets: vec![None; DAYS_KEPT],
+        })
+    }
+
+    /// Microseconds since the epoch.
+    pub(super) fn parse(&mut self, text: &str) -> Parsed<i64> {
+        if self.formats.is_empty() {
+            return match read_fixed(text.as_bytes(), &self.default, true) {
+                Some(parts) => match self.place(parts) {
+                    Some(placed) => placed,
+                    None => Err(self.refuse(true)),
+                },
+                None => Err(self.refuse(false)),
+            };
+        }
+        let mut shape_fits = false;
+        for i in 0..self.formats.len() {
+            let format = &self.formats[i];
+            let parts = match format.fixed.as_ref().and_then(|pieces| read_fixed(text.as_bytes(), pieces, false)) {
+                Some(parts) => Some(parts),
+                None => match read_with_jiff(&format.text, text) {
+                    Some(Broken::Moment(microseconds)) => return Ok(microseconds),
+                    Some(Broken::Parts(parts)) => Some(parts),
+                    None => None,
+                },
+            };
+            if let Some(parts) = parts {
+                match self.place(parts) {
+                    Some(placed) => return placed,
+                    None => shape_fits = true,
+                }
+            }
+        }
+        Err(self.refuse(shape_fits))
+    }
+
+    fn refuse(&self, shape_fits: bool) -> Cow<'static, str> {
+        refusal("a moment", &self.formats, "%Y-%m-%dT%H:%M:%S", shape_fits)
+    }
+
+    /// Nothing when there is no such day; a refusal when the clocks jumped over that time.
+    fn place(&mut self, parts: Parts) -> Option<Parsed<i64>> {
+        let days = days(parts.year, parts.month, parts.day)?;
+        let local = days * DAY_SECONDS + parts.second;
+        let offset = match parts.offset_seconds {
+            Some(offset) => offset,
+            None => match self.day_offset(days, parts) {
+                DayOffset::Uniform(offset) => offset,
+                DayOffset::Changing => match self.changing_offset(parts) {
+                    Ok(offset) => offset,
+                    Err(reason) => return Some(Err(reason)),
+                },
+            },
+        };
+        Some(Ok((local - offset) * MICROSECONDS + parts.microsecond))
+    }
+
+    fn day_offset(&mut self, days: i64, parts: Parts) -> DayOffset {
+        let slot = days as usize & (DAYS_KEPT - 1);
+        match self.offsets[slot] {
+            Some((known, offset)) if known == days => offset,
+            _ => {
+                let offset = self.look_up_day(parts);
+                self.offsets[slot] = Some((days, offset));
+                offset
+            }
+        }
+    }
+
+    /// Whether the zone has one offset from the day's first to its last moment.
+    fn look_up_day(&self, parts: Parts) -> DayOffset {
+        let Some(start) = civil(parts, 0) else { return DayOffset::Changing };
+        let Some(end) = civil(parts, DAY_SECONDS - 1) else { return DayOffset::Changing };
+        let first = self.zone.to_ambiguous_timestamp(start).offset();
+        let last = self.zone.to_ambiguous_timestamp(end).offset();
+        let (AmbiguousOffset::Unambiguous { offset: first }, AmbiguousOffset::Unambiguous { offset: last }) = (first, last)
+        else {
+            return DayOffset::Changing;
+        };
+        let (Ok(from), Ok(to)) = (first.to_timestamp(start), last.to_timestamp(end)) else { return DayOffset::Changing };
+        match self.zone.following(from).next() {
+            Some(transition) if transition.timestamp() <= to => DayOffset::Changing,
+            _ if first != last => DayOffset::Changing,
+            _ => DayOffset::Uniform(first.seconds().into()),
+        }
+    }
+
+    fn changing_offset(&self, parts: Parts) -> Parsed<i64> {
+        let time = civil(parts, parts.second).ok_or(Cow::from("the moment is out of range"))?;
+        match self.zone.to_ambiguous_timestamp(time).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Ok(offset.seconds().into()),
+            // The time comes twice; the first one is still under the offset before.
+            AmbiguousOffset::Fold { before, .. } => Ok(before.seconds().into()),
+            AmbiguousOffset::Gap { .. } => {
+                Err(format!("there is no such time in {}: the clocks were put forward over it", self.zone_name).into())
+            }
+        }
+    }
+}
+
+fn civil(parts: Parts, second: i64) -> Option<DateTime> {
+    let (hour, minute) = ((second / 3600) as i8, (second / 60 % 60) as i8);
+    DateTime::new(parts.year as i16, parts.month as i8, parts.day as i8, hour, minute, (second % 60) as i8, 0).ok()
+}
+
+enum Broken {
+    Moment(i64),
+    Parts(Parts),
+}
+
+fn read_with_jiff(format: &str, text: &str) -> Option<Broken> {
+    let time = BrokenDownTime::parse(format, text).ok()?;
+    if time.offset().is_some() || time.timestamp().is_some() {
+        return time.to_timestamp().ok().map(|moment| Broken::Moment(moment.as_microsecond()));
+    }
+    let date = time.to_date().ok()?;
+    let clock = time.to_time().unwrap_or(jiff::civil::Time::midnight());
+    Some(Broken::Parts(Parts {
+        year: date.year().into(),
+        month: date.month().into(),
+        day: date.day().into(),
+        second: i64::from(clock.hour()) * 3600 + i64::from(clock.minute()) * 60 + i64::from(clock.second()),
+        microsecond: i64::from(clock.subsec_nanosecond() / 1000),
+        offset_seconds: None,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn date(format: &str, text: &str) -> Parsed<i32> {
+        DateReader::new(&[format.to_string()]).unwrap().parse(text)
+    }
+
+    fn instant(formats: &[&str], zone: &str, text: &str) -> Parsed<i64> {
+        let formats: Vec<String> = formats.iter().map(|f| f.to_string()).collect();
+        InstantReader::new(&formats, zone).unwrap().parse(text)
+    }
+
+    /// Microseconds of a moment, by jiff's own parser of RFC 3339.
+    fn at(text: &str) -> Parsed<i64> {
+        Ok(text.parse::<jiff::Timestamp>().unwrap().as_microsecond())
+    }
+
+    #[test]
+    fn days_count_from_1970() {
+        // By hand: 30 years of 365 days and 7 leap days; a century without leap day; the epoch itself.
+        assert_eq!(date("%Y-%m-%d", "2000-01-01"), Ok(30 * 365 + 7));
+        assert_eq!(date("%Y-%m-%d", "1970-01-01"), Ok(0));
+        assert_eq!(date("%Y-%m-%d", "1969-12-31"), Ok(-1));
+        assert_eq!(date("%d.%m.%Y", "29.02.2024"), Ok(19782));
+        assert_eq!(date("%Y%m%d", "19970101"), Ok(9862));
+        assert_eq!(date("%Y-%m-%d", "9999-12-31"), Ok(2932896));
+        assert_eq!(date("%d.%m.%Y", "1.2.2024"), date("%Y-%m-%d", "2024-02-01"));
+        assert_eq!(date("%d %b %Y", "05 Mar 2024"), date("%Y-%m-%d", "2024-03-05"));
+        assert_eq!(date("%d.%m.%y", "05.03.24"), date("%Y-%m-%d", "2024-03-05"));
+        assert_eq!(DateReader::new(&[]).unwrap().parse("2024-03-05"), date("%Y-%m-%d", "2024-03-05"));
+    }
+
+    #[test]
+    fn days_that_do_not_exist_are_refused() {
+        for (format, text) in [
+            ("%d.%m.%Y", "31.02.2024"),
+            ("%d.%m.%Y", "29.02.2023"),
+            ("%d.%m.%Y", "29.02.1900"),
+            ("%Y-%m-%d", "2024-13-45"),
+            ("%Y-%m-%d", "2024-00-10"),
+            ("%Y-%m-%d", "0000-00-00"),
+        ] {
+            assert!(date(format, text).unwrap_err().contains("no such day"), "{text}");
+        }
+        for text in ["", "2024-1", "2024-01-01x", "x2024-01-01", "2024/01/01", "２０２４-01-01", "2024-01-01 10:00:00"] {
+            let reason = date("%Y-%m-%d", text).unwrap_err();
+            assert!(reason.contains("not a date written `%Y-%m-%d`"), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn moments_keep_their_offset_or_take_the_zone() {
+        let berlin = "Europe/Berlin";
+        assert_eq!(instant(&[], berlin, "2024-01-15 12:00:00"), at("2024-01-15T11:00:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-07-15T12:00:00"), at("2024-07-15T10:00:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-07-15T12:00:00Z"), at("2024-07-15T12:00:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-07-15T12:00:00.25+05:30"), at("2024-07-15T06:30:00.25Z"));
+        assert_eq!(instant(&[], berlin, "2024-07-15 12:00:00.123456789-0100"), at("2024-07-15T13:00:00.123456Z"));
+        assert_eq!(instant(&["%Y-%m-%d %H:%M:%S"], "UTC", "2010-12-01 08:26:00"), at("2010-12-01T08:26:00Z"));
+        assert_eq!(instant(&["%d.%m.%Y %H:%M"], berlin, "01.12.2010 08:26"), at("2010-12-01T07:26:00Z"));
+        assert_eq!(instant(&["%d.%m.%Y"], berlin, "01.12.2010"), at("2010-11-30T23:00:00Z"));
+        assert_eq!(instant(&["%s"], berlin, "1700000000"), at("2023-11-14T22:13:20Z"));
+        assert_eq!(instant(&["%d/%b/%Y:%H:%M:%S %z"], berlin, "17/May/2015:10:05:03 +0000"), at("2015-05-17T10:05:03Z"));
+        assert_eq!(instant(&["%Y-%m-%dT%H:%M:%S%:z"], berlin, "2024-07-15T12:00:00+02:00"), at("2024-07-15T10:00:00Z"));
+        assert_eq!(instant(&["%m/%d/%Y %I:%M %p"], "UTC", "12/01/2010 08:26 PM"), at("2010-12-01T20:26:00Z"));
+        // What some systems write for "never": beyond what jiff calls a timestamp. Its day is 2,932,896 (see above).
+        assert_eq!(instant(&[], berlin, "9999-12-31 23:59:59"), Ok((2_932_896 * 86_400 + 86_399 - 3_600) * 1_000_000));
+    }
+
+    #[test]
+    fn clock_changes_are_looked_at() {
+        let berlin = "Europe/Berlin";
+        // 31 March 2024: 02:00 became 03:00. 27 October 2024: 03:00 became 02:00.
+        assert!(instant(&[], berlin, "2024-03-31 02:30:00").unwrap_err().contains("put forward"));
+        assert_eq!(instant(&[], berlin, "2024-03-31 01:59:59"), at("2024-03-31T00:59:59Z"));
+        assert_eq!(instant(&[], berlin, "2024-03-31 03:00:00"), at("2024-03-31T01:00:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-10-27 02:30:00"), at("2024-10-27T00:30:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-10-27 03:30:00"), at("2024-10-27T02:30:00Z"));
+        assert_eq!(instant(&[], berlin, "2024-10-27 01:30:00"), at("2024-10-26T23:30:00Z"));
+        // A whole day skipped: Samoa had no 30 December 2011.
+        assert!(instant(&[], "Pacific/Apia", "2011-12-30 12:00:00").is_err());
+    }
+
+    #[test]
+    fn moments_that_do_not_exist_are_refused() {
+        for text in ["2024-02-30 10:00:00", "2024-13-01T00:00:00Z"] {
+            assert!(instant(&[], "UTC", text).unwrap_err().contains("no such day"), "{text}");
+        }
+        for text in ["", "2024-01-01", "2024-01-01 24:00:00", "2024-01-01 10:60:00", "2024-01-01 10:00:00.", "2024-01-01 10:00:00 UTC"] {
+            assert!(instant(&[], "UTC", text).unwrap_err().contains("not a moment"), "{text}");
+        }
+    }
+
+    #[test]
+    fn formats_and_zones_are_checked() {
+        assert!(InstantReader::new(&[], "Europe/Berlim").is_err());
+        assert!(DateReader::new(&["%Y-%!".to_string()]).is_err());
+        for format in ["%Y-%m-%d", "%d.%m.%y", "%d %B %Y", "%s", "%Y-%m-%dT%H:%M:%S%.f%:z", "%d/%b/%Y:%H:%M:%S %z"] {
+            assert!(TimeFormat::new(format).is_ok(), "{format}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn quick_reading_agrees_with_jiff(seconds in -62_135_596_800_i64..253_402_214_400, micros in 0_i64..1_000_000) {
+            let moment = jiff::Timestamp::from_microsecond(seconds * 1_000_000 + micros).unwrap();
+            for zone in ["Europe/Berlin", "America/New_York", "Asia/Shanghai", "Australia/Lord_Howe"] {
+                let zoned = moment.to_zoned(TimeZone::get(zone).unwrap());
+                let text = zoned.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+                let expected = zoned.datetime().to_zoned(zoned.time_zone().clone()).unwrap().timestamp().as_microsecond();
+                prop_assert_eq!(instant(&[], zone, &text), Ok(expected));
+                let day = zoned.strftime("%d.%m.%Y").to_string();
+                let since = zoned.date().since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1))).unwrap().get_days();
+                prop_assert_eq!(date("%d.%m.%Y", &day), Ok(since));
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The same on an S3 server: `moto_server` (`pip install 'moto[server]'`), started here on a free port.
+
+use super::*;
+use object_store::aws::AmazonS3Builder;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use url::Url;
+
+const NEEDED: &str = "this test needs an S3 server for tests: pip install 'moto[server]'";
+
+/// The server of this test process; it is stopped by the process's last breath (its standard input closes).
+struct Server {
+    port: u16,
+    _process: Child,
+}
+
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A small parent that ends the server as soon as this process is gone, however it goes.
+        let lines = "import subprocess, sys\n\
+            server = subprocess.Popen([sys.executable, '-c', 'from moto.server import main; main()',\n\
+                '-H', '127.0.0.1', '-p', sys.argv[1]], stdin=subprocess.DEVNULL)\n\
+            sys.stdin.read()\n\
+            server.kill()\n";
+        let process = Command::new("python3")
+            .args(["-c", lines, &port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect(NEEDED);
+        for _ in 0..300 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Server { port, _process: process };
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{NEEDED}");
+    })
+}
+
+/// A new bucket, by a plain PUT.
+fn bucket(name: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", server().port)).unwrap();
+    let request = format!("PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// A lake in a bucket of the server. Keys are given here, not in the environment, which tests share.
+fn s3_lake(bucket: &str) -> Lake {
+    let store = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region("us-east-1")
+        .with_endpoint(format!("http://127.0.0.1:{}", server().port))
+        .with_allow_http(true)
+        .with_access_key_id("test")
+        .with_secret_access_key("test")
+        .build()
+        .unwrap();
+    let url = Url::parse(&format!("s3://{bucket}/some/lake/")).unwrap();
+    Lake::with_store(url, Arc::new(store), object_store::path::Path::from("some/lake"))
+}
+
+fn elsewhere(run_id: &str) -> Holder {
+    Holder { host: "elsewhere".into(), pid: 4_000_000, ..holder(run_id) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_on_s3() {
+    bucket("night");
+    let lake = s3_lake("night");
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    lake.begin_run(&lock, now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
+    let loose = table(&lake, "marts.b", "r1", &rows(1, 10)).await;
+    let first = lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
+    assert!(first.delta_behind.is_none(), "{:?}", first.delta_behind);
+    // The process dies here; the next one finds what it left.
+    std::mem::forget(lock);
+
+    let lake = s3_lake("night");
+    let lock = lake.lock(holder("r2"), now() + Duration::from_secs(61)).await.unwrap();
+    let repairs = lake.repair(&lock).await.unwrap();
+    assert_eq!((repairs.killed.len(), repairs.killed[0].release, repairs.files_deleted), (1, Some(1), 1));
+    assert!(lake.list("marts/b").await.unwrap().iter().all(|(path, _)| *path != loose.files[0].path));
+    lake.end_run(&lock, "r1").await.unwrap();
+    let a = table(&lake, "marts.a", "r2", &rows(1, 20)).await;
+    let second = lake.publish(&lock, new_release("r2", [("marts.a", a)])).await.unwrap().release;
+    let latest = lake.latest().await.unwrap().unwrap();
+    assert_eq!(latest.number, 2);
+    assert_whole(&lake, &latest).await;
+    assert_delta_follows(&lake, &second).await;
+    lake.append_system("runs", "r2", &rows(1, 3)).await.unwrap();
+    assert_eq!(lake.system_files("runs").await.unwrap()[0].rows, 3);
+    assert_eq!(lake.file_url(&latest.tables[&name("marts.a")].files[0]).host_str(), Some("night"));
+    lock.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_on_s3_is_told_who_holds_the_lock() {
+    bucket("contention");
+    let (one, two) = (s3_lake("contention"), s3_lake("contention"));
+    let lock = one.lock(elsewhere("r1"), now()).await.unwrap();
+    let error = two.lock(holder("r2"), now()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable);
+    let wanted = "the lake s3://contention/some/lake is in use since 2026-11-22T04:15:00Z by run r1 (`run nightly`), \
+        process 4000000 of ann on elsewhere";
+    assert_eq!(error.message(), wanted);
+    lock.verify().await.unwrap();
+    lock.verify().await.unwrap();
+    lock.release().await.unwrap();
+    let second = two.lock(holder("r2"), now()).await.unwrap();
+    drop(second);
+    let mut tries = 0;
+    while let Err(error) = one.lock(elsewhere("r3"), now()).await {
+        tries += 1;
+        assert!(tries < 100, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_ran_out_is_taken_over_and_its_holder_publishes_nothing() {
+    bucket("takeover");
+    let (dead_lake, lake) = (s3_lake("takeover"), s3_lake("takeover"));
+    let dead = dead_lake.lock(elsewhere("dead"), now()).await.unwrap();
+    let a = table(&dead_lake, "marts.a", "dead", &rows(1, 1)).await;
+    let error = lake.lock(holder("r2"), now() + Duration::from_secs(59)).await.unwrap_err();
+    assert!(error.message().contains("by run dead"), "{error}");
+    let taken = lake.lock(holder("r2"), now() + Duration::from_secs(61)).await.unwrap();
+    let error = dead_lake.publish(&dead, new_release("dead", [("marts.a", a)])).await.unwrap_err();
+    assert!(error.message().contains("was lost to another process"), "{error}");
+    assert!(lake.latest().await.unwrap().is_none());
+    // Nor does it free what is no longer its own.
+    dead.release().await.unwrap();
+    taken.verify().await.unwrap();
+    taken.release().await.unwrap();
+}
+
+/// In memory, because the server above does not promise to check a condition and put in one step.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_takers_of_a_dead_lease_one_wins() {
+    for round in 0..20 {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        let lake = || {
+            let url = Url::parse("s3://memory/lake/").unwrap();
+            Lake::with_store(url, store.clone(), object_store::path::Path::from("lake"))
+        };
+        let later = if round % 2 == 0 {
+            std::mem::forget(lake().lock(elsewhere("dead"), now()).await.unwrap());
+            now() + Duration::from_secs(61)
+        } else {
+            now()
+        };
+        let takers: Vec<_> = (0..8)
+            .map(|n| {
+                let lake = lake();
+                tokio::spawn(async move { lake.lock(holder(&format!("r{n}")), later).await })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for taker in takers {
+            match taker.await.unwrap() {
+                Ok(lock) => won.push(lock),
+                Err(error) => assert!(error.message().contains("is in use"), "{error}"),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        won[0].verify().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn the_lease_of_a_process_that_is_gone_from_this_machine_is_taken_at_once() {
+    bucket("gone");
+    let lake = s3_lake("gone");
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let gone = Holder { pid: child.id(), ..holder("r1") };
+    std::mem::forget(lake.lock(gone, now()).await.unwrap());
+    let lock = lake.lock(holder("r2"), now()).await.unwrap();
+    let error = s3_lake("gone").lock(elsewhere("r3"), now()).await.unwrap_err();
+    assert!(error.message().contains("by run r2"), "{error}");
+    lock.release().await.unwrap();
+}
+
+/// Two that both believe to hold the lock: the store lets one record of a number be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_record_is_put_once() {
+    bucket("twice");
+    let lake = s3_lake("twice");
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let path = lake.path("_perennial/releases/00000001.json");
+    let a = table(&lake, "marts.a", "r1", &rows(1, 1)).await;
+    // Another's record appears between the look and the put: the listing does not show it yet, the put finds it.
+    use object_store::PutMode;
+    let create = || lake.store();
+    create().put_opts(&path, "{}".into(), PutMode::Create.into()).await.unwrap();
+    let again = create().put_opts(&path, "{}".into(), PutMode::Create.into()).await.unwrap_err();
+    assert!(matches!(again, object_store::Error::AlreadyExists { .. }), "{again}");
+    assert!(lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.is_err());
+    lock.release().await.unwrap();
+}
+
+/// Keys and the server's address from the environment: that of another process, for tests share theirs.
+#[test]
+fn a_lake_is_opened_by_its_url_and_the_environment() {
+    bucket("by-url");
+    let open = |secret: &str, url: &str| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "lake::tests::s3::open_what_the_environment_says", "--ignored", "--nocapture"])
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", server().port))
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("PERENNIAL_TEST_LAKE", url)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).to_string();
+        text.lines().find_map(|line| line.strip_prefix("told: ").map(str::to_string)).unwrap_or(text)
+    };
+    assert_eq!(open("hush", "s3://by-url/deep/lake"), "s3://by-url/deep/lake holds 1 release");
+    let missing = open("hush", "s3://not-there/lake");
+    assert!(missing.starts_with("Unreachable: the lake s3://not-there/lake could not be reached"), "{missing}");
+    assert!(!missing.contains("hush"), "{missing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the test above in a process of its own"]
+async fn open_what_the_environment_says() {
+    let Ok(url) = std::env::var("PERENNIAL_TEST_LAKE") else { return };
+    let lake = match Lake::open(&url).await {
+        Ok(lake) => lake,
+        Err(error) => return println!("\ntold: {:?}: {}", error.kind(), crate::error::render(&error, false)),
+    };
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
+    lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
+    println!("\ntold: {} holds {} release", lake.location(), lake.releases().await.unwrap().len());
+    lock.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_is_not_there_is_named_without_keys() {
+    let lake = s3_lake("nowhere");
+    let error = lake.release_numbers().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable);
+    assert!(error.message().starts_with("the lake s3://nowhere/some/lake could not"), "{error}");
+}

@@ -1,0 +1,267 @@
+//! YAML as a tree whose every node knows its place, so that one look finds every mistake of a file.
+//!
+//! A typed reader stops at the first mistake. Here the text becomes nodes first, and whoever reads them reports each
+//! mistake and goes on. Mistakes rest in the [`Document`] until the whole project has been looked at.
+
+use crate::error::{Error, Place, Problems};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// More nodes than a project file can sensibly have; aliases could otherwise multiply without end.
+const MOST_NODES: usize = 200_000;
+
+/// A text file being read: its name, its text, and what was found wrong with it.
+pub(super) struct Document {
+    /// The name readers know it by.
+    pub file: String,
+    /// The whole text.
+    pub text: Arc<str>,
+    problems: RefCell<Problems>,
+}
+
+/// A piece of YAML and the bytes of the file it stands in.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Bytes in the file.
+    pub span: Range<usize>,
+}
+
+/// What a piece of YAML can be.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// A single value; `plain` when it stands without quotes.
+    Scalar { text: String, style: Style },
+    /// `[a, b]`.
+    List(Vec<Node>),
+    /// `{a: b}`, in the order of the file; no key twice.
+    Map(Vec<(Text, Node)>),
+}
+
+/// How a single value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Quoted,
+    /// `|` or `>`, over several lines.
+    Block,
+}
+
+/// A text and the bytes of the file it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub value: String,
+    pub span: Range<usize>,
+}
+
+impl Document {
+    pub fn new(file: impl Into<String>, text: impl Into<Arc<str>>) -> Document {
+        Document { file: file.into(), text: text.into(), problems: RefCell::default() }
+    }
+
+    /// Notes a mistake at some bytes of the file.
+    pub fn report(&self, span: &Range<usize>, error: Error) {
+        self.problems.borrow_mut().push(error.at(self.place(span)));
+    }
+
+    /// The place of some bytes.
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        Place::span(self.file.clone(), self.text.clone(), span.clone())
+    }
+
+    /// The line of a byte, from 1.
+    pub fn line(&self, byte: usize) -> usize {
+        self.text.as_bytes()[..byte.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    }
+
+    /// Whether anything was wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
+    /// What was wrong.
+    pub fn into_problems(self) -> Problems {
+        self.problems.into_inner()
+    }
+
+    /// The YAML that stands in these bytes, or nothing when it is no YAML (which is then reported). No text at all
+    /// is an empty mapping.
+    pub fn parse(&self, bytes: Range<usize>) -> Option<Node> {
+        let yaml = &self.text[bytes.clone()];
+        let offset = if yaml.starts_with('\u{feff}') { bytes.start + 3 } else { bytes.start };
+        let events = Parser::new_from_str(&self.text[offset..bytes.end]);
+        let mut builder = Builder { document: self, events, offset, anchors: HashMap::new(), nodes: 0 };
+        builder.document_node().ok()
+    }
+
+    /// The YAML of the whole file.
+    pub fn parse_all(&self) -> Option<Node> {
+        self.parse(0..self.text.len())
+    }
+}
+
+/// The YAML cannot be read on; the reason was reported.
+struct Stop;
+
+struct Builder<'d, I> {
+    document: &'d Document,
+    events: I,
+    offset: usize,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I> {
+    fn document_node(&mut self) -> Result<Node, Stop> {
+        let empty = Node { value: Value::Map(Vec::new()), span: self.offset..self.offset };
+        let mut root = None;
+        while let Some((event, span)) = self.next()? {
+            match event {
+                Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if root.is_some() => {
+                    let error = Error::project("a second YAML document begins here")
+                        .hint("a file holds one document: remove the `---`");
+                    return Err(self.stop(&span, error));
+                }
+                Event::DocumentStart(..) => {}
+                other => root = Some(self.node(other, span)?),
+            }
+        }
+        Ok(root.filter(|node| !matches!(node.value, Value::Null)).unwrap_or(empty))
+    }
+
+    fn next(&mut self) -> Result<Option<(Event<'t>, Range<usize>)>, Stop> {
+        loop {
+            match self.events.next() {
+                None => return Ok(None),
+                Some(Ok((Event::Comment(..), _))) => {}
+                Some(Ok((event, span))) => {
+                    let range = span.byte_range().unwrap_or(0..0);
+                    return Ok(Some((event, self.offset + range.start..self.offset + range.end)));
+                }
+                Some(Err(error)) => {
+                    let byte = self.offset + error.marker().byte_offset().unwrap_or(0);
+                    let problem = Error::project(format!("this is not YAML: {}", error.info()));
+                    return Err(self.stop(&(byte..byte), problem));
+                }
+            }
+        }
+    }
+
+    fn stop(&self, span: &Range<usize>, error: Error) -> Stop {
+        self.document.report(span, error);
+        Stop
+    }
+
+    fn node(&mut self, event: Event<'t>, span: Range<usize>) -> Result<Node, Stop> {
+        self.nodes += 1;
+        let start = span.start;
+        let (value, end, anchor) = match event {
+            Event::Scalar(text, style, anchor, _) => (scalar(&text, style), span.end, anchor),
+            Event::SequenceStart(_, anchor, _) => {
+                let (items, end) = self.list()?;
+                (Value::List(items), end, anchor)
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let (entries, end) = self.map()?;
+                (Value::Map(entries), end, anchor)
+            }
+            Event::Alias(id) => return self.alias(id, span),
+            _ => return Err(self.stop(&span, Error::project("a value was expected here"))),
+        };
+        let node = Node { value, span: start..end.max(start) };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, id: usize, span: Range<usize>) -> Result<Node, Stop> {
+        let node = self.anchors.get(&id).cloned();
+        let Some(node) = node else {
+            return Err(self.stop(&span, Error::project("this alias stands inside what it names")));
+        };
+        self.nodes += node.count();
+        if self.nodes > MOST_NODES {
+            return Err(self.stop(&span, Error::project("aliases repeat too much")));
+        }
+        Ok(Node { span, ..node })
+    }
+
+    fn list(&mut self) -> Result<(Vec<Node>, usize), Stop> {
+        let mut items = Vec::new();
+        while let Some((event, span)) = self.next()? {
+            if let Event::SequenceEnd = event {
+                return Ok((items, span.end));
+            }
+            items.push(self.node(event, span)?);
+        }
+        Err(Stop)
+    }
+
+    fn map(&mut self) -> Result<(Vec<(Text, Node)>, usize), Stop> {
+        let mut entries: Vec<(Text, Node)> = Vec::new();
+        while let Some((event, span)) = self.next()? {
+            if let Event::MappingEnd = event {
+                return Ok((entries, span.end));
+            }
+            let key = self.key(event, span)?;
+            let Some((event, span)) = self.next()? else { break };
+            let value = self.node(event, span)?;
+            match entries.iter().find(|(known, _)| known.value == key.value) {
+                Some((first, _)) => {
+                    let line = self.document.line(first.span.start);
+                    let message = format!("`{}` stands twice, first in line {line}", key.value);
+                    self.document.report(&key.span, Error::project(message));
+                }
+                None => entries.push((key, value)),
+            }
+        }
+        Err(Stop)
+    }
+
+    fn key(&mut self, event: Event<'t>, span: Range<usize>) -> Result<Text, Stop> {
+        match event {
+            Event::Scalar(text, ..) => Ok(Text { value: text.into_owned(), span }),
+            _ => Err(self.stop(&span, Error::project("a key must be one word or text, not a list or mapping"))),
+        }
+    }
+}
+
+impl Node {
+    fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::List(items) => items.iter().map(Node::count).sum(),
+            Value::Map(entries) => entries.iter().map(|(_, node)| node.count()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// What it is, for a sentence such as "expected a list, found text".
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Scalar { .. } => "a single value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+fn scalar(text: &str, style: ScalarStyle) -> Value {
+    let style = match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+    };
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" if style == Style::Plain => Value::Null,
+        _ => Value::Scalar { text: text.to_string(), style },
+    }
+}

@@ -1,0 +1,384 @@
+//! Reading every file of a project, and what only shows when all have been read.
+
+use super::contracts::{self, Surroundings};
+use super::document::{Document, Text, Value};
+use super::reports::Words;
+use super::settings::Settings;
+use super::{ColumnRule, LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
+use crate::contract::{Source, TableName};
+use crate::error::{Error, Place, Problems, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The file that makes a folder a project.
+pub(super) const PROJECT_FILE: &str = "perennial.yml";
+const WORDS_FILE: &str = "report-templates/words.yml";
+/// Folders that are read, and the ending of the files in them.
+const FOLDERS: [(&str, &str); 4] =
+    [("pipelines", "yml"), ("report-templates", "md"), ("sql", "sql"), ("tests/steps", "yml")];
+
+/// The files of a project by what they are.
+#[derive(Default)]
+struct Files {
+    pipelines: Vec<TextFile>,
+    sources: Vec<TextFile>,
+    steps: Vec<TextFile>,
+    tests: Vec<TextFile>,
+    macros: Vec<TextFile>,
+    step_tests: Vec<TextFile>,
+    reports: Vec<TextFile>,
+    shared_templates: Vec<TextFile>,
+}
+
+pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Problems> {
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+    let root = super::environment::absolute(&root, ".");
+    let mut problems = Problems::new();
+    let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
+    let document = Document::new(PROJECT_FILE, project_file.text);
+    let settings = settings::read(&document, &root, options.env);
+    let files = find_files(&root, &settings.shipped, &document, &mut problems);
+    problems.extend(document.into_problems());
+    let project = read_files(root, settings, files, options, &mut problems);
+    sorted(problems).or_ok(project)
+}
+
+fn read_files(
+    root: PathBuf,
+    settings: Settings,
+    files: Files,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
+    let vars = override_vars(settings.vars, options.vars, problems);
+    let around = Surroundings { root: &root, lookup: options.env, time_zone: &settings.time_zone };
+    let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
+    let report_names: Vec<String> = files.reports.iter().map(|file| stem(file).to_string()).collect();
+    let sources: Vec<Source> =
+        read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
+    let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
+    let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
+    let reports =
+        read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
+    let mut languages = settings.languages.clone();
+    reports.iter().flat_map(|report| &report.languages).for_each(|language| {
+        if !languages.contains(language) {
+            languages.push(*language);
+        }
+    });
+    check_relationships(&step_files, &sources, source_names.len(), files.steps.len(), problems);
+    let known = pipelines::Known { sources: source_names, steps: path_names(&files.steps), reports: report_names };
+    let pipelines =
+        read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
+    let words = read_words(&root, &languages, problems);
+    Project {
+        name: settings.name,
+        lake: settings.lake,
+        reports_folder: settings.reports_folder,
+        time_zone: settings.time_zone,
+        currency: settings.currency,
+        languages: settings.languages,
+        memory_limit_bytes: settings.memory_limit_bytes,
+        as_of: settings.as_of,
+        vars,
+        theme: settings.theme,
+        pipelines,
+        sources,
+        steps: step_files,
+        tests,
+        macros: files.macros,
+        step_tests: files.step_tests,
+        reports,
+        shared_templates: files.shared_templates,
+        words,
+        root,
+    }
+}
+
+/// Reads each file by itself; those that could not be read are left out, their problems kept.
+fn read_each<T>(
+    files: &[TextFile],
+    problems: &mut Problems,
+    read: impl Fn(&Document, &TextFile) -> Option<T>,
+) -> Vec<T> {
+    let mut values = Vec::new();
+    for file in files {
+        let document = Document::new(file.path.clone(), file.text.clone());
+        values.extend(read(&document, file));
+        problems.extend(document.into_problems());
+    }
+    values
+}
+
+fn stem(file: &TextFile) -> &str {
+    let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// The tables that paths name, whether or not the files could be read.
+fn path_names(files: &[TextFile]) -> Vec<TableName> {
+    let name = |file: &TextFile| {
+        let layer = file.below_root().strip_prefix("sql/")?.split_once('/')?.0;
+        Some(TableName::new(layer, stem(file)))
+    };
+    files.iter().filter_map(name).collect()
+}
+
+/// Variables of the command line over those of the project.
+fn override_vars(
+    mut vars: BTreeMap<String, serde_json::Value>,
+    given: Option<&str>,
+    problems: &mut Problems,
+) -> BTreeMap<String, serde_json::Value> {
+    let Some(given) = given else { return vars };
+    let document = Document::new("--vars", given);
+    if let Some(node) = document.parse_all() {
+        if let Value::Scalar { .. } = node.value {
+            let error = Error::project("`--vars` is a mapping of names to values");
+            document.report(&node.span, error.hint("write it as --vars '{rule: R2}'"));
+        } else {
+            let declared: Vec<&str> = vars.keys().map(String::as_str).collect();
+            let overrides = settings::read_vars(&document, &node);
+            for name in overrides.keys().filter(|name| !declared.contains(&name.as_str())) {
+                report_mistyped(&document, name, &declared);
+            }
+            vars.extend(overrides);
+        }
+    }
+    problems.extend(document.into_problems());
+    vars
+}
+
+/// A name that the project does not set is allowed, unless it looks like one that it does.
+fn report_mistyped(document: &Document, name: &str, declared: &[&str]) {
+    if let Some(close) = crate::error::closest(name, declared) {
+        let start = document.text.find(name).unwrap_or(0);
+        let error = Error::project(format!("the project has no variable `{name}`"));
+        document.report(&(start..start + name.len()), error.hint(format!("did you mean `{close}`?")));
+    }
+}
+
+/// Reports two files that make one table; the first stays.
+fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
+    let mut first: BTreeMap<TableName, SqlFile> = BTreeMap::new();
+    for file in files {
+        if let Some(other) = first.get(&file.name) {
+            let message = format!("`{}` is made twice: {} makes it too", file.name, other.file.path);
+            let place = Place::at(file.file.path.clone(), file.file.text.clone(), 1, 1);
+            problems.push(Error::project(message).at(place).hint("rename one of the files"));
+        } else {
+            first.insert(file.name.clone(), file);
+        }
+    }
+    first.into_values().collect()
+}
+
+/// Reports tests of relationships to tables that nobody makes.
+fn check_relationships(
+    steps: &[SqlFile],
+    sources: &[Source],
+    source_files: usize,
+    step_files: usize,
+    problems: &mut Problems,
+) {
+    // Where a file could not be read its tables are unknown, and this would report them a second time.
+    if sources.len() < source_files || steps.len() < step_files {
+        return;
+    }
+    let mut known: BTreeSet<String> = steps.iter().map(|step| step.name.to_string()).collect();
+    for source in sources {
+        for table in &source.tables {
+            known.insert(TableName::source(&source.name, &table.name).to_string());
+            known.insert(TableName::raw(&source.name, &table.name).to_string());
+        }
+    }
+    for step in steps {
+        for column in &step.header.columns {
+            for test in &column.tests {
+                let ColumnRule::Relationships { to, .. } = &test.rule else { continue };
+                if to.schema != "system" && !known.contains(&to.to_string()) {
+                    let place = Place::span(step.file.path.clone(), step.file.text.clone(), column.span.clone());
+                    let error =
+                        Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
+                    problems.push(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
+                }
+            }
+        }
+    }
+}
+
+/// The shipped phrases with the project's own over them.
+fn read_words(root: &Path, languages: &[super::Language], problems: &mut Problems) -> Words {
+    let mut words = Words::new();
+    let shipped = shipped::files().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
+    let own = match root.join(WORDS_FILE).exists() {
+        true => problems.keep(read_text(root, WORDS_FILE)),
+        false => None,
+    };
+    for file in shipped.into_iter().chain(own) {
+        let document = Document::new(file.path, file.text);
+        words = reports::read_words(&document, words, languages);
+        problems.extend(document.into_problems());
+    }
+    words
+}
+
+/// All files of the project's folders, then those of the shipped project that its patterns name.
+fn find_files(root: &Path, patterns: &[Text], document: &Document, problems: &mut Problems) -> Files {
+    let mut paths = BTreeSet::new();
+    for (folder, ending) in FOLDERS {
+        if let Some(found) = problems.keep(walk(root, folder)) {
+            for path in found {
+                match wrong_ending(&path, ending) {
+                    Some(error) => problems.push(error),
+                    None if path.ends_with(&format!(".{ending}")) => drop(paths.insert(path)),
+                    None => {}
+                }
+            }
+        }
+    }
+    let mut files = Files::default();
+    for path in &paths {
+        if let Some(file) = problems.keep(read_text(root, path)) {
+            files.add(file);
+        }
+    }
+    for file in shipped_files(patterns, document).into_iter().filter(|file| !paths.contains(file.below_root())) {
+        files.add(file);
+    }
+    files
+}
+
+impl Files {
+    fn add(&mut self, file: TextFile) {
+        let path = file.below_root();
+        let depth = path.matches('/').count();
+        let list = match path.split('/').next().unwrap_or("") {
+            "sql" if path.starts_with("sql/tests/") => &mut self.tests,
+            "sql" if path.starts_with("sql/macros/") => &mut self.macros,
+            "sql" => &mut self.steps,
+            "pipelines" if path.starts_with("pipelines/sources/") => &mut self.sources,
+            "pipelines" if depth == 1 => &mut self.pipelines,
+            "report-templates" if path.starts_with("report-templates/shared/") => &mut self.shared_templates,
+            "report-templates" if depth == 1 => &mut self.reports,
+            "tests" => &mut self.step_tests,
+            _ => return,
+        };
+        list.push(file);
+    }
+}
+
+/// Files of the shipped project that patterns name; a pattern that names none is reported.
+fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
+    let all = shipped::files();
+    let mut chosen = BTreeMap::new();
+    for pattern in patterns {
+        let glob = match globset::GlobBuilder::new(&pattern.value).literal_separator(true).build() {
+            Ok(glob) => glob.compile_matcher(),
+            Err(error) => {
+                let message = format!("`{}` is not a pattern of files: {}", pattern.value, error.kind());
+                document.report(&pattern.span, Error::project(message));
+                continue;
+            }
+        };
+        let before = chosen.len();
+        let matching = all.iter().filter(|file| file.path() != PROJECT_FILE && glob.is_match(file.path()));
+        let mut found = 0;
+        for file in matching {
+            found += 1;
+            chosen.extend(file.text().map(|text| (file.path(), text)));
+        }
+        if found == 0 && before == chosen.len() {
+            let error = Error::project(format!("no shipped file matches `{}`", pattern.value));
+            let hint = "patterns count from the project's folder: `sql/marts/*`, `report-templates/**`";
+            document.report(&pattern.span, error.hint(hint));
+        }
+    }
+    chosen.into_values().collect()
+}
+
+/// `.yaml` and the like, which would be overlooked without a word.
+fn wrong_ending(path: &str, ending: &str) -> Option<Error> {
+    let (stem, given) = path.rsplit('/').next()?.rsplit_once('.')?;
+    let meant = match ending {
+        "yml" => given.eq_ignore_ascii_case("yaml") || given.eq_ignore_ascii_case("yml"),
+        "md" => given.eq_ignore_ascii_case("markdown") || given.eq_ignore_ascii_case("md"),
+        _ => given.eq_ignore_ascii_case(ending),
+    };
+    (meant && given != ending).then(|| {
+        let error =
+            Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
+        error.hint(format!("rename it to `{stem}.{ending}`"))
+    })
+}
+
+/// Paths of all files in a folder and below, with `/`, in order. Hidden ones are left out; no folder is no file.
+fn walk(root: &Path, folder: &str) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(root.join(folder)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(folder, error)),
+        Ok(entries) => entries,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| unreadable(folder, error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = format!("{folder}/{name}");
+        if name.starts_with('.') {
+            continue;
+        } else if entry.path().is_dir() {
+            paths.extend(walk(root, &path)?);
+        } else {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_text(root: &Path, path: &str) -> Result<TextFile> {
+    let bytes = std::fs::read(root.join(path)).map_err(|error| match (path, error.kind()) {
+        (PROJECT_FILE, std::io::ErrorKind::NotFound) => {
+            Error::project(format!("there is no `{PROJECT_FILE}` in `{}`", root.display()))
+                .hint("`perennial init DIR` makes a project")
+        }
+        _ => unreadable(path, error),
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(TextFile { path: path.to_string(), text: text.into() }),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(Error::project(format!("line {line} is not UTF-8"))
+                .at(Place::Whole(path.to_string()))
+                .hint("save the file as UTF-8"))
+        }
+    }
+}
+
+fn unreadable(path: &str, error: std::io::Error) -> Error {
+    Error::project(format!("cannot be read: {error}")).at(Place::Whole(path.to_string())).because(error)
+}
+
+/// In the order of files, then of lines.
+fn sorted(problems: Problems) -> Problems {
+    let mut errors: Vec<Error> = problems.into_iter().collect();
+    errors.sort_by_key(|error| match error.place() {
+        Some(Place::File { file, line, column, .. }) => (file_rank(file), file.clone(), *line, *column),
+        Some(Place::Whole(file)) => (file_rank(file), file.clone(), 0, 0),
+        Some(Place::Row { table, .. }) => (2, table.clone(), 0, 0),
+        None => (0, String::new(), 0, 0),
+    });
+    let mut sorted = Problems::new();
+    errors.into_iter().for_each(|error| sorted.push(error));
+    sorted
+}
+
+/// The command line and `perennial.yml` first, shipped files last.
+fn file_rank(file: &str) -> u8 {
+    match file {
+        "--vars" | PROJECT_FILE => 0,
+        other if other.starts_with(shipped::PREFIX) => 3,
+        _ => 1,
+    }
+}

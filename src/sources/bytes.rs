@@ -1,0 +1,275 @@
+//! The bytes of one file, counted, hashed where that tells versions apart, and decompressed.
+
+use super::files::SourceFile;
+use crate::contract::bad_source;
+use crate::error::{Error, Kind, Result};
+use ::bytes::Bytes;
+use futures::StreamExt;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Bytes taken from a file at a time where a decoder stands between file and window.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Pieces of a remote file fetched ahead of the reader.
+const PIECES_AHEAD: usize = 16;
+
+/// One opened file.
+pub struct FileBytes {
+    name: String,
+    expected_bytes: u64,
+    origin: Origin,
+    state: Arc<ReadState>,
+}
+
+enum Origin {
+    Local(File),
+    Remote { pieces: mpsc::Receiver<object_store::Result<Bytes>>, current: Bytes },
+}
+
+/// What is known of a file while it is read, shared with those who watch.
+#[derive(Default)]
+pub struct ReadState {
+    bytes: AtomicU64,
+    hash: Mutex<Option<Sha256>>,
+    failure: Mutex<Option<Error>>,
+}
+
+impl ReadState {
+    /// Bytes of the file read so far, before decompression.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, error: Error) -> io::Error {
+        let text = error.to_string();
+        *lock(&self.failure) = Some(error);
+        io::Error::other(text)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FileBytes {
+    pub(super) fn open_local(path: &Path, file: &SourceFile) -> Result<FileBytes> {
+        let opened = File::open(path)
+            .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
+        let state = ReadState { hash: Mutex::new(Some(Sha256::new())), ..ReadState::default() };
+        Ok(FileBytes::new(file, Origin::Local(opened), state))
+    }
+
+    pub(super) async fn open_remote(store: &dyn ObjectStore, path: ObjectPath, file: &SourceFile) -> Result<FileBytes> {
+        let mut stream = store
+            .get(&path)
+            .await
+            .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?
+            .into_stream();
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        tokio::spawn(async move {
+            while let Some(piece) = stream.next().await {
+                if sender.send(piece).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(FileBytes::new(file, Origin::Remote { pieces, current: Bytes::new() }, ReadState::default()))
+    }
+
+    fn new(file: &SourceFile, origin: Origin, state: ReadState) -> FileBytes {
+        FileBytes { name: file.path.clone(), expected_bytes: file.bytes, origin, state: Arc::new(state) }
+    }
+
+    /// What is known while it is read.
+    pub fn state(&self) -> Arc<ReadState> {
+        self.state.clone()
+    }
+
+    /// Path below the source's location.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text in it, decompressed when its first bytes are those of gzip or zstd. Blocks.
+    ///
+    /// # Errors
+    /// Of kind `Unreachable` when it cannot be read.
+    pub fn into_text(mut self) -> Result<TextInput> {
+        let mut magic = Vec::with_capacity(4);
+        let name = self.name.clone();
+        let (state, expected_bytes) = (self.state.clone(), self.expected_bytes);
+        let head = self.by_ref().take(4).read_to_end(&mut magic);
+        head.map_err(|e| failure(&state, &name, &e))?;
+        let compression = Compression::of(&magic);
+        let raw = Cursor::new(magic).chain(self);
+        let reader: Box<dyn Read + Send> = match compression {
+            Compression::None => Box::new(raw),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, raw))),
+            Compression::Zstd => Box::new(
+                zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, raw))
+                    .map_err(|e| Error::bug(format!("the zstd decoder does not start: {e}")))?,
+            ),
+        };
+        Ok(TextInput { name, expected_bytes, reader, state, compression })
+    }
+
+    /// The SHA-256 of the whole content. Blocks.
+    pub(super) fn hash_all(mut self) -> Result<String> {
+        let state = self.state.clone();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match self.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) => return Err(failure(&state, &self.name, &e)),
+            }
+        }
+        Ok(finish_hash(&state).unwrap_or_default())
+    }
+}
+
+/// The hash of what was read, where one was kept.
+fn finish_hash(state: &ReadState) -> Option<String> {
+    lock(&state.hash).take().map(|hash| format!("{:x}", hash.finalize()))
+}
+
+fn failure(state: &ReadState, name: &str, error: &io::Error) -> Error {
+    let known = lock(&state.failure).take();
+    known.unwrap_or_else(|| Error::unreachable(format!("cannot read `{name}`: {error}")))
+}
+
+impl Read for FileBytes {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = match &mut self.origin {
+            Origin::Local(file) => loop {
+                match file.read(target) {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => {
+                        let error = Error::unreachable(format!("cannot read `{}`: {e}", self.name)).because(e);
+                        return Err(self.state.fail(error));
+                    }
+                    Ok(count) => break count,
+                }
+            },
+            Origin::Remote { pieces, current } => {
+                while current.is_empty() {
+                    match pieces.blocking_recv() {
+                        None => return Ok(0),
+                        Some(Ok(piece)) => *current = piece,
+                        Some(Err(e)) => {
+                            let error = Error::unreachable(format!("cannot read `{}`: {e}", self.name)).because(e);
+                            return Err(self.state.fail(error));
+                        }
+                    }
+                }
+                let count = current.len().min(target.len());
+                target[..count].copy_from_slice(&current.split_to(count));
+                count
+            }
+        };
+        self.state.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(hash) = lock(&self.state.hash).as_mut() {
+            hash.update(&target[..count]);
+        }
+        Ok(count)
+    }
+}
+
+/// How the bytes of a file are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    fn of(magic: &[u8]) -> Compression {
+        match magic {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
+            _ => Compression::None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Compression::None => "file",
+            Compression::Gzip => "gzip stream",
+            Compression::Zstd => "zstd stream",
+        }
+    }
+}
+
+/// The unpacked bytes of one file, still in the file's encoding.
+pub struct TextInput {
+    pub(super) name: String,
+    expected_bytes: u64,
+    reader: Box<dyn Read + Send>,
+    state: Arc<ReadState>,
+    compression: Compression,
+}
+
+impl TextInput {
+    /// Puts another reader over the bytes (a decoder of letters, or bytes already taken put back).
+    pub(super) fn layer(mut self, over: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) -> TextInput {
+        self.reader = over(self.reader);
+        self
+    }
+
+    /// Fills as much of the target as there is; fewer bytes than asked for mean the end of the file. `line` is the
+    /// last line known, for the error.
+    pub(super) fn fill(&mut self, target: &mut [u8], line: u64) -> Result<usize> {
+        let mut filled = 0;
+        while filled < target.len() {
+            match self.reader.read(&mut target[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.broken(&e, line + count_lines(&target[..filled]))),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn broken(&self, error: &io::Error, line: u64) -> Error {
+        if let Some(known) = lock(&self.state.failure).take() {
+            return known;
+        }
+        let what = self.compression.name();
+        let how = if error.kind() == io::ErrorKind::UnexpectedEof { "is cut short" } else { "is damaged" };
+        let bytes = self.state.bytes();
+        bad_source(format!("`{}`: the {what} {how} at byte {bytes}, after line {line}: {error}", self.name))
+            .hint("deliver the file again and run again; none of its rows were taken")
+    }
+
+    /// Reads what is left (a decoder may stop before the end) and gives the content's hash where one is kept.
+    ///
+    /// # Errors
+    /// When the file changed while it was read.
+    pub(super) fn finish(&mut self) -> Result<Option<String>> {
+        let read = self.state.bytes();
+        if read != self.expected_bytes {
+            let expected = self.expected_bytes;
+            let text = format!("`{}` changed while it was read: {expected} bytes listed, {read} read", self.name);
+            return Err(Error::new(Kind::Unreachable, text).hint("run again when it is complete"));
+        }
+        Ok(finish_hash(&self.state))
+    }
+
+    /// Bytes of the file read so far, before decompression.
+    pub(super) fn bytes(&self) -> u64 {
+        self.state.bytes()
+    }
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}

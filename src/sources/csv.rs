@@ -1,0 +1,505 @@
+//! Delimited text: RFC 4180 and what is met beside it.
+//!
+//! A record ends at `\n` or `\r\n` outside quotes; within quotes a doubled quote is one; a quote inside an unquoted
+//! field is a letter; empty lines are skipped. What no reading can be trusted in is refused, never repaired: a row with
+//! too few or too many fields, with letters behind a closing quote, or with bytes that are no letters of the encoding.
+//!
+//! Lines without a quote are cut at the delimiters in place, which is the whole work for most files.
+
+use super::bytes::FileBytes;
+use super::encoding::{self, Transcoder};
+use super::text::{MOST_ROWS, RowBuffers, RowFault, Span, TextReader, TextRows};
+use super::window::Window;
+use crate::contract::{CsvOptions, TextEncoding, bad_source};
+use crate::error::{Error, Result, list};
+use memchr::{memchr, memchr_iter, memchr2};
+use std::io::{Cursor, Read};
+
+/// Bytes looked at before the first record, for byte-order marks and to tell encodings apart.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Reads delimited text.
+pub struct CsvReader {
+    window: Window,
+    cut: Cut,
+    names: Vec<String>,
+    buffers: RowBuffers,
+    row_ranges: Vec<(u32, u32)>,
+    encoding: TextEncoding,
+    first_line: Vec<u8>,
+}
+
+impl CsvReader {
+    /// Opens a file and reads its header. `expected` are the promised names, which the columns have in their order when
+    /// there is no header. Blocks.
+    ///
+    /// # Errors
+    /// Of kind `Data` when the file has no header where one is expected, when it names none of the expected columns (the
+    /// hint then names the encoding that would fit) or one of them twice; `Unreachable` when it cannot be read.
+    pub fn open(bytes: FileBytes, options: &CsvOptions, expected: &[String]) -> Result<CsvReader> {
+        let mut input = bytes.into_text()?;
+        let mut head = vec![0; HEAD_BYTES];
+        let length = input.fill(&mut head, 0)?;
+        head.truncate(length);
+        check_mark(&input.name, &head)?;
+        let skip = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let first_line = head[skip..memchr(b'\n', &head).unwrap_or(head.len()).max(skip)].to_vec();
+        let empty = head.len() == skip;
+        let encoding = options.encoding;
+        let input = input.layer(|rest| {
+            let mut head = Cursor::new(head);
+            head.set_position(skip as u64);
+            let whole = head.chain(rest);
+            match encoding {
+                TextEncoding::Utf8 => Box::new(whole) as Box<dyn Read + Send>,
+                other => Box::new(Transcoder::new(whole, other)),
+            }
+        });
+        let mut reader = CsvReader {
+            window: Window::new(input),
+            cut: Cut::new(options),
+            names: expected.to_vec(),
+            buffers: RowBuffers::default(),
+            row_ranges: Vec::new(),
+            encoding,
+            first_line,
+        };
+        if options.header {
+            reader.read_header(expected, empty)?;
+        }
+        Ok(reader)
+    }
+
+    fn read_header(&mut self, expected: &[String], empty: bool) -> Result<()> {
+        let name = self.window.input.name.clone();
+        if empty {
+            let known: Vec<&str> = expected.iter().map(String::as_str).collect();
+            return Err(bad_source(format!("`{name}` is empty (0 bytes) where a header is expected"))
+                .hint(format!("its first line should name {}", list(&known))));
+        }
+        let mut cells = Vec::new();
+        let mut unescaped = Vec::new();
+        loop {
+            self.cut.forget();
+            match self.cut.record(self.window.bytes(), 0, self.window.ended(), &mut cells, &mut unescaped) {
+                Step::Record { next, lines, .. } => {
+                    let found: Option<Vec<String>> = cells
+                        .iter()
+                        .map(|span: &Span| {
+                            let bytes = match span.unescaped_range() {
+                                Some(range) => &unescaped[range],
+                                None => span.of(self.window.bytes()),
+                            };
+                            std::str::from_utf8(bytes).ok().map(|text| text.trim().to_string())
+                        })
+                        .collect();
+                    self.window.take(next);
+                    self.window.line += lines;
+                    self.cut.forget();
+                    return self.accept_header(found, expected);
+                }
+                Step::Blank { next } => {
+                    self.window.take(next);
+                    self.window.line += 1;
+                }
+                Step::Incomplete if self.window.ended() && self.window.bytes().is_empty() => {
+                    return Err(bad_source(format!("`{name}` has no line where a header is expected")));
+                }
+                Step::Incomplete => self.window.read_on()?,
+                Step::Unclosed { .. } => return Err(self.unclosed(self.window.line)),
+            }
+        }
+    }
+
+    fn accept_header(&mut self, found: Option<Vec<String>>, expected: &[String]) -> Result<()> {
+        let file = &self.window.input.name;
+        let Some(found) = found else {
+            let own = encoding::name(self.encoding);
+            let error = bad_source(format!("`{file}`: the header holds bytes that are not {own}; {}", promised(expected)));
+            return Err(error.hint(self.other_encoding(expected).unwrap_or_else(|| {
+                "encodings known are `utf-8`, `gb18030` and `big5`; name the file's in `format`".to_string()
+            })));
+        };
+        for (i, name) in found.iter().enumerate() {
+            if !name.is_empty() && found[..i].contains(name) {
+                return Err(bad_source(format!("`{file}`: the header names `{name}` twice")));
+            }
+        }
+        if !expected.is_empty() && !found.iter().any(|name| expected.contains(name)) {
+            let shown: Vec<&str> = found.iter().map(String::as_str).collect();
+            let error = bad_source(format!(
+                "`{file}`: the header names none of the promised columns; {}, found {}",
+                promised(expected),
+                list(&shown)
+            ));
+            return Err(match self.other_encoding(expected).or_else(|| self.other_delimiter(&found, expected)) {
+                Some(hint) => error.hint(hint),
+                None => error.hint("when the file has no header, say `header: false`"),
+            });
+        }
+        self.names = found;
+        Ok(())
+    }
+
+    /// The encoding in which the first line does name expected columns that it does not name in its declared one.
+    fn other_encoding(&self, missing: &[String]) -> Option<String> {
+        [TextEncoding::Utf8, TextEncoding::Gb18030, TextEncoding::Big5]
+            .into_iter()
+            .filter(|other| *other != self.encoding)
+            .find(|other| {
+                let line = encoding::decode(&self.first_line, *other).unwrap_or_default();
+                let mut fields = line.split(self.cut.delimiter as char);
+                fields.any(|field| missing.iter().any(|name| field.trim().trim_matches('"') == name))
+            })
+            .map(|other| format!("the file looks like {0}; write `encoding: {0}` in `format`", encoding::name(other)))
+    }
+
+    fn other_delimiter(&self, found: &[String], expected: &[String]) -> Option<String> {
+        let [only] = found else { return None };
+        [',', ';', '\t', '|'].into_iter().find(|d| only.split(*d).any(|part| expected.iter().any(|e| e == part.trim()))).map(
+            |d| format!("the file looks delimited by `{}`; write `delimiter: \"{0}\"` in `format`", d.escape_default()),
+        )
+    }
+
+    fn unclosed(&self, line: u64) -> Error {
+        bad_source(format!("`{}`: a quote opened in the record at line {line} is never closed", self.window.input.name))
+            .hint("when quotes are ordinary letters in this file, say `quote: none` in `format`")
+    }
+
+    /// Cuts the window's whole records into cells; gives the bytes they take up.
+    fn cut_records(&mut self) -> Result<usize> {
+        let width = self.names.len();
+        let CsvReader { window, cut, buffers, row_ranges, .. } = self;
+        let (bytes, ended) = (window.bytes(), window.ended());
+        let mut line = window.line;
+        let mut from = 0;
+        cut.forget();
+        while buffers.lines.len() < MOST_ROWS {
+            let before = buffers.cells.len();
+            match cut.record(bytes, from, ended, &mut buffers.cells, &mut buffers.unescaped) {
+                Step::Record { next, lines, letters_behind_quote } => {
+                    let count = buffers.cells.len() - before;
+                    if count == width && !letters_behind_quote {
+                        buffers.lines.push(line);
+                        row_ranges.push((from as u32, next as u32));
+                    } else {
+                        let reason = if letters_behind_quote {
+                            "letters follow the closing quote of a field".to_string()
+                        } else {
+                            format!("the row has {count} fields where {width} are expected")
+                        };
+                        buffers.cells.truncate(before);
+                        buffers.faults.push(RowFault::new(line, &bytes[from..next], reason));
+                    }
+                    from = next;
+                    line += lines;
+                }
+                Step::Blank { next } => {
+                    from = next;
+                    line += 1;
+                }
+                Step::Incomplete => {
+                    buffers.cells.truncate(before);
+                    break;
+                }
+                Step::Unclosed => return Err(self.unclosed(line)),
+            }
+        }
+        window.line = line;
+        window.take(from);
+        Ok(from)
+    }
+
+    /// Refuses the rows whose bytes are no letters, and blanks them out so that the rest is text.
+    fn refuse_undecodable(&mut self, taken: usize) {
+        let width = self.names.len();
+        let encoding = encoding::name(self.encoding);
+        let CsvReader { window, buffers, row_ranges, .. } = self;
+        let bytes = window.taken_mut(taken);
+        let mut kept = 0;
+        for row in 0..buffers.lines.len() {
+            let cells = row * width..(row + 1) * width;
+            let raw = &bytes[row_ranges[row].0 as usize..row_ranges[row].1 as usize];
+            if std::str::from_utf8(raw).is_ok() {
+                buffers.lines[kept] = buffers.lines[row];
+                buffers.cells.copy_within(cells, kept * width);
+                kept += 1;
+            } else {
+                let reason = format!("the row holds bytes that are not {encoding}");
+                buffers.faults.push(RowFault::new(buffers.lines[row], raw, reason));
+                for unescaped in buffers.cells[cells].iter().filter_map(|span| span.unescaped_range()) {
+                    buffers.unescaped[unescaped].fill(b' ');
+                }
+            }
+        }
+        buffers.lines.truncate(kept);
+        buffers.cells.truncate(kept * width);
+        buffers.faults.sort_by_key(|fault| fault.line);
+        blank_what_is_no_text(bytes);
+        blank_what_is_no_text(&mut buffers.unescaped);
+    }
+}
+
+fn blank_what_is_no_text(bytes: &mut [u8]) {
+    let mut from = 0;
+    while let Err(error) = std::str::from_utf8(&bytes[from..]) {
+        let start = from + error.valid_up_to();
+        let length = error.error_len().unwrap_or(bytes.len() - start);
+        bytes[start..start + length].fill(b' ');
+        from = start + length;
+    }
+}
+
+fn promised(expected: &[String]) -> String {
+    let names: Vec<&str> = expected.iter().map(String::as_str).collect();
+    format!("expected {}", list(&names))
+}
+
+fn check_mark(file: &str, head: &[u8]) -> Result<()> {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Err(bad_source(format!("`{file}` begins with the mark of UTF-16, which is not read"))
+            .hint("export it as UTF-8, GB18030 or Big5"));
+    }
+    Ok(())
+}
+
+impl TextReader for CsvReader {
+    fn fields(&self) -> &[String] {
+        &self.names
+    }
+
+    fn next(&mut self) -> Result<Option<TextRows<'_>>> {
+        self.buffers.clear();
+        let taken = loop {
+            self.row_ranges.clear();
+            self.window.refill()?;
+            let taken = self.cut_records()?;
+            if !self.buffers.lines.is_empty() || !self.buffers.faults.is_empty() {
+                break taken;
+            }
+            if self.window.ended() && self.window.bytes().is_empty() {
+                return Ok(None);
+            }
+            if taken == 0 {
+                self.window.read_on()?;
+            }
+        };
+        if std::str::from_utf8(self.window.taken(taken)).is_err() {
+            self.refuse_undecodable(taken);
+        }
+        Ok(Some(TextRows {
+            text: as_text(self.window.taken(taken))?,
+            unescaped: as_text(&self.buffers.unescaped)?,
+            cells: &self.buffers.cells,
+            width: self.names.len(),
+            fields: &self.names,
+            lines: &self.buffers.lines,
+            faults: &self.buffers.faults,
+        }))
+    }
+
+    fn finish(&mut self) -> Result<Option<String>> {
+        self.window.input.finish()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.window.input.bytes()
+    }
+
+    fn hint_for_missing(&self, name: &str) -> Option<String> {
+        self.other_encoding(&[name.to_string()])
+    }
+}
+
+pub(super) fn as_text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|e| Error::bug(format!("rows of a file are not text: {e}")))
+}
+
+/// What one look at the bytes from a record's start found.
+enum Step {
+    /// A record, which ends before `next` and takes up so many lines.
+    Record { next: usize, lines: u64, letters_behind_quote: bool },
+    /// A line with nothing in it.
+    Blank { next: usize },
+    /// Its end lies beyond the bytes.
+    Incomplete,
+    /// The file ends within quotes.
+    Unclosed,
+}
+
+/// Cuts records into cells.
+struct Cut {
+    delimiter: u8,
+    quote: Option<u8>,
+    collapse: bool,
+    /// The first quote at or behind the last record looked at.
+    next_quote: Option<usize>,
+}
+
+impl Cut {
+    fn new(options: &CsvOptions) -> Cut {
+        Cut { delimiter: options.delimiter, quote: options.quote, collapse: options.collapse, next_quote: None }
+    }
+
+    /// The bytes are others than before.
+    fn forget(&mut self) {
+        self.next_quote = None;
+    }
+
+    fn record(
+        &mut self,
+        bytes: &[u8],
+        from: usize,
+        ended: bool,
+        cells: &mut Vec<Span>,
+        unescaped: &mut Vec<u8>,
+    ) -> Step {
+        let (end, next) = match memchr(b'\n', &bytes[from..]) {
+            Some(at) => (from + at, from + at + 1),
+            None if ended && from < bytes.len() => (bytes.len(), bytes.len()),
+            None => return Step::Incomplete,
+        };
+        if let Some(quote) = self.quote {
+            if self.quote_from(quote, bytes, from) < end {
+                return self.quoted_record(quote, bytes, from, ended, cells, unescaped);
+            }
+        }
+        let end = if end > from && bytes[end - 1] == b'\r' { end - 1 } else { end };
+        if end == from {
+            return Step::Blank { next };
+        }
+        if self.collapse {
+            let before = cells.len();
+            for field in bytes[from..end].split(|b| *b == self.delimiter).filter(|field| !field.is_empty()) {
+                let start = field.as_ptr() as usize - bytes.as_ptr() as usize;
+                cells.push(Span::text(start, start + field.len()));
+            }
+            if cells.len() == before {
+                return Step::Blank { next };
+            }
+        } else {
+            let mut start = from;
+            for at in memchr_iter(self.delimiter, &bytes[from..end]) {
+                cells.push(Span::text(start, from + at));
+                start = from + at + 1;
+            }
+            cells.push(Span::text(start, end));
+        }
+        Step::Record { next, lines: 1, letters_behind_quote: false }
+    }
+
+    /// Where the first quote at or behind `from` is; the end when there is none.
+    fn quote_from(&mut self, quote: u8, bytes: &[u8], from: usize) -> usize {
+        match self.next_quote {
+            Some(at) if at >= from => at,
+            _ => {
+                let at = memchr(quote, &bytes[from..]).map_or(bytes.len(), |at| from + at);
+                self.next_quote = Some(at);
+                at
+            }
+        }
+    }
+
+    /// A record that has a quote somewhere: field by field.
+    fn quoted_record(
+        &self,
+        quote: u8,
+        bytes: &[u8],
+        from: usize,
+        ended: bool,
+        cells: &mut Vec<Span>,
+        unescaped: &mut Vec<u8>,
+    ) -> Step {
+        let mut at = from;
+        let mut letters_behind_quote = false;
+        loop {
+            if self.collapse {
+                at += bytes[at..].iter().take_while(|b| **b == self.delimiter).count();
+                match bytes.get(at) {
+                    None if !ended => return Step::Incomplete,
+                    None => break,
+                    Some(b'\n') => {
+                        at += 1;
+                        break;
+                    }
+                    Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => {
+                        at += 2;
+                        break;
+                    }
+                    Some(_) => {}
+                }
+            }
+            let field = if bytes.get(at) == Some(&quote) {
+                match quoted_field(quote, bytes, at, ended, unescaped) {
+                    Ok((span, behind)) => {
+                        cells.push(span);
+                        behind
+                    }
+                    Err(step) => return step,
+                }
+            } else {
+                at
+            };
+            let Some(end) = self.field_end(bytes, field, ended) else { return Step::Incomplete };
+            let text_end = if bytes.get(end) != Some(&self.delimiter) && end > field && bytes[end - 1] == b'\r' {
+                end - 1
+            } else {
+                end
+            };
+            if field == at {
+                cells.push(Span::text(at, text_end));
+            } else {
+                letters_behind_quote |= text_end > field;
+            }
+            at = end + 1;
+            if bytes.get(end) != Some(&self.delimiter) {
+                break;
+            }
+        }
+        let next = at.min(bytes.len());
+        let newlines = memchr_iter(b'\n', &bytes[from..next]).count() as u64;
+        let closed = next > from && bytes[next - 1] == b'\n';
+        Step::Record { next, lines: newlines + u64::from(!closed), letters_behind_quote }
+    }
+
+    /// The delimiter or line end at or behind `from`.
+    fn field_end(&self, bytes: &[u8], from: usize, ended: bool) -> Option<usize> {
+        match memchr2(self.delimiter, b'\n', &bytes[from..]) {
+            Some(at) => Some(from + at),
+            None if ended => Some(bytes.len()),
+            None => None,
+        }
+    }
+}
+
+/// A field in quotes that opens at `open`: its text, and where the closing quote ends.
+fn quoted_field(
+    quote: u8,
+    bytes: &[u8],
+    open: usize,
+    ended: bool,
+    unescaped: &mut Vec<u8>,
+) -> std::result::Result<(Span, usize), Step> {
+    let begin = open + 1;
+    let unescaped_begin = unescaped.len();
+    let mut piece = begin;
+    let mut search = begin;
+    loop {
+        let Some(at) = memchr(quote, &bytes[search..]).map(|at| search + at) else {
+            return Err(if ended { Step::Unclosed } else { Step::Incomplete });
+        };
+        match bytes.get(at + 1) {
+            None if !ended => return Err(Step::Incomplete),
+            Some(byte) if *byte == quote => {
+                unescaped.extend_from_slice(&bytes[piece..=at]);
+                piece = at + 2;
+                search = at + 2;
+            }
+            _ if piece == begin => return Ok((Span::text(begin, at), at + 1)),
+            _ => {
+                unescaped.extend_from_slice(&bytes[piece..at]);
+                return Ok((Span::unescaped(unescaped_begin, unescaped.len()), at + 1));
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Letters: the bytes of a file in their encoding become UTF-8, piece by piece.
+
+use crate::contract::TextEncoding;
+use encoding_rs::{BIG5, Decoder, DecoderResult, Encoding, GB18030, UTF_8};
+use std::io::{self, Read};
+
+/// Stands for bytes that are no letter of the encoding; never occurs in UTF-8, so the row it is in is refused.
+const NOT_A_LETTER: u8 = 0xff;
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// As the contract writes it.
+pub(super) fn name(encoding: TextEncoding) -> &'static str {
+    match encoding {
+        TextEncoding::Utf8 => "utf-8",
+        TextEncoding::Gb18030 => "gb18030",
+        TextEncoding::Big5 => "big5",
+    }
+}
+
+fn implementation(encoding: TextEncoding) -> &'static Encoding {
+    match encoding {
+        TextEncoding::Utf8 => UTF_8,
+        TextEncoding::Gb18030 => GB18030,
+        TextEncoding::Big5 => BIG5,
+    }
+}
+
+/// The text of some bytes under an encoding, if they have one.
+pub(super) fn decode(bytes: &[u8], encoding: TextEncoding) -> Option<String> {
+    let text = implementation(encoding).decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
+}
+
+/// Reads an encoding as UTF-8.
+pub(super) struct Transcoder<R> {
+    inner: R,
+    decoder: Decoder,
+    piece: Vec<u8>,
+    taken: usize,
+    filled: usize,
+    input_ended: bool,
+    done: bool,
+    /// Decoded letters, given out from `ready_from` on.
+    ready: Vec<u8>,
+    ready_from: usize,
+}
+
+impl<R: Read> Transcoder<R> {
+    pub(super) fn new(inner: R, encoding: TextEncoding) -> Transcoder<R> {
+        Transcoder {
+            inner,
+            decoder: implementation(encoding).new_decoder_without_bom_handling(),
+            piece: vec![0; PIECE_BYTES],
+            taken: 0,
+            filled: 0,
+            input_ended: false,
+            done: false,
+            ready: Vec::new(),
+            ready_from: 0,
+        }
+    }
+
+    /// Decodes the next letters into `ready`; none at the end of the file.
+    fn decode_more(&mut self) -> io::Result<()> {
+        self.ready_from = 0;
+        self.ready.resize(PIECE_BYTES * 2, 0);
+        let mut written = 0;
+        while written == 0 && !self.done {
+            if self.taken == self.filled && !self.input_ended {
+                self.filled = self.inner.read(&mut self.piece)?;
+                self.taken = 0;
+                self.input_ended = self.filled == 0;
+            }
+            let (result, read, wrote) = self.decoder.decode_to_utf8_without_replacement(
+                &self.piece[self.taken..self.filled],
+                &mut self.ready[..PIECE_BYTES * 2 - 1],
+                self.input_ended,
+            );
+            self.taken += read;
+            written = wrote;
+            match result {
+                DecoderResult::Malformed(_, _) => {
+                    self.ready[written] = NOT_A_LETTER;
+                    written += 1;
+                }
+                // A decoder must not be asked again once it was told the end.
+                DecoderResult::InputEmpty => self.done = self.input_ended,
+                DecoderResult::OutputFull => {}
+            }
+        }
+        self.ready.truncate(written);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Transcoder<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if self.ready_from == self.ready.len() {
+            self.decode_more()?;
+        }
+        let count = (self.ready.len() - self.ready_from).min(target.len());
+        target[..count].copy_from_slice(&self.ready[self.ready_from..self.ready_from + count]);
+        self.ready_from += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line: exit codes, what goes to stdout, and errors at line and column.
+
+use crate::support::run;
+use std::path::{Path, PathBuf};
+
+/// A project of one source and the steps given.
+fn project(folder: &Path, steps: &[(&str, &str)]) -> PathBuf {
+    let write = |path: &str, text: &str| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("perennial.yml", "name: Corner shop\nlake: lake\nas_of: 2026-02-01\n");
+    write("pipelines/nightly.yml", "description: All\nsources: [\"*\"]\nsteps: [\"*\"]\nreports: [\"*\"]\n");
+    write(
+        "pipelines/sources/shop.yml",
+        "description: The till\nlocation: data\ntables:\n  sales:\n    description: One row per sale\n    files: sales.csv\n\
+         \x20   format: csv\n    key: [sale_id]\n    max_rejects: {share: 0.5}\n    columns:\n      sale_id: {type: integer, required: true}\n\
+         \x20     sold_on: {type: date, required: true}\n      amount: {type: decimal, precision: 18, scale: 2}\n",
+    );
+    write("data/sales.csv", "sale_id,sold_on,amount\n1,2026-01-05,10.00\n2,2026-01-06,2.50\n3,2026-02-31,1.00\n");
+    for (path, text) in steps {
+        write(path, text);
+    }
+    folder.to_path_buf()
+}
+
+const DAILY: (&str, &str) = (
+    "sql/marts/daily.sql",
+    "/* ---\ndescription: Sales by day\ngrain: [sold_on]\ncolumns:\n  amount: {tests: [not_null]}\n--- */\n\
+     SELECT sold_on, sum(amount) AS amount FROM source.shop__sales GROUP BY sold_on\n",
+);
+
+#[test]
+fn a_first_project_runs_and_its_bad_row_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
+    let ran = run([
+        "query".as_ref(), "SELECT * FROM marts.daily ORDER BY sold_on".as_ref(), "--format".as_ref(), "csv".as_ref(),
+        "--project".as_ref(), project.as_os_str(),
+    ]);
+    assert_eq!(ran.ended(0).stdout, "sold_on,amount\n2026-01-05,10.00\n2026-01-06,2.50\n");
+    let ran = run(["rejects".as_ref(), "show".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    let reject = &ran.ended(0).json()[0];
+    assert_eq!((reject["line"].as_i64(), reject["value"].as_str()), (Some(4), Some("2026-02-31")));
+    for args in [["ls", "steps"], ["ls", "sources"], ["ls", "tests"], ["runs", "--limit=3"], ["releases", "--format=csv"]] {
+        run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()])).ended(0);
+    }
+    let ran = run(["show".as_ref(), "daily".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    assert!(ran.ended(0).stdout.contains("2026-01-06"));
+    run(["test".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
+}
+
+#[test]
+fn check_reports_every_mistake_at_once_at_its_place_and_reads_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(
+        folder.path(),
+        &[
+            ("sql/marts/a.sql", "SELECT sold_no FROM source.shop__sales\n"),
+            ("sql/marts/b.sql", "SELECT *\nFROM source.shop__sale\n"),
+            ("sql/marts/c.sql", "SELECT summ(amount) FROM source.shop__sales\n"),
+            ("pipelines/sources/web.yml", "description: Web\nlocation: data\ntabels: {}\n"),
+        ],
+    );
+    std::fs::remove_dir_all(project.join("data")).unwrap();
+    let ran = run(["check".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(2);
+    assert!(ran.stderr.contains("pipelines/sources/web.yml:3:1"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `tables`"), "{}", ran.stderr);
+    std::fs::remove_file(project.join("pipelines/sources/web.yml")).unwrap();
+    let ran = run(["check".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(2);
+    for place in ["sql/marts/a.sql:1:8", "sql/marts/b.sql:2:6", "sql/marts/c.sql:1:8"] {
+        assert!(ran.stderr.contains(place), "{place} is not in\n{}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("did you mean `sold_on`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `source.shop__sales`"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_failed_test_publishes_nothing_and_yesterday_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let night = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    night().ended(0);
+    std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\n1,2026-01-05,\n").unwrap();
+    let failed = night().ended(1);
+    assert!(failed.stderr.contains("marts.daily"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("not published"), "{}", failed.stderr);
+    let sql = "SELECT sum(amount) AS amount FROM marts.daily";
+    assert_eq!(crate::support::value(&project, sql), "12.50");
+    assert_eq!(crate::support::value(&project, "SELECT count(*) FROM system.tests WHERE status = 'failed'"), "1");
+    // Repaired data: the next run publishes.
+    std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\n1,2026-01-05,7\n").unwrap();
+    night().ended(0);
+    assert_eq!(crate::support::value(&project, sql), "7.00");
+}
+
+#[test]
+fn mistakes_of_arguments_have_exit_code_two_and_a_way_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let in_project = |args: &[&str]| {
+        run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()]))
+    };
+    run(["frobnicate"]).ended(2);
+    run(["check", "--project", "/nowhere"]).ended(2);
+    let ran = in_project(&["query", "SELECT 1 FROM marts.daily"]).ended(2);
+    assert!(ran.stderr.contains("perennial run"), "nothing was published yet: {}", ran.stderr);
+    let ran = in_project(&["show", "dayly"]).ended(2);
+    assert!(ran.stderr.contains("daily"), "{}", ran.stderr);
+    in_project(&["run", "--select", "nothing_like_it"]).ended(2);
+    in_project(&["run", "--vars", "{rule"]).ended(2);
+    in_project(&["report", "weekly"]).ended(2);
+    in_project(&["rollback", "9"]).ended(2);
+    in_project(&["runs", "20200101T000000Z-0000"]).ended(2);
+    let ran = in_project(&["query", "DROP TABLE marts.daily"]).ended(2);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
+#[test]
+fn too_many_rejects_fail_the_source_and_its_rows_stay_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let night = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    night().ended(0);
+    std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\nx,y,z\nx,y,z\n1,2026-01-05,1\n").unwrap();
+    let failed = night().ended(1);
+    assert!(failed.stderr.contains("shop.sales"), "{}", failed.stderr);
+    assert_eq!(crate::support::value(&project, "SELECT sum(amount) FROM marts.daily"), "12.50");
+}
+
+#[test]
+fn the_exit_codes_and_verbs_stand_in_the_help() {
+    let ran = run(["--help"]).ended(0);
+    for word in ["demo", "init", "check", "run", "query", "show", "ls", "test", "report", "releases", "rollback", "runs", "rejects", "Exit codes"] {
+        assert!(ran.stdout.contains(word), "{word}");
+    }
+}
