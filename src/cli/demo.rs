@@ -6,7 +6,7 @@ use super::{Context, Outcome, Output};
 use crate::demo::{self, DemoOptions, Summary};
 use crate::error::Problems;
 use crate::flow::NightRequest;
-use crate::project::{Project, write_shipped};
+use crate::project::{Project, shipped};
 use std::path::PathBuf;
 
 /// Make a small company and run two nights of it.
@@ -31,16 +31,16 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
-        write_shipped(&self.folder)?;
-        let made = demo::generate(&self.data(), options)?;
-        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.accounts as u64, "account", "accounts")));
+        shipped::write_to(&self.folder)?;
+        let made = demo::generate(&self.folder, &options)?;
+        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")));
         if self.no_run {
-            demo::generate_night_two(&self.data(), options)?;
+            demo::generate_night_two(&self.folder, &options)?;
             return Ok(Outcome::Done);
         }
         self.say(context, "night one");
         let first = self.night(context, &made).await?;
-        let second = demo::generate_night_two(&self.data(), options)?;
+        let second = demo::generate_night_two(&self.folder, &options)?;
         self.say(context, "night two: a new column, late rows, corrections of closed months");
         let second = self.night(context, &second).await?;
         self.say(context, format!("next: open {}", self.folder.join("reports/index.html").display()));
@@ -53,16 +53,12 @@ impl Demo {
             pipeline: None,
             select: vec![],
             exclude: vec![],
-            as_of: night.as_of.parse().ok(),
+            as_of: Some(night.as_of),
             full_refresh: false,
             now: context.now(),
             who: context.who("demo"),
         };
         run_night(&project, &request, context).await
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.join("data")
     }
 
     fn say(&self, context: &Context<'_>, line: impl AsRef<str>) {

@@ -4,7 +4,7 @@ use super::output::{Format, count};
 use super::{Context, Outcome, Output};
 use crate::demo::{self, DemoOptions};
 use crate::error::Problems;
-use crate::project::write_shipped;
+use crate::project::shipped;
 use std::path::PathBuf;
 
 /// Begin a project.
@@ -22,9 +22,9 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let files = write_shipped(&self.folder)?;
+        let files = shipped::write_to(&self.folder)?;
         if !self.no_data {
-            demo::generate(&self.folder.join("data"), DemoOptions::default())?;
+            demo::generate(&self.folder, &DemoOptions::default())?;
         }
         let folder = self.folder.display();
         if context.printer.format == Format::Json {

@@ -100,7 +100,7 @@ impl Summary {
     }
 }
 
-/// Writes night one into the `data` folder of a project: everything up to 2026-09-30.
+/// Writes night one into a folder, by custom `data` below the project: everything up to 2026-09-30.
 pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
     let company = Company::new(*options)?;
     let mut delivery = Delivery::new(folder, &company, DAYS - 1);
@@ -184,7 +184,7 @@ impl Delivery {
     fn new(folder: &Path, company: &Company, day: i32) -> Delivery {
         let text = |day| String::from_utf8_lossy(company.calendar.iso(day)).into_owned();
         Delivery {
-            folder: folder.join("data"),
+            folder: folder.to_path_buf(),
             date: text(day),
             as_of: if day < NEXT_DAY { NIGHT_ONE } else { NIGHT_TWO },
             day,

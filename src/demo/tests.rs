@@ -23,7 +23,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn csv(folder: &Path, path: &str) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(folder.join("data").join(path)).unwrap();
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(folder.join(path)).unwrap();
     let header = reader.headers().unwrap().iter().map(str::to_string).collect();
     let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_string).collect()).collect();
     (header, rows)
@@ -37,7 +37,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
         generate(folder.path(), &options).unwrap();
         generate_night_two(folder.path(), &options).unwrap();
     }
-    let [first, again, other] = [0, 1, 2].map(|i| files(&folders[i].path().join("data")));
+    let [first, again, other] = [0, 1, 2].map(|i| files(folders[i].path()));
     assert_eq!(first.len(), 6 + 24 + 1 + 5 + 1 + 1, "{:?}", first.keys());
     assert!(first == again);
     assert!(first["erp/orders-2026-09-30.csv"] != other["erp/orders-2026-09-30.csv"]);
@@ -71,7 +71,7 @@ fn the_summary_counts_what_the_files_hold() {
     let one = generate(folder.path(), &small()).unwrap();
     recount(folder.path(), &one);
     let mut events = TableCounts::default();
-    for (path, bytes) in files(&folder.path().join("data")).iter().filter(|(path, _)| path.starts_with("web/")) {
+    for (path, bytes) in files(folder.path()).iter().filter(|(path, _)| path.starts_with("web/")) {
         let text = std::str::from_utf8(bytes).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         events.rows += lines.len() as u64;
@@ -126,8 +126,7 @@ fn night_two_brings_a_column_and_corrects_august() {
     assert!(late.count() > 0);
     assert!(old.iter().all(|row| row.len() < 7 || row[6].as_str() < "2026-10-01"));
     assert!(summary.tables["erp.order_lines"].late_rows >= 3);
-    let events =
-        String::from_utf8(std::fs::read(folder.path().join("data/web/2026-10/events-2026-10-01.jsonl")).unwrap());
+    let events = String::from_utf8(std::fs::read(folder.path().join("web/2026-10/events-2026-10-01.jsonl")).unwrap());
     assert!(events.unwrap().contains("\"ts\":\"2026-10-01"));
 }
 
@@ -202,7 +201,7 @@ fn the_contracts_fit_the_demo() {
         let location = Path::new(&source.location);
         for table in source.tables.iter().filter(|table| matches!(table.format, Format::Csv(_))) {
             let file = table.files.replace('*', "2026-09-30");
-            let file = folder.path().join("data").join(location.file_name().unwrap()).join(file);
+            let file = folder.path().join(location.file_name().unwrap()).join(file);
             let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let promised: Vec<&str> = table.columns.iter().map(|column| column.from.as_str()).collect();
             assert_eq!(text.lines().next().unwrap(), promised.join(","), "{}", table.name);

@@ -1,7 +1,7 @@
 //! Who may write. One process at a time holds the lake's lock; the next one is told who does.
 //!
-//! In a folder the lock is the operating system's, on `_perennial/lock`: it ends with the process that holds it, however
-//! that ends. On an object store it is a lease ([`super::lease`]).
+//! In a folder the lock is the operating system's, on `_perennial/lock`: it ends with the process that holds it,
+//! however that ends. On an object store it is a lease ([`super::lease`]).
 
 use super::lease::Lease;
 use super::open::{Lake, RECORDS};

@@ -4,7 +4,7 @@ use super::contracts::{self, Surroundings};
 use super::document::{Document, Text, Value};
 use super::reports::Words;
 use super::settings::Settings;
-use super::{ColumnRule, LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
+use super::{LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,6 @@ fn read_files(
             languages.push(*language);
         }
     });
-    check_relationships(&step_files, &sources, source_names.len(), files.steps.len(), problems);
     let known = pipelines::Known { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
         read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
@@ -171,40 +170,6 @@ fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
         }
     }
     first.into_values().collect()
-}
-
-/// Reports tests of relationships to tables that nobody makes.
-fn check_relationships(
-    steps: &[SqlFile],
-    sources: &[Source],
-    source_files: usize,
-    step_files: usize,
-    problems: &mut Problems,
-) {
-    // Where a file could not be read its tables are unknown, and this would report them a second time.
-    if sources.len() < source_files || steps.len() < step_files {
-        return;
-    }
-    let mut known: BTreeSet<String> = steps.iter().map(|step| step.name.to_string()).collect();
-    for source in sources {
-        for table in &source.tables {
-            known.insert(TableName::source(&source.name, &table.name).to_string());
-            known.insert(TableName::raw(&source.name, &table.name).to_string());
-        }
-    }
-    for step in steps {
-        for column in &step.header.columns {
-            for test in &column.tests {
-                let ColumnRule::Relationships { to, .. } = &test.rule else { continue };
-                if to.schema != "system" && !known.contains(&to.to_string()) {
-                    let place = Place::span(step.file.path.clone(), step.file.text.clone(), column.span.clone());
-                    let error =
-                        Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
-                    problems.push(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
-                }
-            }
-        }
-    }
 }
 
 /// The shipped phrases with the project's own over them.

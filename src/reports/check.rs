@@ -104,8 +104,8 @@ fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: u
                 let known = project.words.keys().map(String::as_str);
                 problems.push(error.suggest(name, known).at(at(token.range.clone())));
             }
-            Role::Include if !project.shared_templates.iter().any(|f| include_name(&f.path) == name) => {
-                let known: Vec<String> = project.shared_templates.iter().map(|f| include_name(&f.path)).collect();
+            Role::Include if !project.shared_templates.iter().any(|f| include_name(f) == name) => {
+                let known: Vec<String> = project.shared_templates.iter().map(include_name).collect();
                 let error = Error::project(format!("there is no piece `{name}` to include"));
                 problems.push(error.suggest(name, known.iter().map(String::as_str)).at(at(token.range.clone())));
             }

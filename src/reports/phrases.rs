@@ -11,6 +11,9 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::sync::Arc;
 
+/// The kind of a template's error that says a figure cannot be trusted; others are mistakes of the project.
+pub const UNTRUSTED: ErrorKind = ErrorKind::BadSerialization;
+
 /// What a page is about and for whom; filters and components read it.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -118,6 +121,15 @@ impl Phrasebook {
     /// The time zone of the company.
     pub fn zone(&self) -> &jiff::tz::TimeZone {
         &self.setting.zone
+    }
+
+    /// A head with the currency beside it: `Amount, EUR`, `金额（欧元）`.
+    pub fn with_currency(&self, key: &str) -> Result<String, Error> {
+        let (label, currency) = (self.word(key)?, self.currency());
+        Ok(match self.language() {
+            Language::English => format!("{label}, {currency}"),
+            _ => format!("{label}（{currency}）"),
+        })
     }
 
     /// The currency as it is named under a table: `EUR`, `欧元`.

@@ -169,6 +169,48 @@ fn little_data_reads_well_too() {
 }
 
 #[test]
+fn no_data_at_all_is_said_so() {
+    let mut case = case(2, false, false);
+    case.rows.iter_mut().for_each(|(_, rows)| *rows = Value::from(Vec::<Value>::new()));
+    let folder = tempfile::tempdir().unwrap();
+    let edition = issue(&case, folder.path(), &[Output::Html], 1).unwrap();
+    assert_eq!(edition.verdict, "There are no figures for September 2026.");
+}
+
+#[test]
+fn a_bridge_that_does_not_add_up_is_bad_data() {
+    let mut case = case(24, false, false);
+    let (_, rows) = case.rows.iter_mut().find(|(name, _)| name == "bridge_rows").unwrap();
+    *rows = Value::from(rows.try_iter().unwrap().filter(|r| r.get_attr("effect").unwrap().as_str() != Some("lost")).collect::<Vec<_>>());
+    let folder = tempfile::tempdir().unwrap();
+    let error = issue(&case, folder.path(), &[Output::Html], 1).unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Data, "{error}");
+    assert!(error.to_string().contains("the bridge does not add up"), "{error}");
+}
+
+#[test]
+fn one_language_alone_is_no_other_edition() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(3, true, false);
+    issue(&case, folder.path(), &[Output::Html], 7).unwrap();
+    let foot = foot(7);
+    let request = IssueRequest {
+        project: &case.project,
+        report: &case.project.reports[0],
+        period: case.period,
+        as_of: case.as_of,
+        languages: &[Language::TraditionalChinese],
+        outputs: &[Output::Html],
+        queries: &NoRows,
+        foot: &foot,
+        issued_at: "2026-10-04T02:15:00Z".parse().unwrap(),
+        folder: folder.path(),
+    };
+    let edition = editions::issue(&request, &case.rows).unwrap();
+    assert!(!edition.is_new && edition.files.len() == 3, "{edition:?}");
+}
+
+#[test]
 fn an_open_month_is_hatched_and_compared_with_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let edition = issue(&case(24, false, true), folder.path(), &[Output::Html], 1).unwrap();

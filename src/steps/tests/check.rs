@@ -26,7 +26,104 @@ async fn names_that_are_not_there() {
         ("two columns", "SELECT nope, nada FROM core.orders"),
     ])
     .await;
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @r#"
+    == unknown column
+    error: unknown column `custmer_id`
+     --> sql/marts/x.sql:5:3
+      |
+    5 |   custmer_id
+      |   ^^^^^^^^^^
+      |
+      = help: did you mean `customer_id`?
+
+    == unknown column of an alias
+    error: unknown column `amout` of `o`
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT o.amout FROM core.orders o
+      |        ^^^^^^^
+      |
+      = help: did you mean `amount`?
+
+    == unknown alias
+    error: no table is called `p` here
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT p.amount FROM core.orders o
+      |        ^^^^^^^^
+      |
+      = help: tables here are `o`
+
+    == unknown table
+    error: unknown table `core.ordrs`
+     --> sql/marts/x.sql:4:15
+      |
+    4 | SELECT * FROM core.ordrs
+      |               ^^^^^^^^^^
+      |
+      = help: did you mean `core.orders`?
+
+    error: unknown table `nowhere.at_all`
+     --> sql/marts/x.sql:5:6
+      |
+    5 | JOIN nowhere.at_all USING (order_id)
+      |      ^^^^^^^^^^^^^^
+      |
+      = help: known are `core.orders`, `marts.x`, `raw.erp__orders` and `source.erp__orders`
+
+    == table without schema
+    error: unknown table `orders`
+     --> sql/marts/x.sql:5:18
+      |
+    5 | SELECT * FROM c, orders
+      |                  ^^^^^^
+      |
+      = help: did you mean `core.orders`?
+
+    == unknown function
+    error: unknown function `summ`
+     --> sql/marts/x.sql:5:3
+      |
+    5 |   summ(amount) AS revenue FROM core.orders
+      |   ^^^^
+      |
+      = help: did you mean `sum`?
+
+    == a function other engines have
+    error: unknown function `date_diff`
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT date_diff('day', ordered_on, ordered_on) AS d FROM core.orders
+      |        ^^^^^^^^^
+      |
+      = help: subtract dates: `later - earlier` is a number of days; months_between() counts months
+
+    == ambiguous
+    error: column `order_id` is ambiguous
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT order_id FROM core.orders a JOIN core.orders b ON a.order_id = b.order_id
+      |        ^^^^^^^^
+      |
+      = help: write one of a.order_id, b.order_id
+
+    == two columns
+    error: unknown column `nope`
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT nope, nada FROM core.orders
+      |        ^^^^
+      |
+      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+
+    error: unknown column `nada`
+     --> sql/marts/x.sql:4:14
+      |
+    4 | SELECT nope, nada FROM core.orders
+      |              ^^^^
+      |
+      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+    "#);
 }
 
 #[tokio::test]
@@ -45,12 +142,154 @@ async fn syntax_and_types() {
         ("aggregate in WHERE", "SELECT customer_id FROM core.orders\nWHERE sum(amount) > 5 GROUP BY customer_id"),
         ("not grouped", "SELECT customer_id, order_id, sum(amount) AS s\nFROM core.orders GROUP BY customer_id"),
         ("union of unequal width", "SELECT 1 AS a UNION ALL\nSELECT 1 AS a, 2 AS b"),
+        ("correlated", "SELECT order_id,\n  (SELECT max(b.amount) FROM core.orders b WHERE b.ordered_on < a.ordered_on) AS m FROM core.orders a"),
         ("pivot", "SELECT * FROM core.orders PIVOT (sum(amount) FOR customer_id IN (1, 2))"),
         ("two columns of one name", "SELECT order_id AS a, amount AS a FROM core.orders"),
         ("no such type in a table", "SELECT order_id, INTERVAL '1 day' AS i FROM core.orders"),
     ])
     .await;
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @r#"
+    == syntax error
+    error: syntax error: expected end of statement, found `core`
+     --> sql/marts/x.sql:5:5
+      |
+    5 | FRM core.orders
+      |     ^^^^
+
+    == syntax error at the end
+    error: syntax error: the query ends where an expression is expected
+     --> sql/marts/x.sql:4:41
+      |
+    4 | SELECT order_id, FROM core.orders WHERE (
+      |                                         ^
+
+    == two statements
+    error: more than one statement in one file
+     --> sql/marts/x.sql:4:1
+      |
+    4 | SELECT 1 AS a; SELECT 2 AS b
+      | ^^^^^^
+      |
+      = help: a file holds one query; use WITH for steps on the way
+
+    == nothing
+    error: there is no SQL in the file
+     --> sql/marts/x.sql:4:1
+      |
+    4 | -- later
+      | ^^
+
+    == not a query
+    error: a step is a query and changes nothing itself
+     --> sql/marts/x.sql:4:1
+      |
+    4 | DELETE FROM core.orders
+      | ^^^^^^
+      |
+      = help: write a SELECT; its rows become the table
+
+    == type mismatch
+    error: cannot infer common argument type for comparison operation DATE = DECIMAL(18,2)
+     --> sql/marts/x.sql:6:7
+      |
+    6 | WHERE ordered_on = amount
+      |       ^^^^^^^^^^
+
+    == types of arguments
+    error: function `date_part` does not take DECIMAL(18,2)
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT date_part('year', amount) AS y FROM core.orders
+      |        ^^^^^^^^^
+      |
+      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'date_part'
+
+    == sum of text
+    error: function `sum` does not take TEXT
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT sum(order_id) AS s FROM core.orders
+      |        ^^^
+      |
+      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'sum'
+
+    == literal cast
+    error: cannot cast string '2026-13-01' to value of DATE type
+     --> sql/marts/x.sql:5:26
+      |
+    5 | WHERE ordered_on >= DATE '2026-13-01'
+      |                          ^^^^^^^^^^^^
+      |
+      = help: TRY_CAST gives NULL where a value does not fit
+
+    == interval arithmetic
+    error: cannot get result type for temporal operation BIGINT * INTERVAL
+     --> sql/marts/x.sql:4:35
+      |
+    4 | SELECT ordered_on + customer_id * INTERVAL '1 month' AS d FROM core.orders
+      |                                   ^^^^^^^^
+      |
+      = help: write `day + (n || ' months')::INTERVAL`
+
+    == aggregate in WHERE
+    error: aggregate functions are not allowed in the WHERE clause
+     --> sql/marts/x.sql:5:1
+      |
+    5 | WHERE sum(amount) > 5 GROUP BY customer_id
+      | ^^^^^
+      |
+      = help: consider using HAVING instead
+
+    == not grouped
+    error: column `core.orders.order_id` is neither grouped by nor aggregated
+     --> sql/marts/x.sql:4:21
+      |
+    4 | SELECT customer_id, order_id, sum(amount) AS s
+      |                     ^^^^^^^^
+      |
+      = help: add it to GROUP BY, or write GROUP BY ALL
+
+    == union of unequal width
+    error: UNION queries have different number of columns
+     --> sql/marts/x.sql:4:1
+      |
+    4 | SELECT 1 AS a UNION ALL
+      | ^
+
+    == correlated
+    error: this correlated subquery cannot be computed
+     --> sql/marts/x.sql:4:1
+      |
+    4 | SELECT order_id,
+      | ^^^^^^
+      |
+      = help: write it as a join, or with a window function
+
+    == pivot
+    error: PIVOT is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join
+     --> sql/marts/x.sql:4:27
+      |
+    4 | SELECT * FROM core.orders PIVOT (sum(amount) FOR customer_id IN (1, 2))
+      |                           ^^^^^
+
+    == two columns of one name
+    error: two columns are called `a`
+     --> sql/marts/x.sql:4:20
+      |
+    4 | SELECT order_id AS a, amount AS a FROM core.orders
+      |                    ^
+      |
+      = help: give one of them another name with AS
+
+    == no such type in a table
+    error: column `i` of marts.x is Interval(MonthDayNano), which no table in the lake can hold
+     --> sql/marts/x.sql:4:38
+      |
+    4 | SELECT order_id, INTERVAL '1 day' AS i FROM core.orders
+      |                                      ^
+      |
+      = help: cast it to text, a number, a date or an instant
+    "#);
 }
 
 #[tokio::test]
@@ -68,7 +307,93 @@ async fn templates() {
         ("in a loop", "SELECT order_id\n{% for c in ['amount', 'amont'] -%}\n  , {{ c }} AS {{ c }}_2\n{% endfor %}\nFROM core.orders"),
     ])
     .await;
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @r#"
+    == bad ref
+    error: there is no step `core.order`
+     --> sql/marts/x.sql:4:18
+      |
+    4 | SELECT * FROM {{ ref('core.order') }}
+      |                  ^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `core.orders`?
+
+    == bad source
+    error: source `erp` has no table `order`
+     --> sql/marts/x.sql:4:18
+      |
+    4 | SELECT * FROM {{ source('erp', 'order') }}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `orders`?
+
+    == undefined var
+    error: variable `rul` is not set
+     --> sql/marts/x.sql:5:7
+      |
+    5 |   '{{ var('rul') }}' AS b
+      |       ^^^^^^^^^^
+      |
+      = help: did you mean `rule`?
+
+    == undefined name
+    error: undefined value: `asof` is undefined
+     --> sql/marts/x.sql:4:12
+      |
+    4 | SELECT '{{ asof }}' AS b
+      |            ^^^^
+      |
+      = help: known are `as_of`, `time_zone`, `currency` and var('name')
+
+    == unclosed
+    error: syntax error: unexpected end of string
+     --> sql/marts/x.sql:5:17
+      |
+    5 | FROM core.orders
+      |                 ^
+
+    == unknown filter
+    error: unknown filter: filter upcase is unknown
+     --> sql/marts/x.sql:4:20
+      |
+    4 | SELECT '{{ as_of | upcase }}' AS b
+      |                    ^^^^^^
+
+    == unknown macro
+    error: unknown function or macro `cents`
+     --> sql/marts/x.sql:4:11
+      |
+    4 | SELECT {{ cents('amount') }} AS b FROM core.orders
+      |           ^^^^^^^^^^^^^^^
+      |
+      = help: known are `ref`, `source`, `var`, `range` and `dict`
+
+    == a column from a variable
+    error: unknown column `r1`
+     --> sql/marts/x.sql:5:3
+      |
+    5 |   {{ var('rule') }} AS b FROM core.orders
+      |   ^^^^^^^^^^^^^^^^^
+      |
+      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+
+    == behind an expression
+    error: unknown column `nope`
+     --> sql/marts/x.sql:4:46
+      |
+    4 | SELECT {{ var('window') }} AS window_months, nope
+      |                                              ^^^^
+      |
+      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+
+    == in a loop
+    error: unknown column `amont`
+     --> sql/marts/x.sql:6:5
+      |
+    6 |   , {{ c }} AS {{ c }}_2
+      |     ^^^^^^^
+      |
+      = help: did you mean `amount`?
+    "#);
 }
 
 #[tokio::test]
@@ -90,7 +415,29 @@ async fn macros() {
     let (checked, problems) = checked(&one).await;
     let good = checked.step(&name("marts.good")).unwrap();
     assert_eq!(good.rendered.sql, "SELECT round(amount, 0) AS e, 2 * round(amount, 0) AS d FROM core.orders");
-    insta::assert_snapshot!(render_all(&problems, false), @"");
+    insta::assert_snapshot!(render_all(&problems, false), @r#"
+    error: syntax error: unexpected `%`, expected identifier
+     --> sql/macros/wrong.sql:1:13
+      |
+    1 | {% macro a( %}x{% endmacro %}
+      |             ^
+
+    error: unknown macro `missing`
+     --> sql/macros/more.sql:3:6
+      |
+    3 |   {{ missing(c) }}{% endmacro %}
+      |      ^^^^^^^^^^
+      |
+      = help: known are `euros`, `doubled` and `broken`
+
+    error: unknown column `amont`
+     --> sql/marts/inside.sql:5:2
+      |
+    5 |  {{ euros('amont') }} AS e FROM core.orders
+      |  ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `amount`?
+    "#);
 }
 
 #[tokio::test]
@@ -103,7 +450,15 @@ async fn circles() {
     ]);
     let (checked, problems) = checked(&one).await;
     assert_eq!(checked.steps.iter().map(|s| s.name.to_string()).collect::<Vec<_>>(), ["marts.free"]);
-    insta::assert_snapshot!(render_all(&problems, false), @"");
+    insta::assert_snapshot!(render_all(&problems, false), @r#"
+    error: steps read one another in a circle: marts.b -> marts.c -> marts.b
+     --> sql/marts/b.sql:4:15
+      |
+    4 | SELECT x FROM {{ ref('c') }}
+      |               ^^^^^^^^^^^^^^
+      |
+      = help: take the common part out into a step of its own
+    "#);
 }
 
 #[tokio::test]
@@ -135,7 +490,53 @@ async fn headers() {
     bad.header.grain = vec!["as".into()];
     let mut one = project(vec![step("core.orders", ORDERS), bad]);
     one.tests = vec![step("tests.sums", "SELECT * FROM marts.x\nWHERE amout < 0")];
-    insta::assert_snapshot!(problems_of(&one).await, @"");
+    insta::assert_snapshot!(problems_of(&one).await, @r#"
+    error: the query of marts.x gives no column `order_idd`
+     --> sql/marts/x.sql:4:3
+      |
+    4 |   order_idd: {tests: [notnull]}
+      |   ^^^^^^^^^
+      |
+      = help: did you mean `order_id`?
+
+    error: the test of `customer_id` names the unknown table `core.order`
+     --> sql/marts/x.sql:5:25
+      |
+    5 |   customer_id: {tests: [relationships { to: tablename { schema: "core", name: "order" }, column: "customer_id" }, relationships { to:...
+      |                         ^^^^^^^^^^^^^
+      |
+      = help: did you mean `core.orders`?
+
+    error: the test of `customer_id` names `customerid`, which core.orders does not have
+     --> sql/marts/x.sql:5:25
+      |
+    5 |   customer_id: {tests: [relationships { to: tablename { schema: "core", name: "order" }, column: "customer_id" }, relationships { to:...
+      |                         ^^^^^^^^^^^^^
+      |
+      = help: did you mean `customer_id`?
+
+    error: the range of `ordered_on` does not fit its type: cannot cast string 'yesterday' to value of DATE type
+     --> sql/marts/x.sql:6:24
+      |
+    6 |   ordered_on: {tests: [range { min: some("yesterday"), max: none }]}
+      |                        ^^^^^
+
+    error: the grain names `as`, which the query of marts.x does not give
+     --> sql/marts/x.sql:2:9
+      |
+    2 | grain: [as]
+      |         ^^
+      |
+      = help: known are `order_id`, `customer_id` and `ordered_on`
+
+    error: unknown column `amout`
+     --> sql/tests/sums.sql:5:7
+      |
+    5 | WHERE amout < 0
+      |       ^^^^^
+      |
+      = help: known are `order_id`, `customer_id` and `ordered_on`
+    "#);
 }
 
 #[tokio::test]
@@ -167,7 +568,15 @@ async fn queries_of_reports_are_checked_at_their_place() {
     let period: BTreeMap<String, minijinja::Value> = [("start".to_string(), minijinja::Value::from("2026-01-01"))].into();
     let more: BTreeMap<String, minijinja::Value> = [("period".to_string(), minijinja::Value::from(period))].into();
     let problems = checker.query(template, minijinja::Value::from(more)).await.unwrap_err();
-    insta::assert_snapshot!(render_all(&problems, false), @"");
+    insta::assert_snapshot!(render_all(&problems, false), @r#"
+    error: unknown column `ordered`
+     --> report-templates/review.md:6:11
+      |
+    6 |     WHERE ordered > DATE '{{ period.start }}'
+      |           ^^^^^^^
+      |
+      = help: did you mean `ordered_on`?
+    "#);
 }
 
 #[tokio::test]

@@ -199,7 +199,15 @@ async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
         StepStatus::Failed(error) => Some(error),
         _ => None,
     });
-    insta::assert_snapshot!(crate::error::render(failed.unwrap(), false), @"");
+    insta::assert_snapshot!(crate::error::render(failed.unwrap(), false), @r#"
+    error: marts.bad cannot be computed: cannot cast string 'a' to value of BIGINT type
+     --> sql/marts/bad.sql:4:1
+      |
+    4 | SELECT order_id,
+      | ^^^^^^
+      |
+      = help: TRY_CAST gives NULL where a value does not fit
+    "#);
 }
 
 #[tokio::test]
@@ -242,7 +250,21 @@ async fn faults_are_counted_and_shown() {
         .collect();
     lines.sort();
     assert_eq!(outcome.tests.iter().filter(|t| t.status == TestStatus::Warned).count(), 2);
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    core.a.id.relationships failed 1 id = 7
+    core.orders.amount.range failed 2 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    core.orders.customer_id.accepted_values passed 0 -
+    core.orders.customer_id.not_null warned 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.customer_id.unique failed 1 customer_id = 1, times = 2
+    core.orders.grain failed 1 customer_id = 1, times = 2
+    core.orders.order_id.accepted_values failed 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.order_id.not_null passed 0 -
+    core.orders.order_id.unique passed 0 -
+    core.orders.ordered_on.range failed 1 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    tests.behind skipped 0 -
+    tests.none passed 0 -
+    tests.one warned 1 id = 1, why = x
+    "#);
 }
 
 #[tokio::test]

@@ -36,9 +36,19 @@ async fn rows_as_expected() {
 #[tokio::test]
 async fn other_rows_are_shown_side_by_side() {
     let any = "expect:\n  rows:\n    - {month: 2026-01-01, orders: 2}\n    - {month: 2026-02-01, orders: 2}\n";
-    insta::assert_snapshot!(outcome(&format!("{GIVEN}{any}")).await.unwrap(), @"");
+    insta::assert_snapshot!(outcome(&format!("{GIVEN}{any}")).await.unwrap(), @r#"
+    marts.monthly gives other rows than expected (2 for 2)
+      missing:    month = 2026-02-01, orders = 2
+      unexpected: month = 2026-02-01, orders = 1
+    "#);
     let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-02-01}\n    - {month: 2026-01-01}\n";
-    insta::assert_snapshot!(outcome(&format!("{GIVEN}{exact}")).await.unwrap(), @"");
+    insta::assert_snapshot!(outcome(&format!("{GIVEN}{exact}")).await.unwrap(), @r#"
+    marts.monthly gives other rows than expected (2 for 2)
+      row 1, expected: month = 2026-02-01
+      row 1, given:    month = 2026-01-01
+      row 2, expected: month = 2026-01-01
+      row 2, given:    month = 2026-02-01
+    "#);
 }
 
 #[tokio::test]
@@ -56,7 +66,47 @@ async fn mistakes_in_the_file() {
         all.push_str(&problems_of(&one).await);
         all.push_str("\n\n");
     }
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @r#"
+    error: there is no step `marts.montly`
+     --> tests/steps/monthly.yml:1:7
+      |
+    1 | step: marts.montly
+      |       ^^^^^^^^^^^^
+      |
+      = help: did you mean `marts.monthly`?
+
+    error: marts.monthly does not read `core.orders`
+     --> tests/steps/monthly.yml:3:3
+      |
+    3 |   core.orders: []
+      |   ^^^^^^^^^^^
+      |
+      = help: known are `source.erp__orders`
+
+    error: source.erp__orders has no column `orderid`
+     --> tests/steps/monthly.yml:4:8
+      |
+    4 |     - {orderid: 1}
+      |        ^^^^^^^
+      |
+      = help: did you mean `order_id`?
+
+    error: the step gives no column `months`
+     --> tests/steps/monthly.yml:4:8
+      |
+    4 |     - {months: 1}
+      |        ^^^^^^
+      |
+      = help: did you mean `month`?
+
+    error: unknown field `expected`, expected one of step, as_of, vars, given, expect
+     --> tests/steps/monthly.yml:2:1
+      |
+    2 | expected:
+      | ^
+      |
+      = help: a test has `step`, `as_of`, `vars`, `given` and `expect` with `order` and `rows`
+    "#);
 }
 
 #[tokio::test]
