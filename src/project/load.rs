@@ -251,6 +251,10 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         let mut found = 0;
         for file in matching {
             found += 1;
+            if file.path() == WORDS_FILE {
+                // The shipped phrases are under every project's own, asked for or not.
+                continue;
+            }
             chosen.extend(file.text().map(|text| (file.path(), text)));
         }
         if found == 0 && before == chosen.len() {
