@@ -334,10 +334,6 @@ fn session_config(settings: &EngineSettings) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.dialect = datafusion::common::config::Dialect::DuckDB;
     options.execution.time_zone = Some(settings.time_zone.clone());
-    // What each sort keeps back for merging what it spilled; the default of 10 MB starves small pools.
-    let pool = settings.memory_limit_bytes as f64 * POOL_SHARE;
-    let kept_back = (pool / 16.0 / settings.threads.max(1) as f64) as usize;
-    options.execution.sort_spill_reservation_bytes = kept_back.clamp(1 << 20, 10 << 20);
     // Row groups and pages are skipped by statistics; evaluating filters while decoding costs more than it saves when
     // most rows stay, which is what steps do.
     options.execution.parquet.pushdown_filters = false;
