@@ -341,7 +341,10 @@ pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
     let full: Vec<&str> = known.iter().map(String::as_str).collect();
     let lasts: Vec<&str> = known.iter().map(|n| last(n)).collect();
     if let Some(near) = crate::error::closest(given_last, &lasts) {
-        return known.iter().map(String::as_str).find(|n| last(n) == near);
+        let schema = given.rsplit_once('.').map_or("", |(schema, _)| schema);
+        let mut named = known.iter().map(String::as_str).filter(|n| last(n) == near);
+        let same_schema = named.clone().find(|n| n.rsplit_once('.').is_some_and(|(s, _)| s == schema));
+        return same_schema.or_else(|| named.next());
     }
     crate::error::closest(given, &full)
 }
