@@ -15,6 +15,7 @@ pub mod editions;
 pub mod foot;
 pub mod html;
 mod index;
+mod latin;
 pub mod number;
 pub mod pdf;
 pub mod period;
