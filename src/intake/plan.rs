@@ -161,13 +161,13 @@ async fn compare(files: &Files, file: &mut SourceFile, loaded: &LoadedFile) -> R
 /// A tag as kept: the cheap sign, and the content's hash where one was made.
 pub(super) fn with_hash(sign: &str, hash: Option<&str>) -> String {
     match hash {
-        Some(hash) => format!("{sign};sha256={hash}"),
+        Some(hash) => format!("{sign};blake3={hash}"),
         None => sign.to_string(),
     }
 }
 
 fn tag_parts(tag: &str) -> (&str, Option<&str>) {
-    tag.split_once(";sha256=").map_or((tag, None), |(sign, hash)| (sign, Some(hash)))
+    tag.split_once(";blake3=").map_or((tag, None), |(sign, hash)| (sign, Some(hash)))
 }
 
 /// What a file holds, as far as it is known: the same on any machine.

@@ -7,7 +7,6 @@ use ::bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -37,7 +36,7 @@ enum Origin {
 #[derive(Default)]
 pub struct ReadState {
     bytes: AtomicU64,
-    hash: Mutex<Option<Sha256>>,
+    hash: Mutex<Option<blake3::Hasher>>,
     failure: Mutex<Option<Error>>,
 }
 
@@ -62,7 +61,7 @@ impl FileBytes {
     pub(super) fn open_local(path: &Path, file: &SourceFile) -> Result<FileBytes> {
         let opened = File::open(path)
             .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
-        let state = ReadState { hash: Mutex::new(Some(Sha256::new())), ..ReadState::default() };
+        let state = ReadState { hash: Mutex::new(Some(blake3::Hasher::new())), ..ReadState::default() };
         Ok(FileBytes::new(file, Origin::Local(opened), state))
     }
 
@@ -120,7 +119,7 @@ impl FileBytes {
         Ok(TextInput { name, expected_bytes, reader, state, compression })
     }
 
-    /// The SHA-256 of the whole content. Blocks.
+    /// The BLAKE3 hash of the whole content. Blocks.
     pub(super) fn hash_all(mut self) -> Result<String> {
         let state = self.state.clone();
         let mut buffer = vec![0; BUFFER_BYTES];
@@ -137,7 +136,7 @@ impl FileBytes {
 
 /// The hash of what was read, where one was kept.
 fn finish_hash(state: &ReadState) -> Option<String> {
-    lock(&state.hash).take().map(|hash| format!("{:x}", hash.finalize()))
+    lock(&state.hash).take().map(|hash| hash.finalize().to_hex().to_string())
 }
 
 fn failure(state: &ReadState, name: &str, error: &io::Error) -> Error {

@@ -84,7 +84,7 @@ impl Files {
         }
     }
 
-    /// The SHA-256 of a local file's content, in hexadecimal; `None` in a store, where the tag already tells.
+    /// The BLAKE3 hash of a local file's content, in hexadecimal; `None` in a store, where the tag already tells.
     ///
     /// # Errors
     /// Of kind `Unreachable` when it cannot be read.

@@ -11,6 +11,7 @@ mod csv;
 mod encoding;
 mod files;
 mod json;
+mod json_scan;
 mod parquet;
 mod text;
 mod window;
