@@ -1,8 +1,8 @@
 /* ---
 description: >-
-  By what a customer is known in each system: account numbers, e-mail addresses and telephone numbers of the ERP, and the
-  visitors of the web shop, who belong to the customer whose address they logged in with last. Addresses and numbers
-  that belong to more than one customer identify nobody and are not here.
+  By what a customer is known in each system: account numbers, e-mail addresses and telephone numbers of the ERP, and
+  the visitors of the web shop, who belong to the customer whose address they logged in with last. Addresses and
+  numbers that belong to more than one customer identify nobody and are not here.
 grain: [source, kind, identifier]
 columns:
   source: {description: System, tests: [not_null, {accepted_values: [erp, web]}]}

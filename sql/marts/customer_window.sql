@@ -3,7 +3,6 @@ description: >-
   What each customer was worth at each as-of date: the net revenue of the window before it, [as_of - window, as_of).
   One as-of date per month's end, and the current one when a month is running. Only customers with a line in the window.
   The window is `tier_window_months` long (12 where the project does not say).
-grain: [as_of, customer_id]
 columns:
   as_of: {description: The day before which the window ends, tests: [not_null]}
   customer_id: {description: Who, tests: [not_null]}

@@ -15,7 +15,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let checked = flow::check(&project, None, context.now()).await?;
+        let checked = flow::check(&project, context.now()).await?;
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "problems": [] }))?;
         } else {
@@ -25,7 +25,7 @@ impl Check {
                 project.name,
                 count(tables, "table", "tables"),
                 count(project.sources.len() as u64, "source", "sources"),
-                count(checked.steps().len() as u64, "step", "steps"),
+                count(checked.steps.len() as u64, "step", "steps"),
                 count(project.tests.len() as u64, "test", "tests"),
                 count(project.reports.len() as u64, "report", "reports"),
             ));

@@ -3,10 +3,10 @@
 use super::output::{Format, count};
 use super::run::run_night;
 use super::{Context, Outcome, Output};
-use crate::demo::{self, DemoOptions};
+use crate::demo::{self, DemoOptions, Summary};
 use crate::error::Problems;
 use crate::flow::NightRequest;
-use crate::project::{self, Project};
+use crate::project::{Project, shipped};
 use std::path::PathBuf;
 
 /// Make a small company and run two nights of it.
@@ -30,30 +30,30 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let options = DemoOptions { seed: self.seed, customers: self.customers, ..DemoOptions::default() };
-        project::shipped::write_to(&self.folder)?;
+        let options = DemoOptions { seed: self.seed, customers: self.customers };
+        shipped::write_to(&self.folder)?;
         let made = demo::generate(&self.folder, &options)?;
-        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.customers, "customer", "customers")));
+        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")));
         if self.no_run {
             demo::generate_night_two(&self.folder, &options)?;
             return Ok(Outcome::Done);
         }
         self.say(context, "night one");
-        let first = self.night(context, demo::NIGHT_ONE).await?;
-        demo::generate_night_two(&self.folder, &options)?;
+        let first = self.night(context, &made).await?;
+        let second = demo::generate_night_two(&self.folder, &options)?;
         self.say(context, "night two: a new column, late rows, corrections of closed months");
-        let second = self.night(context, demo::NIGHT_TWO).await?;
+        let second = self.night(context, &second).await?;
         self.say(context, format!("next: open {}", self.folder.join("reports/index.html").display()));
         Ok(if first == Outcome::Done { second } else { first })
     }
 
-    async fn night(&self, context: &Context<'_>, as_of: jiff::civil::Date) -> Result<Outcome, Problems> {
+    async fn night(&self, context: &Context<'_>, night: &Summary) -> Result<Outcome, Problems> {
         let project = Project::load(&self.folder, &context.load_options())?;
         let request = NightRequest {
             pipeline: None,
             select: vec![],
             exclude: vec![],
-            as_of: Some(as_of),
+            as_of: Some(night.as_of),
             full_refresh: false,
             now: context.now(),
             who: context.who("demo"),

@@ -4,7 +4,7 @@ use super::output::{Format, count};
 use super::{Context, Outcome, Output};
 use crate::demo::{self, DemoOptions};
 use crate::error::Problems;
-use crate::project;
+use crate::project::shipped;
 use std::path::PathBuf;
 
 /// Begin a project.
@@ -22,7 +22,7 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let files = project::shipped::write_to(&self.folder)?;
+        let files = shipped::write_to(&self.folder)?;
         if !self.no_data {
             demo::generate(&self.folder, &DemoOptions::default())?;
         }

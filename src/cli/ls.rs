@@ -57,9 +57,9 @@ impl Ls {
     }
 
     async fn steps(&self, project: &Project, context: &Context<'_>) -> Result<Listing, Problems> {
-        let checked = flow::check(project, None, context.now()).await?;
+        let checked = flow::check(project, context.now()).await?;
         let selected = checked.select(&self.select, &self.exclude)?;
-        let rows = checked.steps().iter().filter(|s| selected.contains(&s.name)).map(|step| {
+        let rows = checked.steps.iter().filter(|s| selected.contains(&s.name)).map(|step| {
             let kind = match step.header.materialize {
                 Materialize::Table => "table",
                 Materialize::View => "view",

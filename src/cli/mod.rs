@@ -115,6 +115,8 @@ enum Outcome {
     Done,
     /// It went to its end and found bad data.
     FoundFaults,
+    /// It went to its end with problems that were told already; the exit code they call for.
+    Told(u8),
 }
 
 /// Reads the arguments, runs the verb, prints what went wrong, and gives the exit code.
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
     match run(&cli, &printer) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::FoundFaults) => ExitCode::from(1),
+        Ok(Outcome::Told(code)) => ExitCode::from(code),
         Err(problems) => {
             printer.problems(&problems);
             ExitCode::from(problems.exit_code())

@@ -75,6 +75,9 @@ impl Observer for Progress<'_> {
                 self.done(step, Some(format!("step     {step}  {}  {seconds:.1} s", count(rows, "row", "rows"))));
             }
             Event::StepUnchanged { step } => self.done(step, None),
+            Event::StepSkipped { step, because } => {
+                self.done(step, Some(format!("step     {step}  skipped: {because} failed")));
+            }
             Event::StepFailed { step } => self.done(step, Some(format!("step     {step}  failed"))),
             Event::TestFaults { test, faults, stops, example } => {
                 let word = if stops { "failed" } else { "warned" };

@@ -4,7 +4,7 @@ use super::{Context, Outcome};
 use crate::error::{Error, Problems};
 use crate::flow::{self, ReportRequest};
 use crate::project::Language;
-use crate::reports::PageFormat;
+use crate::reports::Output;
 
 /// Issue one report now.
 #[derive(clap::Args)]
@@ -19,8 +19,8 @@ pub(super) struct Report {
     #[arg(long, value_name = "LANGUAGES", value_delimiter = ',')]
     language: Vec<String>,
     /// Formats of the pages
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [PageFormat::Html, PageFormat::Pdf])]
-    format: Vec<PageFormat>,
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "html,pdf")]
+    format: Vec<String>,
     /// From this release instead of the newest
     #[arg(long, value_name = "N")]
     release: Option<u64>,
@@ -34,11 +34,15 @@ impl Report {
             let unknown = || Error::project(format!("no language `{tag}`")).suggest(tag, known);
             Language::from_tag(tag).ok_or_else(unknown)
         });
+        let outputs = self.format.iter().map(|name| {
+            let unknown = || Error::project(format!("no format `{name}`")).suggest(name, Output::ALL.map(Output::extension));
+            Output::from_name(name).ok_or_else(unknown)
+        });
         let request = ReportRequest {
             report: self.report.clone(),
             period: self.period.clone(),
             languages: languages.collect::<Result<Vec<_>, _>>()?,
-            formats: self.format.clone(),
+            outputs: outputs.collect::<Result<Vec<_>, _>>()?,
             release: self.release,
             now: context.now(),
         };

@@ -63,7 +63,7 @@ pub(super) async fn run_night(
         if context.printer.format != Format::Json {
             context.printer.problems(&night.problems);
         }
-        return Err(night.problems.silent());
+        return Ok(Outcome::Told(night.problems.exit_code()));
     }
     Ok(if matches!(night.ending, Ending::NotPublished) { Outcome::FoundFaults } else { Outcome::Done })
 }

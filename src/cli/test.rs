@@ -32,7 +32,7 @@ impl Test {
             for result in results.iter().filter(|r| r.status != TestStatus::Passed) {
                 context.printer.say(format!(
                     "{:7}  {}: {}{}",
-                    result.status.name(),
+                    result.status.word(),
                     result.test,
                     count(result.faults, "fault", "faults"),
                     result.example.as_ref().map(|e| format!(", as in {e}")).unwrap_or_default()
@@ -52,6 +52,6 @@ impl Test {
 fn as_json(result: &TestRecord) -> serde_json::Value {
     serde_json::json!({
         "test": result.test, "table": result.table, "column": result.column, "severity": result.severity,
-        "status": result.status.name(), "faults": result.faults, "example": result.example,
+        "status": result.status.word(), "faults": result.faults, "example": result.example,
     })
 }

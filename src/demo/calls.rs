@@ -49,13 +49,7 @@ fn office_second(rng: &mut ChaCha8Rng) -> u32 {
     6 * 3600 + ((rng.random::<f64>() + rng.random::<f64>()) * 6.0 * 3600.0) as u32
 }
 
-fn write_call(
-    company: &Company,
-    rows: &mut Rows,
-    rng: &mut ChaCha8Rng,
-    moment: (i32, u32),
-    number: u64,
-) -> Result<()> {
+fn write_call(company: &Company, rows: &mut Rows, rng: &mut ChaCha8Rng, moment: (i32, u32), number: u64) -> Result<()> {
     let account = company.recent_buyer(moment.0, rng);
     let person = company.accounts[account as usize].person;
     let [withheld, found, rated] = [rng.random::<f64>() < 0.1, rng.random::<f64>() < 0.5, rng.random::<f64>() < 0.4];

@@ -35,14 +35,9 @@ pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
     let mut files = Files::new(company, delivery, DAYS - 1, ORDERS)?;
     for index in company.purchases_of(0..DAYS) {
         let order = orders::order(company, index);
-        files.order(&order, order.updated)?;
-        for number in 0..order.lines.len() {
-            files.line(&order, number, order.updated)?;
+        if !order.late {
+            files.whole(&order, order.updated)?;
         }
-        if order.invoice.issued < DAYS && !order.cancelled {
-            files.invoice(&order, order.net_cents(), (order.invoice.issued, 64_800))?;
-        }
-        files.returned(&order, 0..DAYS)?;
     }
     files.finish(delivery)
 }
@@ -54,17 +49,15 @@ pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
     let mut files = Files::new(company, delivery, NEXT_DAY, &header)?;
     let corrected = correct_august(company, &mut files)?;
     for index in company.purchases_of(NEXT_DAY - 90..NEXT_DAY).filter(|index| !corrected.contains(index)) {
-        files.follow_up(&orders::order(company, index))?;
+        let order = orders::order(company, index);
+        match order.late {
+            true => files.late(&order)?,
+            false => files.follow_up(&order)?,
+        }
     }
     for index in company.purchases_of(NEXT_DAY..NEXT_DAY + 1) {
         let order = orders::order(company, index);
-        files.order(&order, order.updated)?;
-        for number in 0..order.lines.len() {
-            files.line(&order, number, order.updated)?;
-        }
-        if order.invoice.issued == NEXT_DAY && !order.cancelled {
-            files.invoice(&order, order.net_cents(), (NEXT_DAY, 64_800))?;
-        }
+        files.whole(&order, order.updated)?;
     }
     files.finish(delivery)
 }
@@ -77,7 +70,7 @@ fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize
     let mut corrected = BTreeSet::new();
     for index in august.step_by(step) {
         let mut order = orders::order(company, index);
-        if order.cancelled || order.fault.is_some() || order.invoice.bad || order.lines[0].bad {
+        if order.cancelled || order.late || order.fault.is_some() || order.invoice.bad || order.lines[0].bad {
             continue;
         }
         let number = corrected.len() as u32;
@@ -211,7 +204,8 @@ impl Files<'_> {
         }
         rows.text(CHANNELS[order.channel]).raw(b"EUR").moment(calendar, updated);
         if self.day == NEXT_DAY {
-            let details = [["counter", "kiosk"], ["call centre", "sales desk"], ["app", "browser"], ["reseller", "edi"]];
+            let details =
+                [["counter", "kiosk"], ["call centre", "sales desk"], ["app", "browser"], ["reseller", "edi"]];
             rows.text(details[order.channel][order.number as usize % 2]);
         }
         match order.fault {
@@ -267,6 +261,27 @@ impl Files<'_> {
             rows.raw(self.company.calendar.iso(back.day)).text(REASONS[back.reason]);
             rows.end(false)?;
         }
+        Ok(())
+    }
+
+    /// An order that is delivered for the first time, with all that belongs to it.
+    fn whole(&mut self, order: &Order, updated: (i32, u32)) -> Result<()> {
+        self.order(order, updated)?;
+        for number in 0..order.lines.len() {
+            self.line(order, number, updated)?;
+        }
+        if order.invoice.issued <= self.day && !order.cancelled {
+            self.invoice(order, order.net_cents(), (order.invoice.issued, 64_800))?;
+        }
+        self.returned(order, 0..self.day + 1)
+    }
+
+    /// An order of an earlier day that nobody had entered.
+    fn late(&mut self, order: &Order) -> Result<()> {
+        let before = self.orders.counts.rows;
+        self.whole(order, (NEXT_DAY, 28_800))?;
+        self.orders.counts.late_rows += self.orders.counts.rows - before;
+        self.lines.counts.late_rows += order.lines.len() as u64;
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! 2026-01-01. The same seed gives the same bytes. Everything is made from its own number, so that memory is 12 bytes
 //! an order and 40 an account, whatever the files' size.
 //!
-//! | file (below the folder) | columns |
+//! | file (below the project's folder `data`) | columns |
 //! |---|---|
 //! | `erp/customers-<date>.csv` | customer_id, name, email, phone, region, segment, created_on, updated_at |
 //! | `erp/products-<date>.csv` | product_id, name, category, list_price, unit_cost, updated_at |
@@ -17,7 +17,7 @@
 //! | `web/<month>/events-<month or date>.jsonl` | event_id, ts, visitor_id, type, user.email, props.{path, device, referrer, dwell_seconds, product_id} |
 //!
 //! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
-//! August, late events and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
+//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
 //! Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and UTC.
 //! Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line, negative
 //! waits, JSON that ends in its middle.
@@ -36,6 +36,7 @@ mod write;
 
 use crate::error::Result;
 use calendar::{Calendar, DAYS, NEXT_DAY};
+use jiff::civil::{Date, date};
 use people::{Account, Population, Purchase};
 use products::Assortment;
 use rand::Rng;
@@ -46,6 +47,11 @@ use std::path::{Path, PathBuf};
 use write::Rows;
 
 pub use write::TableCounts;
+
+/// The business date of night one: everything up to 2026-09-30 is seen.
+pub const NIGHT_ONE: Date = date(2026, 10, 1);
+/// The business date of night two, a day later.
+pub const NIGHT_TWO: Date = date(2026, 10, 2);
 
 /// What the company is made from.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +68,25 @@ impl Default for DemoOptions {
     }
 }
 
+impl DemoOptions {
+    /// A company that has about this many order lines; it has a fifth of it as calls and twice as many web events.
+    pub fn with_order_lines(lines: u64) -> DemoOptions {
+        DemoOptions { customers: ((lines as f64 / LINES_PER_CUSTOMER) as usize).max(1), ..DemoOptions::default() }
+    }
+}
+
+/// As measured.
+const LINES_PER_CUSTOMER: f64 = 18.56;
+
 /// What one night delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The day at whose end it was delivered, as in the files' names.
     pub date: String,
     /// The business date a run of this night describes.
-    pub as_of: String,
+    pub as_of: Date,
     /// Accounts in all so far.
-    pub accounts: usize,
+    pub customers: usize,
     /// Of them, second accounts of somebody.
     pub second_accounts: usize,
     /// What was written of each table (`erp.orders`).
@@ -84,9 +100,9 @@ impl Summary {
     }
 }
 
-/// Writes night one into a folder: everything up to 2026-09-30.
-pub fn generate(folder: &Path, options: DemoOptions) -> Result<Summary> {
-    let company = Company::new(options)?;
+/// Writes night one into a folder, by custom `data` below the project: everything up to 2026-09-30.
+pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
+    let company = Company::new(*options)?;
     let mut delivery = Delivery::new(folder, &company, DAYS - 1);
     erp::write_all(&company, &mut delivery)?;
     calls::write_all(&company, &mut delivery)?;
@@ -94,9 +110,9 @@ pub fn generate(folder: &Path, options: DemoOptions) -> Result<Summary> {
     Ok(delivery.summary(&company))
 }
 
-/// Writes night two into the same folder: the next day, and what it changes of the past.
-pub fn generate_night_two(folder: &Path, options: DemoOptions) -> Result<Summary> {
-    let company = Company::new(options)?;
+/// Writes night two beside it: the next day, and what it changes of the past.
+pub fn generate_night_two(folder: &Path, options: &DemoOptions) -> Result<Summary> {
+    let company = Company::new(*options)?;
     let mut delivery = Delivery::new(folder, &company, NEXT_DAY);
     erp::write_changes(&company, &mut delivery)?;
     calls::write_changes(&company, &mut delivery)?;
@@ -130,9 +146,8 @@ impl Company {
             account.purchases(index as u32, &chance, &calendar, &mut purchases);
         }
         purchases.sort_unstable();
-        let days = (0..=NEXT_DAY + 1)
-            .map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day))
-            .collect();
+        let days =
+            (0..=NEXT_DAY + 1).map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day)).collect();
         Ok(Company { chance, calendar, assortment, accounts, purchases, days })
     }
 
@@ -160,7 +175,7 @@ impl Company {
 struct Delivery {
     folder: PathBuf,
     date: String,
-    as_of: String,
+    as_of: Date,
     day: i32,
     tables: BTreeMap<&'static str, TableCounts>,
 }
@@ -168,7 +183,13 @@ struct Delivery {
 impl Delivery {
     fn new(folder: &Path, company: &Company, day: i32) -> Delivery {
         let text = |day| String::from_utf8_lossy(company.calendar.iso(day)).into_owned();
-        Delivery { folder: folder.to_path_buf(), date: text(day), as_of: text(day + 1), day, tables: BTreeMap::new() }
+        Delivery {
+            folder: folder.to_path_buf(),
+            date: text(day),
+            as_of: if day < NEXT_DAY { NIGHT_ONE } else { NIGHT_TWO },
+            day,
+            tables: BTreeMap::new(),
+        }
     }
 
     fn erp(&self, table: &str, header: &str) -> Result<Rows> {
@@ -190,7 +211,7 @@ impl Delivery {
     fn summary(self, company: &Company) -> Summary {
         let seen = company.accounts.iter().enumerate().filter(|(_, account)| account.signed_up <= self.day);
         Summary {
-            accounts: seen.clone().count(),
+            customers: seen.clone().count(),
             second_accounts: seen.filter(|(index, account)| account.person as usize != *index).count(),
             date: self.date,
             as_of: self.as_of,

@@ -1,7 +1,7 @@
 //! One order in full, made from its number alone.
 
 use super::Company;
-use super::calendar::{DAYS, NEXT_DAY};
+use super::calendar::{AUGUST, DAYS, NEXT_DAY};
 use super::people::{Account, Purchase};
 use super::products::CATEGORIES;
 use super::random::{Of, count, pick};
@@ -31,6 +31,8 @@ pub struct Order {
     pub invoice: Invoice,
     pub fault: Option<OrderFault>,
     pub repeated: bool,
+    /// Entered so late that night two delivers it.
+    pub late: bool,
 }
 
 /// What can be wrong with the row of an order.
@@ -115,6 +117,16 @@ pub fn order(company: &Company, index: usize) -> Order {
         invoice: invoice(account, day, &mut rng),
         fault: fault(&mut rng),
         repeated: rng.random::<f64>() < REPEATED_SHARE,
+        late: rng.random::<f64>() < late_share(day),
+    }
+}
+
+/// The share of a day's orders that night one does not know of yet: some of the last days, a few of August.
+fn late_share(day: i32) -> f64 {
+    match day {
+        day if (DAYS - 3..DAYS).contains(&day) => 0.06,
+        day if AUGUST.contains(&day) => 0.005,
+        _ => 0.0,
     }
 }
 
@@ -155,7 +167,7 @@ fn discount(company: &Company, account: &Account, day: i32, rng: &mut ChaCha8Rng
     let promotion = [500, 1000, 1500][rng.random_range(0..3)];
     let promoted = rng.random::<f64>() < chance;
     // Some large customers have bargained for more than they are worth.
-    let bargain = if account.segment == 2 && account.person % 4 == 0 { 2000 } else { 0 };
+    let bargain = if account.segment == 2 && account.person % 4 == 0 { 3500 } else { 0 };
     terms + bargain + if promoted { promotion } else { 0 }
 }
 

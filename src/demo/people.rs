@@ -22,16 +22,24 @@ const SHARE_BEFORE: f64 = 0.22;
 const SHARE_SECOND: f64 = 0.02;
 
 const FIRST_NAMES: [&str; 24] = [
-    "Anna", "Jürgen", "Li", "Marta", "Peter", "Sofia", "Ömer", "Claire", "Tomasz", "Eva", "Jonas", "Mei", "Paul", "Ines",
-    "Lars", "Renée", "David", "Hanna", "Felix", "Nora", "Emil", "Zoë", "Karl", "Alma",
+    "Anna", "Jürgen", "Li", "Marta", "Peter", "Sofia", "Ömer", "Claire", "Tomasz", "Eva", "Jonas", "Mei", "Paul",
+    "Ines", "Lars", "Renée", "David", "Hanna", "Felix", "Nora", "Emil", "Zoë", "Karl", "Alma",
 ];
 const LAST_NAMES: [&str; 32] = [
     "Schmidt", "Müller", "Weber", "Nowak", "Rossi", "Larsen", "Kaya", "Dubois", "Becker", "Hoffmann", "Wang", "Krüger",
     "Vogel", "Fischer", "Jansen", "Horvat", "Lindner", "Sommer", "Brandt", "Keller", "Peters", "Albrecht", "Maier",
     "Busch", "Costa", "Engel", "Haas", "Kunz", "Otto", "Seidel", "Thiele", "Zimmer",
 ];
-const FIRMS: [&str; 8] =
-    ["Café {}", "{} & Sons", "Hotel {}, Berlin", "{} GmbH", "Bakery {}", "{} Office Supply", "Restaurant \"{}\"", "{} AG"];
+const FIRMS: [&str; 8] = [
+    "Café {}",
+    "{} & Sons",
+    "Hotel {}, Berlin",
+    "{} GmbH",
+    "Bakery {}",
+    "{} Office Supply",
+    "Restaurant \"{}\"",
+    "{} AG",
+];
 
 /// What is known of an account at all times; names are made when they are written.
 #[derive(Clone, Copy)]
@@ -100,7 +108,8 @@ impl Population {
         let (signed_up, first_order) = self.sign_up(index, &mut rng, calendar);
         let second_account = rng.random::<f64>() < SHARE_SECOND && index > 20;
         let person = if second_account { rng.random_range(0..index) } else { index };
-        let (size, pace, loyalty) = [(1.0, 1.0, 1.0), (3.2, 1.3, 0.7), (16.0, 1.8, 0.45), (4.5, 0.9, 0.5)][segment as usize];
+        let (size, pace, loyalty) =
+            [(1.0, 1.0, 1.0), (3.2, 1.3, 0.7), (16.0, 1.8, 0.45), (4.5, 0.9, 0.5)][segment as usize];
         Account {
             signed_up,
             first_order,

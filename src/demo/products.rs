@@ -25,14 +25,62 @@ pub struct Category {
 }
 
 pub const CATEGORIES: [Category; 8] = [
-    Category { name: "coffee", typical_price_cents: 1490.0, cost_share: 0.58, returns_per_mille: 6.0, kinds: ["Espresso", "Filter roast", "Decaf", "Crema", "Single origin"] },
-    Category { name: "tea", typical_price_cents: 990.0, cost_share: 0.45, returns_per_mille: 6.0, kinds: ["Assam", "Darjeeling", "Sencha", "Rooibos", "Earl Grey"] },
-    Category { name: "chocolate", typical_price_cents: 690.0, cost_share: 0.55, returns_per_mille: 8.0, kinds: ["Dark bar", "Milk bar", "Truffles", "Nougat", "Drinking chocolate"] },
-    Category { name: "machines", typical_price_cents: 24900.0, cost_share: 0.78, returns_per_mille: 45.0, kinds: ["Espresso machine", "Grinder", "Filter machine", "Kettle", "Milk frother"] },
-    Category { name: "cups", typical_price_cents: 1190.0, cost_share: 0.50, returns_per_mille: 25.0, kinds: ["Cup", "Mug", "Glass", "Saucer", "Travel mug"] },
-    Category { name: "filters", typical_price_cents: 420.0, cost_share: 0.40, returns_per_mille: 10.0, kinds: ["Paper filter", "Steel filter", "Tea filter", "Water filter", "Cleaning tabs"] },
-    Category { name: "syrup", typical_price_cents: 850.0, cost_share: 0.48, returns_per_mille: 8.0, kinds: ["Vanilla syrup", "Caramel syrup", "Hazelnut syrup", "Ginger syrup", "Chai syrup"] },
-    Category { name: "gift boxes", typical_price_cents: 3490.0, cost_share: 0.62, returns_per_mille: 18.0, kinds: ["Tasting box", "Advent box", "Office box", "Breakfast box", "Classic box"] },
+    Category {
+        name: "coffee",
+        typical_price_cents: 1490.0,
+        cost_share: 0.58,
+        returns_per_mille: 6.0,
+        kinds: ["Espresso", "Filter roast", "Decaf", "Crema", "Single origin"],
+    },
+    Category {
+        name: "tea",
+        typical_price_cents: 990.0,
+        cost_share: 0.45,
+        returns_per_mille: 6.0,
+        kinds: ["Assam", "Darjeeling", "Sencha", "Rooibos", "Earl Grey"],
+    },
+    Category {
+        name: "chocolate",
+        typical_price_cents: 690.0,
+        cost_share: 0.55,
+        returns_per_mille: 8.0,
+        kinds: ["Dark bar", "Milk bar", "Truffles", "Nougat", "Drinking chocolate"],
+    },
+    Category {
+        name: "machines",
+        typical_price_cents: 24900.0,
+        cost_share: 0.78,
+        returns_per_mille: 45.0,
+        kinds: ["Espresso machine", "Grinder", "Filter machine", "Kettle", "Milk frother"],
+    },
+    Category {
+        name: "cups",
+        typical_price_cents: 1190.0,
+        cost_share: 0.50,
+        returns_per_mille: 25.0,
+        kinds: ["Cup", "Mug", "Glass", "Saucer", "Travel mug"],
+    },
+    Category {
+        name: "filters",
+        typical_price_cents: 420.0,
+        cost_share: 0.40,
+        returns_per_mille: 10.0,
+        kinds: ["Paper filter", "Steel filter", "Tea filter", "Water filter", "Cleaning tabs"],
+    },
+    Category {
+        name: "syrup",
+        typical_price_cents: 850.0,
+        cost_share: 0.48,
+        returns_per_mille: 8.0,
+        kinds: ["Vanilla syrup", "Caramel syrup", "Hazelnut syrup", "Ginger syrup", "Chai syrup"],
+    },
+    Category {
+        name: "gift boxes",
+        typical_price_cents: 3490.0,
+        cost_share: 0.62,
+        returns_per_mille: 18.0,
+        kinds: ["Tasting box", "Advent box", "Office box", "Breakfast box", "Classic box"],
+    },
 ];
 const SIZES: [&str; 3] = ["small", "medium", "large"];
 const SIZE_FACTORS: [f64; 3] = [0.7, 1.0, 1.6];

@@ -84,10 +84,15 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
     let diagnostic = error.diagnostic();
     let mut found = match error.find_root() {
         DataFusionError::SchemaError(schema, _) => schema_mistake(schema, diagnostic),
-        DataFusionError::SQL(parser, _) => syntax_mistake(parser),
+        DataFusionError::SQL(parser, _) => syntax_mistake(parser, sql),
         DataFusionError::Plan(text) => plan_mistake(text),
         DataFusionError::NotImplemented(text) => Diagnosis::new(unsupported(text)),
-        DataFusionError::ArrowError(text, _) => Diagnosis::new(plain(&text.to_string())),
+        DataFusionError::ArrowError(text, _) => {
+            let mut found = Diagnosis::new(plain(&text.to_string()));
+            let cast = found.message.starts_with("cannot cast");
+            found.hint = cast.then(|| "TRY_CAST gives NULL where a value does not fit".into());
+            found
+        }
         DataFusionError::Execution(text) => Diagnosis::new(plain(text)),
         DataFusionError::Internal(text) => internal(text),
         other => Diagnosis { of_the_query: false, ..Diagnosis::new(first_line(&other.strip_backtrace())) },
@@ -98,9 +103,46 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
         found.spot = Some(Spot { line, column, width: (width as usize).max(1) });
     }
     if found.spot.is_none() {
-        found.spot = find_in_tokens(&found.message, sql);
+        found.spot = spot_named(&found.message, sql);
     }
     found
+}
+
+/// A subquery that reads columns of the query around it and that the optimiser could not turn into a join: it would fail
+/// only when run.
+pub fn uncomputable_subquery(optimised: &LogicalPlan) -> Option<Diagnosis> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut found = None;
+    let _ = optimised.apply_with_subqueries(|node| {
+        for expr in node.expressions() {
+            let _ = expr.apply(|e| {
+                let correlated = matches!(e, Expr::ScalarSubquery(s) if !s.outer_ref_columns.is_empty())
+                    || matches!(e, Expr::OuterReferenceColumn(..));
+                if correlated && found.is_none() {
+                    let mut made = Diagnosis::new("this correlated subquery cannot be computed");
+                    made.hint = Some("write it as a join, or with a window function".into());
+                    made.spot = subquery_spot(e);
+                    found = Some(made);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}
+
+fn subquery_spot(expr: &Expr) -> Option<Spot> {
+    let from_column = |column: &Column| {
+        let span = column.spans().first()?;
+        let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
+        Some(Spot { line: span.start.line as usize, column: span.start.column as usize, width })
+    };
+    match expr {
+        Expr::OuterReferenceColumn(_, column) => from_column(column),
+        Expr::ScalarSubquery(subquery) => subquery.outer_ref_columns.iter().find_map(subquery_spot),
+        _ => None,
+    }
 }
 
 /// Types that do not go together are found after planning: the innermost expression that has no type, and a column in it.
@@ -172,7 +214,9 @@ fn schema_mistake(error: &SchemaError, diagnostic: Option<&Diagnostic>) -> Diagn
 }
 
 fn unknown_column(field: &Column, valid: &[Column]) -> Diagnosis {
+    let in_scope = |table| valid.iter().any(|c| c.relation.as_ref() == Some(table));
     let mut found = match &field.relation {
+        Some(table) if !in_scope(table) => Diagnosis::new(format!("no table is called `{table}` here")),
         Some(table) => Diagnosis::new(format!("unknown column `{}` of `{table}`", field.name)),
         None => Diagnosis::new(format!("unknown column `{}`", field.name)),
     };
@@ -200,14 +244,15 @@ fn hint_from(given: &str, known: &[&str], words: &str) -> Option<String> {
     (!known.is_empty() && known.len() <= 12).then(|| format!("{words} {}", crate::error::list(known)))
 }
 
-fn syntax_mistake(error: &ParserError) -> Diagnosis {
+fn syntax_mistake(error: &ParserError, sql: &str) -> Diagnosis {
     static AT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)^(.*?) ?at Line: (\d+), Column: (\d+)").expect("a valid pattern"));
     let text = match error {
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
         ParserError::RecursionLimitExceeded => "the query is nested too deeply".into(),
     };
-    let Some(parts) = AT.captures(&text) else {
+    let at_end = format!("{text} at Line: 0, Column: 0");
+    let Some(parts) = AT.captures(&text).or_else(|| AT.captures(&at_end)) else {
         return Diagnosis::new(format!("syntax error: {}", plain(&text)));
     };
     static FOUND: LazyLock<Regex> =
@@ -222,9 +267,19 @@ fn syntax_mistake(error: &ParserError) -> Diagnosis {
         None => format!("syntax error: {}", plain(&parts[1])),
     };
     let mut found = Diagnosis::new(message);
-    let number = |i: usize| parts[i].parse::<usize>().unwrap_or(1);
-    found.spot = Some(Spot { line: number(2).max(1), column: number(3).max(1), width: width.max(1) });
+    let number = |i: usize| parts[i].parse::<usize>().unwrap_or(0);
+    found.spot = Some(match number(2) {
+        0 => last_spot(sql),
+        line => Spot { line, column: number(3).max(1), width: width.max(1) },
+    });
     found
+}
+
+/// The last word of a query.
+fn last_spot(sql: &str) -> Spot {
+    let text = sql.trim_end();
+    let line = text.rsplit('\n').next().unwrap_or("");
+    Spot { line: text.matches('\n').count() + 1, column: line.chars().count().max(1), width: 1 }
 }
 
 fn plan_mistake(text: &str) -> Diagnosis {
@@ -247,12 +302,46 @@ fn plan_mistake(text: &str) -> Diagnosis {
             return found;
         }
     }
-    Diagnosis::new(plain(text))
+    if let Some(found) = wrong_argument(text).or_else(|| same_name_twice(text)) {
+        return found;
+    }
+    let (text, hint) = match text.split_once(". Consider ") {
+        Some((text, hint)) => (text, Some(format!("consider {hint}"))),
+        None => (text, None),
+    };
+    let mut found = Diagnosis::new(plain(text.split(": Invalid argument error").next().unwrap_or(text)));
+    found.hint = hint;
+    if text.contains("Interval") && text.contains("Int64") {
+        found.hint = Some("write `day + (n || ' months')::INTERVAL`".into());
+    }
+    found
+}
+
+/// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
+fn wrong_argument(text: &str) -> Option<Diagnosis> {
+    static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)").expect("a valid pattern")
+    });
+    let parts = SIGNATURE.captures(text)?;
+    let mut found = Diagnosis::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
+    found.hint = Some(format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]));
+    Some(found)
+}
+
+/// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
+fn same_name_twice(text: &str) -> Option<Diagnosis> {
+    static TWICE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#).expect("a valid pattern")
+    });
+    let parts = TWICE.captures(text)?;
+    let mut found = Diagnosis::new(format!("two columns are called `{}`", &parts[1]));
+    found.hint = Some("give one of them another name with AS".into());
+    Some(found)
 }
 
 fn internal(text: &str) -> Diagnosis {
-    if text.contains("failed to match any signature") {
-        return Diagnosis::new(plain(text));
+    if let Some(found) = wrong_argument(text) {
+        return found;
     }
     Diagnosis { of_the_query: false, ..Diagnosis::new(plain(text)) }
 }
@@ -301,7 +390,7 @@ fn instead_of(name: &str) -> Option<&'static str> {
 }
 
 /// The first token of the query that the message names in quotes, or that its words point to.
-fn find_in_tokens(message: &str, sql: &str) -> Option<Spot> {
+pub fn spot_named(message: &str, sql: &str) -> Option<Spot> {
     static QUOTED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"[`'"]([^`'"]+)[`'"]|function (\w+)"#).expect("a valid pattern"));
     let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().ok()?;
@@ -315,13 +404,9 @@ fn find_in_tokens(message: &str, sql: &str) -> Option<Spot> {
     if message.contains("WHERE clause") {
         return tokens.iter().find(|t| names(&t.token, "where")).map(spot_of);
     }
-    if message.contains("HAVING") {
-        return tokens.iter().find(|t| names(&t.token, "having")).map(spot_of);
-    }
-    if message.contains("QUALIFY") {
-        return tokens.iter().find(|t| names(&t.token, "qualify")).map(spot_of);
-    }
-    None
+    let words = ["HAVING", "QUALIFY", "PIVOT", "UNPIVOT", "ASOF", "INTERVAL"];
+    let word = words.into_iter().find(|word| message.contains(word))?;
+    tokens.iter().find(|t| names(&t.token, word)).map(spot_of)
 }
 
 fn names(token: &Token, name: &str) -> bool {
@@ -345,7 +430,7 @@ fn plain(text: &str) -> String {
             .expect("a valid pattern")
     });
     static TYPES: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean)\b").expect("a valid pattern"));
+        LazyLock::new(|| Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))").expect("a valid pattern"));
     static DECIMAL: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"Decimal128\((\d+), ?(-?\d+)\)").expect("a valid pattern"));
     let text = first_line(&PREFIX.replace(text, ""));
@@ -368,7 +453,8 @@ fn type_name(arrow: &str) -> String {
         "Int32" => Int32,
         "Float64" => Float64,
         "Date32" => Date32,
-        _ => Boolean,
+        "Boolean" => Boolean,
+        _ => Interval(arrow::datatypes::IntervalUnit::MonthDayNano),
     })
 }
 

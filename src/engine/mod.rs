@@ -13,7 +13,10 @@ mod types;
 mod unnest;
 
 
-pub use diagnose::{Diagnosis, Spot, diagnose, failure};
+#[cfg(test)]
+mod tests;
+
+pub use diagnose::{Diagnosis, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
 pub use source_view::{source_columns, source_schema, source_view_sql};
 pub use types::{display_type, readable_schema};
 
@@ -23,7 +26,7 @@ use crate::functions;
 use crate::lake::TableVersion;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::common::config::SpillCompression;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;
@@ -35,6 +38,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer as rules;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::common::TableReference;
@@ -101,6 +105,28 @@ impl Engine {
     /// # Errors
     /// [`crate::error::Kind::Unreachable`] when the spill folder cannot be made.
     pub fn open(settings: EngineSettings, store: Option<EngineStore>) -> Result<Engine> {
+        Engine::with_state(settings, store, |state| state)
+    }
+
+    /// A session that plans and never runs: of the optimiser only the rules that find mistakes, once over.
+    pub fn for_check(settings: EngineSettings) -> Result<Engine> {
+        Engine::with_state(settings, None, |state| {
+            state.with_optimizer_rules(vec![
+                Arc::new(rules::rewrite_set_comparison::RewriteSetComparison::new()),
+                Arc::new(rules::simplify_expressions::SimplifyExpressions::new()),
+                Arc::new(rules::replace_distinct_aggregate::ReplaceDistinctWithAggregate::new()),
+                Arc::new(rules::decorrelate_predicate_subquery::DecorrelatePredicateSubquery::new()),
+                Arc::new(rules::scalar_subquery_to_join::ScalarSubqueryToJoin::new()),
+                Arc::new(rules::decorrelate_lateral_join::DecorrelateLateralJoin::new()),
+            ])
+        })
+    }
+
+    fn with_state(
+        settings: EngineSettings,
+        store: Option<EngineStore>,
+        change: impl FnOnce(SessionStateBuilder) -> SessionStateBuilder,
+    ) -> Result<Engine> {
         let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(TrackConsumersPool::new(
             FairSpillPool::new((settings.memory_limit_bytes as f64 * POOL_SHARE) as usize),
             NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN),
@@ -123,9 +149,8 @@ impl Engine {
         let state = SessionStateBuilder::new()
             .with_config(session_config(&settings))
             .with_runtime_env(runtime)
-            .with_default_features()
-            .build();
-        let context = SessionContext::new_with_state(state);
+            .with_default_features();
+        let context = SessionContext::new_with_state(change(state).build());
         context.register_catalog(CATALOG, Arc::new(MemoryCatalogProvider::new()));
         functions::register(&context);
         context.register_relation_planner(Arc::new(unnest::UnnestInFrom)).map_err(|e| failure(e, "cannot start"))?;
@@ -242,7 +267,9 @@ impl Engine {
     /// The same tables and memory in a session that needs less: one partition, joins that spill, spills compressed.
     /// For the one more try of a query that ran out of memory.
     pub fn frugal(&self) -> Engine {
-        let mut config = session_config(&self.settings).with_target_partitions(1);
+        let mut config = session_config(&self.settings)
+            .with_target_partitions(1)
+            .with_create_default_catalog_and_schema(false);
         config.options_mut().optimizer.prefer_hash_join = false;
         config.options_mut().execution.spill_compression = SpillCompression::Lz4Frame;
         let state = SessionStateBuilder::new_from_existing(self.context.state()).with_config(config).build();

@@ -10,6 +10,7 @@ use crate::project::{Materialize, Pipeline, Project, ReportFile};
 use crate::reports::{self, Period};
 use crate::steps::{self, Checked, Checker, RunContext, Surroundings, Template};
 use minijinja::context;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads everything, runs nothing: the steps in order, or every problem of SQL, headers, tests, templates and report
@@ -50,7 +51,7 @@ async fn check_queries(report: &ReportFile, as_of: jiff::civil::Date, checker: &
     for query in &report.queries {
         let template = Template::block(&report.file, query.offset, &query.sql);
         let more = context! {
-            period => context! { start => start, end => end, label => period.label(), status => period.status(as_of) },
+            period => context! { start => &start, end => &end, label => period.label(), status => period.status(as_of) },
         };
         if let Err(found) = checker.query(template, more).await {
             problems.extend(found);
@@ -128,8 +129,14 @@ impl Plan<'_> {
             loaded: pulled.loaded.clone(),
             tests,
             views,
-            definitions: self.checked.steps.iter().map(|s| (s.name.clone(), s.definition.clone())).collect(),
+            definitions: self.checked.steps.iter().map(|s| (s.name.clone(), self.definition(&s.rendered.sql))).collect(),
         }
+    }
+
+    /// Hash of a step's SQL apart from the business date, which is another every night.
+    fn definition(&self, sql: &str) -> String {
+        let text = sql.replace(&self.as_of.to_string(), "as_of");
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

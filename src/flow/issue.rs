@@ -87,6 +87,9 @@ impl Issue<'_> {
     /// and steps whose definition is another.
     async fn causes(&self, period: Period, last: &reports::EditionRecord) -> Result<Vec<Cause>> {
         let mut causes = Vec::new();
+        let before = self.reader.earlier(last.release).await?;
+        let changed = self.release.definitions.iter().filter(|(name, hash)| before.definitions.get(name) != Some(hash));
+        causes.extend(changed.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }));
         for (source, table) in tables(self.project) {
             let raw = TableName::raw(&source.name, &table.name);
             let loaded = self.release.loaded.get(&raw);

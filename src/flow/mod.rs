@@ -76,7 +76,7 @@ async fn run(
         rejects: &*record.rejects,
         observer,
     };
-    let pulled: Pulled = pull.all(&plan.sources).await;
+    let mut pulled: Pulled = pull.all(&plan.sources).await;
     record.pulled(&pulled.records);
     if pulled.incomplete {
         return Err(pulled.problems);
@@ -88,7 +88,7 @@ async fn run(
     record.built(&built);
 
     let mut night = Night::new(&run_id, built.tests);
-    night.problems.extend(pulled.problems);
+    night.problems.extend(std::mem::take(&mut pulled.problems));
     if !built.may_be_published {
         night.ending = Ending::NotPublished;
         night.problems.extend(built.problems);
@@ -97,7 +97,7 @@ async fn run(
         return Ok(night);
     }
 
-    let new = plan.release(lake, &run_id, request.now, &pulled, built.tables, built.tests);
+    let new = plan.release(&run_id, request.now, &pulled, built.tables, built.tests);
     let changes = new.changes(before.as_ref())?;
     let release = match before {
         Some(before) if changes.is_empty() => {
@@ -359,6 +359,13 @@ pub enum Event<'a> {
     StepUnchanged {
         /// The step.
         step: &'a str,
+    },
+    /// A step was not begun, because one that it reads failed.
+    StepSkipped {
+        /// The step.
+        step: &'a str,
+        /// The one that failed.
+        because: &'a str,
     },
     /// A step failed; the problem follows at the end.
     StepFailed {

@@ -4,7 +4,7 @@ use super::issue::newest;
 use super::{Event, Observer};
 use crate::contract::{Source, SourceTable, TableName};
 use crate::error::{Error, Problems, Result};
-use crate::history::{RejectRecord, SourceRecord, SourceStatus};
+use crate::history::{SourceRecord, SourceStatus};
 use crate::intake::{self, LoadRequest, Loaded, RejectSink};
 use crate::lake::{Lake, LoadState, Release, TableVersion};
 use std::collections::BTreeMap;

@@ -1,19 +1,19 @@
 //! Questions to what was published: an engine in which the tables of one release, and the system tables, are known.
 
 use crate::contract::TableName;
-use crate::engine::{Engine, EngineSettings, EngineStore, source_view_sql};
+use crate::engine::{Engine, EngineSettings, EngineStore};
 use crate::error::{Error, Result};
 use crate::history::{self, ReleaseRecord, Row};
-use crate::lake::{Lake, LoadState, Release, TableVersion};
+use crate::lake::{Lake, Release, TableVersion};
 use crate::project::Project;
 use arrow::array::RecordBatch;
-use std::collections::BTreeMap;
 
 /// Answers queries from one release.
 pub struct Reader {
     /// The release; `None` while nothing was published.
     pub release: Option<Release>,
     engine: Engine,
+    lake: Lake,
 }
 
 impl Reader {
@@ -26,13 +26,26 @@ impl Reader {
             Some(number) => Some(lake.release(number).await?),
             None => lake.latest().await?,
         };
+        Reader::over(project, lake, release).await
+    }
+
+    /// A reader of a release that is known already.
+    pub(super) async fn of(project: &Project, release: Release) -> Result<Reader> {
+        Reader::over(project, Lake::open(&project.lake).await?, Some(release)).await
+    }
+
+    async fn over(project: &Project, lake: Lake, release: Option<Release>) -> Result<Reader> {
         let engine = open_engine(project, Some(&lake))?;
         register_system(&engine, &lake).await?;
         if let Some(release) = &release {
-            register_raw(&engine, project, &release.tables, &release.loaded).await?;
-            register_built(&engine, &release.tables).await?;
+            for (name, version) in &release.tables {
+                engine.register_files(name, version)?;
+            }
+            for (name, sql) in &release.views {
+                engine.register_view(name, sql).await?;
+            }
         }
-        Ok(Reader { release, engine })
+        Ok(Reader { release, engine, lake })
     }
 
     /// The rows of a query, at most so many.
@@ -50,9 +63,9 @@ impl Reader {
         Ok(rows)
     }
 
-    /// The engine behind it, for reports and tests.
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+    /// Another release of the same lake.
+    pub(super) async fn earlier(&self, number: u64) -> Result<Release> {
+        self.lake.release(number).await
     }
 
     /// What was published; an error when nothing was.
@@ -84,25 +97,6 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
         prefix: lake.prefix().clone(),
     });
     Engine::open(settings, store)
-}
-
-/// `raw.*` from their files, and `source.*` as views over them.
-pub(super) async fn register_raw(
-    engine: &Engine,
-    project: &Project,
-    tables: &BTreeMap<TableName, TableVersion>,
-    loaded: &BTreeMap<TableName, LoadState>,
-) -> Result<()> {
-    for source in &project.sources {
-        for table in &source.tables {
-            let raw = TableName::raw(&source.name, &table.name);
-            let (Some(version), Some(state)) = (tables.get(&raw), loaded.get(&raw)) else { continue };
-            engine.register_files(&raw, version)?;
-            let sql = source_view_sql(&source.name, table, &state.accepted_columns);
-            engine.register_view(&TableName::source(&source.name, &table.name), &sql).await?;
-        }
-    }
-    Ok(())
 }
 
 /// `system.*` from what runs have recorded; `system.releases` from the releases themselves.

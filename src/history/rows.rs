@@ -2,7 +2,9 @@
 
 use super::Row;
 use crate::error::Result;
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -65,6 +67,8 @@ words! {
         Unchanged = "unchanged",
         /// It stopped at an error.
         Failed = "failed",
+        /// Another table of its source failed, so that its rows are those of the last release.
+        Stale = "stale",
     }
 }
 
@@ -77,6 +81,8 @@ words! {
         Warned = "warned",
         /// Faults, in a test of severity `error`: nothing was published.
         Failed = "failed",
+        /// Not run, because a table it reads could not be made.
+        Skipped = "skipped",
     }
 }
 
@@ -145,6 +151,24 @@ pub struct SourceRecord {
     pub status: SourceStatus,
     /// What went wrong, or what is worth saying (new columns, replaced files).
     pub message: Option<String>,
+}
+
+impl SourceRecord {
+    /// A table of which nothing was read in a run.
+    pub fn unread(run_id: &str, source: &str, table: &str) -> SourceRecord {
+        SourceRecord {
+            run_id: run_id.to_string(),
+            source: source.to_string(),
+            table: table.to_string(),
+            files_read: 0,
+            files_unchanged: 0,
+            rows: 0,
+            rejects: 0,
+            newest: None,
+            status: SourceStatus::Unchanged,
+            message: None,
+        }
+    }
 }
 
 /// One value that the contract refused, and with it its row.

@@ -121,8 +121,7 @@ impl Lake {
         }
         let moment = release.published_at.as_millisecond();
         let adds = new.into_iter().map(|(path, file)| self.add(path, file, moment));
-        let mut actions: Vec<Action> =
-            futures::stream::iter(adds).buffered(TABLES_AT_ONCE).try_collect().await?;
+        let mut actions: Vec<Action> = futures::stream::iter(adds).buffered(TABLES_AT_ONCE).try_collect().await?;
         actions.extend(there.into_values());
         Ok(actions)
     }

@@ -206,8 +206,8 @@ fn lease_path() -> String {
 }
 
 async fn put(lake: &Lake, record: &LeaseRecord, mode: PutMode) -> object_store::Result<UpdateVersion> {
-    let text = serde_json::to_vec(record)
-        .map_err(|e| object_store::Error::Generic { store: "lake", source: Box::new(e) })?;
+    let text =
+        serde_json::to_vec(record).map_err(|e| object_store::Error::Generic { store: "lake", source: Box::new(e) })?;
     let put = lake.store().put_opts(&lake.path(&lease_path()), PutPayload::from(text), mode.into()).await?;
     Ok(put.into())
 }

@@ -1,7 +1,7 @@
 //! Who may write. One process at a time holds the lake's lock; the next one is told who does.
 //!
-//! In a folder the lock is the operating system's, on `_perennial/lock`: it ends with the process that holds it, however
-//! that ends. On an object store it is a lease ([`super::lease`]).
+//! In a folder the lock is the operating system's, on `_perennial/lock`: it ends with the process that holds it,
+//! however that ends. On an object store it is a lease ([`super::lease`]).
 
 use super::lease::Lease;
 use super::open::{Lake, RECORDS};
@@ -94,7 +94,8 @@ impl Lock {
 
 fn lock_folder(folder: &Path, holder: &Holder, now: jiff::Timestamp) -> Result<Held> {
     let path = folder.join(RECORDS).join("lock");
-    let failed = |e: std::io::Error| Error::unreachable(format!("the lake's lock {} cannot be taken: {e}", path.display()));
+    let failed =
+        |e: std::io::Error| Error::unreachable(format!("the lake's lock {} cannot be taken: {e}", path.display()));
     std::fs::create_dir_all(folder.join(RECORDS)).map_err(failed)?;
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;

@@ -181,15 +181,19 @@ impl Lake {
 
     /// An error of the store, in words that name the lake and hide what a signed URL carries.
     pub(super) fn failed(&self, what: &str, error: object_store::Error) -> Error {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        let text = scrub(&error.to_string());
+        // The store's answer as XML says nothing that its status does not.
+        let text = text.split("<?xml").next().unwrap_or(&text).trim_end_matches([':', ' ']);
         let hint = match &error {
-            object_store::Error::NotFound { .. } => Some("does the bucket exist, and is its name right?"),
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-                Some("the access keys are taken from the environment; are they right, and may they read and write here?")
+            PermissionDenied { .. } | Unauthenticated { .. } => {
+                Some("access keys are taken from the environment; are they right, and may they read and write here?")
             }
+            NotFound { .. } => Some("does the bucket exist, and is its name right?"),
+            _ if text.contains("404 Not Found") => Some("does the bucket exist, and is its name right?"),
             _ => None,
         };
-        let error =
-            Error::unreachable(format!("the lake {} could not {what}: {}", self.location(), scrub(&error.to_string())));
+        let error = Error::unreachable(format!("the lake {} could not {what}: {text}", self.location()));
         match hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -261,7 +265,8 @@ fn parse_location(location: &str) -> Result<Location> {
             .hint(format!("known are {}", list(&SCHEMES))));
     }
     if url.scheme() == "file" {
-        let folder = url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
+        let folder =
+            url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
         return Ok(Location::Folder(folder));
     }
     if url.password().is_some() || url.query().is_some() {

@@ -98,6 +98,10 @@ fn reshape(table: &TableName, field: &Field, column: &ArrayRef) -> Result<ArrayR
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(column, field.data_type(), &strict).map_err(|error| {
-        Error::data(format!("a value of column `{}` of {table} cannot be kept as {}: {error}", field.name(), field.data_type()))
+        Error::data(format!(
+            "a value of column `{}` of {table} cannot be kept as {}: {error}",
+            field.name(),
+            field.data_type()
+        ))
     })
 }

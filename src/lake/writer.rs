@@ -1,8 +1,8 @@
 //! Rows into Parquet files that no reader knows of until a release names them.
 
+use super::DataFile;
 use super::open::{Lake, scrub, table_folder};
 use super::shape::{into_shape, lake_schema};
-use super::DataFile;
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
@@ -117,6 +117,8 @@ impl TableWriter {
 
     fn begin_file(&mut self) -> Result<OpenFile> {
         let path = format!("{}/{}-{}.parquet", self.folder, self.run_id, self.lake.next_file());
+        // Noted before it is there: a file whose upload ends without an answer is taken away as well.
+        self.lake.written().insert(path.clone());
         let writer = parquet_writer(&self.lake, &path, self.schema.clone())
             .map_err(|e| Error::bug(format!("a Parquet file of {} cannot be begun: {e}", self.table)))?;
         Ok(OpenFile { path, writer, rows: 0 })
@@ -126,14 +128,16 @@ impl TableWriter {
         if let Err(error) = file.writer.finish().await {
             return Err(self.give_up(file, error).await);
         }
-        self.lake.written().insert(file.path.clone());
         self.files.push(DataFile { path: file.path, bytes: file.writer.into_inner().bytes, rows: file.rows });
         Ok(())
     }
 
     /// Ends an upload that failed, as well as the store allows; the next run's repair looks for what is left.
     async fn give_up(&mut self, file: OpenFile, error: ParquetError) -> Error {
-        file.writer.into_inner().upload.abort().await.ok();
+        let mut counted = file.writer.into_inner();
+        if !counted.shut {
+            counted.upload.abort().await.ok();
+        }
         Error::unreachable(format!(
             "the lake {} could not take {}: {}",
             self.lake.location(),
@@ -152,7 +156,7 @@ fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<A
         .build();
     let upload =
         BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
-    AsyncArrowWriter::try_new(Counted { upload, bytes: 0 }, schema, Some(properties))
+    AsyncArrowWriter::try_new(Counted { upload, bytes: 0, shut: false }, schema, Some(properties))
 }
 
 /// One file of these rows, written whole under this path; the number of its bytes.
@@ -170,6 +174,8 @@ pub(super) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> 
 struct Counted {
     upload: BufWriter,
     bytes: u64,
+    /// The upload was ended, well or not; it cannot be given up any more and cleans up after itself.
+    shut: bool,
 }
 
 impl AsyncFileWriter for Counted {
@@ -179,6 +185,7 @@ impl AsyncFileWriter for Counted {
     }
 
     fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
+        self.shut = true;
         Box::pin(async { self.upload.shutdown().await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 }

@@ -59,7 +59,8 @@ fn check_name(document: &Document, key: &Text) {
         };
         document.report(&key.span, error);
     } else if key.value.starts_with('_') {
-        let error = Error::project(format!("`{}` cannot be the name of a column: a `_` in front is the lake's own", key.value));
+        let error =
+            Error::project(format!("`{}` cannot be the name of a column: a `_` in front is the lake's own", key.value));
         document.report(&key.span, error);
     }
 }

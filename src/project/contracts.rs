@@ -33,7 +33,8 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     let node = document.parse_all()?;
     let fields = Fields::of(document, &node, "a source", 0..0)?;
     let description = fields.words("description");
-    let location = fields.required_text("location").and_then(|text| environment::expand(document, &text, around.lookup));
+    let location =
+        fields.required_text("location").and_then(|text| environment::expand(document, &text, around.lookup));
     let tables = fields.required("tables");
     let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
     let tables = tables.iter().filter_map(|(key, node)| read_table(document, key, node, around)).collect();
@@ -81,7 +82,11 @@ fn files(fields: &Fields) -> Option<String> {
     let pattern = &text.value;
     let error = match globset::GlobBuilder::new(pattern).literal_separator(true).build() {
         Err(error) => Error::project(format!("`{pattern}` is not a pattern of files: {}", error.kind())),
-        Ok(_) if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") || environment::is_url(pattern) => {
+        Ok(_)
+            if pattern.starts_with('/')
+                || pattern.split('/').any(|part| part == "..")
+                || environment::is_url(pattern) =>
+        {
             Error::project(format!("the files `{pattern}` lie outside the source's location"))
                 .hint("`files` counts from `location`; move the common part there")
         }
@@ -104,7 +109,8 @@ fn format(document: &Document, node: &Node) -> Option<Format> {
                 Some(format)
             }
             _ => {
-                document.report(&node.span, Error::project("a format is one word or one key with options").hint(formats()));
+                document
+                    .report(&node.span, Error::project("a format is one word or one key with options").hint(formats()));
                 None
             }
         },
@@ -168,7 +174,11 @@ fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) 
         [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Some(*byte),
         _ => {
             let error = Error::project(format!("`{what}` is `{}`, which is not one ASCII character", text.value));
-            let hint = if words.is_empty() { "write one character in quotes, or `none`" } else { "write one character in quotes, or `tab`" };
+            let hint = if words.is_empty() {
+                "write one character in quotes, or `none`"
+            } else {
+                "write one character in quotes, or `tab`"
+            };
             document.report(&text.span, error.hint(hint));
             None
         }
@@ -184,7 +194,8 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
     let share = limit.number::<f64>("share", "a share from 0 to 1").and_then(|(share, span)| {
         let good = (0.0..=1.0).contains(&share);
         if !good {
-            let error = Error::project(format!("`share` is `{share}`")).hint("write a share from 0 to 1: `0.05` is 5 %");
+            let error =
+                Error::project(format!("`share` is `{share}`")).hint("write a share from 0 to 1: `0.05` is 5 %");
             fields.document.report(&span, error);
         }
         good.then_some(share)
@@ -242,8 +253,13 @@ fn check_time_column(fields: &Fields, table: &SourceTable, text: &Text) {
     let column = table.columns.iter().find(|column| column.name == text.value);
     let timed = |column: &Column| matches!(column.data_type, ValueType::Date { .. } | ValueType::Instant { .. });
     if column.is_some_and(|column| !timed(column)) {
-        let error = Error::project(format!("`time_column` names `{}`, which is neither a date nor an instant", text.value));
-        let times = table.columns.iter().filter(|column| timed(column)).map(|column| column.name.as_str());
-        fields.document.report(&text.span, error.hint(one_of(times)));
+        let error =
+            Error::project(format!("`time_column` names `{}`, which is neither a date nor an instant", text.value));
+        let times: Vec<&str> = table.columns.iter().filter(|c| timed(c)).map(|c| c.name.as_str()).collect();
+        let hint = match times.is_empty() {
+            true => "no column of this table is of type date or instant".to_string(),
+            false => one_of(times.into_iter()),
+        };
+        fields.document.report(&text.span, error.hint(hint));
     }
 }

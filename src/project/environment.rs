@@ -106,10 +106,7 @@ mod tests {
         assert_eq!(expand_with("plain $5").0.unwrap(), "plain $5");
         let (text, problems) = expand_with("${ONE}/${TWO}");
         assert_eq!(text, None);
-        assert_eq!(
-            problems,
-            ["environment variable `ONE` is not set", "environment variable `TWO` is not set"]
-        );
+        assert_eq!(problems, ["environment variable `ONE` is not set", "environment variable `TWO` is not set"]);
         assert_eq!(expand_with("${BUCKET").1, ["`${BUCKET` has a `${` without its `}`"]);
     }
 

@@ -25,7 +25,10 @@ impl<'a> Fields<'a> {
 
     /// A key's value; an empty one is as good as none.
     pub fn optional(&self, key: &'static str) -> Option<&'a Node> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         let (_, node) = self.entries.iter().find(|(known, _)| known.value == key)?;
         (!matches!(node.value, Value::Null)).then_some(node)
     }
@@ -46,7 +49,10 @@ impl<'a> Fields<'a> {
 
     /// Where a key stands; the owner when it does not.
     pub fn span_of(&self, key: &str) -> Range<usize> {
-        self.entries.iter().find(|(known, _)| known.value == key).map_or(self.owner.clone(), |(text, _)| text.span.clone())
+        self.entries
+            .iter()
+            .find(|(known, _)| known.value == key)
+            .map_or(self.owner.clone(), |(text, _)| text.span.clone())
     }
 
     /// Whether a key stands there at all.
@@ -110,11 +116,18 @@ impl<'a> Fields<'a> {
     /// Reports the keys that nobody asked for.
     pub fn finish(self) {
         let known = self.known.borrow();
-        for (key, _) in self.entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+        for (key, node) in self.entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
             let error = Error::project(format!("unknown key `{}` in {}", key.value, self.what));
-            let hinted = error.suggest(&key.value, known.iter().copied());
-            let hinted = if hinted.hint_text().is_some() { hinted } else { hinted.hint(format!("known are {}", list(&known))) };
-            self.document.report(&key.span, hinted);
+            let hint = match crate::error::closest(&key.value, &known) {
+                Some(close) => format!("did you mean `{close}`?"),
+                // What `{description: one, two}` makes of `two`.
+                None if matches!(node.value, Value::Null) && key.value.contains(' ') => {
+                    "inside `{...}` a text with a comma stands in quotes".to_string()
+                }
+                None if known.is_empty() => "it has no options".to_string(),
+                None => format!("known are {}", list(&known)),
+            };
+            self.document.report(&key.span, error.hint(hint));
         }
     }
 }
@@ -160,7 +173,7 @@ impl Document {
     pub fn choice<T: Copy>(&self, key: &str, text: &Text, choices: &[(&'static str, T)]) -> Option<T> {
         let found = choices.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
         if found.is_none() {
-            let error = Error::project(format!("unknown {} `{}`", key.replace('_', " "), text.value));
+            let error = Error::project(format!("`{key}` is `{}`", text.value));
             self.report(&text.span, error.hint(one_of(choices.iter().map(|(word, _)| *word))));
         }
         found
@@ -173,9 +186,11 @@ impl Document {
             Value::Scalar { text, style: Style::Plain } => plain_json(text),
             Value::Scalar { text, .. } => serde_json::Value::String(text.clone()),
             Value::List(items) => items.iter().map(|item| self.json(item)).collect(),
-            Value::Map(entries) => {
-                entries.iter().map(|(key, node)| (key.value.clone(), self.json(node))).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Map(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.value.clone(), self.json(node)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::contracts::{self, Surroundings};
 use super::document::{Document, Text, Value};
 use super::reports::Words;
 use super::settings::Settings;
-use super::{ColumnRule, LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
+use super::{LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,30 +36,36 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Proble
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
     let document = Document::new(PROJECT_FILE, project_file.text);
-    let settings = settings::read(&document, &root, options.environment);
+    let settings = settings::read(&document, &root, options.env);
     let files = find_files(&root, &settings.shipped, &document, &mut problems);
     problems.extend(document.into_problems());
     let project = read_files(root, settings, files, options, &mut problems);
     sorted(problems).or_ok(project)
 }
 
-fn read_files(root: PathBuf, settings: Settings, files: Files, options: &LoadOptions, problems: &mut Problems) -> Project {
+fn read_files(
+    root: PathBuf,
+    settings: Settings,
+    files: Files,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
     let vars = override_vars(settings.vars, options.vars, problems);
-    let around = Surroundings { root: &root, lookup: options.environment, time_zone: &settings.time_zone };
+    let around = Surroundings { root: &root, lookup: options.env, time_zone: &settings.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names: Vec<String> = files.reports.iter().map(|file| stem(file).to_string()).collect();
     let sources: Vec<Source> =
         read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
-    let reports = read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
+    let reports =
+        read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
     let mut languages = settings.languages.clone();
     reports.iter().flat_map(|report| &report.languages).for_each(|language| {
         if !languages.contains(language) {
             languages.push(*language);
         }
     });
-    check_relationships(&step_files, &sources, source_names.len(), files.steps.len(), problems);
     let known = pipelines::Known { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
         read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
@@ -166,43 +172,10 @@ fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
     first.into_values().collect()
 }
 
-/// Reports tests of relationships to tables that nobody makes.
-fn check_relationships(
-    steps: &[SqlFile],
-    sources: &[Source],
-    source_files: usize,
-    step_files: usize,
-    problems: &mut Problems,
-) {
-    // Where a file could not be read its tables are unknown, and this would report them a second time.
-    if sources.len() < source_files || steps.len() < step_files {
-        return;
-    }
-    let mut known: BTreeSet<String> = steps.iter().map(|step| step.name.to_string()).collect();
-    for source in sources {
-        for table in &source.tables {
-            known.insert(TableName::source(&source.name, &table.name).to_string());
-            known.insert(TableName::raw(&source.name, &table.name).to_string());
-        }
-    }
-    for step in steps {
-        for column in &step.header.columns {
-            for test in &column.tests {
-                let ColumnRule::Relationships { to, .. } = &test.rule else { continue };
-                if to.schema != "system" && !known.contains(&to.to_string()) {
-                    let place = Place::span(step.file.path.clone(), step.file.text.clone(), column.span.clone());
-                    let error = Error::project(format!("`{}` is related to the unknown table `{to}`", column.name)).at(place);
-                    problems.push(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
-                }
-            }
-        }
-    }
-}
-
 /// The shipped phrases with the project's own over them.
 fn read_words(root: &Path, languages: &[super::Language], problems: &mut Problems) -> Words {
     let mut words = Words::new();
-    let shipped = shipped::shipped().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
+    let shipped = shipped::files().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
     let own = match root.join(WORDS_FILE).exists() {
         true => problems.keep(read_text(root, WORDS_FILE)),
         false => None,
@@ -262,7 +235,7 @@ impl Files {
 
 /// Files of the shipped project that patterns name; a pattern that names none is reported.
 fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
-    let all = shipped::shipped();
+    let all = shipped::files();
     let mut chosen = BTreeMap::new();
     for pattern in patterns {
         let glob = match globset::GlobBuilder::new(&pattern.value).literal_separator(true).build() {
@@ -278,6 +251,10 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         let mut found = 0;
         for file in matching {
             found += 1;
+            if file.path() == WORDS_FILE {
+                // The shipped phrases are under every project's own, asked for or not.
+                continue;
+            }
             chosen.extend(file.text().map(|text| (file.path(), text)));
         }
         if found == 0 && before == chosen.len() {
@@ -298,7 +275,8 @@ fn wrong_ending(path: &str, ending: &str) -> Option<Error> {
         _ => given.eq_ignore_ascii_case(ending),
     };
     (meant && given != ending).then(|| {
-        let error = Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
+        let error =
+            Error::project(format!("files ending in `.{given}` are not read")).at(Place::Whole(path.to_string()));
         error.hint(format!("rename it to `{stem}.{ending}`"))
     })
 }

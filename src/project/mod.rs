@@ -12,7 +12,7 @@ mod names;
 mod pipelines;
 mod reports;
 mod settings;
-mod shipped;
+pub mod shipped;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -22,8 +22,6 @@ use crate::error::{Error, Problems, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub use shipped::{PREFIX as SHIPPED_PREFIX, ShippedFile, shipped, write_shipped};
 
 /// A whole project.
 #[derive(Clone, Debug)]
@@ -75,13 +73,13 @@ pub struct LoadOptions<'a> {
     /// Variables of the command line, as YAML or JSON (`{rule: R2}`); they replace the project's one by one.
     pub vars: Option<&'a str>,
     /// How the environment is asked for a variable.
-    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl LoadOptions<'static> {
     /// No variables of the command line, and the environment of this process.
     pub fn of_process() -> LoadOptions<'static> {
-        LoadOptions { vars: None, environment: &process_variable }
+        LoadOptions { vars: None, env: &process_variable }
     }
 }
 
@@ -127,7 +125,7 @@ pub struct TextFile {
 impl TextFile {
     /// The path below the project's folder, also of a shipped file.
     pub fn below_root(&self) -> &str {
-        self.path.strip_prefix(SHIPPED_PREFIX).unwrap_or(&self.path)
+        self.path.strip_prefix(shipped::PREFIX).unwrap_or(&self.path)
     }
 }
 
@@ -284,6 +282,23 @@ pub enum ColumnRule {
         /// Greatest.
         max: Option<String>,
     },
+}
+
+impl std::fmt::Display for ColumnRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ColumnRule::NotNull => f.write_str("not_null"),
+            ColumnRule::Unique => f.write_str("unique"),
+            ColumnRule::AcceptedValues(values) => write!(f, "one of {}", values.join(", ")),
+            ColumnRule::Relationships { to, column } => write!(f, "in {to}.{column}"),
+            ColumnRule::Range { min, max } => match (min, max) {
+                (Some(min), Some(max)) => write!(f, "{min} to {max}"),
+                (Some(min), None) => write!(f, "at least {min}"),
+                (None, Some(max)) => write!(f, "at most {max}"),
+                (None, None) => f.write_str("any"),
+            },
+        }
+    }
 }
 
 /// A report: header, then Markdown and minijinja.

@@ -35,7 +35,9 @@ pub(super) fn check_report(name: &str) -> Result<(), Error> {
 pub(super) fn check_layer(layer: &str) -> Result<(), Error> {
     if OWN_LAYERS.contains(&layer) {
         let error = Error::project(format!("`{layer}` is a layer the lake keeps for itself"));
-        return Err(error.hint("put steps into a folder of another name, such as `sql/staging`, `sql/core` or `sql/marts`"));
+        return Err(
+            error.hint("put steps into a folder of another name, such as `sql/staging`, `sql/core` or `sql/marts`")
+        );
     }
     check("a layer", layer)
 }

@@ -81,7 +81,8 @@ fn steps(fields: &Fields, known: &[TableName]) -> Vec<String> {
 
 fn check_selection(document: &Document, text: &Text, known: &[TableName]) {
     for atom in text.value.split([' ', ',']).filter(|atom| !atom.is_empty()) {
-        let name = atom.trim_matches(|c: char| c == '+' || c.is_ascii_digit() && atom.contains('+')).trim_start_matches('@');
+        let name =
+            atom.trim_matches(|c: char| c == '+' || c.is_ascii_digit() && atom.contains('+')).trim_start_matches('@');
         let method = name.contains(':') || name.contains('/');
         let found = known.iter().any(|step| matches(name, &step.to_string()) || matches(name, &step.name));
         if !found && !method && name != "*" {

@@ -45,7 +45,10 @@ fn split(document: &Document) -> Option<(Range<usize>, usize)> {
     let first = text[start..].split_inclusive('\n').next().unwrap_or("");
     if first.trim_end() != "---" {
         let error = Error::project("a report begins with a header between two lines `---`");
-        document.report(&(start..start), error.hint("a piece that other templates include belongs in report-templates/shared"));
+        document.report(
+            &(start..start),
+            error.hint("a piece that other templates include belongs in report-templates/shared"),
+        );
         return None;
     }
     let yaml = start + first.len();
@@ -126,7 +129,7 @@ pub(super) fn read_words(document: &Document, under: Words, languages: &[Languag
         let texts = words.entry(key.value.clone()).or_default();
         texts.extend(phrase(document, "a phrase", node));
         let missing = missing_languages(texts, languages);
-        if !missing.is_empty() {
+        if !missing.is_empty() && matches!(node.value, Value::Map(_)) {
             let error = Error::project(format!("the phrase `{}` is missing in {missing}", key.value));
             document.report(&key.span, error);
         }

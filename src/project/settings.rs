@@ -104,7 +104,9 @@ fn currency(fields: &Fields) -> Option<String> {
         return Some(text.value);
     }
     let error = Error::project(format!("`{}` is not a currency", text.value));
-    fields.document.report(&text.span, error.hint("write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`"));
+    fields
+        .document
+        .report(&text.span, error.hint("write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`"));
     None
 }
 
@@ -141,8 +143,12 @@ fn memory_limit(fields: &Fields) -> Option<u64> {
     let text = fields.text("memory_limit")?;
     let error = match bytes(&text.value) {
         Some(bytes) if bytes >= LEAST_MEMORY_BYTES => return Some(bytes),
-        Some(_) => Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("give at least `16MB`"),
-        None => Error::project(format!("`{}` is not a size", text.value)).hint("write it as `512MB`, `1.5GB` or `2GiB`"),
+        Some(_) => {
+            Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("give at least `16MB`")
+        }
+        None => {
+            Error::project(format!("`{}` is not a size", text.value)).hint("write it as `512MB`, `1.5GB` or `2GiB`")
+        }
     };
     fields.document.report(&text.span, error);
     None
@@ -211,7 +217,8 @@ fn theme(fields: &Fields, root: &Path, defaults: Theme) -> Theme {
 
 fn logo(document: &Document, text: Text, root: &Path) -> Option<PathBuf> {
     let path = environment::absolute(root, &text.value);
-    let known = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg") || ending.eq_ignore_ascii_case("png"));
+    let known =
+        path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg") || ending.eq_ignore_ascii_case("png"));
     let error = match (known, path.is_file()) {
         (true, true) => return Some(path),
         (false, _) => Error::project(format!("the logo `{}` is neither an SVG nor a PNG file", text.value)),

@@ -42,7 +42,7 @@ impl ShippedFile {
 }
 
 /// All files of the shipped project, in the order of their paths.
-pub fn shipped() -> Vec<ShippedFile> {
+pub fn files() -> Vec<ShippedFile> {
     let project = ShippedFile { content: PROJECT_FILE.as_bytes(), folder: "", below: Path::new("perennial.yml") };
     let mut files = vec![project];
     for (folder, dir) in &FOLDERS {
@@ -65,9 +65,9 @@ fn collect(folder: &'static str, dir: &'static Dir<'static>, files: &mut Vec<Shi
 }
 
 /// Writes the shipped project into a folder, which is made if need be and must be empty. Says how many files.
-pub fn write_shipped(folder: &Path) -> Result<usize> {
+pub fn write_to(folder: &Path) -> Result<usize> {
     refuse_non_empty(folder)?;
-    let files = shipped();
+    let files = files();
     for file in &files {
         let path = folder.join(file.path());
         let write = || {
@@ -92,7 +92,8 @@ fn refuse_non_empty(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
-    let more = if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
+    let more =
+        if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
     let message = format!("`{}` is not empty: it holds {}{more}", folder.display(), shown.join(", "));
     Err(Error::project(message).hint("name a folder that is new or empty"))
 }

@@ -67,7 +67,10 @@ fn step_name(document: &Document, path: &str) -> Option<TableName> {
     let below = path.strip_prefix("sql/").unwrap_or(path);
     let Some((layer, _)) = below.split_once('/') else {
         let error = Error::project("a step lies in a folder that names its layer");
-        document.report(&(0..0), error.hint(format!("move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/{below}")));
+        document.report(
+            &(0..0),
+            error.hint(format!("move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/{below}")),
+        );
         return None;
     };
     let stem = stem(path);
@@ -130,7 +133,9 @@ fn column(document: &Document, key: &Text, node: &Node) -> Option<ColumnHeader> 
     let fields = Fields::of(document, node, "a column", key.span.clone())?;
     let tests = match fields.optional("tests").map(|node| (&node.value, node)) {
         None => Vec::new(),
-        Some((Value::List(items), _)) => items.iter().filter_map(|item| test(document, item, Severity::Error)).collect(),
+        Some((Value::List(items), _)) => {
+            items.iter().filter_map(|item| test(document, item, Severity::Error)).collect()
+        }
         Some((_, node)) => test(document, node, Severity::Error).into_iter().collect(),
     };
     let description = fields.words("description");
@@ -168,10 +173,12 @@ fn word_rule(document: &Document, text: &Text) -> Option<ColumnRule> {
     let error = match text.value.as_str() {
         "not_null" => return Some(ColumnRule::NotNull),
         "unique" => return Some(ColumnRule::Unique),
-        "accepted_values" => Error::project("`accepted_values` needs its values").hint("`accepted_values: [a, b]`"),
+        "accepted_values" => {
+            Error::project("`accepted_values` needs its values").hint("write it as `accepted_values: [a, b]`")
+        }
         "relationships" => Error::project("`relationships` needs `to` and `column`")
-            .hint("`relationships: {to: core.customers, column: customer_id}`"),
-        "range" => Error::project("`range` needs `min` or `max`").hint("`range: {min: 0, max: 100}`"),
+            .hint("write it as `relationships: {to: core.customers, column: customer_id}`"),
+        "range" => Error::project("`range` needs `min` or `max`").hint("write it as `range: {min: 0, max: 100}`"),
         other => unknown_rule(other),
     };
     document.report(&text.span, error);
@@ -243,7 +250,9 @@ fn range(document: &Document, key: &Text, node: &Node) -> Option<ColumnRule> {
 fn literal(document: &Document, key: &str, node: &Node) -> Option<String> {
     let text = document.text(key, node)?.value;
     let plain = matches!(node.value, Value::Scalar { style: Style::Plain, .. });
-    let numeric = plain && text.parse::<f64>().is_ok_and(f64::is_finite) && text.starts_with(['-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    let numeric = plain
+        && text.parse::<f64>().is_ok_and(f64::is_finite)
+        && text.starts_with(['-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     let dated = text.len() == "2026-01-31".len() && text.parse::<jiff::civil::Date>().is_ok();
     Some(match (numeric, dated) {
         (true, _) => text,

@@ -78,6 +78,8 @@ fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: u
     // A shared piece may name the queries of any report that includes it.
     let reports: Vec<&ReportFile> = report.map_or_else(|| project.reports.iter().collect(), |r| vec![r]);
     variables.extend(reports.iter().flat_map(|r| r.queries.iter().map(|q| q.name.as_str())));
+    let set: Vec<String> = if report.is_none() { names_set(project) } else { Vec::new() };
+    variables.extend(set.iter().map(String::as_str));
     let undeclared = parsed.undeclared_variables(false);
     let mut state = env.empty_state();
     for token in &names {
@@ -102,8 +104,8 @@ fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: u
                 let known = project.words.keys().map(String::as_str);
                 problems.push(error.suggest(name, known).at(at(token.range.clone())));
             }
-            Role::Include if !project.shared_templates.iter().any(|f| include_name(&f.path) == name) => {
-                let known: Vec<String> = project.shared_templates.iter().map(|f| include_name(&f.path)).collect();
+            Role::Include if !project.shared_templates.iter().any(|f| include_name(f) == name) => {
+                let known: Vec<String> = project.shared_templates.iter().map(include_name).collect();
                 let error = Error::project(format!("there is no piece `{name}` to include"));
                 problems.push(error.suggest(name, known.iter().map(String::as_str)).at(at(token.range.clone())));
             }
@@ -112,9 +114,22 @@ fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: u
     }
 }
 
+/// What reports set before they include a piece.
+fn names_set(project: &Project) -> Vec<String> {
+    let mut names = Vec::new();
+    for report in &project.reports {
+        let text = &report.file.text[report.body..];
+        let set = tokens(text).into_iter().filter(|t| t.role == Role::Set);
+        names.extend(set.map(|t| text[t.range].to_string()));
+    }
+    names
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Name,
+    /// The name in `set name = ...`.
+    Set,
     Call,
     Filter,
     /// The key in `t('key')`.
@@ -167,7 +182,8 @@ fn tag(text: &str, from: usize, close: &str, out: &mut Vec<Token>) -> usize {
         if c == b'\'' || c == b'"' {
             let end = string_end(bytes, i);
             let role = match before.as_str() {
-                "t(" => Role::Phrase,
+                // A key put together from pieces is known only when it is rendered.
+                "t(" if !text[(end + 1).min(text.len())..].trim_start().starts_with('~') => Role::Phrase,
                 "include" | "import" | "from" => Role::Include,
                 _ => Role::Other,
             };
@@ -181,6 +197,7 @@ fn tag(text: &str, from: usize, close: &str, out: &mut Vec<Token>) -> usize {
             let is_keyword_argument = depth > 0 && next.starts_with('=') && !next.starts_with("==");
             let role = match before.as_str() {
                 "|" => Role::Filter,
+                "set" => Role::Set,
                 "." | "is" | "not-test" => Role::Other,
                 _ if is_keyword_argument => Role::Other,
                 _ if next.starts_with('(') => Role::Call,

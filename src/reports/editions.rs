@@ -93,7 +93,9 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
     let style = Style::read(&request.project.theme, &request.project.root)?;
     let last: Option<Record> = read(&folder.join("edition.json"))?;
     let words = Arc::new(request.project.words.clone());
-    let probe = render_all(request, rows, &words, &EditionFacts::default())?;
+    // The report's first language stands for all, so that an edition does not depend on which are asked for.
+    let first = request.report.languages.first().or(request.languages.first()).copied().unwrap_or(Language::English);
+    let probe = render_all(request, rows, &words, &[first], &EditionFacts::default())?;
     let content = fingerprint(&probe, &style);
     let is_new = last.as_ref().is_none_or(|l| l.content != content);
     let mut number = last.as_ref().map_or(1, |l| l.edition);
@@ -108,7 +110,7 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
         last_release: before.as_ref().map(|b| b.release),
         last_figures: before.map(|b| b.figures).unwrap_or_default(),
     };
-    let pages = render_all(request, rows, &words, &facts)?;
+    let pages = render_all(request, rows, &words, request.languages, &facts)?;
     std::fs::create_dir_all(&folder).map_err(|e| cannot_write(&folder, e))?;
     let mut refused = Vec::new();
     let mut written: Vec<(String, Vec<u8>)> = Vec::new();
@@ -134,9 +136,14 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
     for (name, bytes) in &written {
         write(&folder.join(name), bytes)?;
     }
+    if let Some(last) = last.as_ref().filter(|_| is_new) {
+        remove_others(&folder, &last.files, &written)?;
+    }
     let mut record = record(request, &pages, number, content);
-    record.files = present(&folder)?;
-    if let Some(last) = last.filter(|_| !is_new) {
+    record.files = present(&folder);
+    if let Some(mut last) = last.filter(|_| !is_new) {
+        last.title.extend(record.title);
+        last.verdict.extend(record.verdict);
         record = Record { files: record.files, ..last };
     }
     write_json(&folder.join("edition.json"), &record)?;
@@ -157,6 +164,7 @@ fn render_all(
     request: &IssueRequest<'_>,
     rows: &[(String, Value)],
     words: &Arc<super::words::Words>,
+    languages: &[Language],
     edition: &EditionFacts,
 ) -> Result<Vec<Page>> {
     let project = request.project;
@@ -182,11 +190,10 @@ fn render_all(
             edition,
         })
     };
-    request.languages.iter().map(page).collect()
+    languages.iter().map(page).collect()
 }
 
-/// Hash of what pages say: everything but the account at their feet. A page rendered for another selection of languages
-/// must not look changed, so that the first language stands for all.
+/// Hash of what a page says: everything but the account at its foot.
 fn fingerprint(pages: &[Page], style: &Style) -> String {
     let mut hash = Sha256::new();
     if let Some(page) = pages.first() {
@@ -219,23 +226,41 @@ fn record(request: &IssueRequest<'_>, pages: &[Page], edition: u32, content: Str
     }
 }
 
-/// Gives the files of the edition before its number.
+/// Copies the files of the edition before to names with its number. The copies are complete before anything is replaced,
+/// and a copy that is there is not made again: a process that died here loses no edition.
 fn put_aside(folder: &Path, last: &Record) -> Result<()> {
     let mut record = last.clone();
     record.files.clear();
-    for name in present(folder)? {
+    for name in &last.files {
         let Some((stem, extension)) = name.rsplit_once('.') else { continue };
         let aside = format!("{stem}.edition-{}.{extension}", last.edition);
-        std::fs::rename(folder.join(&name), folder.join(&aside)).map_err(|e| cannot_write(&folder.join(&name), e))?;
-        record.files.push(aside);
+        let (from, to) = (folder.join(name), folder.join(&aside));
+        if !to.is_file() && from.is_file() {
+            let bytes = std::fs::read(&from).map_err(|e| cannot_write(&from, e))?;
+            write(&to, &bytes)?;
+        }
+        if to.is_file() {
+            record.files.push(aside);
+        }
     }
     write_json(&folder.join(format!("edition-{}.json", last.edition)), &record)
 }
 
+/// Removes files of the edition before that this one does not have (a PDF that was refused).
+fn remove_others(folder: &Path, before: &[String], written: &[(String, Vec<u8>)]) -> Result<()> {
+    for name in before.iter().filter(|name| !written.iter().any(|(new, _)| new == *name)) {
+        let path = folder.join(name);
+        if path.is_file() {
+            std::fs::remove_file(&path).map_err(|e| cannot_write(&path, e))?;
+        }
+    }
+    Ok(())
+}
+
 /// Pages of the newest edition in a folder.
-fn present(folder: &Path) -> Result<Vec<String>> {
+fn present(folder: &Path) -> Vec<String> {
     let names = Language::ALL.iter().flat_map(|l| Output::ALL.map(|o| format!("{}.{}", l.tag(), o.extension())));
-    Ok(names.filter(|name| folder.join(name).is_file()).collect())
+    names.filter(|name| folder.join(name).is_file()).collect()
 }
 
 /// The newest edition of a report for a period, if there is one.

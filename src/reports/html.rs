@@ -216,10 +216,17 @@ impl Writer<'_> {
             self.raw(&format!("<th scope=\"col\"{class}>{}</th>", escape(head)));
         }
         self.raw("</tr></thead><tbody>");
+        // Dates and names of tiers stay on one line; only long texts may break.
+        let is_short = |i: usize| table.rows.iter().all(|r| r.cells.get(i).is_none_or(|c| c.chars().count() <= 20));
+        let short: Vec<bool> = (0..table.columns.len()).map(|i| i > 0 && is_short(i)).collect();
         for row in &table.rows {
             self.raw(if row.total { "<tr class=\"total\">" } else { "<tr>" });
             for (i, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
-                let class = if column.1 { " class=\"n\"" } else { "" };
+                let class = match (column.1, short[i]) {
+                    (true, _) => " class=\"n\"",
+                    (false, true) => " class=\"s\"",
+                    (false, false) => "",
+                };
                 let (open, close) = if i == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
                 self.raw(&format!("<{open}{class}>{}</{close}>", escape(cell)));
             }

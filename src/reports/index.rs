@@ -121,24 +121,30 @@ fn reason(out: &mut String, entry: &Entry, book: &Phrasebook) -> Result<(), mini
     Ok(())
 }
 
+/// The files of an edition, a line per language.
 fn links(out: &mut String, folder: &str, record: &Record, label: Option<&str>) {
-    let mut parts = Vec::new();
-    for file in &record.files {
-        let (language, extension) = (file.split('.').next().unwrap_or_default(), file.rsplit('.').next().unwrap_or_default());
-        let name = match Language::from_tag(language) {
-            Some(Language::English) => "English",
-            Some(Language::SimplifiedChinese) => "简体中文",
-            Some(Language::TraditionalChinese) => "繁體中文",
-            None => language,
-        };
-        parts.push(format!(
-            "<a href=\"{}\" lang=\"{language}\">{name}\u{a0}{}</a>",
-            escape(&format!("{folder}/{file}")),
-            extension.to_uppercase()
-        ));
+    if let Some(label) = label {
+        let _ = write!(out, "<div class=\"company\">{}</div>", escape(label));
     }
-    let label = label.map_or(String::new(), |l| format!("<span class=\"company\">{}</span> ", escape(l)));
-    let _ = write!(out, "<div>{label}{}</div>", parts.join(" \u{b7} "));
+    for language in Language::ALL {
+        let name = match language {
+            Language::English => "English",
+            Language::SimplifiedChinese => "简体中文",
+            Language::TraditionalChinese => "繁體中文",
+        };
+        let own = record.files.iter().filter(|file| file.split('.').next() == Some(language.tag()));
+        let links: Vec<String> = own
+            .map(|file| {
+                let kind = file.rsplit('.').next().unwrap_or_default().to_uppercase();
+                let path = escape(&format!("{folder}/{file}"));
+                format!("<a href=\"{path}\" aria-label=\"{name} {kind}\">{kind}</a>")
+            })
+            .collect();
+        if !links.is_empty() {
+            let tag = language.tag();
+            let _ = write!(out, "<div class=\"pages\"><span lang=\"{tag}\">{name}</span> {}</div>", links.join(" "));
+        }
+    }
 }
 
 fn period_title(label: &str, language: Language) -> String {

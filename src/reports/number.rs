@@ -154,6 +154,8 @@ pub enum Format {
     Integer,
     /// Money in full, whole units of the currency.
     Money,
+    /// The same with a sign before gains too.
+    MoneySigned,
     /// Money in full, with cents.
     Cents,
     /// A share as per cent with one digit.
@@ -168,13 +170,15 @@ pub enum Format {
 
 impl Format {
     /// Names in templates.
-    pub const NAMES: [&'static str; 7] = ["integer", "money", "cents", "percent", "date", "month", "text"];
+    pub const NAMES: [&'static str; 8] =
+        ["integer", "money", "money_signed", "cents", "percent", "date", "month", "text"];
 
     /// The format of a name.
     pub fn from_name(name: &str) -> Option<Format> {
         let all = [
             Format::Integer,
             Format::Money,
+            Format::MoneySigned,
             Format::Cents,
             Format::Percent,
             Format::Date,
@@ -186,13 +190,14 @@ impl Format {
 
     /// Whether its columns are set flush right.
     pub fn is_figure(self) -> bool {
-        matches!(self, Format::Integer | Format::Money | Format::Cents | Format::Percent)
+        !matches!(self, Format::Date | Format::Month | Format::Text)
     }
 
     /// The number written this way, in full.
     pub fn write(self, value: Decimal, language: Language) -> String {
         match self {
             Format::Cents => full(value, 2, Sign::Minus),
+            Format::MoneySigned => full(value, 0, Sign::Both),
             Format::Percent => percent(value, language, Sign::Minus),
             _ => full(value, 0, Sign::Minus),
         }

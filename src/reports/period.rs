@@ -35,6 +35,17 @@ impl Period {
         Period::containing(kind, before)
     }
 
+    /// The period just before.
+    pub fn before(&self) -> Period {
+        Period::newest_closed(self.kind, self.start)
+    }
+
+    /// The same period a year ago.
+    pub fn year_ago(&self) -> Period {
+        let day = self.start.checked_sub(jiff::Span::new().years(1)).unwrap_or(self.start);
+        Period::containing(self.kind, day)
+    }
+
     /// The period that a reader named: `2026-09`, or `2026-09-30` for a report by day.
     pub fn parse(kind: PeriodKind, text: &str) -> Result<Period> {
         let (form, day) = match kind {

@@ -11,6 +11,9 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::sync::Arc;
 
+/// The kind of a template's error that says a figure cannot be trusted; others are mistakes of the project.
+pub const UNTRUSTED: ErrorKind = ErrorKind::BadSerialization;
+
 /// What a page is about and for whom; filters and components read it.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -120,10 +123,18 @@ impl Phrasebook {
         &self.setting.zone
     }
 
+    /// A head with the currency beside it: `Amount, EUR`, `金额（欧元）`.
+    pub fn with_currency(&self, key: &str) -> Result<String, Error> {
+        let (label, currency) = (self.word(key)?, self.currency());
+        Ok(match self.language() {
+            Language::English => format!("{label}, {currency}"),
+            _ => format!("{label}（{currency}）"),
+        })
+    }
+
     /// The currency as it is named under a table: `EUR`, `欧元`.
     pub fn currency(&self) -> String {
-        let name = words::currency_name(&self.setting.currency, self.setting.language);
-        name.map_or_else(|| self.setting.currency.clone(), |n| n.trim_start_matches('元').to_string())
+        words::currency_word(&self.setting.currency, self.setting.language)
     }
 }
 
@@ -155,7 +166,7 @@ pub fn environment(setting: &Setting) -> Environment<'static> {
     date_filters(&mut env, setting);
     arithmetic(&mut env);
     env.add_global("language", setting.language.tag());
-    env.add_global("currency", setting.currency.clone());
+    env.add_global("currency", words::currency_word(&setting.currency, setting.language));
     env
 }
 
@@ -221,6 +232,18 @@ fn arithmetic(env: &mut Environment<'static>) {
         quotient.map_or(Value::from(()), Value::from_object)
     });
     env.add_function("sign", |a: &Value| number(a).map_or(Value::from(()), |d| Value::from(d.signum() as i64)));
+    env.add_function("pick", |rows: &Value, with: minijinja::value::Kwargs| -> Result<Value, Error> {
+        let wanted: Vec<(String, Value)> = with
+            .args()
+            .map(|name| Ok((name.to_string(), with.get::<Value>(name)?)))
+            .collect::<Result<_, Error>>()?;
+        for row in rows.try_iter()? {
+            if wanted.iter().all(|(name, value)| row.get_attr(name).is_ok_and(|found| found == *value)) {
+                return Ok(row);
+            }
+        }
+        Ok(Value::from(()))
+    });
     env.add_function("total", |rows: &Value, column: &str| -> Result<Value, Error> {
         let mut sum = Decimal::default();
         for row in rows.try_iter()? {
@@ -231,7 +254,7 @@ fn arithmetic(env: &mut Environment<'static>) {
 }
 
 /// Names of the functions added by [`environment`], for checks.
-pub const FUNCTIONS: &[&str] = &["minus", "plus", "ratio", "sign", "total"];
+pub const FUNCTIONS: &[&str] = &["minus", "plus", "ratio", "sign", "pick", "total"];
 
 /// The number of a value, or an error that says what it was instead.
 pub fn given(value: &Value) -> Result<Decimal, Error> {

@@ -5,7 +5,7 @@ use super::charts::{Picture, bridge, migration, pyramids, series, triangle};
 use super::components::{hold, runs};
 use super::data::number;
 use super::number::{self, Decimal, Sign};
-use super::phrases::{Phrasebook, Say, day, given};
+use super::phrases::{Phrasebook, Say, UNTRUSTED, day, given};
 use super::template::Draft;
 use jiff::civil::Date;
 use minijinja::value::{Kwargs, Value};
@@ -93,7 +93,7 @@ fn bridge_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwarg
     let sum = EFFECTS[..6].iter().fold(Decimal::default(), |sum, effect| sum.plus(amount(effect)));
     if sum != amount("end") {
         let message = format!("the bridge does not add up: its steps lead to {sum}, its end is {}", amount("end"));
-        return Err(Error::new(ErrorKind::InvalidOperation, message));
+        return Err(Error::new(UNTRUSTED, message));
     }
     let mut steps = Vec::new();
     let mut lines = Vec::new();
@@ -108,14 +108,14 @@ fn bridge_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwarg
     let alt = alt(book, "alt_bridge", steps.iter().map(|s| format!("{} {}", s.label, s.written)))?;
     let open = !book.period().is_closed(book.as_of());
     let picture = bridge::draw(&next_id(draft)?, &steps, open, &alt);
-    let columns = vec![(book.word("effect")?, false), (format!("{}, {}", book.word("amount")?, book.currency()), true)];
+    let columns = vec![(book.word("effect")?, false), (book.with_currency("amount")?, true)];
     put(draft, words, picture, Table { title: Vec::new(), note: Vec::new(), columns, rows: lines })
 }
 
 /// This period and the one before by name, for phrases.
 fn period_names(book: &Phrasebook) -> [(&'static str, String); 2] {
     let period = book.period();
-    let before = super::period::Period::newest_closed(period.kind, period.start);
+    let before = period.before();
     let name = |p: super::period::Period| match p.kind {
         crate::project::PeriodKind::Month => number::month_name(p.start, book.language()),
         crate::project::PeriodKind::Day => number::date(p.start, book.language()),
@@ -169,7 +169,7 @@ fn pyramids_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwa
         });
     }
     let alt = alt(book, "alt_pyramids", tiers.iter().map(|t| format!("{}: {}, {}", t.label, t.heads_written, t.value_written)))?;
-    let value_head = format!("{}, {}", book.word("value")?, book.currency());
+    let value_head = book.with_currency("value")?;
     let picture = pyramids::draw(&next_id(draft)?, &tiers, (&book.word("customers")?, &value_head), &alt);
     let columns = vec![
         (book.word("tier")?, false),
@@ -347,7 +347,7 @@ fn matrix(
     let mut columns = vec![(book.word("from_tier")?, false)];
     columns.extend(used_to.iter().map(|i| (names[*i].clone(), true)));
     columns.push((book.word("total")?, true));
-    columns.push((format!("{}, {}", book.word("value_change")?, book.currency()), true));
+    columns.push((book.with_currency("value_change")?, true));
     let sum = |keep: &dyn Fn(usize, usize) -> bool| {
         let cells = moves.iter().filter(|((f, t), _)| keep(*f, *t));
         cells.fold((Decimal::default(), Decimal::default()), |(n, v), (_, (m, w))| (n.plus(*m), v.plus(*w)))

@@ -3,7 +3,7 @@
 use super::blocks::{self, Block, placeholder};
 use super::components;
 use super::foot::{EditionFacts, Foot, NamedFigure};
-use super::phrases::{Phrasebook, Setting, environment};
+use super::phrases::{Phrasebook, Setting, UNTRUSTED, environment};
 use crate::error::{Error, Place, Result};
 use crate::project::{ReportFile, TextFile};
 use minijinja::value::{Kwargs, Value};
@@ -93,7 +93,7 @@ pub fn render(source: &Source<'_>) -> Result<Page> {
     components::register(&mut env, &draft, &book);
     register_foot(&mut env, source, &draft, &book);
     for piece in source.shared {
-        env.add_template_owned(include_name(&piece.path), piece.text.to_string())
+        env.add_template_owned(include_name(piece), piece.text.to_string())
             .map_err(|e| located(&e, source.report, source.shared))?;
     }
     let name = source.report.file.path.clone();
@@ -131,7 +131,8 @@ pub fn title(report: &ReportFile, language: crate::project::Language) -> String 
 }
 
 /// The name by which a template includes a shared piece: `shared/foot.md`.
-pub fn include_name(path: &str) -> String {
+pub fn include_name(piece: &TextFile) -> String {
+    let path = piece.below_root();
     path.strip_prefix("report-templates/").unwrap_or(path).to_string()
 }
 
@@ -151,6 +152,8 @@ pub fn period_value(setting: &Setting) -> Value {
     Value::from_pairs([
         ("start", period.start.to_string()),
         ("end", period.end.to_string()),
+        ("before", period.before().start.to_string()),
+        ("year_ago", period.year_ago().start.to_string()),
         ("label", period.label()),
         ("status", period.status(setting.as_of).to_string()),
         ("title", period.title(setting.language)),
@@ -215,9 +218,10 @@ pub fn located(error: &minijinja::Error, report: &ReportFile, shared: &[TextFile
         innermost = inner;
         message = inner.detail().map_or_else(|| inner.kind().to_string(), |d| d.to_string());
     }
-    let out = Error::project(message);
+    let kind = if innermost.kind() == UNTRUSTED { crate::error::Kind::Data } else { crate::error::Kind::Project };
+    let out = Error::new(kind, message);
     let name = innermost.name().unwrap_or_default();
-    let piece = shared.iter().find(|f| include_name(&f.path) == name);
+    let piece = shared.iter().find(|f| include_name(f) == name);
     let (file, offset) = match piece {
         Some(file) => (file, 0),
         None if name == report.file.path => (&report.file, report.body),

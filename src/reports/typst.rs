@@ -185,7 +185,7 @@ impl Writer {
     }
 
     fn table(&mut self, table: &Table) {
-        let widths: Vec<&str> = table.columns.iter().map(|(_, figure)| if *figure { "auto" } else { "1fr" }).collect();
+        let widths: Vec<&str> = (0..table.columns.len()).map(|i| if i == 0 { "1fr" } else { "auto" }).collect();
         let align: Vec<&str> = table.columns.iter().map(|(_, figure)| if *figure { "right" } else { "left" }).collect();
         let heads: Vec<String> = table.columns.iter().map(|(head, _)| string(head)).collect();
         let mut cells = String::new();
@@ -196,10 +196,12 @@ impl Writer {
             }
         }
         self.line(&format!(
-            "#figures-table(columns: ({},), align: ({},), header: ({},){cells})",
+            "#figures-table(columns: ({},), align: ({},), header: ({},), \
+             whole: {}{cells})",
             widths.join(", "),
             align.join(", "),
-            heads.join(", ")
+            heads.join(", "),
+            table.rows.len() <= 14,
         ));
     }
 }

@@ -152,13 +152,19 @@ pub fn amount(value: Decimal, currency: &str, language: Language) -> String {
     match language {
         Language::English => format!("{currency}{THIN}{figure}"),
         _ => match currency_name(currency, language) {
-            Some(name) => format!("{figure}{}{name}", if figure.ends_with(|c: char| c.is_ascii_digit()) { "\u{202f}" } else { "" }),
+            Some(name) if figure.ends_with(|c: char| c.is_ascii_digit()) => format!("{figure}{THIN}{name}"),
+            Some(name) => format!("{figure}{name}"),
             None => format!("{currency}{THIN}{figure}"),
         },
     }
 }
 
-/// A currency as words: `EUR`, `欧元`, `歐元`.
+/// A currency as it is named beside a table: `EUR`, `欧元`, `人民币`.
+pub fn currency_word(code: &str, language: Language) -> String {
+    currency_name(code, language).map_or(code, |name| name.trim_start_matches('元')).to_string()
+}
+
+/// A currency behind an amount: none, `欧元`, `欧元`, `歐元`.
 pub fn currency_name(code: &str, language: Language) -> Option<&'static str> {
     let (simplified, traditional) = match code {
         "EUR" => ("欧元", "歐元"),

@@ -156,7 +156,7 @@ pub async fn check(
 ) -> Result<(Checked, Checker, Problems)> {
     let (renderer, mut problems) = Renderer::new(project, context);
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
-    let engine = Engine::open(settings, None)?;
+    let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let mut checker = Checker { engine, state, renderer, known: BTreeSet::new(), broken: BTreeSet::new() };
     let mut checked = Checked { sources: checker.add_sources(project, around)?, ..Checked::default() };
@@ -257,7 +257,10 @@ impl Checker {
     async fn step(&self, parsed: Parsed<'_>) -> Result<Option<Step>, Vec<Error>> {
         let Parsed { file, rendered, statement, references } = parsed;
         let Some(schema) = self.plan(&rendered, statement, &references).await? else { return Ok(None) };
-        let schema = lake_schema(&file.name, &schema).map_err(|e| vec![e.at(rendered.start())])?;
+        let schema = lake_schema(&file.name, &schema).map_err(|e| {
+            let spot = engine::spot_named(e.message(), &rendered.sql);
+            vec![e.at(spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot)))]
+        })?;
         let definition = definition(&rendered.sql, file.header.materialize);
         Ok(Some(Step {
             name: file.name.clone(),
@@ -328,13 +331,16 @@ impl Checker {
             return Err(vec![Error::project("a step is a query and changes nothing itself").at(rendered.start())
                 .hint("write a SELECT; its rows become the table")]);
         }
-        self.state.optimize(&plan).map_err(|error| {
+        let optimised = self.state.optimize(&plan).map_err(|error| {
             let mut found = diagnose(&error, sql);
             for one in &mut found {
                 one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
             }
             found.into_iter().map(|one| rendered.error(one)).collect::<Vec<_>>()
         })?;
+        if let Some(found) = engine::uncomputable_subquery(&optimised) {
+            return Err(vec![rendered.error(found)]);
+        }
         Ok(Some(plan.schema().inner().clone()))
     }
 

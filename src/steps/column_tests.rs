@@ -3,7 +3,7 @@
 //! Rules that look at one row (`not_null`, `accepted_values`, `range`) of one table are counted in one scan; `unique`,
 //! the grain and `relationships` take a query each. An example is only fetched where there are faults.
 
-use super::check::{Step, TestQuery};
+use super::check::{Checked, Step, TestQuery};
 use super::materialise::rows_of;
 use crate::contract::TableName;
 use crate::engine::{Engine, failure, literal, quoted, quoted_name};
@@ -70,12 +70,16 @@ struct Planned {
     faults: String,
 }
 
-/// Runs the tests in a step's header on its table, which must be registered.
+/// Runs those tests in a step's header that `which` takes on its table, which must be registered.
 ///
 /// # Errors
 /// When a query fails; that is the engine's or the store's failure, as `check` has planned these queries.
-pub async fn test_step(engine: &Engine, step: &Step) -> Result<Vec<TestOutcome>> {
-    let tests = planned(step);
+pub async fn test_step(
+    engine: &Engine,
+    step: &Step,
+    which: &(dyn Fn(&ColumnRule) -> bool + Sync),
+) -> Result<Vec<TestOutcome>> {
+    let tests = planned(step, which);
     let together: Vec<&Planned> = tests.iter().filter(|t| t.predicate.is_some()).collect();
     let mut row_counts = count_together(engine, step, &together).await?.into_iter();
     let mut outcomes = Vec::new();
@@ -137,10 +141,21 @@ fn status(faults: u64, severity: Severity) -> TestStatus {
     }
 }
 
-fn planned(step: &Step) -> Vec<Planned> {
+/// Whether a rule holds a step's table against another step's that need not stand when the step's does.
+pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &Checked) -> bool {
+    match rule {
+        ColumnRule::Relationships { to, .. } => {
+            *to != step.name && checked.step(to).is_some() && !checked.graph.upstream(&step.name).contains(to)
+        }
+        _ => false,
+    }
+}
+
+fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Planned> {
     let table = quoted_name(&step.name);
     let mut tests = Vec::new();
-    if !step.header.grain.is_empty() {
+    // The grain is tested with the rules of single rows, not with those that look elsewhere.
+    if !step.header.grain.is_empty() && which(&ColumnRule::Unique) {
         let columns: Vec<String> = step.header.grain.iter().map(|c| quoted(c)).collect();
         tests.push(Planned {
             name: format!("{}.grain", step.name),
@@ -151,7 +166,7 @@ fn planned(step: &Step) -> Vec<Planned> {
         });
     }
     for column in &step.header.columns {
-        for test in &column.tests {
+        for test in column.tests.iter().filter(|t| which(&t.rule)) {
             let (word, predicate, faults) = rule_sql(step, &table, &column.name, &test.rule);
             tests.push(Planned {
                 name: format!("{}.{}.{word}", step.name, column.name),

@@ -17,8 +17,11 @@ pub mod show;
 pub mod step_tests;
 pub mod template;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{Checked, CheckedQuery, Checker, Step, Surroundings, TestQuery, check};
-pub use column_tests::{TestOutcome, TestStatus};
+pub use column_tests::{TestOutcome, TestStatus, test_query, test_step};
 pub use graph::select;
 pub use materialise::{TableSink, Writers};
 pub use render::{Rendered, Renderer, RunContext};

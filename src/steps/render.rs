@@ -182,12 +182,20 @@ impl Renderer {
             source = inner.source();
         }
         let whole = || Place::Whole(template.file.path.clone());
-        let made = jinja_error(error, place.unwrap_or_else(whole));
+        let place = place.unwrap_or_else(whole);
+        let made = jinja_error(error, place.clone());
+        if made.message().ends_with("undefined is not callable") {
+            let known = self.macros.iter().map(String::as_str);
+            return match called_at(&place) {
+                Some(name) => Error::project(format!("unknown macro `{name}`")).at(place).suggest(&name, known),
+                None => made,
+            };
+        }
         if made.hint_text().is_none() && error.kind() == ErrorKind::UnknownFunction {
             let functions = ["ref", "source", "var", "range", "dict"];
             let known = functions.into_iter().chain(self.macros.iter().map(String::as_str));
-            let given = quoted_word(error.detail().unwrap_or_default());
-            return made.suggest(&given, known);
+            let given = error.detail().and_then(|d| d.split_whitespace().next()).unwrap_or_default().to_string();
+            return Error::project(format!("unknown function or macro `{given}`")).at(place).suggest(&given, known);
         }
         if made.hint_text().is_none() && error.kind() == ErrorKind::UndefinedError {
             return made.hint("known are `as_of`, `time_zone`, `currency` and var('name')");
@@ -208,9 +216,12 @@ impl Renderer {
     }
 }
 
-/// The word in back quotes or quotes of a message.
-fn quoted_word(text: &str) -> String {
-    text.split(['`', '\'', '"']).nth(1).or_else(|| text.split_whitespace().next()).unwrap_or_default().to_string()
+/// The name that is called at a place.
+fn called_at(place: &Place) -> Option<String> {
+    let Place::File { line, column, text: Some(text), .. } = place else { return None };
+    let rest: String = text.lines().nth(line - 1)?.chars().skip(column - 1).collect();
+    let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!name.is_empty()).then_some(name)
 }
 
 fn jinja_error(error: &minijinja::Error, place: Place) -> Error {

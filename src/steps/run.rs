@@ -2,13 +2,13 @@
 //! as they stand, and not begun when something they read failed.
 
 use super::check::{Checked, SourceRelation, Step, hash};
-use super::column_tests::{TestOutcome, TestStatus, skipped_query, test_query, test_step};
+use super::column_tests::{TestOutcome, TestStatus, looks_elsewhere, skipped_query, test_query, test_step};
 use super::materialise::{Writers, engine_error, materialise};
 use crate::contract::TableName;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::lake::TableVersion;
-use crate::project::Materialize;
+use crate::project::{ColumnRule, Materialize};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,6 +175,10 @@ pub async fn run(
         outcome.tests.extend(done.tests);
         outcome.steps.push(done.outcome);
     }
+    for tested in test_against_others(engine, input, &state).await? {
+        progress.tested(&tested);
+        outcome.tests.push(tested);
+    }
     for test in &input.checked.tests {
         let runnable = !test.reads.iter().any(|table| state.failed.contains_key(table));
         let tested = if runnable { test_query(engine, test).await? } else { skipped_query(test) };
@@ -182,6 +186,24 @@ pub async fn run(
         outcome.tests.push(tested);
     }
     Ok(outcome)
+}
+
+/// Rules of the selected steps that hold them against steps they do not follow from: once all stand. Where the other
+/// table could not be made the run fails anyway, and the rule is left out.
+async fn test_against_others(engine: &Engine, input: &RunInput<'_>, state: &State<'_>) -> Result<Vec<TestOutcome>> {
+    let mut outcomes = Vec::new();
+    for step in input.checked.steps.iter().filter(|s| input.selected.contains(&s.name)) {
+        if state.failed.contains_key(&step.name) {
+            continue;
+        }
+        let stands = |rule: &ColumnRule| match rule {
+            ColumnRule::Relationships { to, .. } => !state.failed.contains_key(to) && engine.has(to),
+            _ => false,
+        };
+        let which = |rule: &ColumnRule| looks_elsewhere(rule, step, input.checked) && stands(rule);
+        outcomes.extend(test_step(engine, step, &which).await?);
+    }
+    Ok(outcomes)
 }
 
 /// Which steps are waiting, done and failed.
@@ -242,7 +264,7 @@ async fn one_step(
     progress.started(&step.name);
     let made = make(engine, step, input, &fingerprint, writers, progress).await;
     let tested = match &made {
-        Ok(_) => test_step(engine, step).await,
+        Ok(_) => test_step(engine, step, &|rule| !looks_elsewhere(rule, step, input.checked)).await,
         Err(_) => Ok(Vec::new()),
     };
     let (status, version, tests) = match (made, tested) {

@@ -38,8 +38,8 @@ async fn a_killed_holder_frees_the_lock() {
         assert!(tries < 500, "the other process never took the lock");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let group = format!("-{}", other.id());
-    assert!(std::process::Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
+    let kill = format!("kill -9 -{}", other.id());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     other.wait().unwrap();
     tries = 0;
     while let Err(error) = lake.lock(holder("r3"), now()).await {

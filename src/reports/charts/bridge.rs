@@ -60,11 +60,14 @@ fn bar(svg: &mut Svg, at: (f64, f64), size: (f64, f64), step: &Step, hatched: bo
 }
 
 fn upright(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool, alt: &str) -> (String, f64) {
-    let (width, height) = (720.0, 290.0);
-    let mut svg = Svg::new(id, width, height);
+    let width = 720.0;
     let pitch = width / steps.len().max(1) as f64;
+    let two_lines = steps.iter().any(|s| text_width(&s.label, 12.0) > pitch - 4.0);
+    let height = if two_lines { 276.0 } else { 261.0 };
+    let floor = 236.0;
+    let mut svg = Svg::new(id, width, height);
     let bar_width = pitch * 0.62;
-    let up = Scale::new(reach, (height - 48.0, 26.0));
+    let up = Scale::new(reach, (floor, 22.0));
     svg.line((0.0, up.at(0.0)), (width, up.at(0.0)), "--hair", false);
     for (i, (step, span)) in steps.iter().zip(spans).enumerate() {
         let middle = pitch * (i as f64 + 0.5);
@@ -79,7 +82,7 @@ fn upright(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bo
         let below = step.amount < 0.0 && !step.is_level;
         let y = if below { bottom + 15.0 } else { top - 7.0 };
         svg.text((middle, y), Anchor::Middle, 12.5, ("--ink", weight), &step.written);
-        svg.label((middle, height - 24.0), pitch - 4.0, 12.0, ("--quiet", Weight::Regular), &step.label);
+        svg.label((middle, floor + 19.0), pitch - 4.0, 12.0, ("--quiet", Weight::Regular), &step.label);
     }
     (svg.finish(alt), width / height)
 }
@@ -88,6 +91,7 @@ fn lying(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool
     let (width, row) = (340.0, 40.0);
     let mut svg = Svg::new(id, width, row * steps.len() as f64 + 4.0);
     let across = Scale::new(reach, (2.0, width - 2.0));
+    let mut texts = Vec::new();
     for (i, (step, span)) in steps.iter().zip(spans).enumerate() {
         let top = row * i as f64;
         let (left, right) = (across.at(span.from.min(span.to)), across.at(span.from.max(span.to)));
@@ -98,9 +102,16 @@ fn lying(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool
             svg.line((x, top + 33.0), (x, top + row + 20.0), "--context", false);
         }
         let weight = if step.is_level { Weight::Bold } else { Weight::Regular };
+        texts.push((top, weight, step));
+    }
+    // Words go last, on a ground of paper, so that no connector runs through them.
+    for (top, weight, step) in texts {
+        let ground = |text: &str| (text_width(text, 13.0) * 1.1 + 4.0, 17.0);
+        svg.rect((0.0, top + 1.0), ground(&step.label), "--paper", 1.0);
+        let size = ground(&step.written);
+        svg.rect((width - size.0, top + 1.0), size, "--paper", 1.0);
         svg.text((2.0, top + 14.0), Anchor::Start, 13.0, ("--quiet", Weight::Regular), &step.label);
         svg.text((width - 2.0, top + 14.0), Anchor::End, 13.0, ("--ink", weight), &step.written);
-        debug_assert!(text_width(&step.label, 13.0) < width);
     }
     svg.finish(alt)
 }

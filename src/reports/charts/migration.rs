@@ -1,7 +1,7 @@
 //! Who moved between tiers: an alluvial picture. Left the tiers before, right after; a ribbon is as thick as it has
 //! customers. Those who stayed are grey, ups and downs have their colours and their signs in the words beside.
 
-use super::{Anchor, Picture, Svg, Weight};
+use super::{Anchor, Picture, Svg, Weight, text_width};
 use std::fmt::Write;
 
 /// A ribbon between two states, named by their place in the list of states (best first).
@@ -28,9 +28,9 @@ const GAP: f64 = 14.0;
 
 /// Draws it. `before` and `after` name every state in the order of the flows' indices; empty states are left out.
 pub fn draw(id: &str, flows: &[Flow], nodes: (&[Node], &[Node]), sides: (&str, &str), alt: &str) -> Picture {
-    let wide = sheet(&format!("{id}w"), (720.0, 330.0, 148.0, 12.5), flows, nodes, sides, alt);
+    let wide = sheet(&format!("{id}w"), (720.0, 290.0, 148.0, 12.5), flows, nodes, sides, alt);
     let narrow = sheet(&format!("{id}n"), (340.0, 340.0, 92.0, 12.0), flows, nodes, sides, alt);
-    Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / 330.0, alt: alt.to_string() }
+    Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / 290.0, alt: alt.to_string() }
 }
 
 /// Where the states of one side stand: top and height, in the order of the states.
@@ -59,7 +59,6 @@ fn sheet(
     sides: (&str, &str),
     alt: &str,
 ) -> String {
-    let mut svg = Svg::new(id, width, height);
     let total = |side: fn(&Flow) -> usize, i: usize| {
         flows.iter().filter(|f| side(f) == i).map(|f| f.customers).sum::<f64>()
     };
@@ -78,27 +77,66 @@ fn sheet(
         0.0
     };
     let (x1, x2) = (margin, width - margin);
+    let lines = (label_lines(&left, size), label_lines(&right, size));
+    let lowest = lines.0.iter().chain(&lines.1).flatten().map(|(y, two)| y + if *two { size * 1.2 } else { 0.0 });
+    let mut svg = Svg::new(id, width, lowest.fold(height, |h, y| h.max(y + 6.0)));
     ribbons(&mut svg, flows, (&left, &right), unit, (x1 + 6.0, x2 - 6.0));
     let quiet = ("--quiet", Weight::Regular);
     svg.text((x1 + 6.0, 14.0), Anchor::End, size, quiet, sides.0);
     svg.text((x2 - 6.0, 14.0), Anchor::Start, size, quiet, sides.1);
-    column(&mut svg, before, &left, (x1, x1 - 8.0), Anchor::End, size);
-    column(&mut svg, after, &right, (x2 - 6.0, x2 + 8.0), Anchor::Start, size);
+    column(&mut svg, before, (&left, &lines.0), (x1, x1 - 8.0), Anchor::End, size);
+    column(&mut svg, after, (&right, &lines.1), (x2 - 6.0, x2 + 8.0), Anchor::Start, size);
     svg.finish(alt)
 }
 
-fn column(svg: &mut Svg, nodes: &[Node], places: &[(f64, f64)], (bar, text): (f64, f64), anchor: Anchor, size: f64) {
-    let mut lowest = 18.0;
-    for (node, (top, high)) in nodes.iter().zip(places) {
-        if *high <= 0.0 {
-            continue;
-        }
+/// Base lines of the names, kept apart, and whether name and count have a line each; `None` for empty states.
+fn label_lines(places: &[(f64, f64)], size: f64) -> Vec<Option<(f64, bool)>> {
+    let mut free = 26.0;
+    places
+        .iter()
+        .map(|(top, high)| {
+            if *high <= 0.0 {
+                return None;
+            }
+            let two = *high >= size * 2.6;
+            let middle = 30.0 + top + high / 2.0;
+            let line = (middle + if two { -1.0 } else { size * 0.36 }).max(free + size);
+            free = line + if two { size * 1.2 } else { 0.0 } + size * 0.3;
+            Some((line, two))
+        })
+        .collect()
+}
+
+fn column(
+    svg: &mut Svg,
+    nodes: &[Node],
+    (places, lines): (&[(f64, f64)], &[Option<(f64, bool)>]),
+    (bar, text): (f64, f64),
+    anchor: Anchor,
+    size: f64,
+) {
+    for ((node, (top, high)), line) in nodes.iter().zip(places).zip(lines) {
+        let Some((line, two)) = line else { continue };
         svg.rect((bar, 30.0 + top), (6.0, high.max(1.0)), "--ink", 1.0);
-        // Names of thin states are kept a line apart.
-        let line = (30.0 + top + high / 2.0 - 1.0).max(lowest + size * 1.35);
-        svg.text((text, line), anchor, size, ("--ink", Weight::Bold), &node.label);
-        svg.text((text, line + size * 1.2), anchor, size, ("--quiet", Weight::Regular), &node.written);
-        lowest = line + size * 1.2;
+        let (bold, quiet) = (("--ink", Weight::Bold), ("--quiet", Weight::Regular));
+        if *two {
+            svg.text((text, *line), anchor, size, bold, &node.label);
+            svg.text((text, line + size * 1.2), anchor, size, quiet, &node.written);
+        } else {
+            // Thin states have name and count on one line.
+            let step = text_width(&node.label, size) * 1.08 + 6.0;
+            let count = text_width(&node.written, size) * 1.08 + 6.0;
+            match anchor {
+                Anchor::End => {
+                    svg.text((text - count, *line), anchor, size, bold, &node.label);
+                    svg.text((text, *line), anchor, size, quiet, &node.written);
+                }
+                _ => {
+                    svg.text((text, *line), anchor, size, bold, &node.label);
+                    svg.text((text + step, *line), anchor, size, quiet, &node.written);
+                }
+            }
+        }
     }
 }
 

@@ -26,11 +26,16 @@ pub fn draw(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> Picture
     Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / height, alt: alt.to_string() }
 }
 
+/// The greatest share of either side: it fills the room there is, and both sides keep one scale.
+fn greatest(tiers: &[Tier]) -> f64 {
+    tiers.iter().flat_map(|t| [t.heads, t.value.unwrap_or(0.0)]).fold(0.01, f64::max)
+}
+
 fn page(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> String {
-    let (width, row, gap, room) = (720.0, 52.0, 108.0, 136.0);
+    let (width, row, gap, room) = (720.0, 52.0, 104.0, 116.0);
     let mut svg = Svg::new(id, width, 30.0 + row * tiers.len() as f64);
     let (left, right) = (width / 2.0 - gap / 2.0, width / 2.0 + gap / 2.0);
-    let full = left - room;
+    let full = (left - room) / greatest(tiers);
     let quiet = ("--quiet", Weight::Regular);
     svg.text((left, 14.0), Anchor::End, 12.0, quiet, sides.0);
     svg.text((right, 14.0), Anchor::Start, 12.0, quiet, sides.1);
@@ -51,7 +56,7 @@ fn page(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> String {
 fn phone(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> String {
     let (width, row) = (340.0, 66.0);
     let mut svg = Svg::new(id, width, 22.0 + row * tiers.len() as f64);
-    let (middle, full) = (width / 2.0, width / 2.0 - 3.0);
+    let (middle, full) = (width / 2.0, (width / 2.0 - 3.0) / greatest(tiers));
     svg.text((0.0, 13.0), Anchor::Start, 12.5, ("--quiet", Weight::Regular), sides.0);
     svg.text((width, 13.0), Anchor::End, 12.5, ("--quiet", Weight::Regular), sides.1);
     for (i, tier) in tiers.iter().enumerate() {

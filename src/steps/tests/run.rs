@@ -1,0 +1,290 @@
+use super::*;
+use crate::contract::origin_fields;
+use crate::engine::{Engine, EngineSettings, EngineStore};
+use crate::lake::{Lake, TableVersion};
+use crate::steps::{NoProgress, RunInput, RunOutcome, StepStatus, TestStatus, run, show};
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Field, Schema};
+use arrow::util::pretty::pretty_format_batches;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+struct House {
+    _folder: tempfile::TempDir,
+    lake: Lake,
+}
+
+impl House {
+    async fn new() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
+        House { _folder: folder, lake }
+    }
+
+    fn engine(&self) -> Engine {
+        let lake = &self.lake;
+        let store = EngineStore { store: lake.store(), url: lake.store_url().clone(), prefix: lake.prefix().clone() };
+        Engine::open(EngineSettings::default(), Some(store)).unwrap()
+    }
+
+    /// Raw orders: id, customer, day since 1970, cents.
+    async fn raw(&self, run: &str, rows: &[(&str, Option<i64>, i32, i128)]) -> BTreeMap<TableName, TableVersion> {
+        let erp = erp();
+        let columns = erp.tables[0].columns.iter().map(|c| Arc::new(c.field())).chain(origin_fields());
+        let schema = Arc::new(Schema::new(columns.collect::<Vec<Arc<Field>>>()));
+        let n = rows.len() as i64;
+        let batch = RecordBatch::try_new(
+            schema.clone(),
+            vec![
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0))) as ArrayRef,
+                Arc::new(rows.iter().map(|r| r.1).collect::<Int64Array>()),
+                Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.2))),
+                Arc::new(Decimal128Array::from_iter_values(rows.iter().map(|r| r.3)).with_precision_and_scale(18, 2).unwrap()),
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|_| "orders.csv"))),
+                Arc::new(Int64Array::from_iter_values(2..n + 2)),
+                Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| 1_000_000)).with_timezone("UTC")),
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|_| run))),
+            ],
+        )
+        .unwrap();
+        let table = TableName::raw("erp", "orders");
+        let mut writer = self.lake.table_writer(&table, run, schema.clone()).unwrap();
+        writer.write(&batch).await.unwrap();
+        let files = writer.finish().await.unwrap();
+        [(table, TableVersion { schema, files, fingerprint: run.into(), changed_in: 0 })].into()
+    }
+
+    async fn run(
+        &self,
+        project: &Project,
+        words: &[&str],
+        given: &BTreeMap<TableName, TableVersion>,
+        previous: &BTreeMap<TableName, TableVersion>,
+        run_id: &str,
+    ) -> (RunOutcome, Engine) {
+        let checked = no_problems(project).await;
+        let words: Vec<String> = words.iter().map(|w| w.to_string()).collect();
+        let selected: BTreeSet<TableName> = checked.select(&words, &[]).unwrap();
+        let input = RunInput {
+            checked: &checked,
+            selected: &selected,
+            previous,
+            given,
+            run_id,
+            full_refresh: false,
+            side_by_side: 2,
+        };
+        let engine = self.engine();
+        let outcome = run(&engine, &input, &self.lake, &NoProgress).await.unwrap();
+        (outcome, engine)
+    }
+}
+
+fn shop() -> Project {
+    project(vec![
+        step("core.orders", "SELECT order_id, customer_id, ordered_on, amount FROM {{ source('erp', 'orders') }}"),
+        view(step("marts.recent", "SELECT * FROM core.orders WHERE ordered_on >= DATE '1970-01-03'")),
+        step("marts.total", "SELECT sum(amount) AS total, count(*) AS orders FROM marts.recent"),
+        step("marts.customers", "SELECT customer_id, count(*) AS n FROM core.orders GROUP BY ALL"),
+    ])
+}
+
+const ROWS: &[(&str, Option<i64>, i32, i128)] =
+    &[("a", Some(1), 0, 1000), ("b", Some(1), 2, 250), ("c", None, 3, -50), ("b", Some(1), 2, 275)];
+
+async fn shown(engine: &Engine, sql: &str) -> String {
+    pretty_format_batches(&engine.collect(sql).await.unwrap()).unwrap().to_string()
+}
+
+fn statuses(outcome: &RunOutcome) -> Vec<String> {
+    let mut all: Vec<String> = outcome.steps.iter().map(|s| format!("{} {}", s.name, s.status.word())).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn steps_read_what_steps_before_them_wrote() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let (outcome, engine) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    assert!(outcome.may_be_published());
+    assert_eq!(
+        statuses(&outcome),
+        ["core.orders built", "marts.customers built", "marts.recent view", "marts.total built"]
+    );
+    // b came twice; the later line counts: 2.75 - 0.50.
+    insta::assert_snapshot!(shown(&engine, "SELECT * FROM marts.total").await, @r"
+    +-------+--------+
+    | total | orders |
+    +-------+--------+
+    | 2.25  | 2      |
+    +-------+--------+
+    ");
+    let names: Vec<String> = outcome.tables.keys().map(|t| t.to_string()).collect();
+    assert_eq!(names, ["core.orders", "marts.customers", "marts.total"]);
+    assert_eq!(outcome.tables[&name("core.orders")].rows(), 3);
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_computed_again() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let (again, _) = house.run(&shop(), &[], &given, &first.tables, "r2").await;
+    assert_eq!(
+        statuses(&again),
+        ["core.orders unchanged", "marts.customers unchanged", "marts.recent view", "marts.total unchanged"]
+    );
+    assert_eq!(again.tables[&name("marts.total")].files, first.tables[&name("marts.total")].files);
+
+    // Another SQL of the view: only what reads it.
+    let mut other = shop();
+    other.steps[1] = view(step("marts.recent", "SELECT * FROM core.orders WHERE ordered_on >= DATE '1970-01-04'"));
+    let (changed, _) = house.run(&other, &[], &given, &first.tables, "r3").await;
+    assert_eq!(
+        statuses(&changed),
+        ["core.orders unchanged", "marts.customers unchanged", "marts.recent view", "marts.total built"]
+    );
+    // Other rows: everything.
+    let more = house.raw("r4", &ROWS[..2]).await;
+    let (all, _) = house.run(&shop(), &[], &more, &first.tables, "r4").await;
+    assert_eq!(
+        statuses(&all),
+        ["core.orders built", "marts.customers built", "marts.recent view", "marts.total built"]
+    );
+}
+
+#[tokio::test]
+async fn steps_not_selected_are_as_the_release_has_them() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let more = house.raw("r2", &ROWS[..1]).await;
+    let (second, _) = house.run(&shop(), &["marts.customers"], &more, &first.tables, "r2").await;
+    assert_eq!(statuses(&second), ["marts.customers unchanged"]);
+    assert_eq!(second.tables.len(), 3);
+    let checked = no_problems(&shop()).await;
+    let selected = [name("marts.total")].into();
+    let input = RunInput {
+        checked: &checked,
+        selected: &selected,
+        previous: &BTreeMap::new(),
+        given: &given,
+        run_id: "r3",
+        full_refresh: false,
+        side_by_side: 1,
+    };
+    let error = run(&house.engine(), &input, &house.lake, &NoProgress).await.unwrap_err();
+    assert_eq!(error.message(), "marts.total reads core.orders, which no release holds yet");
+}
+
+#[tokio::test]
+async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let one = project(vec![
+        step("core.orders", "SELECT order_id, customer_id FROM source.erp__orders"),
+        step("marts.bad", "SELECT order_id,\n  CAST(order_id AS BIGINT) AS number FROM core.orders"),
+        step("marts.after", "SELECT * FROM marts.bad"),
+        step("marts.later", "SELECT * FROM marts.after"),
+        step("marts.good", "SELECT count(*) AS n FROM core.orders"),
+    ]);
+    let (outcome, _) = house.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
+    assert!(!outcome.may_be_published());
+    assert_eq!(
+        statuses(&outcome),
+        ["core.orders built", "marts.after skipped", "marts.bad failed", "marts.good built", "marts.later skipped"]
+    );
+    let failed = outcome.steps.iter().find_map(|s| match &s.status {
+        StepStatus::Failed(error) => Some(error),
+        _ => None,
+    });
+    insta::assert_snapshot!(crate::error::render(failed.unwrap(), false), @r#"
+    error: marts.bad cannot be computed: cannot cast string 'a' to value of BIGINT type
+     --> sql/marts/bad.sql:4:1
+      |
+    4 | SELECT order_id,
+      | ^^^^^^
+      |
+      = help: TRY_CAST gives NULL where a value does not fit
+    "#);
+}
+
+#[tokio::test]
+async fn faults_are_counted_and_shown() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let values = |v: &[&str]| ColumnRule::AcceptedValues(v.iter().map(|s| s.to_string()).collect());
+    let mut orders = with_columns(
+        step("core.orders", "SELECT order_id, customer_id, ordered_on, amount FROM source.erp__orders"),
+        &[
+            ("order_id", &[ColumnRule::NotNull, ColumnRule::Unique, values(&["a", "b", "it's"])]),
+            ("customer_id", &[ColumnRule::NotNull, ColumnRule::Unique, values(&["1"])]),
+            ("ordered_on", &[ColumnRule::Range { min: Some("1970-01-02".into()), max: None }]),
+            ("amount", &[ColumnRule::Range { min: Some("0".into()), max: Some("5.00".into()) }]),
+        ],
+    );
+    orders.header.grain = vec!["customer_id".into()];
+    orders.header.columns[1].tests[0].severity = Severity::Warn;
+    let known = ColumnRule::Relationships { to: name("core.known"), column: "id".into() };
+    let mut one = project(vec![
+        orders,
+        with_columns(step("core.a", "SELECT 1 AS id UNION ALL SELECT 7 UNION ALL SELECT NULL"), &[("id", &[known])]),
+        step("core.known", "SELECT 1 AS id"),
+        step("marts.after", "SELECT * FROM core.orders"),
+    ]);
+    one.tests = vec![
+        step("tests.none", "SELECT * FROM core.known WHERE id < 0"),
+        step("tests.one", "SELECT id, 'x' AS why FROM core.known"),
+        step("tests.behind", "SELECT * FROM marts.after"),
+    ];
+    one.tests[1].header.severity = Severity::Warn;
+    // core.a reads nothing of core.known in its SQL, yet its test does.
+    let (outcome, _) = house.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
+    assert!(!outcome.may_be_published());
+    assert!(statuses(&outcome).contains(&"marts.after skipped".to_string()));
+    let mut lines: Vec<String> = outcome
+        .tests
+        .iter()
+        .map(|t| format!("{} {} {} {}", t.name, t.status.word(), t.faults, t.example.as_deref().unwrap_or("-")))
+        .collect();
+    lines.sort();
+    assert_eq!(outcome.tests.iter().filter(|t| t.status == TestStatus::Warned).count(), 2);
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    core.a.id.relationships failed 1 id = 7
+    core.orders.amount.range failed 2 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    core.orders.customer_id.accepted_values passed 0 -
+    core.orders.customer_id.not_null warned 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.customer_id.unique failed 1 customer_id = 1, times = 2
+    core.orders.grain failed 1 customer_id = 1, times = 2
+    core.orders.order_id.accepted_values failed 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.order_id.not_null passed 0 -
+    core.orders.order_id.unique passed 0 -
+    core.orders.ordered_on.range failed 1 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    tests.behind skipped 0 -
+    tests.none passed 0 -
+    tests.one warned 1 id = 1, why = x
+    "#);
+}
+
+#[tokio::test]
+async fn a_step_is_shown_without_being_kept() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let checked = no_problems(&shop()).await;
+    let engine = house.engine();
+    let mut tables = first.tables.clone();
+    tables.extend(given);
+    crate::steps::register(&engine, &checked, &tables).await.unwrap();
+    let rows = show(&engine, checked.step(&name("marts.recent")).unwrap(), 1).await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+    insta::assert_snapshot!(shown(&engine, "SELECT order_id FROM marts.recent ORDER BY ALL").await, @r"
+    +----------+
+    | order_id |
+    +----------+
+    | b        |
+    | c        |
+    +----------+
+    ");
+}
