@@ -59,8 +59,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl FileBytes {
     pub(super) fn open_local(path: &Path, file: &SourceFile) -> Result<FileBytes> {
-        let opened = File::open(path)
-            .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
+        let opened =
+            File::open(path).map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
         let state = ReadState { hash: Mutex::new(Some(blake3::Hasher::new())), ..ReadState::default() };
         Ok(FileBytes::new(file, Origin::Local(opened), state))
     }
@@ -110,7 +110,9 @@ impl FileBytes {
         let raw = Cursor::new(magic).chain(self);
         let reader: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(raw),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, raw))),
+            Compression::Gzip => {
+                Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, raw)))
+            }
             Compression::Zstd => Box::new(
                 zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, raw))
                     .map_err(|e| Error::bug(format!("the zstd decoder does not start: {e}")))?,

@@ -44,7 +44,8 @@ impl Files {
     pub fn open(location: &str) -> Result<Files> {
         let place = match url::Url::parse(location) {
             Ok(url) if url.scheme() == "file" => Location::Folder(
-                url.to_file_path().map_err(|()| Error::project(format!("`{location}` is not a path on this machine")))?,
+                url.to_file_path()
+                    .map_err(|()| Error::project(format!("`{location}` is not a path on this machine")))?,
             ),
             Ok(url) if location.contains("://") => open_store(location, &url)?,
             _ => Location::Folder(PathBuf::from(location)),
@@ -80,7 +81,9 @@ impl Files {
     pub async fn read(&self, file: &SourceFile) -> Result<FileBytes> {
         match &self.place {
             Location::Folder(root) => FileBytes::open_local(&root.join(&file.path), file),
-            Location::Store { store, prefix } => FileBytes::open_remote(store.as_ref(), below(prefix, &file.path), file).await,
+            Location::Store { store, prefix } => {
+                FileBytes::open_remote(store.as_ref(), below(prefix, &file.path), file).await
+            }
         }
     }
 

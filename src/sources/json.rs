@@ -27,7 +27,8 @@ pub struct JsonLinesReader {
 }
 
 impl JsonLinesReader {
-    /// Opens a file. `paths` are the fields asked for; with `collect_new` every other field met becomes one more, by its
+    /// Opens a file. `paths` are the fields asked for; with `collect_new` every other field met becomes one more, by
+    /// its
     /// path, at the end of [`TextReader::fields`]. Blocks.
     ///
     /// # Errors
@@ -138,8 +139,10 @@ impl JsonLinesReader {
 }
 
 fn too_many(name: &str, line: u64) -> Error {
-    bad_source(format!("`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"))
-        .hint("say `on_new_column: ignore`, or take the object that holds them as one text column")
+    bad_source(format!(
+        "`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"
+    ))
+    .hint("say `on_new_column: ignore`, or take the object that holds them as one text column")
 }
 
 fn as_str(bytes: &[u8]) -> &str {

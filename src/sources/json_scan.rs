@@ -144,7 +144,8 @@ impl Scan<'_> {
     /// Reads a name that is not the predicted one, and what is wanted of it.
     fn name(&mut self, bytes: &[u8], at: usize, shape: usize, position: usize) -> Result<(usize, Wanted), Mistake> {
         let (end, escaped) = string(bytes, at + 1)?;
-        let name = if escaped { unescape(&self.text[at..end], at)?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
+        let name =
+            if escaped { unescape(&self.text[at..end], at)?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
         let wanted = match self.objects[shape].find(&name, position) {
             Some(wanted) => wanted,
             None => self.met(&name, shape),
@@ -159,7 +160,9 @@ impl Scan<'_> {
                 (self.object(bytes.len(), at + 1, object, within(depth, at)?)?, Kind::Other)
             }
             Some(object) => match skip(bytes, at, depth)? {
-                (_, Kind::Text { .. } | Kind::Other) => return Err(Mistake::NoObject(self.objects[object].path.clone())),
+                (_, Kind::Text { .. } | Kind::Other) => {
+                    return Err(Mistake::NoObject(self.objects[object].path.clone()));
+                }
                 null => null,
             },
             None => skip(bytes, at, depth)?,

@@ -8,6 +8,7 @@
 
 mod bytes;
 mod csv;
+mod csv_cut;
 mod encoding;
 mod files;
 mod json;

@@ -85,13 +85,14 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn lists_by_glob_below_the_location() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["orders.csv", "orders-2.csv", "2024/01/orders.csv", "2024/02/orders.csv", "2024/02/.orders.csv", "calls.csv"] {
+    for name in
+        ["orders.csv", "orders-2.csv", "2024/01/orders.csv", "2024/02/orders.csv", "2024/02/.orders.csv", "calls.csv"]
+    {
         write(folder.path(), name, b"x");
     }
     let files = Files::open(folder.path().to_str().unwrap()).unwrap();
-    let list = |glob: &str| -> Vec<String> {
-        wait(files.list(glob)).unwrap().into_iter().map(|file| file.path).collect()
-    };
+    let list =
+        |glob: &str| -> Vec<String> { wait(files.list(glob)).unwrap().into_iter().map(|file| file.path).collect() };
     assert_eq!(list("orders.csv"), ["orders.csv"]);
     assert_eq!(list("orders*.csv"), ["orders-2.csv", "orders.csv"]);
     assert_eq!(list("2024/*/orders.csv"), ["2024/01/orders.csv", "2024/02/orders.csv"]);
@@ -177,7 +178,11 @@ fn an_unclosed_quote_fails_the_file() {
 #[test]
 fn blank_aligned_files_collapse() {
     let options = CsvOptions { delimiter: b' ', collapse: true, header: false, ..PLAIN };
-    let read = csv_with(b" 00004 0001 19970101  2   29.33\n 00004  0001 \"1 2\" 2  3 \n  \n", &options, &["a", "b", "c", "d", "e"]);
+    let read = csv_with(
+        b" 00004 0001 19970101  2   29.33\n 00004  0001 \"1 2\" 2  3 \n  \n",
+        &options,
+        &["a", "b", "c", "d", "e"],
+    );
     let expected: &[(u64, &[&str])] =
         &[(1, &["00004", "0001", "19970101", "2", "29.33"]), (2, &["00004", "0001", "1 2", "2", "3"])];
     assert_eq!(read.unwrap().rows, rows(expected));
@@ -357,10 +362,7 @@ fn new_json_fields_are_collected_when_wanted() {
     let text = b"{\"a\":1}\n{\"a\":2,\"n\":\"x\",\"p\":{\"d\":1,\"e\":2}}\n{\"n\":\"y\"}\n";
     let read = json(text, &["a", "p.d"], true);
     assert_eq!(read.fields, ["a", "p.d", "n", "p.e"]);
-    assert_eq!(
-        read.rows,
-        rows(&[(1, &["1", "∅", "∅", "∅"]), (2, &["2", "1", "x", "2"]), (3, &["∅", "∅", "y", "∅"])])
-    );
+    assert_eq!(read.rows, rows(&[(1, &["1", "∅", "∅", "∅"]), (2, &["2", "1", "x", "2"]), (3, &["∅", "∅", "y", "∅"])]));
     assert_eq!(json(text, &["a", "p.d"], false).fields, ["a", "p.d"]);
     let many: String = (0..300).map(|i| format!("{{\"k{i}\":1}}\n")).collect();
     let (_folder, file) = opened(many.as_bytes());
