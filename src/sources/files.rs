@@ -100,6 +100,13 @@ impl Files {
             .map(Some)
     }
 
+    /// The files of a store that is there already, below a prefix.
+    #[cfg(test)]
+    pub(crate) fn of_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Files {
+        let location = format!("memory://{prefix}");
+        Files { location, place: Location::Store { store, prefix: ObjectPath::from(prefix) } }
+    }
+
     pub(super) fn place(&self) -> &Location {
         &self.place
     }
