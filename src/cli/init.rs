@@ -24,7 +24,7 @@ impl Init {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let files = shipped::write_to(&self.folder)?;
         if !self.no_data {
-            demo::generate(&self.folder, &DemoOptions::default())?;
+            demo::generate(&self.folder.join("data"), &DemoOptions::default())?;
         }
         let folder = self.folder.display();
         if context.printer.format == Format::Json {

@@ -218,6 +218,11 @@ impl Files {
     fn add(&mut self, file: TextFile) {
         let path = file.below_root();
         let depth = path.matches('/').count();
+        // A pattern of shipped files can also name what is no step and no template, such as the table of phrases.
+        let folder = FOLDERS.iter().find(|(folder, _)| path.starts_with(&format!("{folder}/")));
+        if folder.is_none_or(|(_, ending)| !path.ends_with(&format!(".{ending}"))) {
+            return;
+        }
         let list = match path.split('/').next().unwrap_or("") {
             "sql" if path.starts_with("sql/tests/") => &mut self.tests,
             "sql" if path.starts_with("sql/macros/") => &mut self.macros,

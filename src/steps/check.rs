@@ -107,7 +107,7 @@ impl Checked {
         let one = |s: &Step| Selectable {
             name: s.name.clone(),
             tags: s.header.tags.clone(),
-            path: s.file.path.clone(),
+            path: s.file.below_root().to_string(),
         };
         self.steps.iter().map(one).collect()
     }
@@ -325,11 +325,15 @@ impl Checker {
             return Ok(None);
         }
         let sql = &rendered.sql;
-        let place_all = |error| diagnose(&error, sql).into_iter().map(|found| rendered.error(found)).collect::<Vec<_>>();
+        let place_all =
+            |error| diagnose(&error, sql).into_iter().map(|found| rendered.error(found)).collect::<Vec<_>>();
         let plan = self.state.statement_to_plan(statement).await.map_err(place_all)?;
         if engine::only_reads(&plan).is_err() {
-            return Err(vec![Error::project("a step is a query and changes nothing itself").at(rendered.start())
-                .hint("write a SELECT; its rows become the table")]);
+            return Err(vec![
+                Error::project("a step is a query and changes nothing itself")
+                    .at(rendered.start())
+                    .hint("write a SELECT; its rows become the table"),
+            ]);
         }
         let optimised = self.state.optimize(&plan).map_err(|error| {
             let mut found = diagnose(&error, sql);
@@ -338,7 +342,7 @@ impl Checker {
             }
             found.into_iter().map(|one| rendered.error(one)).collect::<Vec<_>>()
         })?;
-        if let Some(found) = engine::uncomputable_subquery(&optimised) {
+        if let Some(found) = engine::uncomputable_subquery(&optimised, sql) {
             return Err(vec![rendered.error(found)]);
         }
         Ok(Some(plan.schema().inner().clone()))
