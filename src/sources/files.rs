@@ -82,7 +82,7 @@ impl Files {
         match &self.place {
             Location::Folder(root) => FileBytes::open_local(&root.join(&file.path), file),
             Location::Store { store, prefix } => {
-                FileBytes::open_remote(store.as_ref(), below(prefix, &file.path), file).await
+                FileBytes::open_remote(store.as_ref(), below(prefix, &file.path)?, file).await
             }
         }
     }
@@ -112,8 +112,11 @@ impl Files {
     }
 }
 
-pub(super) fn below(prefix: &ObjectPath, path: &str) -> ObjectPath {
-    path.split('/').fold(prefix.clone(), |place, part| place.join(part))
+/// The key of a path below a prefix, letter for letter: other programs' keys hold any letters, and `join` would encode
+/// them.
+pub(super) fn below(prefix: &ObjectPath, path: &str) -> Result<ObjectPath> {
+    let key = format!("{prefix}/{path}");
+    ObjectPath::parse(&key).map_err(|e| Error::project(format!("`{key}` is no name a store can hold: {e}")).because(e))
 }
 
 fn open_store(location: &str, url: &url::Url) -> Result<Location> {
@@ -215,13 +218,13 @@ fn local_file(path: String, data: &std::fs::Metadata) -> Result<SourceFile> {
 
 async fn list_store(store: &dyn ObjectStore, prefix: &ObjectPath, pattern: &Pattern) -> Result<Vec<SourceFile>> {
     if let Some(path) = &pattern.literal {
-        return match store.head(&below(prefix, path)).await {
+        return match store.head(&below(prefix, path)?).await {
             Ok(meta) => Ok(vec![stored_file(path.clone(), &meta)?]),
             Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         };
     }
-    let folder = if pattern.folder.is_empty() { prefix.clone() } else { below(prefix, &pattern.folder) };
+    let folder = if pattern.folder.is_empty() { prefix.clone() } else { below(prefix, &pattern.folder)? };
     let mut found = Vec::new();
     let mut listing = store.list(Some(&folder));
     while let Some(meta) = listing.try_next().await? {

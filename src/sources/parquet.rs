@@ -46,7 +46,7 @@ impl ParquetReader {
                 build(&file.path, opened, wanted)
             }
             Location::Store { store, prefix } => {
-                build(&file.path, Remote::new(store, below(prefix, &file.path), file), wanted)
+                build(&file.path, Remote::new(store, below(prefix, &file.path)?, file), wanted)
             }
         }
     }

@@ -120,7 +120,7 @@ fn long_parquet(rows: u64) -> Vec<u8> {
         ("letters", Arc::new(StringArray::from_iter_values(letters)) as ArrayRef),
     ])
     .unwrap();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
 }
@@ -129,7 +129,7 @@ fn long_parquet(rows: u64) -> Vec<u8> {
 async fn check_store(files: Files, store: Arc<dyn object_store::ObjectStore>, prefix: &str) {
     use object_store::ObjectStoreExt;
     let put = async |name: &str, bytes: Vec<u8>| {
-        let path = object_store::path::Path::from(format!("{prefix}/{name}"));
+        let path = object_store::path::Path::parse(format!("{prefix}/{name}")).unwrap();
         store.put(&path, bytes.into()).await.unwrap();
     };
     let long: String = (0..200_000).map(|i| format!("{i},x\n")).collect();
