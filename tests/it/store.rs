@@ -107,7 +107,7 @@ fn a_night_on_s3_with_kills_and_a_lost_store() {
     }
     let done = server.run(&night).ended(0);
     assert_eq!(done.json()["release"], 1);
-    assert_eq!(total("SELECT sum(revenue) FROM core.order_lines"), total("SELECT sum(revenue) FROM marts.customer_month"));
+    assert_eq!(total("SELECT sum(revenue) AS total FROM core.order_lines"), total("SELECT sum(revenue) AS total FROM marts.customer_month"));
     assert_eq!(server.run(&night).ended(0).json()["ending"], "nothing_new");
 
     // The server is gone: exit code 3, the location named, no secret shown.
