@@ -33,7 +33,10 @@ impl Demo {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
         shipped::write_to(&self.folder)?;
         let made = demo::generate(&self.data(), &options)?;
-        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")));
+        self.say(
+            context,
+            format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")),
+        );
         if self.no_run {
             demo::generate_night_two(&self.data(), &options)?;
             return Ok(Outcome::Done);

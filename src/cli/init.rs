@@ -31,7 +31,9 @@ impl Init {
             context.printer.json(&serde_json::json!({ "folder": folder.to_string(), "files": files }))?;
         } else {
             context.printer.say(format!("{folder}: {} written", count(files as u64, "file", "files")));
-            context.printer.say(format!("next: cd {folder}, look at perennial.yml and pipelines/sources/, then perennial run"));
+            context
+                .printer
+                .say(format!("next: cd {folder}, look at perennial.yml and pipelines/sources/, then perennial run"));
         }
         Ok(Outcome::Done)
     }

@@ -22,7 +22,9 @@ impl Rollback {
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "release": release.number, "rollback_of": self.release }))?;
         } else {
-            context.printer.say(format!("release {} published: the tables of release {}", release.number, self.release));
+            context
+                .printer
+                .say(format!("release {} published: the tables of release {}", release.number, self.release));
         }
         Ok(Outcome::Done)
     }

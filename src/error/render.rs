@@ -11,9 +11,8 @@ pub fn render(error: &Error, colour: bool) -> String {
         Some(Place::File { file, line, column, width, text: Some(text) }) => {
             let start = byte_offset(text, *line, *column);
             let end = byte_offset(text, *line, *column + *width).max(start);
-            let snippet = Snippet::source(text.as_ref())
-                .path(file.as_str())
-                .annotation(AnnotationKind::Primary.span(start..end));
+            let snippet =
+                Snippet::source(text.as_ref()).path(file.as_str()).annotation(AnnotationKind::Primary.span(start..end));
             Level::ERROR.primary_title(message.as_str()).element(snippet)
         }
         Some(place) => {

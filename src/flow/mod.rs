@@ -83,7 +83,8 @@ async fn run(
     }
 
     let plan = plan.with_columns_of(project, &pulled.loaded).await?;
-    let build = Build { project, lake, plan: &plan, pulled: &pulled, before: before.as_ref(), run_id: &run_id, observer };
+    let build =
+        Build { project, lake, plan: &plan, pulled: &pulled, before: before.as_ref(), run_id: &run_id, observer };
     let built: Built = build.all(request.full_refresh).await?;
     record.built(&built);
 
@@ -143,7 +144,13 @@ async fn issue_all(
         match issue.report(report, period, &report.languages, &reports::Output::ALL).await {
             Ok(edition) => {
                 let reports::Edition { number, is_new, files, refused, .. } = edition;
-                night.editions.push(Issued { report: report.name.clone(), period: period.label(), number, is_new, files });
+                night.editions.push(Issued {
+                    report: report.name.clone(),
+                    period: period.label(),
+                    number,
+                    is_new,
+                    files,
+                });
                 refused.into_iter().for_each(|error| night.problems.push(error));
             }
             Err(error) => {
@@ -187,7 +194,8 @@ fn pipeline<'a>(project: &'a Project, name: Option<&str>) -> Result<&'a Pipeline
             .ok_or_else(|| Error::project(format!("no pipeline `{name}`")).suggest(name, known)),
         (None, [only]) => Ok(only),
         (None, []) => {
-            Err(Error::project("the project has no pipeline").hint("write pipelines/nightly.yml with `sources: [\"*\"]`"))
+            Err(Error::project("the project has no pipeline")
+                .hint("write pipelines/nightly.yml with `sources: [\"*\"]`"))
         }
         (None, _) => Err(Error::project("which pipeline?")
             .hint(format!("there are {}; name one: `perennial run NAME`", crate::error::list(&known)))),

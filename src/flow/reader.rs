@@ -74,7 +74,11 @@ impl Reader {
     }
 
     fn explain(&self, error: Error) -> Error {
-        if self.release.is_none() { error.hint("nothing was published yet: `perennial run` makes the first release") } else { error }
+        if self.release.is_none() {
+            error.hint("nothing was published yet: `perennial run` makes the first release")
+        } else {
+            error
+        }
     }
 }
 
@@ -108,7 +112,8 @@ async fn register_system(engine: &Engine, lake: &Lake) -> Result<()> {
             engine.register_rows(&table, schema, vec![ReleaseRecord::batch(&releases)?])?;
         } else {
             let files = lake.system_files(name).await?;
-            engine.register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
+            engine
+                .register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
         }
     }
     Ok(())

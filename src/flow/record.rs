@@ -64,7 +64,8 @@ impl<'a> Record<'a> {
             Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
             Ending::NotPublished => (RunStatus::Failed, None),
         };
-        self.run.message = night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
+        self.run.message =
+            night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
     }
 
     /// What stopped it.

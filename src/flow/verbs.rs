@@ -26,7 +26,11 @@ pub async fn show(
     let mut steps = checked.steps.iter().filter(|s| selected.contains(&s.name));
     let step = match (steps.next(), steps.next()) {
         (Some(step), None) => step,
-        _ => return Err(Error::project(format!("`{step}` is more than one step")).hint("name one, as in `marts.rfm`").into()),
+        _ => {
+            return Err(Error::project(format!("`{step}` is more than one step"))
+                .hint("name one, as in `marts.rfm`")
+                .into());
+        }
     };
     let lake = Lake::open(&project.lake).await?;
     let release = lake.latest().await?.ok_or_else(nothing_published)?;
@@ -111,8 +115,7 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
         None => Period::newest_closed(report.period, release.as_of),
     };
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
-    let issue =
-        Issue { project, reader: &reader, release, sources: &[], warnings: &[], now: request.now };
+    let issue = Issue { project, reader: &reader, release, sources: &[], warnings: &[], now: request.now };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     reports::write_index(project, &project.reports_folder)?;
     let mut problems = Problems::new();

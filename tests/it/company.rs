@@ -34,7 +34,16 @@ fn a_closed_month_is_corrected_by_the_second_night_and_the_first_release_stays()
     let project = demo();
     let sql = "SELECT revenue FROM marts.company_month WHERE period = '2026-08-01'";
     let now = value(project, sql);
-    let ran = run(["query".as_ref(), sql.as_ref(), "--release".as_ref(), "1".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    let ran = run([
+        "query".as_ref(),
+        sql.as_ref(),
+        "--release".as_ref(),
+        "1".as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+        "--project".as_ref(),
+        project.as_os_str(),
+    ]);
     let before = ran.ended(0).json()[0]["revenue"].to_string();
     assert_ne!(before.trim_matches('"'), now, "August was corrected");
 }

@@ -46,7 +46,12 @@ fn probe(page: &Path, width: u32) -> serde_json::Value {
     std::fs::write(&harness, html).unwrap();
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
-        .args(["--disable-component-update", "--disable-sync", "--allow-file-access-from-files", "--enable-logging=stderr"])
+        .args([
+            "--disable-component-update",
+            "--disable-sync",
+            "--allow-file-access-from-files",
+            "--enable-logging=stderr",
+        ])
         .args(["--virtual-time-budget=5000", "--window-size=1400,1000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("file://{}", harness.display()))
@@ -95,7 +100,9 @@ fn info(args: &[&str], file: &Path) -> String {
 
 #[test]
 fn pdf_pages_are_tagged_numbered_and_carry_their_fonts() {
-    for (file, words) in editions("pdf").iter().zip([["Revenue", "Release"], ["收入", "关键客户"], ["營收", "關鍵客戶"]]) {
+    for (file, words) in
+        editions("pdf").iter().zip([["Revenue", "Release"], ["收入", "关键客户"], ["營收", "關鍵客戶"]])
+    {
         let about = info(&[], file);
         assert!(about.lines().any(|l| l.starts_with("Tagged:") && l.ends_with("yes")), "{about}");
         assert!(about.lines().any(|l| l.starts_with("Page size:") && l.contains("A4")), "{about}");
@@ -112,7 +119,12 @@ fn pdf_pages_are_tagged_numbered_and_carry_their_fonts() {
         for (number, page) in pages_of_text.iter().enumerate() {
             let digits: String = page.chars().filter(|c| !c.is_whitespace()).collect();
             let (here, all) = (number + 1, pages);
-            let forms = [format!("{here}of{all}"), format!("{here}/{all}"), format!("第{here}页，共{all}页"), format!("第{here}頁，共{all}頁")];
+            let forms = [
+                format!("{here}of{all}"),
+                format!("{here}/{all}"),
+                format!("第{here}页，共{all}页"),
+                format!("第{here}頁，共{all}頁"),
+            ];
             assert!(forms.iter().any(|f| digits.contains(f.as_str())), "page {here} of {all} is not numbered:\n{page}");
         }
         let fonts = Command::new("pdffonts").arg(file).output().unwrap();

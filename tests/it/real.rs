@@ -74,7 +74,13 @@ fn edges(project: &Path, measure: &str) -> Vec<String> {
     let sql = format!("SELECT cutoff FROM marts.rfm_cutoffs WHERE measure = '{measure}' ORDER BY boundary");
     let shown = |row: &serde_json::Value| {
         let number: f64 = row["cutoff"].to_string().trim_matches('"').parse().unwrap();
-        if number.fract() == 0.0 { format!("{number}") } else if measure == "monetary" { format!("{number:.2}") } else { format!("{number:.1}") }
+        if number.fract() == 0.0 {
+            format!("{number}")
+        } else if measure == "monetary" {
+            format!("{number:.2}")
+        } else {
+            format!("{number:.1}")
+        }
     };
     query(project, &sql).iter().map(shown).collect()
 }

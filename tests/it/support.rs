@@ -51,7 +51,14 @@ impl Ran {
 /// The rows of a query against a project's newest release, as JSON objects.
 #[track_caller]
 pub fn query(project: &Path, sql: &str) -> Vec<serde_json::Value> {
-    let ran = run([OsStr::new("query"), sql.as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_ref()]);
+    let ran = run([
+        OsStr::new("query"),
+        sql.as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+        "--project".as_ref(),
+        project.as_ref(),
+    ]);
     match ran.ended(0).json() {
         serde_json::Value::Array(rows) => rows,
         other => panic!("not rows: {other}"),
