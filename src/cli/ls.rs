@@ -51,7 +51,7 @@ impl Ls {
                 });
                 context.printer.json(&serde_json::Value::Array(objects.collect()))?;
             }
-            Format::Csv => context.printer.csv(&header, &rows)?,
+            Format::Csv => context.printer.csv(header, &rows)?,
         }
         Ok(Outcome::Done)
     }

@@ -77,7 +77,7 @@ fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize
         let now = (NEXT_DAY, 30_000 + number % 20_000);
         order.repeated = false;
         order.lines[0].repeated = false;
-        order.cancelled = number % 2 == 0;
+        order.cancelled = number.is_multiple_of(2);
         if order.cancelled {
             files.order(&order, now)?;
             files.orders.counts.late_rows += 1;
@@ -151,10 +151,10 @@ fn write_products(company: &Company, delivery: &mut Delivery) -> Result<()> {
 fn discount_text(hundredths: u64) -> Vec<u8> {
     let mut text = Vec::with_capacity(5);
     push_number(&mut text, hundredths / 100, 1);
-    if hundredths % 100 != 0 {
+    if !hundredths.is_multiple_of(100) {
         text.push(b'.');
         push_number(&mut text, hundredths % 100, 2);
-        if hundredths % 10 == 0 {
+        if hundredths.is_multiple_of(10) {
             text.pop();
         }
     }

@@ -167,7 +167,7 @@ fn discount(company: &Company, account: &Account, day: i32, rng: &mut ChaCha8Rng
     let promotion = [500, 1000, 1500][rng.random_range(0..3)];
     let promoted = rng.random::<f64>() < chance;
     // Some large customers have bargained for more than they are worth.
-    let bargain = if account.segment == 2 && account.person % 4 == 0 { 3500 } else { 0 };
+    let bargain = if account.segment == 2 && account.person.is_multiple_of(4) { 3500 } else { 0 };
     terms + bargain + if promoted { promotion } else { 0 }
 }
 

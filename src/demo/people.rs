@@ -171,7 +171,7 @@ impl Account {
         let own = written_address(self.person, segment_of_owner);
         match self.person == index {
             true => own,
-            false if index % 2 == 0 => Address {
+            false if index.is_multiple_of(2) => Address {
                 name: own.name.to_uppercase(),
                 email: format!(" {}", own.email.to_uppercase()),
                 phone: String::new(),
@@ -192,7 +192,7 @@ pub fn email(person: u32, segment: u8) -> String {
 
 /// Digits of a person's phone behind the country code.
 pub fn phone_digits(person: u32) -> u64 {
-    151_0000_0000 + u64::from(person).wrapping_mul(7919) % 9_000_0000 + u64::from(person) / 9_000_0000
+    15_100_000_000 + u64::from(person).wrapping_mul(7919) % 90_000_000 + u64::from(person) / 90_000_000
 }
 
 fn written_address(person: u32, segment: u8) -> Address {

@@ -43,12 +43,15 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
     assert!(first["erp/orders-2026-09-30.csv"] != other["erp/orders-2026-09-30.csv"]);
 }
 
+/// A table, where its file lies, and what a good row of it is.
+type Rule<'a> = (&'a str, &'a str, &'a dyn Fn(&[String]) -> bool);
+
 /// Counts by rules of their own what the summary says of a night.
 fn recount(folder: &Path, summary: &Summary) {
     let date = &summary.date;
     let real_date = |text: &str| text.parse::<jiff::civil::DateTime>().is_ok();
     let german = |text: &str| jiff::fmt::strtime::parse("%d.%m.%Y", text).is_ok_and(|parsed| parsed.to_date().is_ok());
-    let checks: [(&str, &str, &dyn Fn(&[String]) -> bool); 4] = [
+    let checks: [Rule<'_>; 4] = [
         ("erp.orders", "erp/orders", &|row| row.len() >= 7 && !row[1].is_empty() && real_date(&row[2])),
         ("erp.order_lines", "erp/order-lines", &|row| row[3].parse::<u32>().is_ok()),
         ("erp.receivables", "erp/receivables", &|row| german(&row[3])),

@@ -4,6 +4,7 @@
 //! literals, aggregates in `WHERE`), the words of the message are looked for among the tokens of the query.
 
 use super::display_type;
+use super::patterns;
 use crate::error::{Error, Kind, Place, closest};
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
@@ -11,8 +12,6 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
-use regex::Regex;
-use std::sync::LazyLock;
 
 /// A range of a query's text: lines and columns from 1, columns in characters, the end behind the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,20 +244,16 @@ fn hint_from(given: &str, known: &[&str], words: &str) -> Option<String> {
 }
 
 fn syntax_mistake(error: &ParserError, sql: &str) -> Diagnosis {
-    static AT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?s)^(.*?) ?at Line: (\d+), Column: (\d+)").expect("a valid pattern"));
     let text = match error {
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
         ParserError::RecursionLimitExceeded => "the query is nested too deeply".into(),
     };
     let at_end = format!("{text} at Line: 0, Column: 0");
-    let Some(parts) = AT.captures(&text).or_else(|| AT.captures(&at_end)) else {
+    let Some(parts) = patterns::AT_LINE.captures(&text).or_else(|| patterns::AT_LINE.captures(&at_end)) else {
         return Diagnosis::new(format!("syntax error: {}", plain(&text)));
     };
-    static FOUND: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?s)^Expected: (.*), found: (.*)$").expect("a valid pattern"));
     let mut width = 1;
-    let message = match FOUND.captures(&parts[1]) {
+    let message = match patterns::EXPECTED_FOUND.captures(&parts[1]) {
         Some(pair) if &pair[2] == "EOF" => format!("syntax error: the query ends where {} is expected", &pair[1]),
         Some(pair) => {
             width = pair[2].chars().count();
@@ -283,24 +278,19 @@ fn last_spot(sql: &str) -> Spot {
 }
 
 fn plan_mistake(text: &str) -> Diagnosis {
-    static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"Invalid function '([^']+)'\.?(?:\s+Did you mean '([^']+)')?").expect("a valid pattern")
-    });
-    if let Some(parts) = FUNCTION.captures(text) {
+    if let Some(parts) = patterns::UNKNOWN_FUNCTION.captures(text) {
         let name = parts[1].to_string();
         let mut found = Diagnosis::new(format!("unknown function `{name}`"));
         let near = parts.get(2).and_then(|m| closest(&name, &[m.as_str()]).map(str::to_string));
         found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
         return found;
     }
-    if text.contains("GROUP BY") && text.contains("must appear in the GROUP BY") {
-        static COLUMN: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r#"column "([^"]+)" must appear"#).expect("a valid pattern"));
-        if let Some(parts) = COLUMN.captures(text) {
-            let mut found = Diagnosis::new(format!("column `{}` is neither grouped by nor aggregated", &parts[1]));
-            found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
-            return found;
-        }
+    if text.contains("must appear in the GROUP BY")
+        && let Some(parts) = patterns::NOT_GROUPED.captures(text)
+    {
+        let mut found = Diagnosis::new(format!("column `{}` is neither grouped by nor aggregated", &parts[1]));
+        found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
+        return found;
     }
     if let Some(found) = wrong_argument(text).or_else(|| same_name_twice(text)) {
         return found;
@@ -317,13 +307,8 @@ fn plan_mistake(text: &str) -> Diagnosis {
     found
 }
 
-/// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
 fn wrong_argument(text: &str) -> Option<Diagnosis> {
-    static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)")
-            .expect("a valid pattern")
-    });
-    let parts = SIGNATURE.captures(text)?;
+    let parts = patterns::SIGNATURE.captures(text)?;
     let mut found = Diagnosis::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
     found.hint = Some(format!(
         "see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'",
@@ -332,13 +317,8 @@ fn wrong_argument(text: &str) -> Option<Diagnosis> {
     Some(found)
 }
 
-/// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
 fn same_name_twice(text: &str) -> Option<Diagnosis> {
-    static TWICE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#)
-            .expect("a valid pattern")
-    });
-    let parts = TWICE.captures(text)?;
+    let parts = patterns::SAME_NAME.captures(text)?;
     let mut found = Diagnosis::new(format!("two columns are called `{}`", &parts[1]));
     found.hint = Some("give one of them another name with AS".into());
     Some(found)
@@ -396,10 +376,8 @@ fn instead_of(name: &str) -> Option<&'static str> {
 
 /// The first token of the query that the message names in quotes, or that its words point to.
 pub fn spot_named(message: &str, sql: &str) -> Option<Spot> {
-    static QUOTED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"[`'"]([^`'"]+)[`'"]|function (\w+)"#).expect("a valid pattern"));
     let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().ok()?;
-    for parts in QUOTED.captures_iter(message) {
+    for parts in patterns::QUOTED.captures_iter(message) {
         let name = parts.get(1).or(parts.get(2))?.as_str();
         let last = name.rsplit('.').next().unwrap_or(name);
         if let Some(token) = tokens.iter().find(|t| names(&t.token, name) || names(&t.token, last)) {
@@ -430,19 +408,9 @@ fn spot_of(token: &TokenWithSpan) -> Spot {
 
 /// A message of the engine's as ours: without its prefixes, in lower case at the start, types in words of SQL.
 fn plain(text: &str) -> String {
-    static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:Error during planning: |Execution error: |Arrow error: |Cast error: |Parser error: |Internal error: |Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+")
-            .expect("a valid pattern")
-    });
-    static TYPES: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))")
-            .expect("a valid pattern")
-    });
-    static DECIMAL: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"Decimal128\((\d+), ?(-?\d+)\)").expect("a valid pattern"));
-    let text = first_line(&PREFIX.replace(text, ""));
-    let text = TYPES.replace_all(&text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
-    let text = DECIMAL.replace_all(&text, "DECIMAL($1,$2)");
+    let text = first_line(&patterns::PREFIX.replace_all(text, ""));
+    let text = patterns::ARROW_TYPES.replace_all(&text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
+    let text = patterns::DECIMAL.replace_all(&text, "DECIMAL($1,$2)");
     let text = text.trim().trim_end_matches(['.', ' ']);
     let second_is_lower = text.chars().nth(1).is_none_or(|c| c.is_lowercase() || c == ' ');
     let mut letters = text.chars();

@@ -8,6 +8,7 @@
 
 mod diagnose;
 mod files;
+mod patterns;
 mod source_view;
 mod types;
 mod unnest;

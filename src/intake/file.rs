@@ -133,7 +133,7 @@ fn read_text(
     let mut bound = reader.fields().len();
     loop {
         // New fields of JSON are known only after the rows that bring them; their names end the list.
-        let Some(rows) = reader.next()? else { break };
+        let Some(rows) = reader.next_rows()? else { break };
         if rows.fields().len() > bound {
             bound = rows.fields().len();
             converter.bind(rows.fields())?;
@@ -159,7 +159,7 @@ fn read_parquet(
     let fields: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
     converter.bind(&fields)?;
     converter.refuse_missing(|_| None, &fields)?;
-    while let Some(batch) = reader.next()? {
+    while let Some(batch) = reader.next_rows()? {
         let converted = converter.convert_typed(&batch)?;
         if out.blocking_send(Piece { converted, bytes: 0 }).is_err() {
             break;

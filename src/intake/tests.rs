@@ -35,7 +35,7 @@ fn every_type_is_read_exactly() {
     );
     assert_eq!(loaded.version.schema, raw_schema(&world.table, &[]));
     let schemas: Vec<SchemaRef> = world.lake.files.lock().unwrap().values().map(|b| b[0].schema()).collect();
-    assert_eq!(schemas, [loaded.version.schema.clone()]);
+    assert_eq!(schemas, std::slice::from_ref(&loaded.version.schema));
 }
 
 #[test]

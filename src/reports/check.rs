@@ -86,11 +86,12 @@ fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: u
     for token in &names {
         let name = &text[token.range.clone()];
         match token.role {
-            Role::Filter if !phrases::FILTERS.contains(&name) => {
-                if state.apply_filter(name, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter) {
-                    let error = Error::project(format!("there is no filter `{name}`"));
-                    problems.push(error.suggest(name, phrases::FILTERS.iter().copied()).at(at(token.range.clone())));
-                }
+            Role::Filter
+                if !phrases::FILTERS.contains(&name)
+                    && state.apply_filter(name, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter) =>
+            {
+                let error = Error::project(format!("there is no filter `{name}`"));
+                problems.push(error.suggest(name, phrases::FILTERS.iter().copied()).at(at(token.range.clone())));
             }
             Role::Call if undeclared.contains(name) && !functions.contains(&name) => {
                 let error = Error::project(format!("there is no function `{name}`"));

@@ -70,11 +70,6 @@ impl Decimal {
         Decimal::new(self.unscaled.abs(), self.scale)
     }
 
-    /// With the other sign.
-    pub fn neg(self) -> Decimal {
-        Decimal::new(-self.unscaled, self.scale)
-    }
-
     /// The sum.
     pub fn plus(self, other: Decimal) -> Decimal {
         let scale = self.scale.max(other.scale);
@@ -83,7 +78,7 @@ impl Decimal {
 
     /// The difference.
     pub fn minus(self, other: Decimal) -> Decimal {
-        self.plus(other.neg())
+        self.plus(-other)
     }
 
     /// The quotient to nine places; `None` where the divisor is zero.
@@ -105,6 +100,14 @@ impl Decimal {
     /// The nearest binary float: for positions in a picture, never for figures.
     pub fn to_f64(self) -> f64 {
         self.unscaled as f64 / 10f64.powi(self.scale as i32)
+    }
+}
+
+impl std::ops::Neg for Decimal {
+    type Output = Decimal;
+
+    fn neg(self) -> Decimal {
+        Decimal::new(-self.unscaled, self.scale)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::project::Language;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{LazyLock, Mutex};
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration};
 use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
@@ -62,17 +62,19 @@ struct Installed {
 }
 
 fn installed() -> &'static [Installed] {
-    static FACES: OnceLock<Vec<Installed>> = OnceLock::new();
-    FACES.get_or_init(|| {
+    static FACES: LazyLock<Vec<Installed>> = LazyLock::new(|| {
         typst_kit::fonts::system().map(|(face, info)| Installed { path: face.path, index: face.index, info }).collect()
-    })
+    });
+    &FACES
 }
 
 impl Installed {
     /// Reads the face, once in a process.
     fn load(&self) -> Option<Font> {
-        static LOADED: OnceLock<Mutex<HashMap<(PathBuf, u32), Option<Font>>>> = OnceLock::new();
-        let mut loaded = LOADED.get_or_init(Mutex::default).lock().ok()?;
+        /// By file and number in it; nothing for one that cannot be read.
+        type Loaded = HashMap<(PathBuf, u32), Option<Font>>;
+        static LOADED: LazyLock<Mutex<Loaded>> = LazyLock::new(Mutex::default);
+        let mut loaded = LOADED.lock().ok()?;
         let key = (self.path.clone(), self.index);
         let read = || std::fs::read(&self.path).ok().and_then(|bytes| Font::new(Bytes::new(bytes), self.index));
         loaded.entry(key).or_insert_with(read).clone()

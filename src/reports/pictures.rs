@@ -199,14 +199,21 @@ fn tier_name(book: &Phrasebook, tier: &str) -> Result<String, Error> {
 
 /// Cohorts by months since: counts kept exact.
 struct Grid {
-    cohorts: Vec<(Date, Decimal, BTreeMap<usize, (Decimal, bool)>)>,
+    cohorts: BTreeMap<Date, Cohort>,
     months: usize,
+}
+
+/// Customers of one month of first orders.
+struct Cohort {
+    size: Decimal,
+    /// By months since: who came back, and whether that month is open.
+    cells: BTreeMap<usize, (Decimal, bool)>,
 }
 
 impl Grid {
     /// The last thirteen cohorts up to the period, cells of later periods left out.
     fn of(rows: &Value, until: Date, book: &Phrasebook) -> Result<Grid, Error> {
-        let mut cohorts: BTreeMap<Date, (Decimal, BTreeMap<usize, (Decimal, bool)>)> = BTreeMap::new();
+        let mut cohorts: BTreeMap<Date, Cohort> = BTreeMap::new();
         for row in rows.try_iter()? {
             let cohort = day(&attribute(&row, "cohort")?, book.zone())?;
             let months = usize::try_from(attribute(&row, "months_since")?)?;
@@ -218,20 +225,20 @@ impl Grid {
             }
             let open = text(&row, "period_status")? == "open";
             let size = given(&attribute(&row, "cohort_customers")?)?;
-            let entry = cohorts.entry(cohort).or_insert_with(|| (size, BTreeMap::new()));
+            let entry = cohorts.entry(cohort).or_insert_with(|| Cohort { size, cells: BTreeMap::new() });
             if months > 0 {
-                entry.1.insert(months, (given(&attribute(&row, "retained_customers")?)?, open));
+                entry.cells.insert(months, (given(&attribute(&row, "retained_customers")?)?, open));
             }
         }
-        let months = cohorts.values().filter_map(|(_, cells)| cells.keys().last().copied()).max().unwrap_or(0);
-        Ok(Grid { cohorts: cohorts.into_iter().map(|(c, (n, cells))| (c, n, cells)).collect(), months })
+        let months = cohorts.values().filter_map(|c| c.cells.keys().last().copied()).max().unwrap_or(0);
+        Ok(Grid { cohorts, months })
     }
 
     /// Retained over all, of closed cells, by month.
     fn means(&self) -> Vec<Option<Decimal>> {
         (1..=self.months)
             .map(|k| {
-                let closed = self.cohorts.iter().filter_map(|(_, size, cells)| {
+                let closed = self.cohorts.values().filter_map(|Cohort { size, cells }| {
                     cells.get(&k).filter(|(_, open)| !open).map(|(kept, _)| (*size, *kept))
                 });
                 let (all, kept) = closed.fold((Decimal::default(), Decimal::default()), |(a, r), (size, kept)| {
@@ -259,7 +266,7 @@ fn triangle_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwa
     let cell = |share: Decimal, open: bool| triangle::Cell { share: share.to_f64(), written: short(share), open };
     let mut cohorts = Vec::new();
     let mut lines = Vec::new();
-    for (cohort, size, cells) in &grid.cohorts {
+    for (cohort, Cohort { size, cells }) in &grid.cohorts {
         let shares = |k: usize| cells.get(&k).and_then(|(kept, open)| kept.over(*size).map(|s| (s, *open)));
         let label = number::month_short(*cohort, book.language());
         let mut line = vec![label.clone(), head_count(*size)];

@@ -108,7 +108,7 @@ impl CsvReader {
                     return Err(bad_source(format!("`{name}` has no line where a header is expected")));
                 }
                 Step::Incomplete => self.window.read_on()?,
-                Step::Unclosed { .. } => return Err(self.unclosed(self.window.line)),
+                Step::Unclosed => return Err(self.unclosed(self.window.line)),
             }
         }
     }
@@ -274,7 +274,7 @@ impl TextReader for CsvReader {
         &self.names
     }
 
-    fn next(&mut self) -> Result<Option<TextRows<'_>>> {
+    fn next_rows(&mut self) -> Result<Option<TextRows<'_>>> {
         self.buffers.clear();
         let taken = loop {
             self.row_ranges.clear();

@@ -49,10 +49,10 @@ impl Cut {
             None if ended && from < bytes.len() => (bytes.len(), bytes.len()),
             None => return Step::Incomplete,
         };
-        if let Some(quote) = self.quote {
-            if self.quote_from(quote, bytes, from) < end {
-                return self.quoted_record(quote, bytes, from, ended, cells, unescaped);
-            }
+        if let Some(quote) = self.quote
+            && self.quote_from(quote, bytes, from) < end
+        {
+            return self.quoted_record(quote, bytes, from, ended, cells, unescaped);
         }
         let end = if end > from && bytes[end - 1] == b'\r' { end - 1 } else { end };
         if end == from {

@@ -177,10 +177,10 @@ fn list_folder(root: &Path, pattern: &Pattern) -> Result<Vec<SourceFile>> {
         return Err(Error::unreachable("there is no such folder"));
     }
     if let Some(path) = &pattern.literal {
-        if let Ok(data) = std::fs::metadata(root.join(path)) {
-            if data.is_file() {
-                found.push(local_file(path.clone(), &data)?);
-            }
+        if let Ok(data) = std::fs::metadata(root.join(path))
+            && data.is_file()
+        {
+            found.push(local_file(path.clone(), &data)?);
         }
         return Ok(found);
     }

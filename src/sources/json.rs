@@ -151,7 +151,7 @@ fn as_str(bytes: &[u8]) -> &str {
 
 /// Gives the rows read so far empty cells for fields met only now.
 fn widen(cells: &mut Vec<Span>, from: usize, to: usize) {
-    let rows = if from == 0 { 0 } else { cells.len() / from };
+    let rows = cells.len().checked_div(from).unwrap_or(0);
     let mut wide = Vec::with_capacity((rows + 1) * to);
     for row in 0..rows {
         wide.extend_from_slice(&cells[row * from..(row + 1) * from]);
@@ -165,7 +165,7 @@ impl TextReader for JsonLinesReader {
         &self.paths
     }
 
-    fn next(&mut self) -> Result<Option<TextRows<'_>>> {
+    fn next_rows(&mut self) -> Result<Option<TextRows<'_>>> {
         self.buffers.clear();
         let taken = loop {
             self.window.refill()?;

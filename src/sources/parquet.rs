@@ -60,7 +60,7 @@ impl ParquetReader {
     ///
     /// # Errors
     /// When the file is damaged or cannot be read further.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
         self.rows
             .next()
             .transpose()

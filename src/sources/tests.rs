@@ -37,7 +37,7 @@ struct Read {
 
 fn drain(mut reader: impl TextReader) -> Result<Read> {
     let mut read = Read::default();
-    while let Some(rows) = reader.next()? {
+    while let Some(rows) = reader.next_rows()? {
         for row in 0..rows.len() {
             let cells = (0..rows.fields().len()).map(|field| rows.cell(row, field).unwrap_or("∅").to_string());
             read.rows.push((rows.lines()[row], cells.collect()));
@@ -162,7 +162,7 @@ async fn check_store(files: Files, store: Arc<dyn object_store::ObjectStore>, pr
         use arrow::array::AsArray;
         let mut reader = ParquetReader::open(&files, &file, |name| name == "number" || name == "letters").unwrap();
         let mut sum = 0;
-        while let Some(batch) = reader.next().unwrap() {
+        while let Some(batch) = reader.next_rows().unwrap() {
             assert_eq!(batch.num_columns(), 2);
             sum += batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().sum::<i64>();
         }
@@ -373,7 +373,7 @@ fn a_file_cut_short_fails_naming_byte_and_line() {
         let mut reader = CsvReader::open(file, &PLAIN, &names(&["a", "b"])).unwrap();
         let mut good = 0;
         let error = loop {
-            match reader.next() {
+            match reader.next_rows() {
                 Ok(Some(rows)) => {
                     assert!(rows.faults.is_empty());
                     good += rows.len() as u64;

@@ -16,7 +16,7 @@ pub trait TextReader: Send {
     ///
     /// # Errors
     /// When the file as a whole cannot be read further; rows that are wrong by themselves come as [`RowFault`]s.
-    fn next(&mut self) -> Result<Option<TextRows<'_>>>;
+    fn next_rows(&mut self) -> Result<Option<TextRows<'_>>>;
 
     /// After the last row: the content's hash on a local folder, to tell a touched file from a changed one.
     ///
@@ -80,7 +80,7 @@ impl Span {
 
     pub(super) fn unescaped_range(self) -> Option<std::ops::Range<usize>> {
         let own = self != Span::NONE && self.start & Span::UNESCAPED != 0;
-        own.then(|| (self.start & !Span::UNESCAPED) as usize..(self.end & !Span::UNESCAPED) as usize)
+        own.then_some((self.start & !Span::UNESCAPED) as usize..(self.end & !Span::UNESCAPED) as usize)
     }
 }
 

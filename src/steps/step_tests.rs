@@ -71,13 +71,11 @@ pub(super) fn check(file: &TextFile, checked: &Checked, broken: &BTreeSet<TableN
     for (table, rows) in &written.given {
         let Some(name) = problems.keep(given_name(file, table, step)) else { continue };
         let Some(schema) = schema_of(&name, checked) else { continue };
-        for row in rows {
-            for column in row.keys().filter(|c| schema.field_with_name(c).is_err()) {
-                let known: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-                let error = Error::project(format!("{name} has no column `{column}`"));
-                problems.push(error.at(place_behind(file, table, column)).suggest(column, known));
-                return;
-            }
+        let columns: BTreeSet<&String> = rows.iter().flat_map(|row| row.keys()).collect();
+        for column in columns.into_iter().filter(|c| schema.field_with_name(c).is_err()) {
+            let known = schema.fields().iter().map(|f| f.name().as_str());
+            let error = Error::project(format!("{name} has no column `{column}`"));
+            problems.push(error.at(place_behind(file, table, column)).suggest(column, known));
         }
     }
     if let Err(error) = compared_columns(file, &written.expect, &step.schema) {

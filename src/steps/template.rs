@@ -164,7 +164,7 @@ impl<'a> Marker<'a> {
         let lead = start + (text.len() - text.trim_start().len());
         let trail = start + text.trim_end().len();
         if lead >= trail {
-            let trimmed = tag.is_some_and(|t| self.text[t.start..].as_bytes().get(2) == Some(&b'-'));
+            let trimmed = tag.is_some_and(|t| self.text.as_bytes().get(t.start + 2) == Some(&b'-'));
             match (trimmed, tag) {
                 (true, Some(tag)) => {
                     self.mark('!', tag.start);

@@ -1,5 +1,7 @@
 //! The integration tests: one binary, because each links the whole engine.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 mod company;
 mod faults;
 mod layers;

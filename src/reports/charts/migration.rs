@@ -26,6 +26,11 @@ pub struct Node {
 
 const GAP: f64 = 14.0;
 
+/// Where a state stands on its side: top and height.
+type Stand = (f64, f64);
+/// Where a state's name is written: its base line, and whether name and count have a line each.
+type Label = (f64, bool);
+
 /// Draws it. `before` and `after` name every state in the order of the flows' indices; empty states are left out.
 pub fn draw(id: &str, flows: &[Flow], nodes: (&[Node], &[Node]), sides: (&str, &str), alt: &str) -> Picture {
     let wide = sheet(&format!("{id}w"), (720.0, 290.0, 148.0, 12.5), flows, nodes, sides, alt);
@@ -34,7 +39,7 @@ pub fn draw(id: &str, flows: &[Flow], nodes: (&[Node], &[Node]), sides: (&str, &
 }
 
 /// Where the states of one side stand: top and height, in the order of the states.
-pub fn stack(totals: &[f64], height: f64) -> Vec<(f64, f64)> {
+pub fn stack(totals: &[f64], height: f64) -> Vec<Stand> {
     let used = totals.iter().filter(|t| **t > 0.0).count();
     let sum: f64 = totals.iter().sum();
     let unit = if sum > 0.0 { (height - GAP * used.saturating_sub(1) as f64) / sum } else { 0.0 };
@@ -88,8 +93,8 @@ fn sheet(
     svg.finish(alt)
 }
 
-/// Base lines of the names, kept apart, and whether name and count have a line each; `None` for empty states.
-fn label_lines(places: &[(f64, f64)], size: f64) -> Vec<Option<(f64, bool)>> {
+/// Lines of the names, kept apart; `None` for empty states.
+fn label_lines(places: &[Stand], size: f64) -> Vec<Option<Label>> {
     let mut free = 26.0;
     places
         .iter()
@@ -109,7 +114,7 @@ fn label_lines(places: &[(f64, f64)], size: f64) -> Vec<Option<(f64, bool)>> {
 fn column(
     svg: &mut Svg,
     nodes: &[Node],
-    (places, lines): (&[(f64, f64)], &[Option<(f64, bool)>]),
+    (places, lines): (&[Stand], &[Option<Label>]),
     (bar, text): (f64, f64),
     anchor: Anchor,
     size: f64,
@@ -139,7 +144,7 @@ fn column(
     }
 }
 
-fn ribbons(svg: &mut Svg, flows: &[Flow], sides: (&[(f64, f64)], &[(f64, f64)]), unit: f64, (x1, x2): (f64, f64)) {
+fn ribbons(svg: &mut Svg, flows: &[Flow], sides: (&[Stand], &[Stand]), unit: f64, (x1, x2): (f64, f64)) {
     let mut used_left = vec![0.0; sides.0.len()];
     let mut used_right = vec![0.0; sides.1.len()];
     let mut ordered: Vec<Flow> = flows.iter().copied().filter(|f| f.customers > 0.0).collect();
