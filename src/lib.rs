@@ -31,3 +31,5 @@ pub mod reports;
 pub mod flow;
 pub mod demo;
 pub mod cli;
+#[cfg(test)]
+mod testing;

@@ -177,14 +177,12 @@ fn a_store_is_read_as_a_folder_is() {
     wait(check_store(Files::of_store(store.clone(), "some/where"), store, "some/where"));
 }
 
-/// Against the server that AWS_ENDPOINT_URL names, with a bucket `perennial-sources`.
 #[test]
-#[ignore = "needs an S3 server: moto_server, AWS_ENDPOINT_URL and a bucket `perennial-sources`"]
 fn s3_is_read_as_a_folder_is() {
-    let location = "s3://perennial-sources/some/where";
-    let store =
-        object_store::aws::AmazonS3Builder::from_env().with_url(location).with_allow_http(true).build().unwrap();
-    wait(check_store(Files::open(location).unwrap(), Arc::new(store), "some/where"));
+    let server = crate::testing::s3_server();
+    server.new_bucket("sources");
+    let store = server.store("sources");
+    wait(check_store(Files::of_store(store.clone(), "some/where"), store, "some/where"));
 }
 
 #[test]

@@ -1,17 +1,13 @@
-//! What other programs see: Python's Delta reader (`pip install deltalake pyarrow`) opens a table as it is.
+//! What other programs see: Python's Delta reader opens a table as it is.
 
 use super::*;
 use arrow::array::{Date32Array, Decimal128Array, Float64Array, TimestampMicrosecondArray};
 
 /// Runs a few lines of Python and gives what they print.
 fn python(lines: &str, arguments: &[&str]) -> String {
-    let output = std::process::Command::new("python3").args(["-c", lines]).args(arguments).output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).to_string();
-    assert!(
-        !complaint.contains("ModuleNotFoundError"),
-        "this test needs Python's Delta reader: pip install deltalake pyarrow\n{complaint}"
-    );
-    assert!(output.status.success(), "{complaint}");
+    let output = crate::testing::python().args(["-c", lines]).args(arguments).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "python failed (scripts/test installs its packages):\n{complaint}");
     String::from_utf8(output.stdout).unwrap().trim().to_string()
 }
 

@@ -1,72 +1,19 @@
-//! The same on an S3 server: `moto_server` (`pip install 'moto[server]'`), started here on a free port.
+//! The same on an S3 server.
 
 use super::*;
-use object_store::aws::AmazonS3Builder;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use crate::testing::s3_server;
+use std::process::Command;
 use std::time::Duration;
 use url::Url;
 
-const NEEDED: &str = "this test needs an S3 server for tests: pip install 'moto[server]'";
-
-/// The server of this test process; it is stopped by the process's last breath (its standard input closes).
-struct Server {
-    port: u16,
-    _process: Child,
-}
-
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // A small parent that ends the server as soon as this process is gone, however it goes.
-        let lines = "import subprocess, sys\n\
-            server = subprocess.Popen([sys.executable, '-c', 'from moto.server import main; main()',\n\
-                '-H', '127.0.0.1', '-p', sys.argv[1]], stdin=subprocess.DEVNULL)\n\
-            sys.stdin.read()\n\
-            server.kill()\n";
-        let process = Command::new("python3")
-            .args(["-c", lines, &port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect(NEEDED);
-        for _ in 0..300 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Server { port, _process: process };
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("{NEEDED}");
-    })
-}
-
-/// A new bucket, by a plain PUT.
 fn bucket(name: &str) {
-    let mut stream = TcpStream::connect(("127.0.0.1", server().port)).unwrap();
-    let request = format!("PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    s3_server().new_bucket(name);
 }
 
-/// A lake in a bucket of the server. Keys are given here, not in the environment, which tests share.
+/// A lake in a bucket of the server.
 fn s3_lake(bucket: &str) -> Lake {
-    let store = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region("us-east-1")
-        .with_endpoint(format!("http://127.0.0.1:{}", server().port))
-        .with_allow_http(true)
-        .with_access_key_id("test")
-        .with_secret_access_key("test")
-        .build()
-        .unwrap();
     let url = Url::parse(&format!("s3://{bucket}/some/lake/")).unwrap();
-    Lake::with_store(url, Arc::new(store), object_store::path::Path::from("some/lake"))
+    Lake::with_store(url, s3_server().store(bucket), object_store::path::Path::from("some/lake"))
 }
 
 fn elsewhere(run_id: &str) -> Holder {
@@ -218,7 +165,7 @@ fn a_lake_is_opened_by_its_url_and_the_environment() {
     let open = |secret: &str, url: &str| {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "lake::tests::s3::open_what_the_environment_says", "--ignored", "--nocapture"])
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", server().port))
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", s3_server().port))
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
