@@ -1,6 +1,7 @@
 use super::*;
-use crate::contract::{BadRowPolicy, Column, ColumnPolicy, Format, RejectLimit, SourceTable, ValueType, origin_fields};
+use crate::contract::{SourceTable, ValueType, origin_fields};
 use crate::lake::Lake;
+use crate::testing::{column, source_table};
 use arrow::array::{AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::util::pretty::pretty_format_batches;
@@ -133,41 +134,15 @@ async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     }
 }
 
-fn column(name: &str, data_type: ValueType) -> Column {
-    Column {
-        name: name.into(),
-        from: name.into(),
-        data_type,
-        required: false,
-        min: None,
-        max: None,
-        null_values: vec![],
-        personal: false,
-        description: String::new(),
-    }
-}
-
 fn contract(key: &[&str], newest_by: Option<&str>) -> SourceTable {
-    SourceTable {
-        name: "orders".into(),
-        description: String::new(),
-        files: "*".into(),
-        format: Format::JsonLines,
-        columns: vec![
-            column("order_id", ValueType::Text),
-            column("line", ValueType::Integer),
-            column("amount", ValueType::Integer),
-            column("updated_at", ValueType::Instant { formats: vec![], zone: "UTC".into() }),
-        ],
-        key: key.iter().map(|k| k.to_string()).collect(),
-        newest_by: newest_by.map(String::from),
-        on_new_column: ColumnPolicy::Accept,
-        on_missing_column: ColumnPolicy::Fail,
-        on_bad_row: BadRowPolicy::Reject,
-        max_rejects: RejectLimit::default(),
-        time_column: None,
-        place: None,
-    }
+    let columns = vec![
+        column("order_id", ValueType::Text),
+        column("line", ValueType::Integer),
+        column("amount", ValueType::Integer),
+        column("updated_at", ValueType::Instant { formats: vec![], zone: "UTC".into() }),
+    ];
+    let key = key.iter().map(|k| k.to_string()).collect();
+    SourceTable { key, newest_by: newest_by.map(String::from), ..source_table(columns) }
 }
 
 /// Order, line, amount, updated at, file, line in file, loaded at.

@@ -1,9 +1,11 @@
 //! What the tests of this room share: a folder of files, a contract over them and a lake in memory.
 
 use super::*;
-use crate::contract::{BadRowPolicy, Column, CsvOptions, Format, RejectLimit, TextEncoding, ValueType};
+use crate::contract::{Column, CsvOptions, Format, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
 use crate::lake::DataFile;
+pub(super) use crate::testing::column;
+use crate::testing::source_table;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -69,21 +71,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(columns: Vec<Column>) -> World {
-        let table = SourceTable {
-            name: "orders".into(),
-            description: String::new(),
-            files: "*".into(),
-            format: csv(true),
-            columns,
-            key: vec![],
-            newest_by: None,
-            on_new_column: ColumnPolicy::Accept,
-            on_missing_column: ColumnPolicy::Fail,
-            on_bad_row: BadRowPolicy::Reject,
-            max_rejects: RejectLimit::default(),
-            time_column: None,
-            place: None,
-        };
+        let table = SourceTable { format: csv(true), ..source_table(columns) };
         let folder = tempfile::tempdir().unwrap();
         World { folder, table, lake: MemoryLake::default(), rejects: Kept::default(), last: None, runs: 0 }
     }
@@ -157,20 +145,6 @@ impl World {
 pub(super) fn csv(header: bool) -> Format {
     let encoding = TextEncoding::Utf8;
     Format::Csv(CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header, encoding })
-}
-
-pub(super) fn column(name: &str, data_type: ValueType) -> Column {
-    Column {
-        name: name.into(),
-        from: name.into(),
-        data_type,
-        required: false,
-        min: None,
-        max: None,
-        null_values: vec![],
-        personal: false,
-        description: String::new(),
-    }
 }
 
 pub(super) fn money() -> ValueType {

@@ -6,14 +6,13 @@ mod run;
 mod step_tests;
 
 use super::*;
-use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Format, RejectLimit, Source, SourceTable, TableName, ValueType,
-};
+use crate::contract::{Source, SourceTable, TableName, ValueType};
 use crate::error::{Problems, render_all};
 use crate::project::{
     AsOf, ColumnHeader, ColumnTest, Language, Project, Severity, SqlFile, StepHeader, TextFile, Theme,
 };
 use crate::project::{ColumnRule, Materialize};
+use crate::testing::{column, source_table};
 use std::collections::BTreeMap;
 
 pub fn name(text: &str) -> TableName {
@@ -57,42 +56,15 @@ pub fn view(mut file: SqlFile) -> SqlFile {
     file
 }
 
-fn column(name: &str, data_type: ValueType) -> Column {
-    Column {
-        name: name.into(),
-        from: name.into(),
-        data_type,
-        required: false,
-        min: None,
-        max: None,
-        null_values: vec![],
-        personal: false,
-        description: String::new(),
-    }
-}
-
 /// `erp.orders(order_id, customer_id, ordered_on, amount)`, key `order_id`.
 fn erp() -> Source {
-    let orders = SourceTable {
-        name: "orders".into(),
-        description: String::new(),
-        files: "*".into(),
-        format: Format::JsonLines,
-        columns: vec![
-            column("order_id", ValueType::Text),
-            column("customer_id", ValueType::Integer),
-            column("ordered_on", ValueType::Date { formats: vec![] }),
-            column("amount", ValueType::Decimal { precision: 18, scale: 2 }),
-        ],
-        key: vec!["order_id".into()],
-        newest_by: None,
-        on_new_column: ColumnPolicy::Accept,
-        on_missing_column: ColumnPolicy::Fail,
-        on_bad_row: BadRowPolicy::Reject,
-        max_rejects: RejectLimit::default(),
-        time_column: None,
-        place: None,
-    };
+    let columns = vec![
+        column("order_id", ValueType::Text),
+        column("customer_id", ValueType::Integer),
+        column("ordered_on", ValueType::Date { formats: vec![] }),
+        column("amount", ValueType::Decimal { precision: 18, scale: 2 }),
+    ];
+    let orders = SourceTable { key: vec!["order_id".into()], ..source_table(columns) };
     Source { name: "erp".into(), description: String::new(), location: String::new(), tables: vec![orders] }
 }
 
