@@ -3,10 +3,9 @@
 use super::convert::{Converted, Converter, Origin};
 use super::plan::{has_header, with_hash};
 use super::rejects::{RejectSink, Tally};
-use super::store::{DataFileWriter, DataFiles};
 use crate::contract::{ColumnPolicy, Format, SourceTable, TableName};
 use crate::error::{Error, Result};
-use crate::lake::DataFile;
+use crate::lake::{DataFile, DataFileWriter, DataFiles};
 use crate::sources::{CsvReader, FileBytes, Files, JsonLinesReader, ParquetReader, SourceFile, TextReader};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -197,7 +196,7 @@ impl Output<'_> {
         let writer = match &mut self.open {
             Some((_, writer)) => writer,
             None => {
-                let writer = self.load.lake.writer(self.load.target, self.load.run_id, schema.clone()).await?;
+                let writer = self.load.lake.writer(self.load.target, self.load.run_id, schema.clone())?;
                 &mut self.open.insert((schema, writer)).1
             }
         };

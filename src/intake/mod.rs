@@ -15,17 +15,15 @@ mod file;
 mod numbers;
 mod plan;
 mod rejects;
-mod store;
 mod times;
 mod typed;
 
 pub use plan::{FileChange, raw_schema};
 pub use rejects::{NoRejects, Reject, RejectSink};
-pub use store::{DataFileWriter, DataFiles};
 
 use crate::contract::{ColumnPolicy, Source, SourceTable, TableName};
 use crate::error::{Result, list};
-use crate::lake::{LoadState, LoadedFile, TableVersion};
+use crate::lake::{DataFile, DataFiles, LoadState, LoadedFile, TableVersion};
 use crate::sources::Files;
 use file::{FileLoad, ReadFile};
 use rejects::Tally;
@@ -142,7 +140,7 @@ pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
 struct Gathered<'a> {
     previous: Option<(&'a TableVersion, &'a LoadState)>,
     state: LoadState,
-    data_files: Vec<crate::lake::DataFile>,
+    data_files: Vec<DataFile>,
     outcomes: Vec<FileOutcome>,
     notes: Notes,
     changed: bool,

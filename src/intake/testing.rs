@@ -3,7 +3,7 @@
 use super::*;
 use crate::contract::{Column, CsvOptions, Format, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
-use crate::lake::DataFile;
+use crate::lake::DataFileWriter;
 pub(super) use crate::testing::column;
 use crate::testing::source_table;
 use arrow::array::{Array, RecordBatch};
@@ -24,9 +24,8 @@ pub(super) struct MemoryWriter {
     pub(super) batches: Vec<RecordBatch>,
 }
 
-#[async_trait::async_trait]
 impl DataFiles for MemoryLake {
-    async fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
+    fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
         let mut files = self.files.lock().unwrap();
         let path = format!("{table}/{run_id}-{}.parquet", files.len());
         files.insert(path.clone(), vec![RecordBatch::new_empty(schema)]);

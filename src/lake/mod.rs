@@ -13,6 +13,7 @@
 //! <lake>/system/<name>/<run_id>-<part>-<n>rows.parquet
 //! ```
 
+mod data_files;
 mod delta;
 mod durable;
 mod lease;
@@ -28,6 +29,7 @@ mod system;
 mod tests;
 mod writer;
 
+pub use data_files::{DataFileWriter, DataFiles};
 pub use lock::{Holder, Lock};
 pub use open::Lake;
 pub use release::{NewRelease, Published};

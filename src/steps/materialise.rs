@@ -1,48 +1,12 @@
 //! One step's rows into files.
 
 use super::check::Step;
-use crate::contract::TableName;
 use crate::engine::{Engine, diagnose, failure, is_out_of_memory};
 use crate::error::{Error, Kind, Result};
-use crate::lake::{DataFile, Lake, TableWriter};
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
-use async_trait::async_trait;
+use crate::lake::{DataFile, DataFiles};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::StreamExt;
-
-/// Takes the rows of one table.
-#[async_trait]
-pub trait TableSink: Send {
-    /// Takes some rows, columns by position.
-    async fn write(&mut self, rows: &RecordBatch) -> Result<()>;
-    /// Ends the files and names them. Dropped without this, nothing of it is ever read.
-    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>>;
-}
-
-/// Makes a sink for a table: the lake, or in tests something that keeps rows.
-pub trait Writers: Send + Sync {
-    /// A sink for the rows of one table in one run.
-    fn open(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn TableSink>>;
-}
-
-impl Writers for Lake {
-    fn open(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn TableSink>> {
-        Ok(Box::new(self.table_writer(table, run_id, schema)?))
-    }
-}
-
-#[async_trait]
-impl TableSink for TableWriter {
-    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        TableWriter::write(self, rows).await
-    }
-
-    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
-        TableWriter::finish(*self).await
-    }
-}
 
 /// What went wrong while rows were made or taken.
 enum Trouble {
@@ -55,17 +19,17 @@ enum Trouble {
 ///
 /// # Errors
 /// `Data` at the step's file when a value cannot be computed, `Project` when memory does not suffice, and those of the
-/// sink.
+/// writer.
 pub async fn materialise(
     engine: &Engine,
     step: &Step,
     run_id: &str,
-    writers: &dyn Writers,
+    lake: &dyn DataFiles,
     written: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<DataFile>> {
-    match attempt(engine, step, run_id, writers, written).await {
+    match attempt(engine, step, run_id, lake, written).await {
         Err(Trouble::Engine(error)) if is_out_of_memory(&error) => {
-            attempt(&engine.frugal(), step, run_id, writers, written).await.map_err(|trouble| step_error(step, trouble))
+            attempt(&engine.frugal(), step, run_id, lake, written).await.map_err(|trouble| step_error(step, trouble))
         }
         other => other.map_err(|trouble| step_error(step, trouble)),
     }
@@ -75,19 +39,19 @@ async fn attempt(
     engine: &Engine,
     step: &Step,
     run_id: &str,
-    writers: &dyn Writers,
+    lake: &dyn DataFiles,
     written: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<DataFile>, Trouble> {
     let mut rows = rows_of(engine, &step.rendered.sql, None).await.map_err(Trouble::Engine)?;
-    let mut sink = writers.open(&step.name, run_id, rows.schema()).map_err(Trouble::Other)?;
+    let mut writer = lake.writer(&step.name, run_id, rows.schema()).map_err(Trouble::Other)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(Trouble::Engine)?;
-        sink.write(&batch).await.map_err(Trouble::Other)?;
+        writer.write(&batch).await.map_err(Trouble::Other)?;
         count += batch.num_rows() as u64;
         written(count);
     }
-    sink.finish().await.map_err(Trouble::Other)
+    writer.finish().await.map_err(Trouble::Other)
 }
 
 /// All partitions of a query in one stream, at most `limit` rows, with the engine's own errors.

@@ -3,7 +3,7 @@
 //! Read in this order: [`render`] (templates to SQL and the way back), [`references`] and [`graph`] (who reads whom),
 //! [`check`] (everything wrong at its line and column), [`materialise`] (one step to files), [`column_tests`] (faults
 //! counted), [`run`] (all of it, in order), [`step_tests`] (given rows, expected rows), [`show`] (a look at one step).
-//! Nothing here writes but through [`Writers`], and nothing publishes.
+//! Nothing here writes but through [`DataFiles`](crate::lake::DataFiles), and nothing publishes.
 
 pub mod check;
 pub mod column_tests;
@@ -23,7 +23,6 @@ mod tests;
 pub use check::{Checked, CheckedQuery, Checker, Step, Surroundings, TestQuery, check};
 pub use column_tests::{TestOutcome, TestStatus, test_query, test_step};
 pub use graph::select;
-pub use materialise::{TableSink, Writers};
 pub use render::{Rendered, Renderer, RunContext};
 pub use run::{NoProgress, Progress, RunInput, RunOutcome, StepOutcome, StepStatus, register, run};
 pub use show::show;

@@ -3,11 +3,11 @@
 
 use super::check::{Checked, SourceRelation, Step, hash};
 use super::column_tests::{TestOutcome, TestStatus, looks_elsewhere, skipped_query, test_query, test_step};
-use super::materialise::{Writers, engine_error, materialise};
+use super::materialise::{engine_error, materialise};
 use crate::contract::TableName;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::lake::TableVersion;
+use crate::lake::{DataFiles, TableVersion};
 use crate::project::{ColumnRule, Materialize};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -130,7 +130,7 @@ struct Done {
 pub async fn run(
     engine: &Engine,
     input: &RunInput<'_>,
-    writers: &dyn Writers,
+    lake: &dyn DataFiles,
     progress: &dyn Progress,
 ) -> Result<RunOutcome> {
     let mut prints = register_given(engine, &input.checked.sources, input.given).await?;
@@ -156,7 +156,7 @@ pub async fn run(
                 state.done.insert(step.name.clone());
                 continue;
             }
-            under_way.push(Box::pin(one_step(engine, step, input, fingerprint, writers, progress)));
+            under_way.push(Box::pin(one_step(engine, step, input, fingerprint, lake, progress)));
         }
         let Some(done) = under_way.next().await else { if state.is_empty() { break } else { continue } };
         let name = done.outcome.name.clone();
@@ -255,12 +255,12 @@ async fn one_step(
     step: &Step,
     input: &RunInput<'_>,
     fingerprint: String,
-    writers: &dyn Writers,
+    lake: &dyn DataFiles,
     progress: &dyn Progress,
 ) -> Done {
     let begun = std::time::Instant::now();
     progress.started(&step.name);
-    let made = make(engine, step, input, &fingerprint, writers, progress).await;
+    let made = make(engine, step, input, &fingerprint, lake, progress).await;
     let tested = match &made {
         Ok(_) => test_step(engine, step, &|rule| !looks_elsewhere(rule, step, input.checked)).await,
         Err(_) => Ok(Vec::new()),
@@ -279,7 +279,7 @@ async fn make(
     step: &Step,
     input: &RunInput<'_>,
     fingerprint: &str,
-    writers: &dyn Writers,
+    lake: &dyn DataFiles,
     progress: &dyn Progress,
 ) -> Result<(StepStatus, Option<TableVersion>)> {
     if step.header.materialize == Materialize::View {
@@ -292,7 +292,7 @@ async fn make(
         return Ok((StepStatus::Unchanged, Some(version.clone())));
     }
     let written = |rows| progress.rows(&step.name, rows);
-    let files = materialise(engine, step, input.run_id, writers, &written).await?;
+    let files = materialise(engine, step, input.run_id, lake, &written).await?;
     let schema = step.schema.clone();
     let version = TableVersion { schema, files, fingerprint: fingerprint.to_string(), changed_in: 0 };
     engine.register_files(&step.name, &version)?;
