@@ -1,6 +1,11 @@
 //! The integration tests: one binary, because each links the whole engine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail and talk as tests do"
+)]
 
 mod company;
 mod faults;
