@@ -5,7 +5,7 @@
 
 use super::display_type;
 use super::patterns;
-use crate::error::{Error, Kind, Place, closest};
+use crate::error::{Error, Kind, Place, closest, suggestion};
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -111,8 +111,8 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
     found
 }
 
-/// A subquery that reads columns of the query around it and that the optimiser could not turn into a join: it would fail
-/// only when run.
+/// A subquery that reads columns of the query around it and that the optimiser could not turn into a join: it would
+/// fail only when run.
 pub fn uncomputable_subquery(optimised: &LogicalPlan, sql: &str) -> Option<Diagnosis> {
     use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
     let mut found = None;
@@ -143,7 +143,8 @@ fn outer_column(expr: &Expr) -> Option<String> {
     }
 }
 
-/// Types that do not go together are found after planning: the innermost expression that has no type, and a column in it.
+/// Types that do not go together are found after planning: the innermost expression that has no type, and a column in
+/// it.
 pub fn spot_of_type_error(plan: &LogicalPlan) -> Option<Spot> {
     use datafusion::common::tree_node::TreeNodeRecursion;
     let mut spot = None;
@@ -223,24 +224,13 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Diagnosis {
         None => valid.iter().collect(),
     };
     if field.relation.is_some() && of_table.is_empty() {
-        let mut tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(|t| t.to_string())).collect();
-        tables.dedup();
-        let names: Vec<&str> = tables.iter().map(String::as_str).collect();
-        found.hint =
-            hint_from(field.relation.as_ref().map(|t| t.table()).unwrap_or_default(), &names, "tables here are");
+        let tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(|t| t.to_string())).collect();
+        let given = field.relation.as_ref().map(|t| t.table()).unwrap_or_default();
+        found.hint = suggestion(given, tables.iter().map(String::as_str), "tables here are");
         return found;
     }
-    let mut names: Vec<&str> = of_table.iter().map(|c| c.name.as_str()).collect();
-    names.dedup();
-    found.hint = hint_from(&field.name, &names, "known are");
+    found.hint = suggestion(&field.name, of_table.iter().map(|c| c.name.as_str()), "known are");
     found
-}
-
-fn hint_from(given: &str, known: &[&str], words: &str) -> Option<String> {
-    if let Some(name) = closest(given, known) {
-        return Some(format!("did you mean `{name}`?"));
-    }
-    (!known.is_empty() && known.len() <= 12).then(|| format!("{words} {}", crate::error::list(known)))
 }
 
 fn syntax_mistake(error: &ParserError, sql: &str) -> Diagnosis {

@@ -5,10 +5,14 @@
 
 mod render;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 pub use render::{render, render_all};
+
+/// More known names than this are not listed.
+const MOST_LISTED: usize = 12;
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -161,11 +165,8 @@ impl Error {
 
     /// Adds a "did you mean" hint when one of the known names comes close to the one given, else lists the known names.
     pub fn suggest<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-        let known: Vec<&str> = known.into_iter().collect();
-        match closest(given, &known) {
-            Some(name) => self.hint(format!("did you mean `{name}`?")),
-            None if known.is_empty() => self,
-            None if known.len() <= 12 => self.hint(format!("known are {}", list(&known))),
+        match suggestion(given, known, "known are") {
+            Some(hint) => self.hint(hint),
             None => self,
         }
     }
@@ -200,6 +201,17 @@ impl Error {
     /// What to do next, if known.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+}
+
+/// What [`Error::suggest`] says, with words of one's own before a list of names.
+pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, listed: &str) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let known: Vec<&str> = known.into_iter().filter(|name| seen.insert(*name)).collect();
+    match closest(given, &known) {
+        Some(name) => Some(format!("did you mean `{name}`?")),
+        None if known.is_empty() || known.len() > MOST_LISTED => None,
+        None => Some(format!("{listed} {}", list(&known))),
     }
 }
 
@@ -339,6 +351,8 @@ mod tests {
         assert_eq!(error.hint_text(), Some("did you mean `customer_id`?"));
         let error = Error::project("x").suggest("zzz", ["accept", "fail"]);
         assert_eq!(error.hint_text(), Some("known are `accept` and `fail`"));
+        let error = Error::project("x").suggest("zzz", ["b", "a", "b", "a"]);
+        assert_eq!(error.hint_text(), Some("known are `b` and `a`"));
     }
 
     #[test]
