@@ -1,7 +1,7 @@
 //! The command line: one file per verb. The only room that prints, and the only one that looks at the clock.
 //!
-//! Data go to stdout, talk goes to stderr. A verb returns whether all was well ([`Outcome`]) or the problems it met; the
-//! exit code follows from their kind.
+//! Data go to stdout, talk goes to stderr. A verb returns whether all was well ([`Outcome`]) or the problems it met;
+//! the exit code follows from their kind.
 
 mod check;
 mod demo;

@@ -1,6 +1,7 @@
 //! `perennial rejects`.
 
 use super::{Context, Outcome, Output};
+use crate::engine::literal;
 use crate::error::Problems;
 use crate::flow::Reader;
 
@@ -33,13 +34,14 @@ impl Rejects {
         let project = context.project()?;
         let reader = Reader::open(&project, None).await?;
         let mut conditions = vec!["TRUE".to_string()];
-        conditions.extend(self.source.iter().map(|s| format!("source = '{}'", s.replace('\'', "''"))));
-        conditions.extend(self.table.iter().map(|t| format!("table_name = '{}'", t.replace('\'', "''"))));
+        conditions.extend(self.source.iter().map(|s| format!("source = {}", literal(s))));
+        conditions.extend(self.table.iter().map(|t| format!("table_name = {}", literal(t))));
         let filter = conditions.join(" AND ");
         let sql = match self.what {
             What::List => format!(
                 "SELECT run_id, source, table_name, column_name, reason, count(*) AS rejects FROM system.rejects \
-                 WHERE {filter} GROUP BY ALL ORDER BY run_id DESC, rejects DESC, source, table_name, column_name, reason"
+                 WHERE {filter} GROUP BY ALL \
+                 ORDER BY run_id DESC, rejects DESC, source, table_name, column_name, reason"
             ),
             What::Show => format!(
                 "SELECT run_id, source, table_name, file, line, column_name, value, reason FROM system.rejects \

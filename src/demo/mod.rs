@@ -17,10 +17,10 @@
 //! | `web/<month>/events-<month or date>.jsonl` | event_id, ts, visitor_id, type, user.email, props.{path, device, referrer, dwell_seconds, product_id} |
 //!
 //! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
-//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local times of
-//! Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and UTC.
-//! Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line, negative
-//! waits, JSON that ends in its middle.
+//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local
+//! times of Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and
+//! UTC. Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line,
+//! negative waits, JSON that ends in its middle.
 
 mod calendar;
 mod calls;

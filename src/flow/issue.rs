@@ -138,7 +138,8 @@ fn late_rows(time_zone: &str, raw: &TableName, table: &SourceTable, period: Peri
     Some(format!(
         "SELECT count(*) FILTER (WHERE before = 0) AS late, count(*) FILTER (WHERE before > 0) AS corrected FROM (\
            SELECT count(*) FILTER (WHERE _run_id <= '{after_run}') AS before, \
-                  count(*) FILTER (WHERE _run_id > '{after_run}' AND {day} >= DATE '{start}' AND {day} < DATE '{end}') AS since \
+                  count(*) FILTER (WHERE _run_id > '{after_run}' \
+                                     AND {day} >= DATE '{start}' AND {day} < DATE '{end}') AS since \
            FROM {raw} GROUP BY {keys}) AS of_key WHERE since > 0",
         start = period.start,
         end = period.end,

@@ -27,9 +27,9 @@ pub use verbs::{ReportRequest, report, rollback, show, test};
 
 /// Runs one night: pull, build, test, publish, report, record.
 ///
-/// Errors are what kept the night from beginning or ending: a mistake in the project, a lake that cannot be reached or is
-/// held by another run, a source without any rows to stand in. Everything else (a failed step or test, a stale source, a
-/// page without its font) is in the [`Night`].
+/// Errors are what kept the night from beginning or ending: a mistake in the project, a lake that cannot be reached or
+/// is held by another run, a source without any rows to stand in. Everything else (a failed step or test, a stale
+/// source, a page without its font) is in the [`Night`].
 pub async fn night(project: &Project, request: &NightRequest, observer: &dyn Observer) -> Result<Night, Problems> {
     let pipeline = pipeline(project, request.pipeline.as_deref())?;
     let as_of = as_of(project, request.as_of, request.now)?;

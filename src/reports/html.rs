@@ -73,12 +73,12 @@ pub fn document(language: Language, title: &str, body: &str, style: &Style) -> S
 
 fn fonts(language: Language) -> &'static str {
     match language {
-        Language::English => "\"Noto Sans\", system-ui, sans-serif",
+        Language::English => r#""Noto Sans", system-ui, sans-serif"#,
         Language::SimplifiedChinese => {
-            "\"Noto Sans SC\", \"Noto Sans CJK SC\", \"Source Han Sans SC\", \"PingFang SC\", \"Microsoft YaHei\", sans-serif"
+            r#""Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif"#
         }
         Language::TraditionalChinese => {
-            "\"Noto Sans TC\", \"Noto Sans CJK TC\", \"Source Han Sans TC\", \"PingFang TC\", \"Microsoft JhengHei\", sans-serif"
+            r#""Noto Sans TC", "Noto Sans CJK TC", "Source Han Sans TC", "PingFang TC", "Microsoft JhengHei", sans-serif"#
         }
     }
 }

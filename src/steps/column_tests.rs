@@ -218,7 +218,8 @@ fn more_than_once(table: &str, columns: &str, filter: &str) -> String {
     format!("SELECT {columns}, count(*) AS times FROM {table} {filter} GROUP BY {columns} HAVING count(*) > 1")
 }
 
-/// When a value is out of range. Bounds of numbers are taken as written, others as quoted literals of the column's type.
+/// When a value is out of range. Bounds of numbers are taken as written, others as quoted literals of the column's
+/// type.
 pub(super) fn range_predicate(schema: &Schema, column: &str, min: Option<&str>, max: Option<&str>) -> Option<String> {
     let data_type = schema.field_with_name(column).ok()?.data_type();
     let name = quoted(column);

@@ -7,8 +7,8 @@ use crate::error::Result;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 
-/// The first `limit` rows of a step's query over the tables the engine knows (see [`super::register`]). What it reads is
-/// taken from their files, so only this one step is computed, and only until there are rows enough.
+/// The first `limit` rows of a step's query over the tables the engine knows (see [`super::register`]). What it reads
+/// is taken from their files, so only this one step is computed, and only until there are rows enough.
 ///
 /// # Errors
 /// At the step's file when its query fails.

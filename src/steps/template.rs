@@ -1,10 +1,11 @@
 //! Template text with marks, so that every character of what it renders to can be followed back to the file.
 //!
-//! Text outside of `{{ }}`, `{% %}` and `{# #}` is rendered as it stands. So a mark carrying the text's own offset is put
-//! in front of each run of it, and one carrying the tag's offset behind it; after rendering, marks are taken out and
-//! become the [`SourceMap`]. Loops may repeat a run: it carries its mark along. What a tag renders to (a variable, a
-//! macro of another file) maps to the tag's start. Marks stand inside the white space that `{%- -%}` trims, so trimming
-//! works as without them. Runs inside `macro`, `set`, `call` and `filter` blocks carry no mark, because their text becomes a value.
+//! Text outside of `{{ }}`, `{% %}` and `{# #}` is rendered as it stands. So a mark carrying the text's own offset is
+//! put in front of each run of it, and one carrying the tag's offset behind it; after rendering, marks are taken out
+//! and become the [`SourceMap`]. Loops may repeat a run: it carries its mark along. What a tag renders to (a variable,
+//! a macro of another file) maps to the tag's start. Marks stand inside the white space that `{%- -%}` trims, so
+//! trimming works as without them. Runs inside `macro`, `set`, `call` and `filter` blocks carry no mark, because their
+//! text becomes a value.
 
 use crate::error::Place;
 use crate::project::TextFile;

@@ -1,5 +1,6 @@
 //! The retention triangle: cohorts downwards, months since the first purchase across, one hue by share. A cell that was
-//! not observed is empty, one whose month is not over is hatched, and the weighted mean of the closed ones stands below.
+//! not observed is empty, one whose month is not over is hatched, and the weighted mean of the closed ones stands
+//! below.
 
 use super::{Anchor, Picture, Svg, Weight};
 
