@@ -3,7 +3,7 @@
 //! Only data types live here, already validated. YAML is read in `project`, files in `sources`, and the promise is
 //! applied to rows in `intake`.
 
-use crate::error::{Error, Kind, Place};
+use crate::error::Place;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use std::fmt;
 use std::sync::Arc;
@@ -260,7 +260,24 @@ pub fn origin_fields() -> Vec<Arc<Field>> {
     ]
 }
 
-/// The kind an error of a source has: its data are bad, not the project.
-pub fn bad_source(message: impl Into<String>) -> Error {
-    Error::new(Kind::Data, message)
+/// The day that a `Date32` of the lake is, which counts from 1970-01-01; none outside of the years -9999 to 9999.
+pub fn day_of(days_since_1970: i64) -> Option<jiff::civil::Date> {
+    let days = jiff::Span::new().try_days(days_since_1970).ok()?;
+    jiff::civil::date(1970, 1, 1).checked_add(days).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_count_from_1970_as_far_as_the_calendar_goes() {
+        let written = |days: i64| day_of(days).map(|day| day.to_string());
+        assert_eq!(written(0).as_deref(), Some("1970-01-01"));
+        assert_eq!(written(-1).as_deref(), Some("1969-12-31"));
+        // Thirty years with seven leap days.
+        assert_eq!(written(30 * 365 + 7).as_deref(), Some("2000-01-01"));
+        assert_eq!(written(i64::from(i32::MAX)), None);
+        assert_eq!(written(i64::MIN), None);
+    }
 }

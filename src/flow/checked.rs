@@ -50,9 +50,8 @@ async fn check_queries(report: &ReportFile, as_of: jiff::civil::Date, checker: &
     let (start, end) = (period.start.to_string(), period.end.to_string());
     for query in &report.queries {
         let template = Template::block(&report.file, query.offset, &query.sql);
-        let more = context! {
-            period => context! { start => &start, end => &end, label => period.label(), status => period.status(as_of) },
-        };
+        let (label, status) = (period.label(), period.status(as_of));
+        let more = context! { period => context! { start => &start, end => &end, label, status } };
         if let Err(found) = checker.query(template, more).await {
             problems.extend(found);
         }
@@ -141,7 +140,7 @@ impl Plan<'_> {
     /// Hash of a step's SQL apart from the business date, which is another every night.
     fn definition(&self, sql: &str) -> String {
         let text = sql.replace(&self.as_of.to_string(), "as_of");
-        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", Sha256::digest(text))
     }
 }
 

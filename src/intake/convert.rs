@@ -4,7 +4,7 @@ use super::columns::{CellFault, Cells, ColumnReader, Faults, TextColumn};
 use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::typed;
-use crate::contract::{ColumnPolicy, Format, SourceTable, bad_source, origin_fields};
+use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
 use crate::sources::{RowFault, TextRows};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -102,10 +102,7 @@ impl Converter {
     pub(super) fn newest(&self) -> Option<String> {
         let newest = self.newest?;
         match self.columns[self.time_column?].data_type {
-            DataType::Date32 => {
-                let day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(newest).ok()?).ok()?;
-                Some(day.to_string())
-            }
+            DataType::Date32 => day_of(newest).map(|day| day.to_string()),
             _ => jiff::Timestamp::from_microsecond(newest).ok().map(|moment| moment.to_string()),
         }
     }
@@ -146,7 +143,7 @@ impl Converter {
             ColumnPolicy::Ignore => self.ignored.push(field.to_string()),
             ColumnPolicy::Fail => {
                 let known: Vec<&str> = self.table.columns.iter().map(|column| column.from.as_str()).collect();
-                let error = bad_source(format!("`{file}` has a column `{field}` that the contract does not name"));
+                let error = Error::data(format!("`{file}` has a column `{field}` that the contract does not name"));
                 return Err(error.suggest(field, known));
             }
             ColumnPolicy::Accept => {
@@ -171,7 +168,7 @@ impl Converter {
 
     fn clash(&self, field: &str, name: &str) -> Error {
         let file = &self.origin.file;
-        bad_source(format!("`{file}` has a new column `{field}`, and `{name}` is the name of another column already"))
+        Error::data(format!("`{file}` has a new column `{field}`, and `{name}` is the name of another column already"))
             .hint(format!("name it in the contract (`from: {field}`), or say `on_new_column: ignore`"))
     }
 
@@ -183,7 +180,7 @@ impl Converter {
         }
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
         let found: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let error = bad_source(format!(
+        let error = Error::data(format!(
             "`{}` lacks the promised column{} {}",
             self.origin.file,
             if names.len() == 1 { "" } else { "s" },

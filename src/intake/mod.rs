@@ -6,8 +6,7 @@
 //! refused, never guessed and never silently NULL.
 //!
 //! Of a key every version stays in `raw.*`; which one is newest is asked by the view over it. Nothing refers to the
-//! data
-//! files before a release does, so a load that fails leaves nothing behind.
+//! data files before a release does, so a load that fails leaves nothing behind.
 
 mod columns;
 mod convert;

@@ -62,8 +62,7 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
 }
 
 /// The schema of a table's rows in `raw.*`: promised columns, accepted ones as text, then where each row came from.
-/// Every
-/// column may be NULL, as in every table of the lake.
+/// Every column may be NULL, as in every table of the lake.
 pub fn raw_schema(table: &SourceTable, accepted: &[String]) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = table.columns.iter().map(|column| Arc::new(column.field())).collect();
     let text = arrow::datatypes::DataType::Utf8;

@@ -1,6 +1,6 @@
 //! Rows the contract refused: what is kept of them, and how many are too many.
 
-use crate::contract::{BadRowPolicy, RejectLimit, SourceTable, bad_source};
+use crate::contract::{BadRowPolicy, RejectLimit, SourceTable};
 use crate::error::{Error, Place, Result};
 
 /// Characters kept of a refused value or row.
@@ -75,7 +75,7 @@ impl<'a> Tally<'a> {
         if let (BadRowPolicy::Fail, Some(first)) = (self.table.on_bad_row, rejects.first()) {
             let place = Place::Row { table: first.file.clone(), row: first.line };
             let what = format!("a row of {}.{} breaks the contract: {}", self.source, self.table.name, words(first));
-            return Err(bad_source(what).at(place).hint("`on_bad_row: reject` keeps such rows apart and goes on"));
+            return Err(Error::data(what).at(place).hint("`on_bad_row: reject` keeps such rows apart and goes on"));
         }
         let RejectLimit { rows, .. } = self.table.max_rejects;
         if rows.is_some_and(|most| self.refused > most) {
@@ -98,7 +98,7 @@ impl<'a> Tally<'a> {
     fn too_many(&self, limit: &str) -> Error {
         let read = self.accepted + self.refused;
         let share = 100.0 * self.refused as f64 / read as f64;
-        bad_source(format!(
+        Error::data(format!(
             "{} of {read} rows of {}.{} were refused ({share:.1} %); {limit}",
             self.refused, self.source, self.table.name
         ))

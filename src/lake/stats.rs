@@ -101,9 +101,7 @@ fn bound(values: &ArrayRef, which: End) -> Option<Value> {
         DataType::Int32 => end!(values, Int32Type, which).map(Value::from),
         DataType::Int64 => end!(values, Int64Type, which).map(Value::from),
         DataType::Date32 => {
-            let day =
-                jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(end!(values, Date32Type, which)?));
-            day.ok().map(|day| Value::from(day.to_string()))
+            crate::contract::day_of(end!(values, Date32Type, which)?.into()).map(|day| Value::from(day.to_string()))
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let moment = jiff::Timestamp::from_microsecond(end!(values, TimestampMicrosecondType, which)?).ok()?;

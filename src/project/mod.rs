@@ -14,8 +14,11 @@ mod reports;
 mod settings;
 pub mod shipped;
 mod steps;
+mod variables;
 #[cfg(test)]
 mod tests;
+
+pub use variables::template_value;
 
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Problems, Result};

@@ -4,6 +4,7 @@
 //! NULL becomes none.
 
 use super::number::Decimal;
+use crate::contract::day_of;
 use crate::error::{Error, Result};
 use arrow::array::{
     Array, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
@@ -135,9 +136,7 @@ fn decimal(unscaled: i128, scale: i8) -> Value {
 }
 
 fn day(name: &str, since_epoch: i64) -> Result<jiff::civil::Date> {
-    jiff::civil::date(1970, 1, 1)
-        .checked_add(jiff::Span::new().days(since_epoch))
-        .map_err(|e| Error::data(format!("column `{name}` holds a date out of range")).because(e))
+    day_of(since_epoch).ok_or_else(|| Error::data(format!("column `{name}` holds a date out of range")))
 }
 
 #[cfg(test)]

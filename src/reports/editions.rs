@@ -205,7 +205,7 @@ fn fingerprint(pages: &[Page], style: &Style) -> String {
         hash.update(format!("{:?}", (&page.title, &page.company, &page.status, blocks, &style.accent)));
         hash.update(format!("{:?}", page.figures.iter().map(|(f, _)| f).collect::<Vec<_>>()));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())
 }
 
 fn record(request: &IssueRequest<'_>, pages: &[Page], edition: u32, content: String) -> Record {
@@ -229,8 +229,8 @@ fn record(request: &IssueRequest<'_>, pages: &[Page], edition: u32, content: Str
     }
 }
 
-/// Copies the files of the edition before to names with its number. The copies are complete before anything is replaced,
-/// and a copy that is there is not made again: a process that died here loses no edition.
+/// Copies the files of the edition before to names with its number. The copies are complete before anything is
+/// replaced, and a copy that is there is not made again: a process that died here loses no edition.
 fn put_aside(folder: &Path, last: &Record) -> Result<()> {
     let mut record = last.clone();
     record.files.clear();

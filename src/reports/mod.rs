@@ -35,7 +35,7 @@ pub use foot::{Cause, CauseKind, Foot, SourceFact};
 pub use period::Period;
 
 use crate::error::{Error, Place, Result};
-use crate::project::{Language, Project, ReportFile};
+use crate::project::{Language, Project, ReportFile, ReportQuery, template_value};
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
 use minijinja::value::Value;
@@ -130,7 +130,7 @@ pub fn queries_for(
 ) -> Result<Vec<(String, String)>> {
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let vars: Vec<(String, Value)> = project.vars.iter().map(|(k, v)| (k.clone(), template::json(v))).collect();
+    let vars: Vec<(String, Value)> = project.vars.iter().map(|(k, v)| (k.clone(), template_value(v))).collect();
     env.add_function("var", move |name: &str, default: Option<Value>| {
         let found = vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
         found.or(default).ok_or_else(|| {
@@ -145,7 +145,7 @@ pub fn queries_for(
         ("time_zone", Value::from(project.time_zone.as_str())),
         ("currency", Value::from(project.currency.as_str())),
     ]);
-    let render = |query: &crate::project::ReportQuery| {
+    let render = |query: &ReportQuery| {
         env.render_named_str(&query.name, &query.sql, &context)
             .map(|sql| (query.name.clone(), sql))
             .map_err(|error| query_error(&error, report, query))
@@ -154,7 +154,7 @@ pub fn queries_for(
 }
 
 /// A mistake in a query's template at its place; columns are those of the query, lines those of the file.
-pub(crate) fn query_error(error: &minijinja::Error, report: &ReportFile, query: &crate::project::ReportQuery) -> Error {
+pub(crate) fn query_error(error: &minijinja::Error, report: &ReportFile, query: &ReportQuery) -> Error {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
     let before = report.file.text[..query.offset.min(report.file.text.len())].matches('\n').count();
     let line = before + error.line().unwrap_or(1);

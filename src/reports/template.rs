@@ -5,7 +5,7 @@ use super::components;
 use super::foot::{EditionFacts, Foot, NamedFigure};
 use super::phrases::{Phrasebook, Setting, UNTRUSTED, environment};
 use crate::error::{Error, Place, Result};
-use crate::project::{ReportFile, TextFile};
+use crate::project::{ReportFile, TextFile, template_value};
 use minijinja::value::{Kwargs, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -142,7 +142,8 @@ fn context(source: &Source<'_>) -> Value {
     pairs.push(("period".into(), period_value(setting)));
     pairs.push(("as_of".into(), Value::from(setting.as_of.to_string())));
     pairs.push(("company".into(), Value::from(source.company)));
-    pairs.push(("vars".into(), Value::from_pairs(source.vars.iter().map(|(k, v)| (k.clone(), json(v))))));
+    let vars = source.vars.iter().map(|(k, v)| (k.clone(), template_value(v)));
+    pairs.push(("vars".into(), Value::from_pairs(vars)));
     Value::from_pairs(pairs)
 }
 
@@ -158,22 +159,6 @@ pub fn period_value(setting: &Setting) -> Value {
         ("status", period.status(setting.as_of).to_string()),
         ("title", period.title(setting.language)),
     ])
-}
-
-/// A variable as a value of templates.
-pub fn json(value: &serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::Null => Value::from(()),
-        serde_json::Value::Bool(b) => Value::from(*b),
-        serde_json::Value::Number(n) => match (n.as_i64(), n.as_f64()) {
-            (Some(i), _) => Value::from(i),
-            (None, Some(f)) => Value::from(f),
-            (None, None) => Value::from(n.to_string()),
-        },
-        serde_json::Value::String(s) => Value::from(s.as_str()),
-        serde_json::Value::Array(all) => Value::from(all.iter().map(json).collect::<Vec<_>>()),
-        serde_json::Value::Object(map) => Value::from_pairs(map.iter().map(|(k, v)| (k.clone(), json(v)))),
-    }
 }
 
 fn register_phrases(env: &mut minijinja::Environment<'static>, book: &Arc<Phrasebook>) {

@@ -1,7 +1,6 @@
 //! The bytes of one file, counted, hashed where that tells versions apart, and decompressed.
 
 use super::files::SourceFile;
-use crate::contract::bad_source;
 use crate::error::{Error, Kind, Result};
 use ::bytes::Bytes;
 use futures::StreamExt;
@@ -247,7 +246,7 @@ impl TextInput {
         let what = self.compression.name();
         let how = if error.kind() == io::ErrorKind::UnexpectedEof { "is cut short" } else { "is damaged" };
         let bytes = self.state.bytes();
-        bad_source(format!("`{}`: the {what} {how} at byte {bytes}, after line {line}: {error}", self.name))
+        Error::data(format!("`{}`: the {what} {how} at byte {bytes}, after line {line}: {error}", self.name))
             .hint("deliver the file again and run again; none of its rows were taken")
     }
 

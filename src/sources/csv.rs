@@ -11,7 +11,7 @@ use super::csv_cut::{Cut, Step};
 use super::encoding::{self, Transcoder};
 use super::text::{MOST_ROWS, RowBuffers, RowFault, Span, TextReader, TextRows};
 use super::window::Window;
-use crate::contract::{CsvOptions, TextEncoding, bad_source};
+use crate::contract::{CsvOptions, TextEncoding};
 use crate::error::{Error, Result, list};
 use memchr::memchr;
 use std::io::{Cursor, Read};
@@ -36,8 +36,7 @@ impl CsvReader {
     ///
     /// # Errors
     /// Of kind `Data` when the file has no header where one is expected, when it names none of the expected columns
-    /// (the
-    /// hint then names the encoding that would fit) or one of them twice; `Unreachable` when it cannot be read.
+    /// (the hint then names the encoding that would fit) or one of them twice; `Unreachable` when it cannot be read.
     pub fn open(bytes: FileBytes, options: &CsvOptions, expected: &[String]) -> Result<CsvReader> {
         let mut input = bytes.into_text()?;
         let mut head = vec![0; HEAD_BYTES];
@@ -76,7 +75,7 @@ impl CsvReader {
         let name = self.window.input.name.clone();
         if empty {
             let known: Vec<&str> = expected.iter().map(String::as_str).collect();
-            return Err(bad_source(format!("`{name}` is empty (0 bytes) where a header is expected"))
+            return Err(Error::data(format!("`{name}` is empty (0 bytes) where a header is expected"))
                 .hint(format!("its first line should name {}", list(&known))));
         }
         let mut cells = Vec::new();
@@ -105,7 +104,7 @@ impl CsvReader {
                     self.window.line += 1;
                 }
                 Step::Incomplete if self.window.ended() && self.window.bytes().is_empty() => {
-                    return Err(bad_source(format!("`{name}` has no line where a header is expected")));
+                    return Err(Error::data(format!("`{name}` has no line where a header is expected")));
                 }
                 Step::Incomplete => self.window.read_on()?,
                 Step::Unclosed => return Err(self.unclosed(self.window.line)),
@@ -118,19 +117,19 @@ impl CsvReader {
         let Some(found) = found else {
             let own = encoding::name(self.encoding);
             let error =
-                bad_source(format!("`{file}`: the header holds bytes that are not {own}; {}", promised(expected)));
+                Error::data(format!("`{file}`: the header holds bytes that are not {own}; {}", promised(expected)));
             return Err(error.hint(self.other_encoding(expected).unwrap_or_else(|| {
                 "encodings known are `utf-8`, `gb18030` and `big5`; name the file's in `format`".to_string()
             })));
         };
         for (i, name) in found.iter().enumerate() {
             if !name.is_empty() && found[..i].contains(name) {
-                return Err(bad_source(format!("`{file}`: the header names `{name}` twice")));
+                return Err(Error::data(format!("`{file}`: the header names `{name}` twice")));
             }
         }
         if !expected.is_empty() && !found.iter().any(|name| expected.contains(name)) {
             let shown: Vec<&str> = found.iter().map(String::as_str).collect();
-            let error = bad_source(format!(
+            let error = Error::data(format!(
                 "`{file}`: the header names none of the promised columns; {}, found {}",
                 promised(expected),
                 list(&shown)
@@ -168,8 +167,11 @@ impl CsvReader {
     }
 
     fn unclosed(&self, line: u64) -> Error {
-        bad_source(format!("`{}`: a quote opened in the record at line {line} is never closed", self.window.input.name))
-            .hint("when quotes are ordinary letters in this file, say `quote: none` in `format`")
+        Error::data(format!(
+            "`{}`: a quote opened in the record at line {line} is never closed",
+            self.window.input.name
+        ))
+        .hint("when quotes are ordinary letters in this file, say `quote: none` in `format`")
     }
 
     /// Cuts the window's whole records into cells; gives the bytes they take up.
@@ -263,7 +265,7 @@ fn promised(expected: &[String]) -> String {
 
 fn check_mark(file: &str, head: &[u8]) -> Result<()> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(bad_source(format!("`{file}` begins with the mark of UTF-16, which is not read"))
+        return Err(Error::data(format!("`{file}` begins with the mark of UTF-16, which is not read"))
             .hint("export it as UTF-8, GB18030 or Big5"));
     }
     Ok(())

@@ -7,7 +7,6 @@ use super::bytes::FileBytes;
 use super::json_scan::{ObjectShape, Scan, join};
 use super::text::{MOST_ROWS, RowBuffers, RowFault, Span, TextReader, TextRows};
 use super::window::Window;
-use crate::contract::bad_source;
 use crate::error::{Error, Result};
 use memchr::{memchr, memrchr};
 
@@ -28,8 +27,7 @@ pub struct JsonLinesReader {
 
 impl JsonLinesReader {
     /// Opens a file. `paths` are the fields asked for; with `collect_new` every other field met becomes one more, by
-    /// its
-    /// path, at the end of [`TextReader::fields`]. Blocks.
+    /// its path, at the end of [`TextReader::fields`]. Blocks.
     ///
     /// # Errors
     /// Of kind `Unreachable` when it cannot be read.
@@ -139,7 +137,7 @@ impl JsonLinesReader {
 }
 
 fn too_many(name: &str, line: u64) -> Error {
-    bad_source(format!(
+    Error::data(format!(
         "`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"
     ))
     .hint("say `on_new_column: ignore`, or take the object that holds them as one text column")

@@ -1,7 +1,6 @@
 //! Parquet: the columns asked for, in batches, with the types of the file.
 
 use super::files::{Files, Location, SourceFile, below};
-use crate::contract::bad_source;
 use crate::error::{Error, Result};
 use ::bytes::{Buf, Bytes};
 use arrow::array::RecordBatch;
@@ -37,7 +36,7 @@ impl ParquetReader {
     /// Of kind `Data` when it is no Parquet file, `Unreachable` when it cannot be read.
     pub fn open(files: &Files, file: &SourceFile, wanted: impl Fn(&str) -> bool) -> Result<ParquetReader> {
         if file.bytes == 0 {
-            return Err(bad_source(format!("`{}` is empty (0 bytes) and so no Parquet file", file.path)));
+            return Err(Error::data(format!("`{}` is empty (0 bytes) and so no Parquet file", file.path)));
         }
         match files.place() {
             Location::Folder(root) => {
@@ -64,7 +63,7 @@ impl ParquetReader {
         self.rows
             .next()
             .transpose()
-            .map_err(|e| bad_source(format!("`{}` cannot be read as Parquet: {e}", self.name)).because(e))
+            .map_err(|e| Error::data(format!("`{}` cannot be read as Parquet: {e}", self.name)).because(e))
     }
 }
 
@@ -73,7 +72,7 @@ fn build<T: ChunkReader + 'static>(name: &str, file: T, wanted: impl Fn(&str) ->
         ParquetError::External(inner) if inner.is::<object_store::Error>() => {
             Error::unreachable(format!("cannot read `{name}`: {inner}")).because(inner)
         }
-        e => bad_source(format!("`{name}` cannot be read as Parquet: {e}")).because(e),
+        e => Error::data(format!("`{name}` cannot be read as Parquet: {e}")).because(e),
     };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
     let fields = builder.schema().fields();

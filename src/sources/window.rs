@@ -1,8 +1,7 @@
 //! A sliding window over the bytes of one file: whole records are looked at in place, the rest moves to the front.
 
 use super::bytes::TextInput;
-use crate::contract::bad_source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Bytes looked at together.
 pub(super) const WINDOW_BYTES: usize = 1024 * 1024;
@@ -63,7 +62,7 @@ impl Window {
             if self.buffer.len() >= MOST_RECORD_BYTES {
                 let most = MOST_RECORD_BYTES / 1024 / 1024;
                 let (name, line) = (&self.input.name, self.line);
-                return Err(bad_source(format!(
+                return Err(Error::data(format!(
                     "`{name}`: the record that begins at line {line} is longer than {most} MiB"
                 ))
                 .hint("a quote that is never closed does this; `quote: none` reads quotes as ordinary letters"));

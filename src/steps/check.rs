@@ -7,7 +7,7 @@
 use super::graph::{Cycle, Graph, Selectable};
 use super::header;
 use super::references::{Reference, parse, references};
-use super::render::{Rendered, Renderer, RunContext, nearest};
+use super::render::{Rendered, Renderer, RunContext, nearest, suggest_table};
 use super::template::Template;
 use crate::contract::{SourceTable, TableName};
 use crate::engine::{self, Engine, EngineSettings, diagnose, source_schema, source_view_sql, spot_of_type_error};
@@ -290,8 +290,8 @@ impl Checker {
         }
     }
 
-    /// Checks a query that stands in a file: a test's, or one of a report's header ([`Template::block`]). `more` are its
-    /// own variables. `None` when something it reads has a problem of its own, which was reported already.
+    /// Checks a query that stands in a file: a test's, or one of a report's header ([`Template::block`]). `more` are
+    /// its own variables. `None` when something it reads has a problem of its own, which was reported already.
     ///
     /// # Errors
     /// Every problem found, at its place in the file.
@@ -357,11 +357,10 @@ impl Checker {
         let place = reference.spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot));
         let error = Error::project(format!("unknown table `{}`", reference.written)).at(place);
         let names: Vec<String> = self.known.iter().map(TableName::to_string).collect();
-        Some(match nearest(&reference.written, &names) {
-            Some(name) => error.hint(format!("did you mean `{name}`?")),
-            None if reference.table.is_none() => error.hint("write tables as `schema.name`"),
-            None => error.suggest(&reference.written, names.iter().map(String::as_str)),
-        })
+        if reference.table.is_none() && nearest(&reference.written, &names).is_none() {
+            return Some(error.hint("write tables as `schema.name`"));
+        }
+        Some(suggest_table(error, &reference.written, &names))
     }
 
     pub(super) fn is_broken(&self, table: &TableName) -> bool {
@@ -422,5 +421,5 @@ pub(super) fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", digest.finalize())
 }

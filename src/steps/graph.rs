@@ -124,8 +124,8 @@ pub struct Selectable {
 
 /// The steps that any of the words names and none of the excluding words does. No word names all.
 ///
-/// `marts.rfm`, `rfm`, `marts.*`, `*`, `tag:nightly`, `path:sql/marts`; `+x` adds all that x follows from, `x+` all that
-/// follows from x; words with commas between them name what all of them name.
+/// `marts.rfm`, `rfm`, `marts.*`, `*`, `tag:nightly`, `path:sql/marts`; `+x` adds all that x follows from, `x+` all
+/// that follows from x; words with commas between them name what all of them name.
 ///
 /// # Errors
 /// [`crate::error::Kind::Project`] when a word names nothing.
@@ -199,10 +199,7 @@ fn nothing(core: &str, word: &str, steps: &[Selectable]) -> Error {
         return error.suggest(tag, tags);
     }
     let names: Vec<String> = steps.iter().map(|s| s.name.to_string()).collect();
-    match super::render::nearest(core, &names) {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error.suggest(core, names.iter().map(String::as_str)),
-    }
+    super::render::suggest_table(error, core, &names)
 }
 
 #[cfg(test)]

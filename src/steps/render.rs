@@ -1,14 +1,14 @@
 //! A step's SQL from its template, and the way back from any place in it to the analyst's file.
 //!
-//! What templates may use: `ref('marts.rfm')` (or its last part alone, where that is unique), `source('erp', 'orders')`,
-//! `var('name')` and `var('name', default)`, `as_of`, `time_zone`, `currency`, and the macros of `sql/macros/*.sql` by
-//! name, which may use all of these and one another. Anything undefined is an error.
+//! What templates may use: `ref('marts.rfm')` (or its last part alone, where that is unique), `source('erp',
+//! 'orders')`, `var('name')` and `var('name', default)`, `as_of`, `time_zone`, `currency`, and the macros of
+//! `sql/macros/*.sql` by name, which may use all of these and one another. Anything undefined is an error.
 
 use super::template::{Marked, SourceMap, Template, unmark};
 use crate::contract::TableName;
 use crate::engine::{Diagnosis, Spot};
 use crate::error::{Error, Place, Problems, Result};
-use crate::project::{Project, TextFile};
+use crate::project::{Project, TextFile, template_value};
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use regex::Regex;
@@ -105,7 +105,8 @@ impl std::error::Error for Hint {}
 const MACROS: &str = "sql/macros";
 
 impl Renderer {
-    /// Reads the macros and sets what templates may use. Problems are those of the macro files, which are then left out.
+    /// Reads the macros and sets what templates may use. Problems are those of the macro files, which are then left
+    /// out.
     pub fn new(project: &Project, context: &RunContext) -> (Renderer, Problems) {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -259,7 +260,7 @@ fn refuse(error: Error) -> minijinja::Error {
 
 fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_json::Value>) {
     environment.add_function("var", move |name: String, default: Option<Value>| match vars.get(&name) {
-        Some(value) => Ok(jinja_value(value)),
+        Some(value) => Ok(template_value(value)),
         None => default.ok_or_else(|| {
             let error =
                 Error::project(format!("variable `{name}` is not set")).suggest(&name, vars.keys().map(String::as_str));
@@ -270,24 +271,6 @@ fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_
             })
         }),
     });
-}
-
-/// A variable of the project as templates see it.
-pub fn jinja_value(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::from(()),
-        serde_json::Value::Bool(b) => Value::from(*b),
-        serde_json::Value::Number(n) => match (n.as_i64(), n.as_f64()) {
-            (Some(whole), _) => Value::from(whole),
-            (None, Some(float)) => Value::from(float),
-            (None, None) => Value::from(n.to_string()),
-        },
-        serde_json::Value::String(s) => Value::from(s.as_str()),
-        serde_json::Value::Array(items) => Value::from(items.iter().map(jinja_value).collect::<Vec<_>>()),
-        serde_json::Value::Object(map) => {
-            Value::from(map.iter().map(|(k, v)| (k.clone(), jinja_value(v))).collect::<BTreeMap<_, _>>())
-        }
-    }
 }
 
 fn add_ref(environment: &mut Environment<'static>, steps: BTreeSet<TableName>) {
@@ -316,11 +299,7 @@ pub(super) fn resolve<'a>(
         [] => {
             let full: Vec<String> = steps.into_iter().map(TableName::to_string).collect();
             let error = Error::project(format!("there is no step `{given}`"));
-            let near = nearest(given, &full);
-            Err(match near {
-                Some(name) => error.hint(format!("did you mean `{name}`?")),
-                None => error.suggest(given, full.iter().map(String::as_str)),
-            })
+            Err(suggest_table(error, given, &full))
         }
         several => {
             let names: Vec<String> = several.iter().map(|n| n.to_string()).collect();
@@ -328,6 +307,14 @@ pub(super) fn resolve<'a>(
             Err(Error::project(format!("`{given}` is more than one step"))
                 .hint(format!("write one of {}", crate::error::list(&names))))
         }
+    }
+}
+
+/// Adds the known table that comes close to the one given, else all of them if they are few.
+pub(super) fn suggest_table(error: Error, given: &str, known: &[String]) -> Error {
+    match nearest(given, known) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None => error.suggest(given, known.iter().map(String::as_str)),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::check::{Checked, Step};
 use super::column_tests::row_text;
 use super::materialise::rows_of;
-use super::render::{Renderer, RunContext, nearest};
+use super::render::{Renderer, RunContext, suggest_table};
 use super::template::Template;
 use crate::contract::TableName;
 use crate::engine::{Engine, EngineSettings, diagnose, display_type, readable_schema};
@@ -144,10 +144,7 @@ fn step_of<'a>(
     let known: Vec<String> = checked.steps.iter().map(|s| s.name.to_string()).collect();
     let error =
         Error::project(format!("there is no step `{}`", written.step)).at(place_behind(file, "step", &written.step));
-    Err(match nearest(&written.step, &known) {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error.suggest(&written.step, known.iter().map(String::as_str)),
-    })
+    Err(suggest_table(error, &written.step, &known))
 }
 
 fn own_context(file: &TextFile, written: &Written, context: &RunContext) -> Result<RunContext> {

@@ -118,6 +118,7 @@ fn lying(id: &str, steps: &[Step], spans: &[Span], reach: (f64, f64), open: bool
 
 #[cfg(test)]
 mod tests {
+    use super::super::svg;
     use super::*;
 
     fn step(amount: f64, is_level: bool) -> Step {
@@ -137,12 +138,8 @@ mod tests {
     #[test]
     fn heights_are_proportional_to_amounts() {
         let steps = [step(100.0, true), step(-50.0, false), step(50.0, true)];
-        let svg = draw("b", &steps, false, "alt").wide;
-        let heights: Vec<f64> = svg
-            .split("<rect ")
-            .skip(1)
-            .map(|r| r.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
-            .collect();
+        let drawn = draw("b", &steps, false, "alt").wide;
+        let heights = svg::of_rects(&drawn, "height");
         assert_eq!(heights.len(), 3);
         assert!((heights[0] - 2.0 * heights[1]).abs() < 0.2, "{heights:?}");
         assert!((heights[1] - heights[2]).abs() < 0.2, "{heights:?}");
@@ -150,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_open_period_is_hatched_only_at_its_end() {
-        let svg = draw("b", &[step(1.0, true), step(2.0, true)], true, "alt").wide;
-        assert_eq!(svg.matches("url(#bw-hatch)").count(), 1);
+        let drawn = draw("b", &[step(1.0, true), step(2.0, true)], true, "alt").wide;
+        assert_eq!(drawn.matches("url(#bw-hatch)").count(), 1);
     }
 }

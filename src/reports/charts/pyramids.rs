@@ -74,6 +74,7 @@ fn phone(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::svg;
     use super::*;
 
     #[test]
@@ -85,12 +86,8 @@ mod tests {
             value: Some(value),
             value_written: "v".into(),
         };
-        let svg = draw("p", &[tier(0.25, 0.5), tier(0.75, 0.5)], ("l", "r"), "alt").wide;
-        let widths: Vec<f64> = svg
-            .split("<rect ")
-            .skip(1)
-            .map(|r| r.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
-            .collect();
+        let drawn = draw("p", &[tier(0.25, 0.5), tier(0.75, 0.5)], ("l", "r"), "alt").wide;
+        let widths = svg::of_rects(&drawn, "width");
         assert_eq!(widths.len(), 4);
         assert!((widths[1] - 2.0 * widths[0]).abs() < 0.2, "{widths:?}");
         assert!((widths[2] - 3.0 * widths[0]).abs() < 0.3, "{widths:?}");

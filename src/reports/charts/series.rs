@@ -30,7 +30,8 @@ fn sheet(id: &str, width: f64, columns: &[Column], alt: &str) -> String {
     let up = Scale::new(reach, (height - 30.0, 22.0));
     let pitch = width / columns.len().max(1) as f64;
     let thick = (pitch * 0.66).min(64.0);
-    // A label needs about 62 px; where columns stand closer only every second, third ... is named, counted from the last.
+    // A label needs about 62 px; where columns stand closer only every second, third ... is named, counted from the
+    // last.
     let every = (62.0 / pitch).ceil().max(1.0) as usize;
     let greatest = columns.iter().filter_map(|c| c.value).fold(f64::MIN, f64::max);
     for (i, column) in columns.iter().enumerate() {
@@ -64,17 +65,14 @@ fn sheet(id: &str, width: f64, columns: &[Column], alt: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::svg;
     use super::*;
 
     #[test]
     fn columns_begin_at_zero_and_unknown_ones_are_left_out() {
         let column = |value| Column { label: "x".into(), value, written: "y".into(), open: false };
-        let svg = draw("s", &[column(Some(100.0)), column(None), column(Some(50.0))], "alt").wide;
-        let heights: Vec<f64> = svg
-            .split("<rect ")
-            .skip(1)
-            .map(|r| r.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
-            .collect();
+        let drawn = draw("s", &[column(Some(100.0)), column(None), column(Some(50.0))], "alt").wide;
+        let heights = svg::of_rects(&drawn, "height");
         assert_eq!(heights.len(), 2);
         assert!((heights[0] - 2.0 * heights[1]).abs() < 0.2, "{heights:?}");
     }

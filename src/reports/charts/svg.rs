@@ -201,6 +201,14 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// An attribute of every rectangle of a drawing, in their order.
+#[cfg(test)]
+pub(super) fn of_rects(svg: &str, attribute: &str) -> Vec<f64> {
+    let before = format!("{attribute}=\"");
+    let value = |r: &str| r.split(&before).nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    svg.split("<rect ").skip(1).map(value).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
