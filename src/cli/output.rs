@@ -134,7 +134,9 @@ fn aligned(batches: &[RecordBatch]) -> Result<String> {
     for batch in batches {
         let formatters = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options));
         let formatters = formatters.collect::<std::result::Result<Vec<_>, _>>()?;
-        rows.extend((0..batch.num_rows()).map(|row| formatters.iter().map(|f| shown(&f.value(row).to_string())).collect()));
+        rows.extend(
+            (0..batch.num_rows()).map(|row| formatters.iter().map(|f| shown(&f.value(row).to_string())).collect()),
+        );
     }
     let header: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let right: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
