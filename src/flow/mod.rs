@@ -42,17 +42,19 @@ pub async fn night(project: &Project, request: &NightRequest, observer: &dyn Obs
     let lock = lake.lock(request.who.holder(&run_id), request.now).await?;
     record::repair(&lake, &lock, request.now, observer).await?;
     lake.begin_run(&lock, request.now).await?;
-    let mut record = Record::new(&lake, &run_id, request, as_of);
+    let mut record = Record::new(&lake, &run_id, &request.who, Some(as_of), request.now);
     let outcome = run(project, plan, request, observer, &lake, &lock, &mut record).await;
-    if let Err(problems) = &outcome {
-        record.failed(problems);
+    if let Some(first) = outcome.as_ref().err().and_then(|problems| problems.iter().next()) {
+        record.failed(first);
     }
     // A failure to record never fails a run.
     if let Err(error) = record.write(&lock).await {
         observer.event(Event::Note(format!("the run could not be recorded: {error}")));
     }
-    lock.release().await?;
-    outcome
+    match (outcome, lock.release().await) {
+        (Ok(_), Err(error)) => Err(error.into()),
+        (outcome, _) => outcome,
+    }
 }
 
 async fn run(

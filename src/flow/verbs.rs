@@ -4,7 +4,8 @@ use super::build::test_record;
 use super::checked::check_as_of;
 use super::issue::Issue;
 use super::reader::{Reader, nothing_published, open_engine};
-use super::{Who, as_of};
+use super::record::{self, Record};
+use super::{Observer, Who, as_of};
 use crate::error::{Error, Problems, Result};
 use crate::history::{TestRecord, TestStatus, new_run_id};
 use crate::lake::{Lake, Release};
@@ -123,12 +124,26 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
     Ok((edition, problems))
 }
 
-/// Publishes an earlier release again.
-pub async fn rollback(project: &Project, to: u64, who: Who, now: jiff::Timestamp) -> Result<Release> {
+/// Publishes an earlier release again, as a run of its own.
+pub async fn rollback(
+    project: &Project,
+    to: u64,
+    who: Who,
+    now: jiff::Timestamp,
+    observer: &dyn Observer,
+) -> Result<Release> {
     let lake = Lake::open(&project.lake).await?;
     let run_id = new_run_id(now);
     let lock = lake.lock(who.holder(&run_id), now).await?;
+    record::repair(&lake, &lock, now, observer).await?;
+    lake.begin_run(&lock, now).await?;
+    let mut record = Record::new(&lake, &run_id, &who, None, now);
     let published = lake.rollback(&lock, to, &run_id, now).await;
+    match &published {
+        Ok(published) => record.rolled_back(&published.release, to),
+        Err(error) => record.failed(error),
+    }
+    record.write(&lock).await?;
     lock.release().await?;
     Ok(published?.release)
 }

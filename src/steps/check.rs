@@ -13,7 +13,7 @@ use crate::contract::{SourceTable, TableName};
 use crate::engine::{self, Engine, EngineSettings, diagnose, source_schema, source_view_sql, spot_of_type_error};
 use crate::error::{Error, Problems, Result};
 use crate::lake::lake_schema;
-use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile};
+use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
@@ -134,6 +134,8 @@ pub struct Checker {
     engine: Engine,
     state: SessionState,
     renderer: Renderer,
+    /// What files with problems of their own would have brought.
+    unread: Unread,
     known: BTreeSet<TableName>,
     /// Steps with a problem; who reads them is not reported again.
     broken: BTreeSet<TableName>,
@@ -158,7 +160,8 @@ pub async fn check(
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
-    let mut checker = Checker { engine, state, renderer, known: BTreeSet::new(), broken: BTreeSet::new() };
+    let unread = project.unread.clone();
+    let mut checker = Checker { engine, state, renderer, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
     let mut checked = Checked { sources: checker.add_sources(project, around)?, ..Checked::default() };
     for (name, schema) in &around.other_tables {
         checker.add(name, schema.clone())?;
@@ -321,7 +324,7 @@ impl Checker {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        if references.iter().filter_map(|r| r.table.as_ref()).any(|t| self.broken.contains(t)) {
+        if references.iter().filter_map(|r| r.table.as_ref()).any(|t| self.is_broken(t)) {
             return Ok(None);
         }
         let sql = &rendered.sql;
@@ -350,7 +353,7 @@ impl Checker {
 
     fn unknown_table(&self, reference: &Reference, rendered: &Rendered) -> Option<Error> {
         match &reference.table {
-            Some(table) if self.known.contains(table) => return None,
+            Some(table) if self.known.contains(table) || self.unread.may_hold(table) => return None,
             Some(table) if table.schema == "information_schema" => return None,
             _ => {}
         }
@@ -364,7 +367,7 @@ impl Checker {
     }
 
     pub(super) fn is_broken(&self, table: &TableName) -> bool {
-        self.broken.contains(table)
+        self.broken.contains(table) || self.unread.may_hold(table)
     }
 
     pub(super) fn known(&self) -> &BTreeSet<TableName> {

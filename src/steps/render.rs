@@ -116,9 +116,10 @@ impl Renderer {
         environment.add_global("time_zone", project.time_zone.clone());
         environment.add_global("currency", project.currency.clone());
         add_var(&mut environment, context.vars.clone());
-        add_ref(&mut environment, project.steps.iter().map(|s| s.name.clone()).collect());
+        let made = project.steps.iter().map(|s| &s.name).chain(&project.unread.steps);
+        add_ref(&mut environment, made.cloned().collect());
         let sources = project.sources.iter().flat_map(|s| s.tables.iter().map(|t| (s.name.clone(), t.name.clone())));
-        add_source(&mut environment, sources.collect());
+        add_source(&mut environment, sources.collect(), project.unread.sources.clone());
         let mut renderer =
             Renderer { environment, macros: Vec::new(), prelude: String::new(), macro_files: Vec::new() };
         let problems = renderer.add_macros(&project.macros);
@@ -336,9 +337,9 @@ pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
     crate::error::closest(given, &full)
 }
 
-fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>) {
+fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>, unread: BTreeSet<String>) {
     environment.add_function("source", move |source: String, table: String| {
-        if tables.contains(&(source.clone(), table.clone())) {
+        if unread.contains(&source) || tables.contains(&(source.clone(), table.clone())) {
             return Ok(TableName::source(&source, &table).to_string());
         }
         let of_source: Vec<&str> = tables.iter().filter(|(s, _)| *s == source).map(|(_, t)| t.as_str()).collect();

@@ -108,6 +108,7 @@ fn a_rollback_shows_the_old_figures_and_the_next_run_the_new_ones() {
     run(["rollback".as_ref(), "1".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
     assert_ne!(value(&project, sql), newest);
     assert_eq!(value(&project, "SELECT rollback_of FROM system.releases WHERE number = 3"), "1");
+    assert_eq!(value(&project, "SELECT command FROM system.runs WHERE release = 3"), "rollback");
     run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
     assert_eq!(value(&project, sql), newest);
 }

@@ -133,6 +133,33 @@ fn pdf_pages_are_tagged_numbered_and_carry_their_fonts() {
     }
 }
 
+/// A mount namespace of its own in which there are no fonts; as another user than root in a user namespace.
+#[test]
+fn without_a_chinese_font_the_chinese_pdf_is_refused_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("small");
+    crate::support::run(["demo".as_ref(), project.as_os_str(), "--customers".as_ref(), "120".as_ref()]).ended(0);
+    std::fs::remove_dir_all(project.join("reports")).unwrap();
+    let script = "for f in /usr/share/fonts /usr/local/share/fonts; do [ -d $f ] && mount -t tmpfs none $f; done; exec \"$0\" \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c", script, env!("CARGO_BIN_EXE_perennial"), "run", "--project"])
+        .arg(&project)
+        .env("HOME", folder.path())
+        .output()
+        .expect("unshare (util-linux) is needed");
+    let ran = crate::support::Ran::from(output).ended(2);
+    for words in ["zh-CN.pdf", "zh-TW.pdf", "fonts-noto-cjk"] {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    let pages = project.join("reports/management-review/2026-09");
+    for (page, made) in
+        [("en.html", true), ("en.pdf", true), ("zh-CN.html", true), ("zh-CN.pdf", false), ("zh-TW.pdf", false)]
+    {
+        assert_eq!(pages.join(page).exists(), made, "{page}");
+    }
+    assert!(project.join("reports/index.html").exists());
+}
+
 #[test]
 fn the_index_lists_every_edition() {
     let index = std::fs::read_to_string(demo().join("reports/index.html")).unwrap();

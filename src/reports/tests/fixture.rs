@@ -313,6 +313,7 @@ pub fn project(currency: &str) -> Project {
         shared_templates: shared,
         words: words(&root),
         root,
+        unread: Default::default(),
     }
 }
 

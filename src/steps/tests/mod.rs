@@ -90,6 +90,7 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         reports: vec![],
         shared_templates: vec![],
         words: BTreeMap::new(),
+        unread: Default::default(),
     }
 }
 
