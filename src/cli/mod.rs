@@ -194,7 +194,7 @@ impl Context<'_> {
     }
 
     fn load_options(&self) -> LoadOptions<'_> {
-        LoadOptions { vars: self.common.vars.as_deref(), env: &|name| std::env::var(name).ok() }
+        LoadOptions { vars: self.common.vars.as_deref(), ..LoadOptions::of_process() }
     }
 
     /// Who we are, for the lock and the record.

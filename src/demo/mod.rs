@@ -68,16 +68,6 @@ impl Default for DemoOptions {
     }
 }
 
-impl DemoOptions {
-    /// A company that has about this many order lines; it has a fifth of it as calls and twice as many web events.
-    pub fn with_order_lines(lines: u64) -> DemoOptions {
-        DemoOptions { customers: ((lines as f64 / LINES_PER_CUSTOMER) as usize).max(1), ..DemoOptions::default() }
-    }
-}
-
-/// As measured.
-const LINES_PER_CUSTOMER: f64 = 18.56;
-
 /// What one night delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {

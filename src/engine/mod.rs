@@ -17,14 +17,14 @@ mod unnest;
 mod tests;
 
 pub use diagnose::{Diagnosis, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
-pub use source_view::{source_columns, source_schema, source_view_sql};
+pub use source_view::{source_schema, source_view_sql};
 pub use types::{display_type, readable_schema};
 
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use crate::functions;
 use crate::lake::TableVersion;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::common::TableReference;
@@ -40,7 +40,6 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer as rules;
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -157,11 +156,6 @@ impl Engine {
         Ok(Engine { context, settings, store })
     }
 
-    /// What it was opened with.
-    pub fn settings(&self) -> &EngineSettings {
-        &self.settings
-    }
-
     /// DataFusion's state as it is now; tables registered later are seen through it as well.
     pub fn state(&self) -> SessionState {
         self.context.state()
@@ -204,12 +198,6 @@ impl Engine {
         self.put(name, Arc::new(ViewTable::new(plan, Some(sql.to_string()))))
     }
 
-    /// Forgets a table.
-    pub fn deregister(&self, name: &TableName) -> Result<()> {
-        self.context.deregister_table(reference(name)).map_err(|e| failure(e, format!("cannot forget {name}")))?;
-        Ok(())
-    }
-
     /// Whether a table of this name is registered.
     pub fn has(&self, name: &TableName) -> bool {
         self.context.table_exist(reference(name)).unwrap_or(false)
@@ -249,14 +237,6 @@ impl Engine {
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
         let plan = self.plan(sql).await.map_err(|e| query_error(e, sql))?;
         Ok(DataFrame::new(self.context.state(), plan))
-    }
-
-    /// The rows of a query as they come, all partitions in one stream.
-    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let frame = self.query(sql).await?;
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(|e| query_error(e, sql))?;
-        execute_stream(plan, task).map_err(|e| query_error(e, sql))
     }
 
     /// All rows of a query, for results known to be small.
@@ -319,11 +299,6 @@ pub fn quoted_name(name: &TableName) -> String {
 /// A text as an SQL literal.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A schema without columns.
-pub fn no_columns() -> SchemaRef {
-    Arc::new(Schema::empty())
 }
 
 fn session_config(settings: &EngineSettings) -> SessionConfig {

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
 /// Names of the columns that the relation shows: the contract's, then those accepted without promise.
-pub fn source_columns(table: &SourceTable, accepted: &[String]) -> Vec<String> {
+fn source_columns(table: &SourceTable, accepted: &[String]) -> Vec<String> {
     let promised = table.columns.iter().map(|c| c.name.clone());
     let more = accepted.iter().filter(|name| !table.columns.iter().any(|c| c.name == **name));
     promised.chain(more.cloned()).collect()

@@ -20,7 +20,7 @@ pub async fn check(project: &Project, now: jiff::Timestamp) -> Result<Checked, P
 }
 
 /// The same for a business date.
-pub async fn check_as_of(project: &Project, as_of: jiff::civil::Date) -> Result<Checked, Problems> {
+pub(super) async fn check_as_of(project: &Project, as_of: jiff::civil::Date) -> Result<Checked, Problems> {
     check_against(project, as_of, BTreeMap::new()).await
 }
 

@@ -17,7 +17,7 @@ use crate::lake::{Holder, Lake, Lock, Release, TestCounts};
 use crate::project::{AsOf, Pipeline, Project};
 use crate::reports;
 use build::{Build, Built};
-pub use checked::{check, check_as_of};
+pub use checked::check;
 use issue::Issue;
 use pull::{Pull, Pulled};
 pub use reader::Reader;

@@ -18,7 +18,7 @@ mod times;
 mod typed;
 
 pub use plan::{FileChange, raw_schema};
-pub use rejects::{NoRejects, Reject, RejectSink};
+pub use rejects::{Reject, RejectSink};
 
 use crate::contract::{ColumnPolicy, Source, SourceTable, TableName};
 use crate::error::{Result, list};

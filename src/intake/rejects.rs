@@ -34,16 +34,6 @@ pub trait RejectSink: Send + Sync {
     async fn keep(&self, rejects: Vec<Reject>) -> Result<()>;
 }
 
-/// A sink that forgets them.
-pub struct NoRejects;
-
-#[async_trait::async_trait]
-impl RejectSink for NoRejects {
-    async fn keep(&self, _rejects: Vec<Reject>) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Counts what one load accepts and refuses, and says when it is too much.
 pub(super) struct Tally<'a> {
     source: &'a str,

@@ -396,7 +396,7 @@ fn progress_adds_up() {
         lake: &world.lake,
         run_id: "r",
         now: jiff::Timestamp::UNIX_EPOCH,
-        rejects: &NoRejects,
+        rejects: &world.rejects,
         progress: &|b, r| {
             *bytes.lock().unwrap() += b;
             *rows.lock().unwrap() += r;

@@ -65,8 +65,6 @@ pub enum Tone {
 /// A figure of the headline strip.
 #[derive(Clone, Debug)]
 pub struct Headline {
-    /// Name by which the next edition compares it.
-    pub name: String,
     /// What it is.
     pub label: String,
     /// The figure, or the reason why there is none.

@@ -156,8 +156,8 @@ fn headline(book: &Phrasebook, id: &str, figure: &Value) -> Result<(Headline, Na
     let last = series.len().saturating_sub(13);
     let floats: Vec<Option<f64>> = series[last..].iter().map(|v| v.map(Decimal::to_f64)).collect();
     let sparkline = sparkline::draw(id, &floats, open, &alt);
-    let named = NamedFigure { name: name.clone(), format: written_as, value: value.map(|v| v.to_string()) };
-    Ok((Headline { name, label, value: written, unit, changes, sparkline }, named))
+    let named = NamedFigure { name, format: written_as, value: value.map(|v| v.to_string()) };
+    Ok((Headline { label, value: written, unit, changes, sparkline }, named))
 }
 
 fn compared(

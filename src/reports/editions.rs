@@ -111,7 +111,6 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
         } else {
             last.as_ref().map_or(request.issued_at, |l| l.issued_at)
         }),
-        last_release: before.as_ref().map(|b| b.release),
         last_figures: before.map(|b| b.figures).unwrap_or_default(),
     };
     let pages = render_all(request, rows, &words, request.languages, &facts)?;

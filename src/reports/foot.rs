@@ -57,8 +57,6 @@ pub enum CauseKind {
     CorrectedData,
     /// A step's SQL or its variables changed.
     ChangedSql,
-    /// Anything else.
-    Other,
 }
 
 /// A figure by name, as it was and is printed.
@@ -79,8 +77,6 @@ pub struct EditionFacts {
     pub number: u32,
     /// When it was made.
     pub made_at: Option<jiff::Timestamp>,
-    /// The release of the edition before.
-    pub last_release: Option<u64>,
     /// The figures of the edition before.
     pub last_figures: Vec<NamedFigure>,
 }
@@ -180,7 +176,6 @@ fn changes(
             CauseKind::LateData => "cause_late_data",
             CauseKind::CorrectedData => "cause_corrected_data",
             CauseKind::ChangedSql => "cause_changed_sql",
-            CauseKind::Other => "cause_other",
         };
         items.push(inline(&book.say(key, &[("what", Value::from(cause.what.clone()))])?));
     }

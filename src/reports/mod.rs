@@ -1,30 +1,30 @@
 //! Reports: queries and templates become pages, pages become editions.
 //!
-//! A report's queries give rows ([`data`]), its template and the words of the language turn them into document blocks
-//! ([`template`], [`components`], [`pictures`], [`charts`]), and two writers set the blocks: [`html`] as one file that
-//! asks nothing of anybody, [`pdf`] as tagged A4 pages. [`editions`] keeps what was issued and its index.
+//! A report's queries give rows (`data`), its template and the words of the language turn them into document blocks
+//! (`template`, `components`, `pictures`, `charts`), and two writers set the blocks: `html` as one file that
+//! asks nothing of anybody, `pdf` as tagged A4 pages. `editions` keeps what was issued and its index.
 //!
 //! There is no SQL engine and no clock here: rows come through [`Queries`], the time is an argument.
 
-pub mod blocks;
-pub mod charts;
-pub mod check;
-pub mod components;
-pub mod data;
-pub mod editions;
-pub mod foot;
-pub mod html;
+mod blocks;
+mod charts;
+mod check;
+mod components;
+mod data;
+mod editions;
+mod foot;
+mod html;
 mod index;
 mod latin;
-pub mod number;
-pub mod pdf;
-pub mod period;
-pub mod phrases;
-pub mod pictures;
-pub mod template;
-pub mod theme;
+mod number;
+mod pdf;
+mod period;
+mod phrases;
+mod pictures;
+mod template;
+mod theme;
 mod typst;
-pub mod words;
+mod words;
 
 #[cfg(test)]
 mod tests;

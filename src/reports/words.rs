@@ -100,7 +100,6 @@ pub const REQUIRED: &[&str] = &[
     "cause_late_data",
     "cause_corrected_data",
     "cause_changed_sql",
-    "cause_other",
     "index_title",
     "index_report",
     "index_edition",

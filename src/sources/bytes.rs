@@ -85,21 +85,11 @@ impl FileBytes {
         FileBytes { name: file.path.clone(), expected_bytes: file.bytes, origin, state: Arc::new(state) }
     }
 
-    /// What is known while it is read.
-    pub fn state(&self) -> Arc<ReadState> {
-        self.state.clone()
-    }
-
-    /// Path below the source's location.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The text in it, decompressed when its first bytes are those of gzip or zstd. Blocks.
     ///
     /// # Errors
     /// Of kind `Unreachable` when it cannot be read.
-    pub fn into_text(mut self) -> Result<TextInput> {
+    pub(super) fn into_text(mut self) -> Result<TextInput> {
         let mut magic = Vec::with_capacity(4);
         let name = self.name.clone();
         let (state, expected_bytes) = (self.state.clone(), self.expected_bytes);

@@ -17,7 +17,7 @@ mod parquet;
 mod text;
 mod window;
 
-pub use bytes::{FileBytes, TextInput};
+pub use bytes::FileBytes;
 pub use csv::CsvReader;
 pub use files::{Files, SourceFile};
 pub use json::JsonLinesReader;

@@ -58,8 +58,6 @@ pub struct Step {
 pub struct TestQuery {
     /// `tests.<name>`.
     pub name: TableName,
-    /// What it tests.
-    pub description: String,
     /// What a fault does.
     pub severity: Severity,
     /// Its SQL, with the way back to the file.
@@ -123,8 +121,6 @@ impl Checked {
 pub struct CheckedQuery {
     /// Its SQL, with the way back to the file.
     pub rendered: Rendered,
-    /// The columns it gives.
-    pub schema: SchemaRef,
     /// The tables it reads.
     pub reads: BTreeSet<TableName>,
 }
@@ -282,7 +278,6 @@ impl Checker {
             match self.query(template, Value::UNDEFINED).await {
                 Ok(Some(query)) => checked.tests.push(TestQuery {
                     name: file.name.clone(),
-                    description: file.header.description.clone(),
                     severity: file.header.severity,
                     rendered: query.rendered,
                     reads: query.reads,
@@ -311,7 +306,7 @@ impl Checker {
         let statement = parse(&self.state, &rendered)?;
         let references = references(&self.state, &statement).map_err(|e| vec![e])?;
         let planned = self.plan(&rendered, statement, &references).await?;
-        Ok(planned.map(|schema| CheckedQuery { schema, reads: tables_of(&references), rendered }))
+        Ok(planned.map(|_| CheckedQuery { reads: tables_of(&references), rendered }))
     }
 
     async fn plan(

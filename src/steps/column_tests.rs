@@ -28,18 +28,6 @@ pub enum TestStatus {
     Skipped,
 }
 
-impl TestStatus {
-    /// As it is written in `system.tests`.
-    pub fn word(self) -> &'static str {
-        match self {
-            TestStatus::Passed => "passed",
-            TestStatus::Warned => "warned",
-            TestStatus::Failed => "failed",
-            TestStatus::Skipped => "skipped",
-        }
-    }
-}
-
 /// One test of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {

@@ -28,12 +28,6 @@ pub trait Progress: Send + Sync {
     fn tested(&self, _outcome: &TestOutcome) {}
 }
 
-/// Hears nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoProgress;
-
-impl Progress for NoProgress {}
-
 /// What a run goes by.
 pub struct RunInput<'a> {
     /// The steps, tests and sources.
@@ -100,19 +94,6 @@ pub enum StepStatus {
         /// The step upstream.
         because: TableName,
     },
-}
-
-impl StepStatus {
-    /// As it is written in `system.steps`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            StepStatus::Built => "built",
-            StepStatus::Unchanged => "unchanged",
-            StepStatus::View => "view",
-            StepStatus::Failed(_) => "failed",
-            StepStatus::Skipped { .. } => "skipped",
-        }
-    }
 }
 
 /// What one step came to.

@@ -50,11 +50,6 @@ impl Palette {
         all.push(("--sans", font.to_string()));
         Palette(all)
     }
-
-    /// A colour by its name.
-    pub fn colour(&self, name: &str) -> &str {
-        self.0.iter().find(|(n, _)| *n == name).map_or("#000000", |(_, c)| c)
-    }
 }
 
 impl Picture {
