@@ -3,7 +3,7 @@ use crate::contract::{SourceTable, ValueType, origin_fields};
 use crate::lake::Lake;
 use crate::testing::{column, source_table};
 use arrow::array::{AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::util::pretty::pretty_format_batches;
 
 fn engine() -> Engine {

@@ -1,6 +1,8 @@
 //! Small projects in strings.
 
 mod check;
+mod check_sql;
+mod check_templates;
 mod render;
 mod run;
 mod step_tests;
@@ -117,4 +119,17 @@ pub async fn no_problems(project: &Project) -> Checked {
 /// All problems as a reader sees them.
 pub async fn problems_of(project: &Project) -> String {
     render_all(&checked(project).await.1, false)
+}
+
+/// The step that the others read.
+const ORDERS: &str = "SELECT order_id, customer_id, ordered_on, amount FROM {{ source('erp', 'orders') }}";
+
+/// The problems of each query as that of a step which may read [`ORDERS`], under the words that go with it.
+async fn problems_with(cases: &[(&str, &str)]) -> String {
+    let mut all = String::new();
+    for (what, sql) in cases {
+        let found = problems_of(&project(vec![step("core.orders", ORDERS), step("marts.x", sql)])).await;
+        all.push_str(&format!("== {what}\n{found}\n\n"));
+    }
+    all
 }

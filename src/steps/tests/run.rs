@@ -269,7 +269,10 @@ async fn faults_are_counted_and_shown() {
     let mut lines: Vec<String> = outcome
         .tests
         .iter()
-        .map(|t| format!("{} {} {} {}", t.name, format!("{:?}", t.status).to_lowercase(), t.faults, t.example.as_deref().unwrap_or("-")))
+        .map(|t| {
+            let status = format!("{:?}", t.status).to_lowercase();
+            format!("{} {status} {} {}", t.name, t.faults, t.example.as_deref().unwrap_or("-"))
+        })
         .collect();
     lines.sort();
     assert_eq!(outcome.tests.iter().filter(|t| t.status == TestStatus::Warned).count(), 2);

@@ -1,0 +1,223 @@
+//! Every kind of file, key by key.
+
+use super::*;
+
+#[test]
+fn the_project_file_names_the_valid_choices() {
+    insta::assert_snapshot!(problems(&[("perennial.yml",
+        "name: x\nlake: lake\nname: y\nlanguages: [de, en, en]\nmemory_limit: 1MB\nas_of: yesterday\nvars: {Rule: 1}\n\
+         theme: {accent: blue, logo: logo.jpg, colour: red}\nreports: s3://x\nshipped: [\"sql/nothing/*\", \"[\"]\n")]), @r##"
+        perennial.yml:3:1: `name` stands twice, first in line 1
+        perennial.yml:4:13: unknown language `de` [choose `en`, `zh-CN` or `zh-TW`]
+        perennial.yml:4:21: language `en` stands twice
+        perennial.yml:5:15: a memory limit of `1MB` is too small [give at least `16MB`]
+        perennial.yml:6:8: `as_of` is `yesterday`, which is not a date [write `today` or a date such as `2026-10-01`]
+        perennial.yml:7:8: `Rule` cannot be the name of a variable: only a-z, 0-9 and _ are allowed [call it `rule`]
+        perennial.yml:8:17: `blue` is not a colour [write it as "#1f5f8b", in quotes]
+        perennial.yml:8:29: the logo `logo.jpg` is neither an SVG nor a PNG file
+        perennial.yml:8:39: unknown key `colour` in a theme [known are `logo`, `accent` and `font`]
+        perennial.yml:9:10: `reports` is `s3://x`; reports are written to a folder, not to a URL
+        perennial.yml:10:11: no shipped file matches `sql/nothing/*` [patterns count from the project's folder: `sql/marts/*`, `report-templates/**`]
+        perennial.yml:10:28: `[` is not a pattern of files: unclosed character class; missing ']'
+        "##);
+    insta::assert_snapshot!(problems(&[("perennial.yml", "")]), @r##"
+        perennial.yml:1:1: a project needs `name`
+        perennial.yml:1:1: a project needs `lake`
+        "##);
+    insta::assert_snapshot!(problems(&[("perennial.yml", "name: [x\nlake: lake\n")]), @r##"
+        perennial.yml:2:5: this is not YAML: illegal placement of ':' indicator
+        "##);
+    insta::assert_snapshot!(problems(&[("perennial.yml", "- a\n- b\n")]), @r##"
+        perennial.yml:1:1: a project is a mapping, found a list
+        "##);
+    insta::assert_snapshot!(problems(&[("perennial.yml", "name: x\nlake: ${LAKE}/${BUCKET}\n")]), @r##"
+        perennial.yml:2:7: environment variable `LAKE` is not set [set it, or say what to take without it: ${LAKE:-...}]
+        "##);
+    insta::assert_snapshot!(problems(&[("perennial.yml", "name: x\nlake: y\n---\nname: z\n")]), @r##"
+        perennial.yml:3:1: a second YAML document begins here [a file holds one document: remove the `---`]
+        "##);
+}
+
+#[test]
+fn variables_of_the_command_line_are_checked() {
+    let project = [("perennial.yml", "name: x\nlake: y\nvars: {rule: R1}\n")];
+    insta::assert_snapshot!(written(load_with(&project, Some("{ruel: R2}"))), @r##"
+        --vars:1:2: the project has no variable `ruel` [did you mean `rule`?]
+        "##);
+    insta::assert_snapshot!(written(load_with(&project, Some("rule=R2"))), @r##"
+        --vars:1:1: `--vars` is a mapping of names to values [write it as --vars '{rule: R2}']
+        "##);
+    insta::assert_snapshot!(written(load_with(&project, Some("{rule: R2"))), @r##"
+        --vars:1:1: this is not YAML: unclosed bracket '{'
+        "##);
+    assert_eq!(load_with(&project, Some("{\"rule\": \"R2\"}")).unwrap().vars["rule"], json!("R2"));
+}
+
+#[test]
+fn a_contract_is_checked_key_by_key() {
+    insta::assert_snapshot!(table_problems(
+        "files: \"[a\"\nformat: {csv: {delimiter: \"||\", quote: \",\", encoding: latin1, heder: true}}\n\
+         key: [id, oder_id, id]\nnewest_by: updated\ntime_column: order_id\non_new_column: keep\non_bad_row: drop\n\
+         max_rejects: {share: 5}\ncolumns:\n  order_id: {type: text}\n  id: {type: integer}"), @r##"
+        pipelines/sources/erp.yml:4:12: `[a` is not a pattern of files: unclosed character class; missing ']'
+        pipelines/sources/erp.yml:5:31: `delimiter` is `||`, which is not one ASCII character [write one character in quotes, or `tab`]
+        pipelines/sources/erp.yml:5:37: `quote` and `delimiter` are the same character
+        pipelines/sources/erp.yml:5:59: `encoding` is `latin1` [choose `utf-8`, `gb18030` or `big5`]
+        pipelines/sources/erp.yml:5:67: unknown key `heder` in the csv format [did you mean `header`?]
+        pipelines/sources/erp.yml:6:15: `key` names the unknown column `oder_id` [did you mean `order_id`?]
+        pipelines/sources/erp.yml:6:24: `key` names `id` twice
+        pipelines/sources/erp.yml:7:16: `newest_by` names the unknown column `updated` [known are `order_id` and `id`]
+        pipelines/sources/erp.yml:8:18: `time_column` names `order_id`, which is neither a date nor an instant [no column of this table is of type date or instant]
+        pipelines/sources/erp.yml:9:20: `on_new_column` is `keep` [choose `accept`, `ignore` or `fail`]
+        pipelines/sources/erp.yml:10:17: `on_bad_row` is `drop` [choose `reject` or `fail`]
+        pipelines/sources/erp.yml:11:26: `share` is `5` [write a share from 0 to 1: `0.05` is 5 %]
+        "##);
+    insta::assert_snapshot!(table_problems("files: ../a.csv\nformat: xlsx\nnewest_by: a\nmax_rejects: {}\ncolumns:\n  a: {type: text}"), @r##"
+        pipelines/sources/erp.yml:4:12: the files `../a.csv` lie outside the source's location [`files` counts from `location`; move the common part there]
+        pipelines/sources/erp.yml:5:13: unknown format `xlsx` [choose `csv`, `json_lines` or `parquet`]
+        pipelines/sources/erp.yml:6:16: `newest_by` says nothing without a `key` [name the columns that identify a row in `key`]
+        pipelines/sources/erp.yml:7:5: `max_rejects` needs `rows` or `share`
+        "##);
+    insta::assert_snapshot!(table_problems("format: {parquet: {rows: 1}}\ncolumns: []"), @r##"
+        pipelines/sources/erp.yml:3:3: a table needs `files`
+        pipelines/sources/erp.yml:4:24: unknown key `rows` in this format [it has no options]
+        pipelines/sources/erp.yml:5:14: `columns` is a mapping, found a list
+        "##);
+    insta::assert_snapshot!(problems(&[("pipelines/sources/ERP-1.yml", SOURCE), ("pipelines/sources/a__b.yml", SOURCE), ("pipelines/sources/x.yaml", SOURCE)]), @r##"
+        pipelines/sources/ERP-1.yml:1:1: `ERP-1` cannot be the name of a source: only a-z, 0-9 and _ are allowed [call it `erp_1`]
+        pipelines/sources/a__b.yml:1:1: `a__b` cannot be the name of a source: `__` parts source and table [use a single `_`]
+        pipelines/sources/x.yaml: files ending in `.yaml` are not read [rename it to `x.yml`]
+        "##);
+    insta::assert_snapshot!(problems(&[("pipelines/sources/erp.yml", "tables:\n  orders: {}\n  orders: {}\n")]), @r##"
+        pipelines/sources/erp.yml:1:1: a source needs `location`
+        pipelines/sources/erp.yml:2:3: a table needs `files`
+        pipelines/sources/erp.yml:2:3: a table needs `format`
+        pipelines/sources/erp.yml:2:3: a table needs `columns`
+        pipelines/sources/erp.yml:3:3: `orders` stands twice, first in line 2
+        "##);
+}
+
+#[test]
+fn a_column_is_checked_against_its_type() {
+    insta::assert_snapshot!(column_problems(
+        "a: {type: strng}\nb: {from: x}\nc: {type: decimal, precision: 4, scale: 5}\nd: {type: decimal, precision: 40}\n\
+         e: {type: enumeration, values: []}\nf: {type: enumeration}\ng: {type: enumeration, values: [x, x]}\n\
+         h: {type: date, formats: [\"%d.%m\", \"%Q\"]}\ni: {type: instant, zone: Europe/Brelin}\n\
+         j: {type: integer, min: 1.5, max: 9}\nk: {type: decimal, scale: 2, min: 0.125}\nl: {type: date, max: 2026-02-30}\n\
+         m: {type: integer, min: 5, max: 1}\nn: {type: text, min: 1, precision: 3}\no: {type: integer, required: yes}\n\
+         p: {type: text, requird: true, description: one, and two}\nOrder ID: {type: text}\n订单: {type: text}\n_file: {type: text}"), @r##"
+        pipelines/sources/erp.yml:7:17: unknown type `strng` [choose `text`, `integer`, `decimal`, `float`, `boolean`, `date`, `instant` or `enumeration`]
+        pipelines/sources/erp.yml:8:7: a column needs `type`
+        pipelines/sources/erp.yml:9:40: `scale` is `5`, more than all 4 digits of `precision`
+        pipelines/sources/erp.yml:10:26: `precision` is `40` [a decimal has 1 to 38 digits]
+        pipelines/sources/erp.yml:11:30: `values` is empty, so no row could pass [name the allowed texts]
+        pipelines/sources/erp.yml:12:7: a column needs `values`
+        pipelines/sources/erp.yml:13:42: `values` names `x` twice
+        pipelines/sources/erp.yml:14:33: `%d.%m` is not a format of dates: it leaves out a part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
+        pipelines/sources/erp.yml:14:42: `%Q` is not a format of dates: it leaves out a part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
+        pipelines/sources/erp.yml:15:32: unknown time zone `Europe/Brelin` [did you mean `Europe/Berlin`?]
+        pipelines/sources/erp.yml:16:31: `min` is `1.5`, which is not a whole number
+        pipelines/sources/erp.yml:17:41: `min` is `0.125`, which is not a decimal of its scale
+        pipelines/sources/erp.yml:18:28: `max` is `2026-02-30`, which is not a date such as 2026-01-31
+        pipelines/sources/erp.yml:19:26: `min` 5 is above `max` 1
+        pipelines/sources/erp.yml:20:23: `min` says nothing of a column of type text [it belongs to integer, decimal, float, date, instant]
+        pipelines/sources/erp.yml:20:31: `precision` says nothing of a column of type text [it belongs to decimal]
+        pipelines/sources/erp.yml:21:36: `required` is `yes` [write `true` or `false`]
+        pipelines/sources/erp.yml:22:23: unknown key `requird` in a column [did you mean `required`?]
+        pipelines/sources/erp.yml:22:56: unknown key `and two` in a column [inside `{...}` a text with a comma stands in quotes]
+        pipelines/sources/erp.yml:23:7: `Order ID` cannot be the name of a column: only a-z, 0-9 and _ are allowed [call it `order_id` and add `from: "Order ID"`]
+        pipelines/sources/erp.yml:24:7: `订单` cannot be the name of a column: only a-z, 0-9 and _ are allowed [give it an English name and add `from: "订单"`]
+        pipelines/sources/erp.yml:25:7: `_file` cannot be the name of a column: a `_` in front is the lake's own
+        "##);
+}
+
+#[test]
+fn a_header_is_checked_line_by_line() {
+    insta::assert_snapshot!(step_problems(
+        "grian: [a]\nmaterialize: incremental\nseverity: warn\ncolumns:\n  a:\n    tests:\n      - not_nul\n      - range\n\
+         \x20     - accepted_values: []\n      - relationships: {to: customers, colum: id}\n      - warn: {range: {}}\n\
+         \x20     - not_null: 3\n      - {unique: , not_null: }\n      - [x]\n"), @r##"
+        sql/marts/rfm.sql:2:1: unknown key `grian` in a header [did you mean `grain`?]
+        sql/marts/rfm.sql:3:14: `materialize` is `incremental` [choose `table` or `view`]
+        sql/marts/rfm.sql:4:1: unknown key `severity` in a header [known are `description`, `grain`, `materialize`, `tags` and `columns`]
+        sql/marts/rfm.sql:8:9: unknown test `not_nul` [did you mean `not_null`?]
+        sql/marts/rfm.sql:9:9: `range` needs `min` or `max` [write it as `range: {min: 0, max: 100}`]
+        sql/marts/rfm.sql:10:9: `accepted_values` is empty, so every row would be a fault
+        sql/marts/rfm.sql:11:9: `relationships` needs `column`
+        sql/marts/rfm.sql:11:29: `customers` is not a table name; write it as `schema.name`
+        sql/marts/rfm.sql:11:40: unknown key `colum` in `relationships` [did you mean `column`?]
+        sql/marts/rfm.sql:12:16: `range` needs `min` or `max`
+        sql/marts/rfm.sql:13:19: `not_null` takes no details
+        sql/marts/rfm.sql:14:9: a test is one word or one key, such as `not_null` or `range: {min: 0}` [give every test its own `- `]
+        sql/marts/rfm.sql:15:9: a test is one word or one key, found a list [choose `not_null`, `unique`, `accepted_values`, `relationships`, `range` or `warn`]
+        "##);
+    insta::assert_snapshot!(problems(&[
+        ("sql/marts/open.sql", "/* ---\ndescription: x\nSELECT 1\n"),
+        ("sql/marts/undashed.sql", "/* ---\ndescription: x\n*/\nSELECT 1\n"),
+        ("sql/marts/empty.sql", "/* ---\ndescription: x\n--- */\n\n"),
+        ("sql/marts/tab.sql", "/* ---\ndescription: x\n\tgrain: [a]\n--- */\nSELECT 1"),
+        ("sql/loose.sql", "SELECT 1"),
+        ("sql/raw/x.sql", "SELECT 1"),
+        ("sql/marts/Rfm-Score.sql", "SELECT 1"),
+        ("sql/marts/a/twice.sql", "SELECT 1"),
+        ("sql/marts/b/twice.sql", "SELECT 1"),
+        ("sql/marts/plain.sql", "-- no header\nSELECT 1"),
+        ("sql/marts/OTHER.SQL", "SELECT 1"),
+        ("sql/tests/x.sql", "/* ---\nseverity: fatal\ngrain: [a]\n--- */\nSELECT 1"),
+    ]), @r##"
+        sql/loose.sql:1:1: a step lies in a folder that names its layer [move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/loose.sql]
+        sql/marts/OTHER.SQL: files ending in `.SQL` are not read [rename it to `OTHER.sql`]
+        sql/marts/Rfm-Score.sql:1:1: `Rfm-Score` cannot be the name of a step: only a-z, 0-9 and _ are allowed [call it `rfm_score`]
+        sql/marts/b/twice.sql:1:1: `marts.twice` is made twice: sql/marts/a/twice.sql makes it too [rename one of the files]
+        sql/marts/empty.sql:1:1: there is no SQL in this file
+        sql/marts/open.sql:1:1: this header has no end [close it with a line `--- */`]
+        sql/marts/tab.sql:2:14: this is not YAML: while scanning a plain scalar, found a tab
+        sql/marts/undashed.sql:3:1: this header ends without `---` [close it with a line `--- */`]
+        sql/raw/x.sql:1:1: `raw` is a layer the lake keeps for itself [put steps into a folder of another name, such as `sql/staging`, `sql/core` or `sql/marts`]
+        sql/tests/x.sql:2:11: `severity` is `fatal` [choose `error` or `warn`]
+        sql/tests/x.sql:3:1: unknown key `grain` in a header [known are `description`, `severity` and `tags`]
+        "##);
+}
+
+#[test]
+fn pipelines_name_what_there_is() {
+    insta::assert_snapshot!(problems(&[
+        ("pipelines/nightly.yml", "schedule: every night\nsources: [erp, eerp, \"x*\"]\nsteps: [+marts.rfm, \"marts.*\", rfm+1, tag:x, marst.rfm]\nreports: [a, revew]\nstep: x\n"),
+        ("pipelines/sources/erp.yml", SOURCE),
+        ("sql/marts/rfm.sql", "SELECT 1"),
+        ("report-templates/review.md", "---\ntitle: Review\n---\n"),
+    ]), @r##"
+        pipelines/nightly.yml:1:11: `every night` is not a cron line [write minute, hour, day, month and weekday: "0 2 * * *" is two o'clock every night]
+        pipelines/nightly.yml:2:16: unknown source `eerp` [did you mean `erp`?]
+        pipelines/nightly.yml:2:22: unknown source `x*` [known are `erp`]
+        pipelines/nightly.yml:3:46: no step is called `marst.rfm` [did you mean `marts.rfm`?]
+        pipelines/nightly.yml:4:11: unknown report `a` [known are `review`]
+        pipelines/nightly.yml:4:14: unknown report `revew` [did you mean `review`?]
+        pipelines/nightly.yml:5:1: unknown key `step` in a pipeline [did you mean `steps`?]
+        "##);
+    // A source that cannot be read is known by name all the same.
+    insta::assert_snapshot!(problems(&[("pipelines/nightly.yml", "sources: [erp]\n"), ("pipelines/sources/erp.yml", "tables: [\n")]), @r##"
+        pipelines/sources/erp.yml:1:9: this is not YAML: unclosed bracket '['
+        "##);
+}
+
+#[test]
+fn reports_and_phrases_speak_all_their_languages() {
+    insta::assert_snapshot!(problems(&[
+        ("report-templates/a.md", "---\ntitle: {en: A, de: B}\nlanguages: [en, zh-TW]\nqueries:\n  Top 10: SELECT 1\n  none:\n---\n"),
+        ("report-templates/b.md", "# no header\n"),
+        ("report-templates/c.md", "---\ntitle: C\n"),
+        ("report-templates/My Report.md", "---\ntitle: C\n---\n"),
+        ("report-templates/words.yml", "test.up: {en: up}\ntest.down: {en: down, zh-TW: 下}\ntest.bad: x\n"),
+    ]), @r##"
+        report-templates/My Report.md:1:1: `My Report` cannot be the name of a report: only a-z, 0-9, _ and - are allowed [call it `my-report`]
+        report-templates/a.md:2:1: the title is missing in zh-TW
+        report-templates/a.md:2:16: unknown language `de` [choose `en`, `zh-CN` or `zh-TW`]
+        report-templates/a.md:5:3: `Top 10` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `top_10`]
+        report-templates/a.md:6:3: the query `none` is empty
+        report-templates/b.md:1:1: a report begins with a header between two lines `---` [a piece that other templates include belongs in report-templates/shared]
+        report-templates/c.md:1:1: this header has no end [close it with a line `---`]
+        report-templates/words.yml:1:1: the phrase `test.up` is missing in zh-TW
+        report-templates/words.yml:3:11: a phrase is a mapping, found a single value
+        "##);
+}

@@ -1,0 +1,86 @@
+//! The shipped project.
+
+use super::*;
+use crate::project::shipped;
+
+#[test]
+fn the_shipped_project_is_itself_good_and_names_every_option() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = match Project::load(root, &LoadOptions { vars: None, env: &|_| None }) {
+        Ok(project) => project,
+        Err(problems) => panic!("{}", render_all(&problems, false)),
+    };
+    assert_eq!(
+        project.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(),
+        ["call_centre", "erp", "web"]
+    );
+    let text = std::fs::read_to_string(root.join("perennial.yml")).unwrap();
+    for key in [
+        "name",
+        "lake",
+        "reports",
+        "time_zone",
+        "currency",
+        "languages",
+        "memory_limit",
+        "as_of",
+        "vars",
+        "theme",
+        "shipped",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{key}:"))), "perennial.yml does not show `{key}`");
+    }
+}
+
+#[test]
+fn the_defaults_are_those_the_reference_names() {
+    let project = load(&[("perennial.yml", "name: x\nlake: y\n")]).unwrap();
+    let text = include_str!("../../../perennial.yml");
+    // "# Left out: <default>" stands above each option.
+    let default_of = |key: &str| {
+        let before = &text[..text.find(&format!("\n{key}:")).unwrap()];
+        before.rsplit("# Left out: ").next().unwrap().lines().next().unwrap().to_string()
+    };
+    assert!(project.reports_folder.ends_with(default_of("reports")));
+    assert_eq!(project.time_zone, default_of("time_zone"));
+    assert_eq!(project.currency, default_of("currency"));
+    assert_eq!(project.languages, [Language::English]);
+    assert_eq!(default_of("languages"), "[en]");
+    assert_eq!((project.memory_limit_bytes, default_of("memory_limit").as_str()), (1_000_000_000, "1GB"));
+    assert_eq!((project.as_of, default_of("as_of").as_str()), (AsOf::Today, "today"));
+    assert!(project.vars.is_empty() && default_of("vars") == "none" && default_of("shipped") == "none");
+    assert_eq!(project.theme.accent.as_deref(), Some("#1f5f8b"));
+    assert!(default_of("theme").contains("#1f5f8b"));
+}
+
+#[test]
+fn shipped_files_stand_in_where_the_project_has_none() {
+    let project_file = "name: x\nlake: y\nshipped: [\"pipelines/**\"]\n";
+    let project = load(&[("perennial.yml", project_file), ("pipelines/sources/erp.yml", SOURCE)]).unwrap();
+    let tables = |name: &str| project.sources.iter().find(|source| source.name == name).unwrap().tables.len();
+    assert_eq!((tables("erp"), tables("web")), (1, 1));
+    assert_eq!(project.pipelines[0].sources, ["erp", "call_centre", "web"]);
+    let web = project.sources.iter().find(|source| source.name == "web").unwrap();
+    assert!(web.tables[0].place.as_ref().unwrap().to_string().starts_with("shipped:pipelines/sources/web.yml:"));
+    // The table of phrases is no report, whatever pattern names it.
+    let whole = "name: x\nlake: y\nlanguages: [en, zh-CN, zh-TW]\nshipped: [\"report-templates/**\", \"sql/**\"]\n";
+    let project =
+        load(&[("perennial.yml", whole)]).unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
+    assert!(project.reports.iter().all(|report| report.file.path.ends_with(".md")));
+    assert!(project.steps.iter().any(|step| step.file.path == "shipped:sql/marts/rfm.sql"));
+    let file = TextFile { path: "shipped:sql/marts/rfm.sql".into(), text: "".into() };
+    assert_eq!(file.below_root(), "sql/marts/rfm.sql");
+}
+
+#[test]
+fn the_shipped_project_is_written_into_an_empty_folder_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("shop");
+    let written_files = shipped::write_to(&new).unwrap();
+    assert_eq!(written_files, shipped::files().len());
+    assert!(new.join("pipelines/sources/erp.yml").is_file());
+    Project::load(&new, &LoadOptions::of_process()).unwrap();
+    let error = shipped::write_to(&new).unwrap_err();
+    assert!(error.message().contains("is not empty: it holds perennial.yml, pipelines"), "{error}");
+    assert!(shipped::files().iter().all(|file| !file.path().contains("/.")));
+}
