@@ -28,8 +28,8 @@ def summary(connection, files, columns):
         if kind.startswith("DECIMAL") or kind == "BIGINT":
             sums.append(f"sum({value})")
     parts = ["count(*)", f"sum(CAST(hash({', '.join(hashed)}) AS HUGEINT))", *sums]
-    query = f"SELECT [{', '.join(f'CAST({p} AS VARCHAR)' for p in parts)}], [{', '.join(floats)}] FROM read_parquet({files})"
-    return connection.execute(query).fetchone()
+    exact = ", ".join(f"CAST({part} AS VARCHAR)" for part in parts)
+    return connection.execute(f"SELECT [{exact}], [{', '.join(floats)}] FROM read_parquet({files})").fetchone()
 
 
 def same_float(a, b):

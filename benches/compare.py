@@ -20,7 +20,7 @@ PHASES = ["ingest", "steps"]
 
 
 def measure(command, log):
-    """CPU seconds (user + system), wall seconds and peak resident memory in MB of one process."""
+    """CPU seconds (user + system), wall seconds and peak resident memory in MB (millions of bytes) of one process."""
     with open(log, "w") as out:
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
@@ -29,7 +29,7 @@ def measure(command, log):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{open(log).read()[-3000:]}")
-    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "rss": usage.ru_maxrss / 1024}
+    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "rss": usage.ru_maxrss * 1024 / 1e6}
 
 
 def make_company(options, folder):
@@ -110,8 +110,8 @@ def one_round(peers, number, results):
         peer.clean()
     for phase in PHASES:
         for peer in order:
-            found = measured = peer.run(phase)
-            results.setdefault((peer.name, phase), []).append(found)
+            measured = peer.run(phase)
+            results.setdefault((peer.name, phase), []).append(measured)
             print(f"round {number + 1}  {peer.name:9} {phase:6}  cpu {measured['cpu']:7.2f} s  "
                   f"wall {measured['wall']:7.2f} s  peak {measured['rss']:5.0f} MB", flush=True)
 
@@ -128,8 +128,10 @@ def add_totals(results):
 def print_ratios(results):
     add_totals(results)
     print("\nmedians of rounds; ratios are perennial / DuckDB of the same round\n")
-    print("| phase  | CPU s perennial | DuckDB | ratio | wall s perennial | DuckDB | ratio | peak MB perennial | DuckDB |")
-    print("|--------|----------------:|-------:|------:|-----------------:|-------:|------:|------------------:|-------:|")
+    heads = ["phase ", "CPU s perennial", "DuckDB", "ratio", "wall s perennial", "DuckDB", "ratio", "peak MB perennial",
+             "DuckDB"]
+    print("| " + " | ".join(heads) + " |")
+    print("|-" + "|-".join("-" * len(head) + ("-" if i == 0 else ":") for i, head in enumerate(heads)) + "|")
     for phase in [*PHASES, "total"]:
         ours, theirs = results["perennial", phase], results["duckdb", phase]
         cells = [f"{phase:6}"]
@@ -178,7 +180,8 @@ def main():
     results = {}
     for number in range(options.rounds):
         one_round(peers, number, results)
-    json.dump({" ".join(key): value for key, value in results.items()}, open(f"{options.work}/results.json", "w"), indent=1)
+    with open(f"{options.work}/results.json", "w") as out:
+        json.dump({" ".join(key): value for key, value in results.items()}, out, indent=1)
     print_ratios(results)
     print_parts(peers)
     print_commands(options, project, options.work)

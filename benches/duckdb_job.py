@@ -30,8 +30,8 @@ REWRITES = [
     # A day plus an interval of months is a timestamp in DuckDB; a day in DataFusion.
     (r"(\b[\w.]+|DATE '[\d-]+') ([+-]) INTERVAL '(\d+) (months?|days?)'", r"CAST(\1 \2 INTERVAL '\3 \4' AS DATE)"),
     # A quotient of decimals is a DOUBLE in DuckDB and has six decimal places, cut off, in DataFusion.
-    (r"round\(revenue / nullif\(orders, 0\), 2\)",
-     r"round(CAST((CAST(revenue AS HUGEINT_CENTS) * 10000) // nullif(orders, 0) AS DECIMAL(38, 0)) * 0.000001, 2)"),
+    (r"revenue / nullif\(orders, 0\)",
+     "CAST(CAST(revenue * 1000000 AS HUGEINT) // nullif(orders, 0) AS DECIMAL(38, 0)) * 0.000001"),
 ]
 
 
@@ -168,7 +168,6 @@ class Steps:
             sql = environment.from_string(prelude + body).render()
             for pattern, replacement in REWRITES:
                 sql = re.sub(pattern, replacement, sql)
-            sql = sql.replace("CAST(revenue AS HUGEINT_CENTS)", "CAST(revenue * 100 AS HUGEINT)")
             self.sql[name] = sql
             self.reads[name] = {other for other in names if other != name and re.search(rf"\b{other}\b", sql)}
             if yaml.safe_load(header).get("materialize") == "view":
@@ -203,8 +202,10 @@ class Job:
         if options.memory:
             config["memory_limit"] = options.memory
         self.connection = duckdb.connect(config=config)
-        self.connection.execute(f"SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET integer_division = true; "
-                                f"SET temp_directory = {literal(options.out + '/tmp')}")
+        self.connection.execute(
+            "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET integer_division = true; "
+            f"SET temp_directory = {literal(options.out + '/tmp')}"
+        )
         for schema in ("source", "staging", "core", "marts"):
             self.connection.execute(f"CREATE SCHEMA {schema}")
 
