@@ -1,13 +1,13 @@
 /* ---
-description: Events of the web shop, with the customer where the visitor ever logged in
-grain: [event_id]
+description: Events of the web shop before the as-of date, with the customer where the visitor ever logged in
+materialize: view
 columns:
-  event_id: {description: Number of the event, tests: [not_null]}
-  visitor_id: {description: From a cookie, tests: [not_null]}
+  event_id: {description: Number of the event}
+  visitor_id: {description: From a cookie}
   customer_id: {description: Who the visitor is; NULL where that is not known}
-  occurred_at: {description: When, tests: [not_null]}
-  occurred_on: {description: The same as a day in the project's time zone, tests: [not_null]}
-  type: {description: What was done, tests: [not_null]}
+  occurred_at: {description: When}
+  occurred_on: {description: The same as a day in the project's time zone}
+  type: {description: What was done}
   path: {description: Page}
   device: {description: Kind of device}
   referrer: {description: Where the visitor came from}

@@ -1,12 +1,11 @@
 /* ---
-description: Events of the web shop
-materialize: view
+description: Events of the web shop. Kept as files, because visitors are told apart and events read from it.
 columns:
   event_id: {description: Number of the event, tests: [not_null]}
-  visitor_id: {description: From a cookie}
-  occurred_at: {description: When}
-  occurred_on: {description: The same as a day in the project's time zone}
-  type: {description: What was done}
+  visitor_id: {description: From a cookie, tests: [not_null]}
+  occurred_at: {description: When, tests: [not_null]}
+  occurred_on: {description: The same as a day in the project's time zone, tests: [not_null]}
+  type: {description: What was done, tests: [not_null]}
   email_key: {description: "E-mail of a login, trimmed and in small letters"}
   path: {description: Page}
   device: {description: Kind of device}

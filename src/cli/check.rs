@@ -4,6 +4,7 @@ use super::output::{Format, count};
 use super::{Context, Outcome, Output};
 use crate::error::Problems;
 use crate::flow;
+use crate::project::Project;
 
 /// Read everything, run nothing.
 #[derive(clap::Args)]
@@ -14,8 +15,15 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let project = context.project()?;
-        let checked = flow::check(&project, context.now()).await?;
+        let (project, mut problems) = Project::draft(&context.root()?, &context.load_options())?;
+        let checked = match flow::check(&project, context.now()).await {
+            Ok(checked) if problems.is_empty() => checked,
+            Ok(_) => return Err(problems),
+            Err(found) => {
+                problems.extend(found);
+                return Err(problems);
+            }
+        };
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "problems": [] }))?;
         } else {

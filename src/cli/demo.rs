@@ -32,15 +32,18 @@ impl Demo {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
         shipped::write_to(&self.folder)?;
-        let made = demo::generate(&self.folder, &options)?;
-        self.say(context, format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")));
+        let made = demo::generate(&self.data(), &options)?;
+        self.say(
+            context,
+            format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")),
+        );
         if self.no_run {
-            demo::generate_night_two(&self.folder, &options)?;
+            demo::generate_night_two(&self.data(), &options)?;
             return Ok(Outcome::Done);
         }
         self.say(context, "night one");
         let first = self.night(context, &made).await?;
-        let second = demo::generate_night_two(&self.folder, &options)?;
+        let second = demo::generate_night_two(&self.data(), &options)?;
         self.say(context, "night two: a new column, late rows, corrections of closed months");
         let second = self.night(context, &second).await?;
         self.say(context, format!("next: open {}", self.folder.join("reports/index.html").display()));
@@ -59,6 +62,10 @@ impl Demo {
             who: context.who("demo"),
         };
         run_night(&project, &request, context).await
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     fn say(&self, context: &Context<'_>, line: impl AsRef<str>) {

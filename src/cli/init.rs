@@ -24,14 +24,16 @@ impl Init {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let files = shipped::write_to(&self.folder)?;
         if !self.no_data {
-            demo::generate(&self.folder, &DemoOptions::default())?;
+            demo::generate(&self.folder.join("data"), &DemoOptions::default())?;
         }
         let folder = self.folder.display();
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "folder": folder.to_string(), "files": files }))?;
         } else {
             context.printer.say(format!("{folder}: {} written", count(files as u64, "file", "files")));
-            context.printer.say(format!("next: cd {folder}, look at perennial.yml and pipelines/sources/, then perennial run"));
+            context
+                .printer
+                .say(format!("next: cd {folder}, look at perennial.yml and pipelines/sources/, then perennial run"));
         }
         Ok(Outcome::Done)
     }

@@ -86,7 +86,8 @@ fn tests(project: &Project) -> Listing {
             })
         })
     });
-    let of_files = project.tests.iter().map(|t| vec![t.name.to_string(), "rows are faults".into(), t.file.path.clone()]);
+    let of_files =
+        project.tests.iter().map(|t| vec![t.name.to_string(), "rows are faults".into(), t.file.path.clone()]);
     (&["test", "rule", "file"], of_columns.chain(of_files).collect())
 }
 

@@ -19,7 +19,7 @@ mod runs;
 mod show;
 mod test;
 
-use crate::error::{Error, Problems};
+use crate::error::{Error, Problems, Result};
 use crate::flow::Who;
 use crate::project::{LoadOptions, Project};
 use clap::{Args, Parser, Subcommand};
@@ -178,15 +178,19 @@ struct Context<'a> {
 impl Context<'_> {
     /// The project that `--project` names or that the current folder lies in.
     fn project(&self) -> Result<Project, Problems> {
-        let root = match &self.common.project {
-            Some(folder) => folder.clone(),
+        Project::load(&self.root()?, &self.load_options())
+    }
+
+    /// The folder of that project.
+    fn root(&self) -> Result<PathBuf> {
+        match &self.common.project {
+            Some(folder) => Ok(folder.clone()),
             None => {
                 let here = std::env::current_dir()
                     .map_err(|e| Error::project("the current folder cannot be read").because(e))?;
-                Project::find(&here)?
+                Project::find(&here)
             }
-        };
-        Project::load(&root, &self.load_options())
+        }
     }
 
     fn load_options(&self) -> LoadOptions<'_> {

@@ -134,11 +134,26 @@ fn aligned(batches: &[RecordBatch]) -> Result<String> {
     for batch in batches {
         let formatters = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options));
         let formatters = formatters.collect::<std::result::Result<Vec<_>, _>>()?;
-        rows.extend((0..batch.num_rows()).map(|row| formatters.iter().map(|f| f.value(row).to_string()).collect()));
+        rows.extend(
+            (0..batch.num_rows()).map(|row| formatters.iter().map(|f| shown(&f.value(row).to_string())).collect()),
+        );
     }
     let header: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let right: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
     Ok(columns(&header, &right, &rows))
+}
+
+/// Characters shown of one value; `--format json` and `csv` show all.
+const CELL_CHARACTERS: usize = 100;
+
+/// A value on one line.
+fn shown(value: &str) -> String {
+    let mut text: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(CELL_CHARACTERS).collect();
+    if value.chars().nth(CELL_CHARACTERS).is_some() {
+        text.pop();
+        text.push('…');
+    }
+    text
 }
 
 /// Text in columns, each as wide as its widest cell.
@@ -195,6 +210,15 @@ mod tests {
         let rows = vec![vec!["north".into(), "5".into()], vec!["南区".into(), "1,234".into()]];
         let text = columns(&["region".into(), "revenue".into()], &[false, true], &rows);
         assert_eq!(text, "region  revenue\n──────  ───────\nnorth         5\n南区      1,234\n");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_and_stays_on_its_line() {
+        assert_eq!(shown("a\nb"), "a b");
+        assert_eq!(shown(&"x".repeat(100)).len(), 100);
+        let long = shown(&"客".repeat(101));
+        assert_eq!(long.chars().count(), 100);
+        assert!(long.ends_with('…'));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Report {
             Language::from_tag(tag).ok_or_else(unknown)
         });
         let outputs = self.format.iter().map(|name| {
-            let unknown = || Error::project(format!("no format `{name}`")).suggest(name, Output::ALL.map(Output::extension));
+            let unknown =
+                || Error::project(format!("no format `{name}`")).suggest(name, Output::ALL.map(Output::extension));
             Output::from_name(name).ok_or_else(unknown)
         });
         let request = ReportRequest {

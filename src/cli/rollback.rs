@@ -1,6 +1,7 @@
 //! `perennial rollback`.
 
 use super::output::Format;
+use super::progress::Progress;
 use super::{Context, Outcome, Output};
 use crate::error::Problems;
 use crate::flow;
@@ -18,11 +19,14 @@ pub(super) struct Rollback {
 impl Rollback {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let release = flow::rollback(&project, self.release, context.who("rollback"), context.now()).await?;
+        let progress = Progress::new(context.printer);
+        let release = flow::rollback(&project, self.release, context.who("rollback"), context.now(), &progress).await?;
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "release": release.number, "rollback_of": self.release }))?;
         } else {
-            context.printer.say(format!("release {} published: the tables of release {}", release.number, self.release));
+            context
+                .printer
+                .say(format!("release {} published: the tables of release {}", release.number, self.release));
         }
         Ok(Outcome::Done)
     }

@@ -73,7 +73,9 @@ fn tell(project: &Project, night: &Night, seconds: f64, context: &Context<'_>) {
     let t = night.tests;
     say(format!(
         "tests    {} passed, {} warned, {} failed",
-        thousands(t.passed), thousands(t.warned), thousands(t.failed)
+        thousands(t.passed),
+        thousands(t.warned),
+        thousands(t.failed)
     ));
     match &night.ending {
         Ending::Published { release, changed_tables } => {

@@ -27,7 +27,9 @@ impl Runs {
             return Ok(Outcome::Done);
         };
         if !run_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            return Err(Error::project(format!("`{run_id}` is not a run's id")).hint("`perennial runs` lists them").into());
+            return Err(Error::project(format!("`{run_id}` is not a run's id"))
+                .hint("`perennial runs` lists them")
+                .into());
         }
         let run = reader.query(&format!("SELECT * FROM system.runs WHERE run_id = '{run_id}'"), None).await?;
         if run.iter().all(|b| b.num_rows() == 0) {

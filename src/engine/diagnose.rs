@@ -58,7 +58,10 @@ impl Diagnosis {
 
 /// An error outside of any query's text, by whose fault it is.
 pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
-    let text = first_line(&error.find_root().strip_backtrace());
+    let mut text = first_line(&error.find_root().strip_backtrace());
+    if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
+        text = "the memory for queries is used up (two fifths of `memory_limit`)".into();
+    }
     let (kind, hint) = match error.find_root() {
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (Kind::Unreachable, None),
         DataFusionError::ResourcesExhausted(_) => {
@@ -98,7 +101,8 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
         other => Diagnosis { of_the_query: false, ..Diagnosis::new(first_line(&other.strip_backtrace())) },
     };
     if let Some(span) = diagnostic.and_then(|d| d.span) {
-        let width = if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
+        let width =
+            if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
         let (line, column) = (span.start.line as usize, span.start.column as usize);
         found.spot = Some(Spot { line, column, width: (width as usize).max(1) });
     }
@@ -110,7 +114,7 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
 
 /// A subquery that reads columns of the query around it and that the optimiser could not turn into a join: it would fail
 /// only when run.
-pub fn uncomputable_subquery(optimised: &LogicalPlan) -> Option<Diagnosis> {
+pub fn uncomputable_subquery(optimised: &LogicalPlan, sql: &str) -> Option<Diagnosis> {
     use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
     let mut found = None;
     let _ = optimised.apply_with_subqueries(|node| {
@@ -119,9 +123,9 @@ pub fn uncomputable_subquery(optimised: &LogicalPlan) -> Option<Diagnosis> {
                 let correlated = matches!(e, Expr::ScalarSubquery(s) if !s.outer_ref_columns.is_empty())
                     || matches!(e, Expr::OuterReferenceColumn(..));
                 if correlated && found.is_none() {
-                    let mut made = Diagnosis::new("this correlated subquery cannot be computed");
+                    let what = outer_column(e).map(|c| format!(" (it reads `{c}` from outside)")).unwrap_or_default();
+                    let mut made = Diagnosis::new(format!("this correlated subquery cannot be computed{what}"));
                     made.hint = Some("write it as a join, or with a window function".into());
-                    made.spot = subquery_spot(e);
                     found = Some(made);
                 }
                 Ok(TreeNodeRecursion::Continue)
@@ -129,18 +133,13 @@ pub fn uncomputable_subquery(optimised: &LogicalPlan) -> Option<Diagnosis> {
         }
         Ok(TreeNodeRecursion::Continue)
     });
-    found
+    found.map(|found| Diagnosis { spot: spot_named(&found.message, sql), ..found })
 }
 
-fn subquery_spot(expr: &Expr) -> Option<Spot> {
-    let from_column = |column: &Column| {
-        let span = column.spans().first()?;
-        let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
-        Some(Spot { line: span.start.line as usize, column: span.start.column as usize, width })
-    };
+fn outer_column(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::OuterReferenceColumn(_, column) => from_column(column),
-        Expr::ScalarSubquery(subquery) => subquery.outer_ref_columns.iter().find_map(subquery_spot),
+        Expr::OuterReferenceColumn(_, column) => Some(column.flat_name()),
+        Expr::ScalarSubquery(subquery) => subquery.outer_ref_columns.iter().find_map(outer_column),
         _ => None,
     }
 }
@@ -228,7 +227,8 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Diagnosis {
         let mut tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(|t| t.to_string())).collect();
         tables.dedup();
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
-        found.hint = hint_from(field.relation.as_ref().map(|t| t.table()).unwrap_or_default(), &names, "tables here are");
+        found.hint =
+            hint_from(field.relation.as_ref().map(|t| t.table()).unwrap_or_default(), &names, "tables here are");
         return found;
     }
     let mut names: Vec<&str> = of_table.iter().map(|c| c.name.as_str()).collect();
@@ -320,18 +320,23 @@ fn plan_mistake(text: &str) -> Diagnosis {
 /// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
 fn wrong_argument(text: &str) -> Option<Diagnosis> {
     static SIGNATURE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)").expect("a valid pattern")
+        Regex::new(r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)")
+            .expect("a valid pattern")
     });
     let parts = SIGNATURE.captures(text)?;
     let mut found = Diagnosis::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
-    found.hint = Some(format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]));
+    found.hint = Some(format!(
+        "see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'",
+        &parts[1]
+    ));
     Some(found)
 }
 
 /// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
 fn same_name_twice(text: &str) -> Option<Diagnosis> {
     static TWICE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#).expect("a valid pattern")
+        Regex::new(r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#)
+            .expect("a valid pattern")
     });
     let parts = TWICE.captures(text)?;
     let mut found = Diagnosis::new(format!("two columns are called `{}`", &parts[1]));
@@ -429,8 +434,10 @@ fn plain(text: &str) -> String {
         Regex::new(r"^(?:Error during planning: |Execution error: |Arrow error: |Cast error: |Parser error: |Internal error: |Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+")
             .expect("a valid pattern")
     });
-    static TYPES: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))").expect("a valid pattern"));
+    static TYPES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))")
+            .expect("a valid pattern")
+    });
     static DECIMAL: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"Decimal128\((\d+), ?(-?\d+)\)").expect("a valid pattern"));
     let text = first_line(&PREFIX.replace(text, ""));

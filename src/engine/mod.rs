@@ -12,7 +12,6 @@ mod source_view;
 mod types;
 mod unnest;
 
-
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +26,7 @@ use crate::lake::TableVersion;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
+use datafusion::common::TableReference;
 use datafusion::common::config::SpillCompression;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::empty::EmptyTable;
@@ -41,7 +41,6 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer as rules;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::common::TableReference;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::num::NonZeroUsize;
@@ -267,9 +266,8 @@ impl Engine {
     /// The same tables and memory in a session that needs less: one partition, joins that spill, spills compressed.
     /// For the one more try of a query that ran out of memory.
     pub fn frugal(&self) -> Engine {
-        let mut config = session_config(&self.settings)
-            .with_target_partitions(1)
-            .with_create_default_catalog_and_schema(false);
+        let mut config =
+            session_config(&self.settings).with_target_partitions(1).with_create_default_catalog_and_schema(false);
         config.options_mut().optimizer.prefer_hash_join = false;
         config.options_mut().execution.spill_compression = SpillCompression::Lz4Frame;
         let state = SessionStateBuilder::new_from_existing(self.context.state()).with_config(config).build();
@@ -336,7 +334,8 @@ fn session_config(settings: &EngineSettings) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.dialect = datafusion::common::config::Dialect::DuckDB;
     options.execution.time_zone = Some(settings.time_zone.clone());
-    // Only what a report or a mart needs leaves the file; the predicate is evaluated while decoding.
+    // Row groups and pages are skipped by statistics; evaluating filters while decoding costs more than it saves when
+    // most rows stay, which is what steps do.
     options.execution.parquet.pushdown_filters = false;
     options.execution.parquet.schema_force_view_types = true;
     config

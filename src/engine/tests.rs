@@ -108,7 +108,7 @@ async fn files_that_lack_a_column_read_as_null_and_no_files_as_no_rows() {
 async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let settings = EngineSettings {
-        memory_limit_bytes: 60 << 20,
+        memory_limit_bytes: 100 << 20,
         spill_folder: Some(folder.path().join("spill")),
         ..EngineSettings::default()
     };
@@ -118,7 +118,8 @@ async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     let mut writer = lake.table_writer(&table, "r1", columns.clone()).unwrap();
     for part in 0..40_i64 {
         let keys: Int64Array = (0..10_000_i64).map(|i| (i * 7_919 + part * 104_729) % 400_009).collect();
-        let texts: StringArray = keys.iter().map(|k| Some(format!("a text that belongs to the key number {k:?}"))).collect();
+        let texts: StringArray =
+            keys.iter().map(|k| Some(format!("a text that belongs to the key number {k:?}"))).collect();
         let batch = RecordBatch::try_new(columns.clone(), vec![Arc::new(keys), Arc::new(texts)]).unwrap();
         writer.write(&batch).await.unwrap();
     }
@@ -126,7 +127,8 @@ async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     let version = TableVersion { schema: columns, files, fingerprint: String::new(), changed_in: 0 };
     engine.register_files(&table, &version).unwrap();
     for engine in [engine.clone(), engine.frugal()] {
-        let sql = "SELECT count(*) FROM (SELECT k, text, lead(k) OVER (ORDER BY text, k) AS n FROM core.big) WHERE n IS NULL";
+        let sql =
+            "SELECT count(*) FROM (SELECT k, text, lead(k) OVER (ORDER BY text, k) AS n FROM core.big) WHERE n IS NULL";
         assert_eq!(one_number(&engine, sql).await, 1);
     }
 }

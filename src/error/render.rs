@@ -6,26 +6,20 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 /// One error as text. `colour` only where the reader's terminal shows it.
 pub fn render(error: &Error, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let mut message = error.message().to_string();
-    let mut group = match error.place() {
-        Some(Place::File { file, line, column, width, text: Some(text) }) => {
-            let start = byte_offset(text, *line, *column);
-            let end = byte_offset(text, *line, *column + *width).max(start);
-            let snippet = Snippet::source(text.as_ref())
-                .path(file.as_str())
-                .annotation(AnnotationKind::Primary.span(start..end));
-            Level::ERROR.primary_title(message.as_str()).element(snippet)
-        }
-        Some(place) => {
-            message = format!("{place}: {message}");
-            Group::with_title(Level::ERROR.primary_title(message.as_str()))
-        }
-        None => Group::with_title(Level::ERROR.primary_title(message.as_str())),
-    };
-    if let Some(hint) = error.hint_text() {
-        group = group.element(Level::HELP.message(hint));
+    let hint = error.hint_text();
+    if let Some(Place::File { file, line, column, width, text: Some(text) }) = error.place() {
+        let start = byte_offset(text, *line, *column);
+        let end = byte_offset(text, *line, *column + *width).max(start);
+        let mark = AnnotationKind::Primary.span(start..end);
+        let snippet = Snippet::source(text.as_ref()).path(file.as_str()).annotation(mark);
+        let group = Level::ERROR.primary_title(error.message()).element(snippet);
+        let group = hint.into_iter().fold(group, |group, hint| group.element(Level::HELP.message(hint)));
+        return renderer.render(&[group]).to_string();
     }
-    renderer.render(&[group]).to_string()
+    let message = error.to_string();
+    let mut groups = vec![Group::with_title(Level::ERROR.primary_title(message.as_str()))];
+    groups.extend(hint.map(|hint| Group::with_title(Level::HELP.secondary_title(hint))));
+    renderer.render(&groups).to_string()
 }
 
 /// All problems, an empty line between them.
@@ -54,6 +48,13 @@ mod tests {
         assert!(shown.contains("--> sql/marts/x.sql:1:8"), "{shown}");
         assert!(shown.contains("^^^^^^^^^^"), "{shown}");
         assert!(shown.contains("did you mean `customer_id`?"), "{shown}");
+    }
+
+    #[test]
+    fn without_a_line_to_show_message_and_hint_stand_alone() {
+        let error =
+            Error::unreachable("the lake cannot be reached").at(Place::Whole("s3://a/b".into())).hint("try again");
+        assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\n\nhelp: try again");
     }
 
     #[test]

@@ -129,7 +129,12 @@ impl Plan<'_> {
             loaded: pulled.loaded.clone(),
             tests,
             views,
-            definitions: self.checked.steps.iter().map(|s| (s.name.clone(), self.definition(&s.rendered.sql))).collect(),
+            definitions: self
+                .checked
+                .steps
+                .iter()
+                .map(|s| (s.name.clone(), self.definition(&s.rendered.sql)))
+                .collect(),
         }
     }
 

@@ -94,7 +94,10 @@ impl Issue<'_> {
             let raw = TableName::raw(&source.name, &table.name);
             let loaded = self.release.loaded.get(&raw);
             let is_new = loaded.is_some_and(|s| s.files.values().any(|f| f.run_id > last.run_id));
-            let Some(sql) = late_rows(&self.project.time_zone, &raw, table, period, &last.run_id).filter(|_| is_new) else { continue };
+            let Some(sql) = late_rows(&self.project.time_zone, &raw, table, period, &last.run_id).filter(|_| is_new)
+            else {
+                continue;
+            };
             let rows = self.reader.rows(&sql).await?;
             let name = format!("{}.{}", source.name, table.name);
             for (kind, column) in [(CauseKind::LateData, 0), (CauseKind::CorrectedData, 1)] {

@@ -42,17 +42,19 @@ pub async fn night(project: &Project, request: &NightRequest, observer: &dyn Obs
     let lock = lake.lock(request.who.holder(&run_id), request.now).await?;
     record::repair(&lake, &lock, request.now, observer).await?;
     lake.begin_run(&lock, request.now).await?;
-    let mut record = Record::new(&lake, &run_id, request, as_of);
+    let mut record = Record::new(&lake, &run_id, &request.who, Some(as_of), request.now);
     let outcome = run(project, plan, request, observer, &lake, &lock, &mut record).await;
-    if let Err(problems) = &outcome {
-        record.failed(problems);
+    if let Some(first) = outcome.as_ref().err().and_then(|problems| problems.iter().next()) {
+        record.failed(first);
     }
     // A failure to record never fails a run.
     if let Err(error) = record.write(&lock).await {
         observer.event(Event::Note(format!("the run could not be recorded: {error}")));
     }
-    lock.release().await?;
-    outcome
+    match (outcome, lock.release().await) {
+        (Ok(_), Err(error)) => Err(error.into()),
+        (outcome, _) => outcome,
+    }
 }
 
 async fn run(
@@ -83,7 +85,8 @@ async fn run(
     }
 
     let plan = plan.with_columns_of(project, &pulled.loaded).await?;
-    let build = Build { project, lake, plan: &plan, pulled: &pulled, before: before.as_ref(), run_id: &run_id, observer };
+    let build =
+        Build { project, lake, plan: &plan, pulled: &pulled, before: before.as_ref(), run_id: &run_id, observer };
     let built: Built = build.all(request.full_refresh).await?;
     record.built(&built);
 
@@ -143,7 +146,13 @@ async fn issue_all(
         match issue.report(report, period, &report.languages, &reports::Output::ALL).await {
             Ok(edition) => {
                 let reports::Edition { number, is_new, files, refused, .. } = edition;
-                night.editions.push(Issued { report: report.name.clone(), period: period.label(), number, is_new, files });
+                night.editions.push(Issued {
+                    report: report.name.clone(),
+                    period: period.label(),
+                    number,
+                    is_new,
+                    files,
+                });
                 refused.into_iter().for_each(|error| night.problems.push(error));
             }
             Err(error) => {
@@ -187,7 +196,8 @@ fn pipeline<'a>(project: &'a Project, name: Option<&str>) -> Result<&'a Pipeline
             .ok_or_else(|| Error::project(format!("no pipeline `{name}`")).suggest(name, known)),
         (None, [only]) => Ok(only),
         (None, []) => {
-            Err(Error::project("the project has no pipeline").hint("write pipelines/nightly.yml with `sources: [\"*\"]`"))
+            Err(Error::project("the project has no pipeline")
+                .hint("write pipelines/nightly.yml with `sources: [\"*\"]`"))
         }
         (None, _) => Err(Error::project("which pipeline?")
             .hint(format!("there are {}; name one: `perennial run NAME`", crate::error::list(&known)))),

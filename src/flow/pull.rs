@@ -8,6 +8,7 @@ use crate::history::{SourceRecord, SourceStatus};
 use crate::intake::{self, LoadRequest, Loaded, RejectSink};
 use crate::lake::{Lake, LoadState, Release, TableVersion};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// What came of all sources.
@@ -64,6 +65,7 @@ impl Pull<'_> {
     async fn table(&self, source: &Source, table: &SourceTable) -> Result<Loaded> {
         let began = Instant::now();
         let label = format!("{}.{}", source.name, table.name);
+        let read = AtomicU64::new(0);
         let raw = TableName::raw(&source.name, &table.name);
         let previous = self.previous.filter(|_| !self.full_refresh);
         let previous = previous.and_then(|r| Some((r.tables.get(&raw)?, r.loaded.get(&raw)?)));
@@ -75,7 +77,10 @@ impl Pull<'_> {
             run_id: self.run_id,
             now: self.now,
             rejects: self.rejects,
-            progress: &|_bytes, rows| self.observer.event(Event::SourceProgress { table: &label, rows }),
+            progress: &|_bytes, more| {
+                let rows = read.fetch_add(more, Ordering::Relaxed) + more;
+                self.observer.event(Event::SourceProgress { table: &label, rows });
+            },
         };
         let loaded = intake::load_table(request).await?;
         for note in &loaded.notes {

@@ -73,8 +73,22 @@ impl Reader {
         self.release.as_ref().ok_or_else(nothing_published)
     }
 
+    /// An unknown table with the known names that come close, or what to do while there are none.
     fn explain(&self, error: Error) -> Error {
-        if self.release.is_none() { error.hint("nothing was published yet: `perennial run` makes the first release") } else { error }
+        let unknown = error.message().strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
+        let Some(name) = unknown.map(|name| name.strip_prefix("perennial.").unwrap_or(name).to_string()) else {
+            return error;
+        };
+        let mut explained = Error::project(format!("unknown table `{name}`"));
+        if let Some(place) = error.place() {
+            explained = explained.at(place.clone());
+        }
+        let Some(release) = &self.release else {
+            return explained.hint("nothing was published yet: `perennial run` makes the first release");
+        };
+        let tables = release.tables.keys().chain(release.views.iter().map(|(name, _)| name));
+        let known: Vec<String> = tables.map(ToString::to_string).collect();
+        explained.suggest(&name, known.iter().map(String::as_str))
     }
 }
 
@@ -108,7 +122,8 @@ async fn register_system(engine: &Engine, lake: &Lake) -> Result<()> {
             engine.register_rows(&table, schema, vec![ReleaseRecord::batch(&releases)?])?;
         } else {
             let files = lake.system_files(name).await?;
-            engine.register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
+            engine
+                .register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! What a run leaves in `system.*`, whatever became of it.
 
 use super::build::Built;
-use super::{Ending, Event, Night, NightRequest, Observer};
-use crate::error::{Problems, Result};
+use super::{Ending, Event, Night, Observer, Who};
+use crate::error::Result;
 use crate::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
 use crate::intake::{Reject, RejectSink};
-use crate::lake::{KilledRun, Lake, Lock};
+use crate::lake::{KilledRun, Lake, Lock, Release};
 use std::time::Instant;
 
 /// The rows of one run, gathered while it goes on.
@@ -21,18 +21,24 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub fn new(lake: &'a Lake, run_id: &str, request: &NightRequest, as_of: jiff::civil::Date) -> Record<'a> {
+    pub fn new(
+        lake: &'a Lake,
+        run_id: &str,
+        who: &Who,
+        as_of: Option<jiff::civil::Date>,
+        now: jiff::Timestamp,
+    ) -> Record<'a> {
         let run = RunRecord {
             run_id: run_id.to_string(),
-            command: request.who.command.clone(),
-            as_of: Some(as_of),
-            started_at: request.now,
-            ended_at: request.now,
+            command: who.command.clone(),
+            as_of,
+            started_at: now,
+            ended_at: now,
             status: RunStatus::Failed,
             release: None,
             message: None,
-            host: request.who.host.clone(),
-            user: request.who.user.clone(),
+            host: who.host.clone(),
+            user: who.user.clone(),
         };
         Record {
             run_id: run_id.to_string(),
@@ -64,13 +70,22 @@ impl<'a> Record<'a> {
             Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
             Ending::NotPublished => (RunStatus::Failed, None),
         };
-        self.run.message = night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
+        self.run.message =
+            night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
+    }
+
+    /// It published a release that repeats an earlier one.
+    pub fn rolled_back(&mut self, release: &Release, to: u64) {
+        self.run.status = RunStatus::Done;
+        self.run.release = Some(release.number);
+        self.run.as_of = Some(release.as_of);
+        self.run.message = Some(format!("back to release {to}"));
     }
 
     /// What stopped it.
-    pub fn failed(&mut self, problems: &Problems) {
+    pub fn failed(&mut self, error: impl ToString) {
         self.run.status = RunStatus::Failed;
-        self.run.message = problems.iter().map(ToString::to_string).next();
+        self.run.message = Some(error.to_string());
     }
 
     /// Writes the rows and takes the run's mark away.

@@ -4,7 +4,8 @@ use super::build::test_record;
 use super::checked::check_as_of;
 use super::issue::Issue;
 use super::reader::{Reader, nothing_published, open_engine};
-use super::{Who, as_of};
+use super::record::{self, Record};
+use super::{Observer, Who, as_of};
 use crate::error::{Error, Problems, Result};
 use crate::history::{TestRecord, TestStatus, new_run_id};
 use crate::lake::{Lake, Release};
@@ -26,7 +27,11 @@ pub async fn show(
     let mut steps = checked.steps.iter().filter(|s| selected.contains(&s.name));
     let step = match (steps.next(), steps.next()) {
         (Some(step), None) => step,
-        _ => return Err(Error::project(format!("`{step}` is more than one step")).hint("name one, as in `marts.rfm`").into()),
+        _ => {
+            return Err(Error::project(format!("`{step}` is more than one step"))
+                .hint("name one, as in `marts.rfm`")
+                .into());
+        }
     };
     let lake = Lake::open(&project.lake).await?;
     let release = lake.latest().await?.ok_or_else(nothing_published)?;
@@ -111,8 +116,7 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
         None => Period::newest_closed(report.period, release.as_of),
     };
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
-    let issue =
-        Issue { project, reader: &reader, release, sources: &[], warnings: &[], now: request.now };
+    let issue = Issue { project, reader: &reader, release, sources: &[], warnings: &[], now: request.now };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     reports::write_index(project, &project.reports_folder)?;
     let mut problems = Problems::new();
@@ -120,12 +124,26 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
     Ok((edition, problems))
 }
 
-/// Publishes an earlier release again.
-pub async fn rollback(project: &Project, to: u64, who: Who, now: jiff::Timestamp) -> Result<Release> {
+/// Publishes an earlier release again, as a run of its own.
+pub async fn rollback(
+    project: &Project,
+    to: u64,
+    who: Who,
+    now: jiff::Timestamp,
+    observer: &dyn Observer,
+) -> Result<Release> {
     let lake = Lake::open(&project.lake).await?;
     let run_id = new_run_id(now);
     let lock = lake.lock(who.holder(&run_id), now).await?;
+    record::repair(&lake, &lock, now, observer).await?;
+    lake.begin_run(&lock, now).await?;
+    let mut record = Record::new(&lake, &run_id, &who, None, now);
     let published = lake.rollback(&lock, to, &run_id, now).await;
+    match &published {
+        Ok(published) => record.rolled_back(&published.release, to),
+        Err(error) => record.failed(error),
+    }
+    record.write(&lock).await?;
     lock.release().await?;
     Ok(published?.release)
 }

@@ -11,9 +11,7 @@ use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Date32Type};
 use datafusion::common::utils::take_function_args;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
 /// The function.

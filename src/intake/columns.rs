@@ -6,8 +6,8 @@ use crate::contract::{Column, SourceTable, ValueType};
 use crate::error::{Error, Result};
 use crate::sources::TextRows;
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder, StringArray,
-    StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder,
+    StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;

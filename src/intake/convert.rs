@@ -1,6 +1,6 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{Cells, CellFault, ColumnReader, Faults, TextColumn};
+use super::columns::{CellFault, Cells, ColumnReader, Faults, TextColumn};
 use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::typed;

@@ -115,7 +115,12 @@ impl FileLoad<'_> {
     }
 }
 
-fn read_text(bytes: FileBytes, table: &SourceTable, mut converter: Converter, out: &mpsc::Sender<Piece>) -> Result<Ending> {
+fn read_text(
+    bytes: FileBytes,
+    table: &SourceTable,
+    mut converter: Converter,
+    out: &mpsc::Sender<Piece>,
+) -> Result<Ending> {
     let promised = Converter::promised_fields(table);
     let mut reader: Box<dyn TextReader> = match &table.format {
         Format::Csv(options) => Box::new(CsvReader::open(bytes, options, &promised)?),

@@ -5,7 +5,8 @@
 //! exactly. Refused rows go to a [`RejectSink`] with file, line, column, value and reason. A value is cast exactly or
 //! refused, never guessed and never silently NULL.
 //!
-//! Of a key every version stays in `raw.*`; which one is newest is asked by the view over it. Nothing refers to the data
+//! Of a key every version stays in `raw.*`; which one is newest is asked by the view over it. Nothing refers to the
+//! data
 //! files before a release does, so a load that fails leaves nothing behind.
 
 mod columns;
@@ -103,7 +104,8 @@ pub struct FileOutcome {
 /// # Errors
 /// Of kind `Data` when a file cannot be trusted as a whole (cut short, damaged, without header, without a promised
 /// column), when the contract refuses the first bad row or too many of them, or when rows of a vanished file would have
-/// to be read again; `Project` for a mistake in the contract; `Unreachable` when the source or the lake cannot be reached.
+/// to be read again; `Project` for a mistake in the contract; `Unreachable` when the source or the lake cannot be
+/// reached.
 /// Rejects found before stay with the sink.
 pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
     let files = Files::open(&request.source.location)?;
@@ -284,4 +286,8 @@ impl Notes {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod times_tests;

@@ -153,7 +153,8 @@ fn not_a_number(text: &str, wanted: &str) -> Cow<'static, str> {
     } else if has_digits && text.contains(',') && numeric(&[',']) {
         format!("the number has a comma (a thousands separator or decimal comma), so it is not {wanted}").into()
     } else if has_digits && lower.contains('e') && lower.parse::<f64>().is_ok() {
-        format!("the number has an exponent, as spreadsheets leave when they shorten a number; it is not {wanted}").into()
+        format!("the number has an exponent, as spreadsheets leave when they shorten a number; it is not {wanted}")
+            .into()
     } else if has_digits && numeric(&[]) && wanted == "a whole number" && lower.parse::<f64>().is_ok() {
         "the number has digits behind the point, so it is not a whole number".into()
     } else if has_digits && text.len() > 1 && text.ends_with('-') {
@@ -212,7 +213,10 @@ mod tests {
         assert_eq!(decimal("5.", 18, 2), Ok(500));
         assert_eq!(decimal("12.3400", 18, 2), Ok(1234));
         assert_eq!(decimal("0000000000000000000000000000000000000000001.5", 18, 2), Ok(150));
-        assert_eq!(decimal("1234567890123456789012345678.9012345678", 38, 10), Ok(12345678901234567890123456789012345678));
+        assert_eq!(
+            decimal("1234567890123456789012345678.9012345678", 38, 10),
+            Ok(12345678901234567890123456789012345678)
+        );
         assert_eq!(decimal("999.99", 5, 2), Ok(99999));
         assert_eq!(decimal("1200", 6, -2), Ok(12));
         assert!(reason(decimal("1000.00", 5, 2)).contains("decimal(5, 2)"));

@@ -61,7 +61,8 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
     format!("{:x}", hash.finalize())
 }
 
-/// The schema of a table's rows in `raw.*`: promised columns, accepted ones as text, then where each row came from. Every
+/// The schema of a table's rows in `raw.*`: promised columns, accepted ones as text, then where each row came from.
+/// Every
 /// column may be NULL, as in every table of the lake.
 pub fn raw_schema(table: &SourceTable, accepted: &[String]) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = table.columns.iter().map(|column| Arc::new(column.field())).collect();
@@ -161,13 +162,13 @@ async fn compare(files: &Files, file: &mut SourceFile, loaded: &LoadedFile) -> R
 /// A tag as kept: the cheap sign, and the content's hash where one was made.
 pub(super) fn with_hash(sign: &str, hash: Option<&str>) -> String {
     match hash {
-        Some(hash) => format!("{sign};sha256={hash}"),
+        Some(hash) => format!("{sign};blake3={hash}"),
         None => sign.to_string(),
     }
 }
 
 fn tag_parts(tag: &str) -> (&str, Option<&str>) {
-    tag.split_once(";sha256=").map_or((tag, None), |(sign, hash)| (sign, Some(hash)))
+    tag.split_once(";blake3=").map_or((tag, None), |(sign, hash)| (sign, Some(hash)))
 }
 
 /// What a file holds, as far as it is known: the same on any machine.

@@ -1,201 +1,10 @@
+use super::testing::*;
 use super::*;
-use crate::contract::{BadRowPolicy, Column, CsvOptions, Format, RejectLimit, TextEncoding, ValueType};
-use crate::error::{Error, Kind};
-use crate::lake::DataFile;
-use arrow::array::{Array, RecordBatch};
+use crate::contract::{BadRowPolicy, Format, RejectLimit, ValueType};
+use crate::error::Kind;
 use arrow::datatypes::SchemaRef;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
-use std::path::PathBuf;
 use std::sync::Mutex;
-
-/// A lake that keeps its files in memory.
-#[derive(Default)]
-struct MemoryLake {
-    files: Arc<Mutex<BTreeMap<String, Vec<RecordBatch>>>>,
-}
-
-struct MemoryWriter {
-    files: Arc<Mutex<BTreeMap<String, Vec<RecordBatch>>>>,
-    path: String,
-    batches: Vec<RecordBatch>,
-}
-
-#[async_trait::async_trait]
-impl DataFiles for MemoryLake {
-    async fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
-        let mut files = self.files.lock().unwrap();
-        let path = format!("{table}/{run_id}-{}.parquet", files.len());
-        files.insert(path.clone(), vec![RecordBatch::new_empty(schema)]);
-        Ok(Box::new(MemoryWriter { files: self.files.clone(), path, batches: Vec::new() }))
-    }
-}
-
-#[async_trait::async_trait]
-impl DataFileWriter for MemoryWriter {
-    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.batches.push(batch.clone());
-        Ok(())
-    }
-
-    async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
-        let rows = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        self.files.lock().unwrap().insert(self.path.clone(), self.batches);
-        Ok(vec![DataFile { path: self.path, bytes: 1, rows }])
-    }
-}
-
-#[derive(Default)]
-struct Kept(Mutex<Vec<Reject>>);
-
-#[async_trait::async_trait]
-impl RejectSink for Kept {
-    async fn keep(&self, rejects: Vec<Reject>) -> Result<()> {
-        self.0.lock().unwrap().extend(rejects);
-        Ok(())
-    }
-}
-
-/// A folder of files, a contract over them, a lake, and what was loaded last.
-struct World {
-    folder: tempfile::TempDir,
-    table: SourceTable,
-    lake: MemoryLake,
-    rejects: Kept,
-    last: Option<(TableVersion, LoadState)>,
-    runs: u32,
-}
-
-impl World {
-    fn new(columns: Vec<Column>) -> World {
-        let table = SourceTable {
-            name: "orders".into(),
-            description: String::new(),
-            files: "*".into(),
-            format: csv(true),
-            columns,
-            key: vec![],
-            newest_by: None,
-            on_new_column: ColumnPolicy::Accept,
-            on_missing_column: ColumnPolicy::Fail,
-            on_bad_row: BadRowPolicy::Reject,
-            max_rejects: RejectLimit::default(),
-            time_column: None,
-            place: None,
-        };
-        let folder = tempfile::tempdir().unwrap();
-        World { folder, table, lake: MemoryLake::default(), rejects: Kept::default(), last: None, runs: 0 }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn load(&mut self) -> Result<Loaded> {
-        self.runs += 1;
-        let source = Source {
-            name: "erp".into(),
-            description: String::new(),
-            location: self.folder.path().to_str().unwrap().into(),
-            tables: vec![],
-        };
-        let run_id = format!("run{}", self.runs);
-        let request = LoadRequest {
-            source: &source,
-            table: &self.table,
-            previous: self.last.as_ref().map(|(version, state)| (version, state)),
-            lake: &self.lake,
-            run_id: &run_id,
-            now: "2026-01-02T03:04:05Z".parse().unwrap(),
-            rejects: &self.rejects,
-            progress: &|_, _| {},
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let loaded = runtime.block_on(load_table(request))?;
-        self.last = Some((loaded.version.clone(), loaded.state.clone()));
-        Ok(loaded)
-    }
-
-    /// All rows of the table as text, sorted; columns joined by `|`, no value as `∅`.
-    fn rows(&self, columns: &[&str]) -> Vec<String> {
-        let files = self.lake.files.lock().unwrap();
-        let mut rows = Vec::new();
-        for file in &self.last.as_ref().unwrap().0.files {
-            for batch in &files[&file.path] {
-                for row in 0..batch.num_rows() {
-                    let cells = columns.iter().map(|name| match batch.column_by_name(name) {
-                        Some(array) if array.is_valid(row) => {
-                            let options = FormatOptions::default();
-                            ArrayFormatter::try_new(array, &options).unwrap().value(row).to_string()
-                        }
-                        _ => "∅".to_string(),
-                    });
-                    rows.push(cells.collect::<Vec<_>>().join("|"));
-                }
-            }
-        }
-        rows.sort();
-        rows
-    }
-
-    fn rejects(&self) -> Vec<(String, u64, String, String)> {
-        let rejects = self.rejects.0.lock().unwrap();
-        let place = |r: &Reject| (r.file.clone(), r.line, r.column.clone().unwrap_or_default(), r.raw.clone());
-        rejects.iter().map(place).collect()
-    }
-
-    fn reasons(&self) -> Vec<String> {
-        self.rejects.0.lock().unwrap().iter().map(|r| r.reason.clone()).collect()
-    }
-}
-
-fn csv(header: bool) -> Format {
-    let encoding = TextEncoding::Utf8;
-    Format::Csv(CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header, encoding })
-}
-
-fn column(name: &str, data_type: ValueType) -> Column {
-    Column {
-        name: name.into(),
-        from: name.into(),
-        data_type,
-        required: false,
-        min: None,
-        max: None,
-        null_values: vec![],
-        personal: false,
-        description: String::new(),
-    }
-}
-
-fn money() -> ValueType {
-    ValueType::Decimal { precision: 18, scale: 2 }
-}
-
-fn day(format: &str) -> ValueType {
-    ValueType::Date { formats: vec![format.into()] }
-}
-
-fn two() -> Vec<Column> {
-    vec![column("id", ValueType::Text), column("amount", money())]
-}
-
-fn data_error(result: Result<Loaded>) -> Error {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), Kind::Data, "{error}");
-    error
-}
-
-/// Makes the file look written later, whatever the clock's resolution.
-fn touch(path: PathBuf) {
-    let file = std::fs::File::options().append(true).open(path).unwrap();
-    let modified = file.metadata().unwrap().modified().unwrap();
-    file.set_modified(modified + std::time::Duration::from_secs(10)).unwrap();
-}
 
 #[test]
 fn every_type_is_read_exactly() {
@@ -211,7 +20,10 @@ fn every_type_is_read_exactly() {
         column("at", instant),
         column("e", kinds),
     ]);
-    world.write("a.csv", "t,i,d,f,b,day,at,e\n x ,-7, 12.5 ,1e3,Yes,29.02.2024,2024-07-01 10:00:00,old\n6.02701E+11,,,,,,,\n");
+    world.write(
+        "a.csv",
+        "t,i,d,f,b,day,at,e\n x ,-7, 12.5 ,1e3,Yes,29.02.2024,2024-07-01 10:00:00,old\n6.02701E+11,,,,,,,\n",
+    );
     let loaded = world.load().unwrap();
     assert_eq!((loaded.rows, loaded.rejects, loaded.changed), (2, 0, true));
     assert_eq!(
@@ -295,7 +107,10 @@ fn nothing_is_read_twice() {
     assert!(!again.changed);
     assert_eq!((again.rows, &again.version.files, &again.state), (0, &first.version.files, &first.state));
     assert_eq!(again.files[0].change, FileChange::Unchanged);
-    assert_eq!((first.files_read(), first.files_unchanged(), again.files_read(), again.files_unchanged()), (1, 0, 0, 1));
+    assert_eq!(
+        (first.files_read(), first.files_unchanged(), again.files_read(), again.files_unchanged()),
+        (1, 0, 0, 1)
+    );
     // Touched, but the same.
     touch(world.path("a.csv"));
     let touched = world.load().unwrap();
@@ -427,7 +242,10 @@ fn the_first_bad_row_or_too_many_fail_the_source() {
     let error = data_error(world.load());
     assert!(error.message().contains("6 of 100 rows of erp.orders were refused (6.0 %)"), "{error}");
     let hint = error.hint_text().unwrap();
-    assert!(hint.contains("a.csv line 2: column `amount` is `x`") && hint.contains("line 4") && !hint.contains("line 5"), "{hint}");
+    assert!(
+        hint.contains("a.csv line 2: column `amount` is `x`") && hint.contains("line 4") && !hint.contains("line 5"),
+        "{hint}"
+    );
     world.table.max_rejects = RejectLimit { rows: Some(5), share: None };
     assert!(data_error(world.load()).message().contains("max_rejects allows 5 rows"));
     world.table.max_rejects = RejectLimit { rows: Some(6), share: None };
@@ -479,7 +297,9 @@ fn json_lines_are_typed_and_drift() {
     device.from = "props.device".into();
     let mut world = World::new(vec![column("id", ValueType::Integer), column("amount", money()), device]);
     world.table.format = Format::JsonLines;
-    let mut text = String::from("{\"id\":1,\"amount\":0.10,\"props\":{\"device\":\"tv\"}}\n[]\n{\"id\":\"2\",\"amount\":\"3.5\"}\n");
+    let mut text = String::from(
+        "{\"id\":1,\"amount\":0.10,\"props\":{\"device\":\"tv\"}}\n[]\n{\"id\":\"2\",\"amount\":\"3.5\"}\n",
+    );
     // More rows than one window holds, with a column that comes in late.
     (3..20_003).for_each(|i| text += &format!("{{\"id\":{i},\"amount\":null,\"pad\":\"{}\"}}\n", "p".repeat(80)));
     text += "{\"id\":1.5}\n{\"id\":99999,\"props\":{\"late\":true}}\n";
@@ -502,7 +322,8 @@ fn the_newest_fact_of_a_file_is_known() {
     world.write("a.csv", "day,n\n2024-03-01,1\n2024-05-01,x\n2024-04-01,1\n");
     let loaded = world.load().unwrap();
     assert_eq!(loaded.state.files["a.csv"].newest.as_deref(), Some("2024-04-01"));
-    world.table.columns[0].data_type = ValueType::Instant { formats: vec!["%Y-%m-%d".into()], zone: "Asia/Shanghai".into() };
+    world.table.columns[0].data_type =
+        ValueType::Instant { formats: vec!["%Y-%m-%d".into()], zone: "Asia/Shanghai".into() };
     let loaded = world.load().unwrap();
     assert_eq!(loaded.state.files["a.csv"].newest.as_deref(), Some("2024-03-31T16:00:00Z"));
 }
@@ -562,8 +383,12 @@ fn progress_adds_up() {
     let world = World::new(two());
     world.write("a.csv", format!("id,amount\n{}", "1,1\n".repeat(300_000)));
     let (bytes, rows) = (Mutex::new(0), Mutex::new(0));
-    let source =
-        Source { name: "erp".into(), description: String::new(), location: world.folder.path().to_str().unwrap().into(), tables: vec![] };
+    let source = Source {
+        name: "erp".into(),
+        description: String::new(),
+        location: world.folder.path().to_str().unwrap().into(),
+        tables: vec![],
+    };
     let request = LoadRequest {
         source: &source,
         table: &world.table,

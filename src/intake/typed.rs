@@ -20,7 +20,9 @@ pub(super) fn text_of(array: &ArrayRef, target: &DataType) -> Result<StringArray
             let options = FormatOptions::default();
             let shown = ArrayFormatter::try_new(array.as_ref(), &options)
                 .map_err(|e| Error::data(format!("values of type {other} cannot be read")).because(e))?;
-            (0..array.len()).map(|row| array.is_valid(row).then(|| fitted(shown.value(row).to_string(), other, target))).collect()
+            (0..array.len())
+                .map(|row| array.is_valid(row).then(|| fitted(shown.value(row).to_string(), other, target)))
+                .collect()
         }
     })
 }

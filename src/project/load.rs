@@ -4,7 +4,7 @@ use super::contracts::{self, Surroundings};
 use super::document::{Document, Text, Value};
 use super::reports::Words;
 use super::settings::Settings;
-use super::{LoadOptions, Project, SqlFile, TextFile, pipelines, reports, settings, shipped, steps};
+use super::{LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, reports, settings, shipped, steps};
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ struct Files {
     shared_templates: Vec<TextFile>,
 }
 
-pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Problems> {
+pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Problems), Problems> {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
     let root = super::environment::absolute(&root, ".");
     let mut problems = Problems::new();
@@ -40,7 +40,7 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<Project, Proble
     let files = find_files(&root, &settings.shipped, &document, &mut problems);
     problems.extend(document.into_problems());
     let project = read_files(root, settings, files, options, &mut problems);
-    sorted(problems).or_ok(project)
+    Ok((project, sorted(problems)))
 }
 
 fn read_files(
@@ -57,6 +57,13 @@ fn read_files(
     let sources: Vec<Source> =
         read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
+    let unread = Unread {
+        sources: source_names.iter().filter(|name| !sources.iter().any(|s| s.name == **name)).cloned().collect(),
+        steps: path_names(&files.steps)
+            .into_iter()
+            .filter(|name| !step_files.iter().any(|s| s.name == *name))
+            .collect(),
+    };
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
     let reports =
         read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
@@ -90,11 +97,12 @@ fn read_files(
         reports,
         shared_templates: files.shared_templates,
         words,
+        unread,
         root,
     }
 }
 
-/// Reads each file by itself; those that could not be read are left out, their problems kept.
+/// Reads each file by itself; those with a problem are left out, their problems kept.
 fn read_each<T>(
     files: &[TextFile],
     problems: &mut Problems,
@@ -103,7 +111,7 @@ fn read_each<T>(
     let mut values = Vec::new();
     for file in files {
         let document = Document::new(file.path.clone(), file.text.clone());
-        values.extend(read(&document, file));
+        values.extend(read(&document, file).filter(|_| document.is_clean()));
         problems.extend(document.into_problems());
     }
     values
@@ -218,6 +226,11 @@ impl Files {
     fn add(&mut self, file: TextFile) {
         let path = file.below_root();
         let depth = path.matches('/').count();
+        // A pattern of shipped files can also name what is no step and no template, such as the table of phrases.
+        let folder = FOLDERS.iter().find(|(folder, _)| path.starts_with(&format!("{folder}/")));
+        if folder.is_none_or(|(_, ending)| !path.ends_with(&format!(".{ending}"))) {
+            return;
+        }
         let list = match path.split('/').next().unwrap_or("") {
             "sql" if path.starts_with("sql/tests/") => &mut self.tests,
             "sql" if path.starts_with("sql/macros/") => &mut self.macros,

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::contract::{Source, TableName};
 use crate::error::{Error, Problems, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,6 +66,26 @@ pub struct Project {
     pub shared_templates: Vec<TextFile>,
     /// Phrases per language: key, then language, then text.
     pub words: BTreeMap<String, BTreeMap<Language, String>>,
+    /// What files with problems of their own would have brought; empty in a project that was loaded without any.
+    pub unread: Unread,
+}
+
+/// What is missing from a project because its file could not be read. Who refers to it is not at fault.
+#[derive(Clone, Debug, Default)]
+pub struct Unread {
+    /// Sources.
+    pub sources: BTreeSet<String>,
+    /// Steps.
+    pub steps: BTreeSet<TableName>,
+}
+
+impl Unread {
+    /// Whether a table may be one of those.
+    pub fn may_hold(&self, table: &TableName) -> bool {
+        let of_source = |source: &String| table.name.strip_prefix(source).is_some_and(|rest| rest.starts_with("__"));
+        let is_layer = matches!(table.schema.as_str(), "raw" | "source");
+        self.steps.contains(table) || (is_layer && self.sources.iter().any(of_source))
+    }
 }
 
 /// What a project is read with besides its files.
@@ -90,6 +110,13 @@ fn process_variable(name: &str) -> Option<String> {
 impl Project {
     /// Reads the project in a folder. Fails with every problem of all its files, in the order of their places.
     pub fn load(root: &Path, options: &LoadOptions) -> Result<Project, Problems> {
+        let (project, problems) = Project::draft(root, options)?;
+        problems.or_ok(project)
+    }
+
+    /// What could be read of the project in a folder, and every problem of its files: for a check that goes on with the
+    /// rest. Fails only where there is no project.
+    pub fn draft(root: &Path, options: &LoadOptions) -> Result<(Project, Problems), Problems> {
         load::load(root, options)
     }
 

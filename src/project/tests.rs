@@ -566,6 +566,12 @@ fn shipped_files_stand_in_where_the_project_has_none() {
     assert_eq!(project.pipelines[0].sources, ["erp", "call_centre", "web"]);
     let web = project.sources.iter().find(|source| source.name == "web").unwrap();
     assert!(web.tables[0].place.as_ref().unwrap().to_string().starts_with("shipped:pipelines/sources/web.yml:"));
+    // The table of phrases is no report, whatever pattern names it.
+    let whole = "name: x\nlake: y\nlanguages: [en, zh-CN, zh-TW]\nshipped: [\"report-templates/**\", \"sql/**\"]\n";
+    let project =
+        load(&[("perennial.yml", whole)]).unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
+    assert!(project.reports.iter().all(|report| report.file.path.ends_with(".md")));
+    assert!(project.steps.iter().any(|step| step.file.path == "shipped:sql/marts/rfm.sql"));
     let file = TextFile { path: "shipped:sql/marts/rfm.sql".into(), text: "".into() };
     assert_eq!(file.below_root(), "sql/marts/rfm.sql");
 }

@@ -193,7 +193,14 @@ pub fn plain(runs: &[Inline]) -> String {
 
 /// Rendered Markdown as blocks; marks of components are replaced by theirs.
 pub fn parse(markdown: &str, components: &[Block]) -> Vec<Block> {
-    let mut builder = Builder { components, blocks: Vec::new(), runs: vec![Vec::new()], items: Vec::new(), links: Vec::new(), depth: 0 };
+    let mut builder = Builder {
+        components,
+        blocks: Vec::new(),
+        runs: vec![Vec::new()],
+        items: Vec::new(),
+        links: Vec::new(),
+        depth: 0,
+    };
     for event in Parser::new(markdown) {
         builder.event(event);
     }

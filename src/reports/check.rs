@@ -59,7 +59,8 @@ fn queries(problems: &mut Problems, project: &Project, report: &ReportFile) {
 
 fn template(problems: &mut Problems, project: &Project, file: &TextFile, body: usize, report: Option<&ReportFile>) {
     let text = &file.text[body..];
-    let at = |range: Range<usize>| Place::span(file.path.clone(), file.text.clone(), range.start + body..range.end + body);
+    let at =
+        |range: Range<usize>| Place::span(file.path.clone(), file.text.clone(), range.start + body..range.end + body);
     let env = Environment::new();
     let parsed = match env.template_from_named_str(&file.path, text) {
         Ok(parsed) => parsed,
@@ -150,7 +151,9 @@ struct Token {
 fn tokens(text: &str) -> Vec<Token> {
     let mut out = Vec::new();
     let mut rest = 0;
-    while let Some(open) = text[rest..].find("{{").into_iter().chain(text[rest..].find("{%")).chain(text[rest..].find("{#")).min() {
+    while let Some(open) =
+        text[rest..].find("{{").into_iter().chain(text[rest..].find("{%")).chain(text[rest..].find("{#")).min()
+    {
         let start = rest + open;
         let close = match &text[start..start + 2] {
             "{{" => "}}",
@@ -235,7 +238,8 @@ mod unit {
 
     #[test]
     fn names_are_told_apart_by_use() {
-        let text = "a {{ t('key', n=rows | length) }} {% if x.y is defined and z is not none %}{% include 'p.md' %}{# q #}";
+        let text =
+            "a {{ t('key', n=rows | length) }} {% if x.y is defined and z is not none %}{% include 'p.md' %}{# q #}";
         let found: Vec<(Role, &str)> = tokens(text).into_iter().map(|t| (t.role, &text[t.range])).collect();
         assert!(found.contains(&(Role::Call, "t")));
         assert!(found.contains(&(Role::Phrase, "key")));

@@ -79,11 +79,8 @@ pub fn runs(value: &Value) -> Vec<Inline> {
 /// `verdict([sentence, ...])`: sentences in order of weight; none and empty ones are left out.
 fn verdict(draft: &Mutex<Draft>, book: &Phrasebook, sentences: &Value) -> Result<Value, Error> {
     let mut all: Vec<Inline> = Vec::new();
-    let list: Vec<Value> = if sentences.as_str().is_some() {
-        vec![sentences.clone()]
-    } else {
-        sentences.try_iter()?.collect()
-    };
+    let list: Vec<Value> =
+        if sentences.as_str().is_some() { vec![sentences.clone()] } else { sentences.try_iter()?.collect() };
     for sentence in list {
         let more = runs(&sentence);
         if plain(&more).trim().is_empty() {

@@ -106,7 +106,11 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
     let before = if is_new { last.clone() } else { read(&folder.join(format!("edition-{}.json", number - 1)))? };
     let facts = EditionFacts {
         number,
-        made_at: Some(if is_new { request.issued_at } else { last.as_ref().map_or(request.issued_at, |l| l.issued_at) }),
+        made_at: Some(if is_new {
+            request.issued_at
+        } else {
+            last.as_ref().map_or(request.issued_at, |l| l.issued_at)
+        }),
         last_release: before.as_ref().map(|b| b.release),
         last_figures: before.map(|b| b.figures).unwrap_or_default(),
     };
@@ -197,8 +201,7 @@ fn render_all(
 fn fingerprint(pages: &[Page], style: &Style) -> String {
     let mut hash = Sha256::new();
     if let Some(page) = pages.first() {
-        let blocks: Vec<_> =
-            page.blocks.iter().filter(|b| !matches!(b, super::blocks::Block::Foot(_))).collect();
+        let blocks: Vec<_> = page.blocks.iter().filter(|b| !matches!(b, super::blocks::Block::Foot(_))).collect();
         hash.update(format!("{:?}", (&page.title, &page.company, &page.status, blocks, &style.accent)));
         hash.update(format!("{:?}", page.figures.iter().map(|(f, _)| f).collect::<Vec<_>>()));
     }

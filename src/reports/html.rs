@@ -2,6 +2,7 @@
 
 use super::blocks::{Block, Figure, Headline, Inline, Table, Tone, plain};
 use super::charts::Picture;
+use super::latin::latin;
 use super::template::Page;
 use super::theme::Style;
 use crate::project::Language;
@@ -9,8 +10,6 @@ use base64::Engine;
 use std::fmt::Write;
 
 const CSS: &str = include_str!("page.css");
-const REGULAR: &[u8] = include_bytes!("fonts/NotoSans-Regular.latin.woff2");
-const BOLD: &[u8] = include_bytes!("fonts/NotoSans-Bold.latin.woff2");
 
 /// A page as HTML.
 pub fn write(page: &Page, style: &Style) -> String {
@@ -44,13 +43,14 @@ pub fn write(page: &Page, style: &Style) -> String {
 
 /// A whole document around a body; used for the index as well.
 pub fn document(language: Language, title: &str, body: &str, style: &Style) -> String {
-    let encode = |bytes| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let latin = latin();
     let mut faces = String::new();
-    for (weight, bytes) in [(400, REGULAR), (700, BOLD)] {
+    for (weight, bytes) in [(400, &latin.regular), (700, &latin.bold)] {
         let _ = write!(
             faces,
             "@font-face{{font-family:\"Perennial Sans\";font-weight:{weight};font-display:block;\
-             src:url(data:font/woff2;base64,{}) format(\"woff2\")}}",
+             src:url(data:font/ttf;base64,{}) format(\"truetype\")}}",
             encode(bytes)
         );
     }

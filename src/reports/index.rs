@@ -3,8 +3,8 @@
 use super::editions::{Entry, Record};
 use super::html::{document, escape};
 use super::number;
-use super::phrases::{Phrasebook, Setting};
 use super::period::Period;
+use super::phrases::{Phrasebook, Setting};
 use super::theme::Style;
 use crate::error::{Error, Result};
 use crate::project::{Language, PeriodKind, Project};

@@ -15,6 +15,7 @@ pub mod editions;
 pub mod foot;
 pub mod html;
 mod index;
+mod latin;
 pub mod number;
 pub mod pdf;
 pub mod period;
@@ -153,11 +154,7 @@ pub fn queries_for(
 }
 
 /// A mistake in a query's template at its place; columns are those of the query, lines those of the file.
-pub(crate) fn query_error(
-    error: &minijinja::Error,
-    report: &ReportFile,
-    query: &crate::project::ReportQuery,
-) -> Error {
+pub(crate) fn query_error(error: &minijinja::Error, report: &ReportFile, query: &crate::project::ReportQuery) -> Error {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
     let before = report.file.text[..query.offset.min(report.file.text.len())].matches('\n').count();
     let line = before + error.line().unwrap_or(1);

@@ -64,9 +64,7 @@ struct Installed {
 fn installed() -> &'static [Installed] {
     static FACES: OnceLock<Vec<Installed>> = OnceLock::new();
     FACES.get_or_init(|| {
-        typst_kit::fonts::system()
-            .map(|(face, info)| Installed { path: face.path, index: face.index, info })
-            .collect()
+        typst_kit::fonts::system().map(|(face, info)| Installed { path: face.path, index: face.index, info }).collect()
     })
 }
 
@@ -168,9 +166,13 @@ fn no_glyph(c: char, count: usize, language: Language) -> Error {
         language.tag()
     ));
     if u32::from(c) >= 0x2e80 {
-        error.hint("install a Chinese font, on Debian and Ubuntu `apt-get install fonts-noto-cjk`, and run the report again")
+        error.hint(
+            "install a Chinese font, on Debian and Ubuntu `apt-get install fonts-noto-cjk`, and run the report again",
+        )
     } else {
-        error.hint("install a font that has it, on Debian and Ubuntu `apt-get install fonts-noto`, and run the report again")
+        error.hint(
+            "install a font that has it, on Debian and Ubuntu `apt-get install fonts-noto`, and run the report again",
+        )
     }
 }
 

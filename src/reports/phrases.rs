@@ -233,10 +233,8 @@ fn arithmetic(env: &mut Environment<'static>) {
     });
     env.add_function("sign", |a: &Value| number(a).map_or(Value::from(()), |d| Value::from(d.signum() as i64)));
     env.add_function("pick", |rows: &Value, with: minijinja::value::Kwargs| -> Result<Value, Error> {
-        let wanted: Vec<(String, Value)> = with
-            .args()
-            .map(|name| Ok((name.to_string(), with.get::<Value>(name)?)))
-            .collect::<Result<_, Error>>()?;
+        let wanted: Vec<(String, Value)> =
+            with.args().map(|name| Ok((name.to_string(), with.get::<Value>(name)?))).collect::<Result<_, Error>>()?;
         for row in rows.try_iter()? {
             if wanted.iter().all(|(name, value)| row.get_attr(name).is_ok_and(|found| found == *value)) {
                 return Ok(row);

@@ -165,10 +165,18 @@ fn pyramids_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwa
             heads: head_share.to_f64(),
             heads_written: format!("{} \u{b7} {}", head_count(*heads), percent(head_share)),
             value: value_share.map(Decimal::to_f64),
-            value_written: if share_text.is_empty() { value_short } else { format!("{value_short} \u{b7} {share_text}") },
+            value_written: if share_text.is_empty() {
+                value_short
+            } else {
+                format!("{value_short} \u{b7} {share_text}")
+            },
         });
     }
-    let alt = alt(book, "alt_pyramids", tiers.iter().map(|t| format!("{}: {}, {}", t.label, t.heads_written, t.value_written)))?;
+    let alt = alt(
+        book,
+        "alt_pyramids",
+        tiers.iter().map(|t| format!("{}: {}, {}", t.label, t.heads_written, t.value_written)),
+    )?;
     let value_head = book.with_currency("value")?;
     let picture = pyramids::draw(&next_id(draft)?, &tiers, (&book.word("customers")?, &value_head), &alt);
     let columns = vec![
@@ -298,7 +306,8 @@ fn migration_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kw
         let state = |key: &str| -> Result<usize, Error> {
             let name = text(&row, key)?;
             STATES.iter().position(|s| *s == name).ok_or_else(|| {
-                let message = format!("`{name}` in column `{key}` is no tier; there are {}", crate::error::list(&STATES));
+                let message =
+                    format!("`{name}` in column `{key}` is no tier; there are {}", crate::error::list(&STATES));
                 Error::new(ErrorKind::InvalidOperation, message)
             })
         };
@@ -322,7 +331,8 @@ fn migration_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kw
         cells.fold(Decimal::default(), |s, (_, (n, _))| s.plus(*n))
     };
     let nodes = |side: &dyn Fn(usize) -> Decimal| -> Vec<migration::Node> {
-        let node = |(i, label): (usize, &String)| migration::Node { label: label.clone(), written: head_count(side(i)) };
+        let node =
+            |(i, label): (usize, &String)| migration::Node { label: label.clone(), written: head_count(side(i)) };
         names.iter().enumerate().map(node).collect()
     };
     let before = nodes(&|i| sum(&|f, _| f == i));

@@ -208,8 +208,9 @@ pub fn located(error: &minijinja::Error, report: &ReportFile, shared: &[TextFile
     let mut message = error.detail().map_or_else(|| error.kind().to_string(), |d| d.to_string());
     // Includes wrap the error of the piece; the innermost names the place.
     let mut innermost = error;
-    while let Some(inner) =
-        std::error::Error::source(innermost).and_then(|e| e.downcast_ref::<minijinja::Error>()).filter(|e| e.name().is_some())
+    while let Some(inner) = std::error::Error::source(innermost)
+        .and_then(|e| e.downcast_ref::<minijinja::Error>())
+        .filter(|e| e.name().is_some())
     {
         let is_phrase = !inner.name().is_some_and(|n| n.ends_with(".md"));
         if is_phrase {

@@ -130,10 +130,10 @@ pub fn check(words: &Words, languages: &[Language]) -> Problems {
     let mut problems = Problems::new();
     for key in REQUIRED {
         if !words.contains_key(*key) {
-            problems.push(
-                Error::project(format!("there is no phrase `{key}` in {FILE}; pages need it"))
-                    .hint("take it from the project that ships: `shipped: [\"report-templates/**\"]` in perennial.yml"),
-            );
+            problems
+                .push(Error::project(format!("there is no phrase `{key}` in {FILE}; pages need it")).hint(
+                    "take it from the project that ships: `shipped: [\"report-templates/**\"]` in perennial.yml",
+                ));
         }
     }
     for key in words.keys() {

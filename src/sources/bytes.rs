@@ -7,7 +7,6 @@ use ::bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -37,7 +36,7 @@ enum Origin {
 #[derive(Default)]
 pub struct ReadState {
     bytes: AtomicU64,
-    hash: Mutex<Option<Sha256>>,
+    hash: Mutex<Option<blake3::Hasher>>,
     failure: Mutex<Option<Error>>,
 }
 
@@ -60,9 +59,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl FileBytes {
     pub(super) fn open_local(path: &Path, file: &SourceFile) -> Result<FileBytes> {
-        let opened = File::open(path)
-            .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
-        let state = ReadState { hash: Mutex::new(Some(Sha256::new())), ..ReadState::default() };
+        let opened =
+            File::open(path).map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
+        let state = ReadState { hash: Mutex::new(Some(blake3::Hasher::new())), ..ReadState::default() };
         Ok(FileBytes::new(file, Origin::Local(opened), state))
     }
 
@@ -111,7 +110,9 @@ impl FileBytes {
         let raw = Cursor::new(magic).chain(self);
         let reader: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(raw),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, raw))),
+            Compression::Gzip => {
+                Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, raw)))
+            }
             Compression::Zstd => Box::new(
                 zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, raw))
                     .map_err(|e| Error::bug(format!("the zstd decoder does not start: {e}")))?,
@@ -120,7 +121,7 @@ impl FileBytes {
         Ok(TextInput { name, expected_bytes, reader, state, compression })
     }
 
-    /// The SHA-256 of the whole content. Blocks.
+    /// The BLAKE3 hash of the whole content. Blocks.
     pub(super) fn hash_all(mut self) -> Result<String> {
         let state = self.state.clone();
         let mut buffer = vec![0; BUFFER_BYTES];
@@ -137,7 +138,7 @@ impl FileBytes {
 
 /// The hash of what was read, where one was kept.
 fn finish_hash(state: &ReadState) -> Option<String> {
-    lock(&state.hash).take().map(|hash| format!("{:x}", hash.finalize()))
+    lock(&state.hash).take().map(|hash| hash.finalize().to_hex().to_string())
 }
 
 fn failure(state: &ReadState, name: &str, error: &io::Error) -> Error {

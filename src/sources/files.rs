@@ -44,7 +44,8 @@ impl Files {
     pub fn open(location: &str) -> Result<Files> {
         let place = match url::Url::parse(location) {
             Ok(url) if url.scheme() == "file" => Location::Folder(
-                url.to_file_path().map_err(|()| Error::project(format!("`{location}` is not a path on this machine")))?,
+                url.to_file_path()
+                    .map_err(|()| Error::project(format!("`{location}` is not a path on this machine")))?,
             ),
             Ok(url) if location.contains("://") => open_store(location, &url)?,
             _ => Location::Folder(PathBuf::from(location)),
@@ -80,11 +81,13 @@ impl Files {
     pub async fn read(&self, file: &SourceFile) -> Result<FileBytes> {
         match &self.place {
             Location::Folder(root) => FileBytes::open_local(&root.join(&file.path), file),
-            Location::Store { store, prefix } => FileBytes::open_remote(store.as_ref(), below(prefix, &file.path), file).await,
+            Location::Store { store, prefix } => {
+                FileBytes::open_remote(store.as_ref(), below(prefix, &file.path)?, file).await
+            }
         }
     }
 
-    /// The SHA-256 of a local file's content, in hexadecimal; `None` in a store, where the tag already tells.
+    /// The BLAKE3 hash of a local file's content, in hexadecimal; `None` in a store, where the tag already tells.
     ///
     /// # Errors
     /// Of kind `Unreachable` when it cannot be read.
@@ -97,13 +100,23 @@ impl Files {
             .map(Some)
     }
 
+    /// The files of a store that is there already, below a prefix.
+    #[cfg(test)]
+    pub(crate) fn of_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Files {
+        let location = format!("memory://{prefix}");
+        Files { location, place: Location::Store { store, prefix: ObjectPath::from(prefix) } }
+    }
+
     pub(super) fn place(&self) -> &Location {
         &self.place
     }
 }
 
-pub(super) fn below(prefix: &ObjectPath, path: &str) -> ObjectPath {
-    path.split('/').fold(prefix.clone(), |place, part| place.join(part))
+/// The key of a path below a prefix, letter for letter: other programs' keys hold any letters, and `join` would encode
+/// them.
+pub(super) fn below(prefix: &ObjectPath, path: &str) -> Result<ObjectPath> {
+    let key = format!("{prefix}/{path}");
+    ObjectPath::parse(&key).map_err(|e| Error::project(format!("`{key}` is no name a store can hold: {e}")).because(e))
 }
 
 fn open_store(location: &str, url: &url::Url) -> Result<Location> {
@@ -205,13 +218,13 @@ fn local_file(path: String, data: &std::fs::Metadata) -> Result<SourceFile> {
 
 async fn list_store(store: &dyn ObjectStore, prefix: &ObjectPath, pattern: &Pattern) -> Result<Vec<SourceFile>> {
     if let Some(path) = &pattern.literal {
-        return match store.head(&below(prefix, path)).await {
+        return match store.head(&below(prefix, path)?).await {
             Ok(meta) => Ok(vec![stored_file(path.clone(), &meta)?]),
             Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         };
     }
-    let folder = if pattern.folder.is_empty() { prefix.clone() } else { below(prefix, &pattern.folder) };
+    let folder = if pattern.folder.is_empty() { prefix.clone() } else { below(prefix, &pattern.folder)? };
     let mut found = Vec::new();
     let mut listing = store.list(Some(&folder));
     while let Some(meta) = listing.try_next().await? {

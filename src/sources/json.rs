@@ -4,18 +4,15 @@
 //! asked for as a whole stays JSON. Of a name that stands twice in one object the last counts. Empty lines are skipped.
 
 use super::bytes::FileBytes;
+use super::json_scan::{ObjectShape, Scan, join};
 use super::text::{MOST_ROWS, RowBuffers, RowFault, Span, TextReader, TextRows};
 use super::window::Window;
 use crate::contract::bad_source;
 use crate::error::{Error, Result};
 use memchr::{memchr, memrchr};
-use sonic_rs::LazyValue;
-use std::borrow::Cow;
 
 /// Columns that a table may gain beyond its contract; more mean that names are made from data.
 const MOST_NEW_FIELDS: usize = 200;
-/// Names of no interest that are remembered per object, to pass over them quickly.
-const MOST_IGNORED: usize = 1000;
 
 /// Reads JSON lines.
 pub struct JsonLinesReader {
@@ -29,25 +26,9 @@ pub struct JsonLinesReader {
     row: Vec<Span>,
 }
 
-/// What is wanted of one object: of the whole line, or of one nested in it.
-#[derive(Default)]
-struct ObjectShape {
-    /// Dotted path to it, empty for the line itself.
-    path: String,
-    fields: Vec<(String, Wanted)>,
-    /// The place in `fields` of the name met last at each position: rows of one file mostly have one order.
-    order: Vec<usize>,
-    ignored: usize,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Wanted {
-    cell: Option<usize>,
-    object: Option<usize>,
-}
-
 impl JsonLinesReader {
-    /// Opens a file. `paths` are the fields asked for; with `collect_new` every other field met becomes one more, by its
+    /// Opens a file. `paths` are the fields asked for; with `collect_new` every other field met becomes one more, by
+    /// its
     /// path, at the end of [`TextReader::fields`]. Blocks.
     ///
     /// # Errors
@@ -85,7 +66,7 @@ impl JsonLinesReader {
             let wanted = self.objects[object].wanted(name);
             object = *wanted.object.get_or_insert(next);
             if object == next {
-                self.objects.push(ObjectShape { path: prefix, ..ObjectShape::default() });
+                self.objects.push(ObjectShape::at(prefix));
             }
             rest = below;
         }
@@ -118,11 +99,11 @@ impl JsonLinesReader {
         let mut width = scan.paths.len();
         while from < text.len() && buffers.lines.len() < MOST_ROWS {
             let next = memchr(b'\n', &text.as_bytes()[from..]).map_or(text.len(), |at| from + at + 1);
-            let json = text[from..next].trim();
-            if !json.is_empty() {
+            let json = &text[from..next];
+            if !json.trim_ascii().is_empty() {
                 scan.row.clear();
                 scan.row.resize(scan.paths.len(), Span::NONE);
-                match scan.line(json) {
+                match scan.line(from, next) {
                     Ok(()) => {
                         if scan.paths.len() > width {
                             widen(&mut buffers.cells, width, scan.paths.len());
@@ -131,7 +112,7 @@ impl JsonLinesReader {
                         buffers.cells.extend_from_slice(scan.row);
                         buffers.lines.push(line);
                     }
-                    Err(reason) => buffers.faults.push(RowFault::new(line, json.as_bytes(), reason)),
+                    Err(reason) => buffers.faults.push(RowFault::new(line, json.trim_ascii().as_bytes(), reason)),
                 }
                 if scan.paths.len() > width {
                     widen(&mut buffers.cells, width, scan.paths.len());
@@ -158,16 +139,14 @@ impl JsonLinesReader {
 }
 
 fn too_many(name: &str, line: u64) -> Error {
-    bad_source(format!("`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"))
-        .hint("say `on_new_column: ignore`, or take the object that holds them as one text column")
+    bad_source(format!(
+        "`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"
+    ))
+    .hint("say `on_new_column: ignore`, or take the object that holds them as one text column")
 }
 
 fn as_str(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or("")
-}
-
-fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") }
 }
 
 /// Gives the rows read so far empty cells for fields met only now.
@@ -179,135 +158,6 @@ fn widen(cells: &mut Vec<Span>, from: usize, to: usize) {
         wide.resize((row + 1) * to, Span::NONE);
     }
     *cells = wide;
-}
-
-impl ObjectShape {
-    fn wanted(&mut self, name: &str) -> &mut Wanted {
-        let at = self.fields.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            self.fields.push((name.to_string(), Wanted::default()));
-            self.fields.len() - 1
-        });
-        &mut self.fields[at].1
-    }
-
-    /// What is wanted of the field met at a position of the object.
-    fn find(&mut self, name: &str, position: usize) -> Option<Wanted> {
-        if let Some(at) = self.order.get(position) {
-            if self.fields[*at].0 == name {
-                return Some(self.fields[*at].1);
-            }
-        }
-        let at = self.fields.iter().position(|(known, _)| known == name)?;
-        if self.order.len() <= position {
-            self.order.resize(position + 1, at);
-        }
-        self.order[position] = at;
-        Some(self.fields[at].1)
-    }
-}
-
-/// One pass over one line.
-struct Scan<'a> {
-    text: &'a str,
-    paths: &'a mut Vec<String>,
-    objects: &'a mut Vec<ObjectShape>,
-    collect_new: bool,
-    row: &'a mut Vec<Span>,
-    unescaped: &'a mut Vec<u8>,
-}
-
-type Refused<T> = std::result::Result<T, Cow<'static, str>>;
-
-impl<'a> Scan<'a> {
-    fn line(&mut self, json: &'a str) -> Refused<()> {
-        match json.as_bytes()[0] {
-            b'{' => {}
-            b'[' => return Err("the line is a JSON array, not an object".into()),
-            b'"' | b'-' | b'0'..=b'9' => return Err("the line is a JSON value, not an object".into()),
-            _ => return Err("the line is not a JSON object".into()),
-        }
-        let end = self.object(sonic_rs::to_object_iter(json), 0)?;
-        // The iterator stops behind the closing brace; what follows the last value must be that brace alone.
-        let behind = end.map_or(&json[1..], |end| &json[end - self.offset(json)..]);
-        if behind.trim() != "}" {
-            return Err("not valid JSON: letters follow the object".into());
-        }
-        Ok(())
-    }
-
-    /// Takes the wanted fields of one object; gives where in the text its last value ends.
-    fn object(&mut self, fields: sonic_rs::ObjectJsonIter<'a>, shape: usize) -> Refused<Option<usize>> {
-        let mut end = None;
-        for (position, field) in fields.enumerate() {
-            let (name, value) = field.map_err(|e| format!("not valid JSON: {}", first_line(&e.to_string())))?;
-            let Cow::Borrowed(raw) = value.as_raw_cow() else {
-                return Err("not valid JSON: a value has no place in the line".into());
-            };
-            end = Some(self.offset(raw) + raw.len());
-            let wanted = match self.objects[shape].find(&name, position) {
-                Some(wanted) => wanted,
-                None => self.met(&name, shape),
-            };
-            if let Some(cell) = wanted.cell {
-                self.row[cell] = self.cell(raw)?;
-            }
-            if let Some(object) = wanted.object {
-                self.below(value, raw, object)?;
-            }
-        }
-        Ok(end)
-    }
-
-    fn below(&mut self, value: LazyValue<'a>, raw: &str, object: usize) -> Refused<()> {
-        if raw == "null" {
-            return Ok(());
-        }
-        match value.into_object_iter() {
-            Some(fields) => self.object(fields, object).map(|_| ()),
-            None => Err(format!("`{}` is not an object", self.objects[object].path).into()),
-        }
-    }
-
-    /// A name that was never met in this object.
-    fn met(&mut self, name: &str, shape: usize) -> Wanted {
-        let object = &mut self.objects[shape];
-        let mut wanted = Wanted::default();
-        if self.collect_new && self.paths.len() < u16::MAX as usize {
-            wanted.cell = Some(self.paths.len());
-            self.paths.push(join(&object.path, name));
-            self.row.push(Span::NONE);
-        } else if object.ignored < MOST_IGNORED {
-            object.ignored += 1;
-        } else {
-            return wanted;
-        }
-        object.fields.push((name.to_string(), wanted));
-        wanted
-    }
-
-    fn cell(&mut self, raw: &str) -> Refused<Span> {
-        let bytes = raw.as_bytes();
-        let start = self.offset(raw);
-        match bytes[0] {
-            b'n' => Ok(Span::NONE),
-            b'"' if memchr(b'\\', bytes).is_none() => Ok(Span::text(start + 1, start + raw.len() - 1)),
-            b'"' => {
-                let text: String = sonic_rs::from_str(raw).map_err(|e| format!("not valid JSON: {}", first_line(&e.to_string())))?;
-                let from = self.unescaped.len();
-                self.unescaped.extend_from_slice(text.as_bytes());
-                Ok(Span::unescaped(from, self.unescaped.len()))
-            }
-            _ => Ok(Span::text(start, start + raw.len())),
-        }
-    }
-
-    fn offset(&self, part: &str) -> usize {
-        part.as_ptr() as usize - self.text.as_ptr() as usize
-    }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 impl TextReader for JsonLinesReader {

@@ -8,9 +8,11 @@
 
 mod bytes;
 mod csv;
+mod csv_cut;
 mod encoding;
 mod files;
 mod json;
+mod json_scan;
 mod parquet;
 mod text;
 mod window;

@@ -45,7 +45,9 @@ impl ParquetReader {
                     .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
                 build(&file.path, opened, wanted)
             }
-            Location::Store { store, prefix } => build(&file.path, Remote::new(store, below(prefix, &file.path), file), wanted),
+            Location::Store { store, prefix } => {
+                build(&file.path, Remote::new(store, below(prefix, &file.path)?, file), wanted)
+            }
         }
     }
 

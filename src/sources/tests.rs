@@ -4,6 +4,7 @@ use crate::error::{Error, Kind, Result};
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
@@ -85,13 +86,14 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn lists_by_glob_below_the_location() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["orders.csv", "orders-2.csv", "2024/01/orders.csv", "2024/02/orders.csv", "2024/02/.orders.csv", "calls.csv"] {
+    for name in
+        ["orders.csv", "orders-2.csv", "2024/01/orders.csv", "2024/02/orders.csv", "2024/02/.orders.csv", "calls.csv"]
+    {
         write(folder.path(), name, b"x");
     }
     let files = Files::open(folder.path().to_str().unwrap()).unwrap();
-    let list = |glob: &str| -> Vec<String> {
-        wait(files.list(glob)).unwrap().into_iter().map(|file| file.path).collect()
-    };
+    let list =
+        |glob: &str| -> Vec<String> { wait(files.list(glob)).unwrap().into_iter().map(|file| file.path).collect() };
     assert_eq!(list("orders.csv"), ["orders.csv"]);
     assert_eq!(list("orders*.csv"), ["orders-2.csv", "orders.csv"]);
     assert_eq!(list("2024/*/orders.csv"), ["2024/01/orders.csv", "2024/02/orders.csv"]);
@@ -102,9 +104,87 @@ fn lists_by_glob_below_the_location() {
     assert_eq!(wait(files.list("[")).unwrap_err().kind(), Kind::Project);
     let file = &wait(files.list("calls.csv")).unwrap()[0];
     assert_eq!((file.bytes, file.tag.starts_with("modified=2")), (1, true));
-    // SHA-256 of the letter x, by sha256sum.
+    // BLAKE3 of the letter x, by the Python package `blake3`.
     let hash = wait(files.content_hash(file)).unwrap().unwrap();
-    assert_eq!(hash, "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+    assert_eq!(hash, "3ae7d805f6789a6402acb70ad4096a85a56bf6804eaf25c0493ac697548d30b5");
+}
+
+/// A Parquet file of several blocks: numbers in order, and letters that do not compress.
+fn long_parquet(rows: u64) -> Vec<u8> {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    let numbers = Arc::new(Int64Array::from_iter_values(0..rows as i64)) as ArrayRef;
+    let letters =
+        (0..rows).map(|i| format!("{:x}{:x}", i.wrapping_mul(0x9e3779b97f4a7c15), i.wrapping_mul(0xd1b54a32d192ed03)));
+    let batch = RecordBatch::try_from_iter([
+        ("number", numbers),
+        ("letters", Arc::new(StringArray::from_iter_values(letters)) as ArrayRef),
+    ])
+    .unwrap();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// The same outcomes in a store as in a folder: listing, streaming, tags, Parquet in blocks.
+async fn check_store(files: Files, store: Arc<dyn object_store::ObjectStore>, prefix: &str) {
+    use object_store::ObjectStoreExt;
+    let put = async |name: &str, bytes: Vec<u8>| {
+        let path = object_store::path::Path::parse(format!("{prefix}/{name}")).unwrap();
+        store.put(&path, bytes.into()).await.unwrap();
+    };
+    let long: String = (0..200_000).map(|i| format!("{i},x\n")).collect();
+    put("2024/01/a.csv", format!("a,b\n{long}").into_bytes()).await;
+    put("2024/02/客户 b.csv.gz", gzip(b"a,b\n1,2\n")).await;
+    put("long.parquet", long_parquet(400_000)).await;
+    let list = async |glob: &str| -> Vec<String> {
+        files.list(glob).await.unwrap().into_iter().map(|file| file.path).collect()
+    };
+    assert_eq!(list("2024/*/*.csv*").await, ["2024/01/a.csv", "2024/02/客户 b.csv.gz"]);
+    assert_eq!(list("**/a.csv").await, ["2024/01/a.csv"]);
+    assert_eq!(list("long.parquet").await, ["long.parquet"]);
+    assert_eq!(list("none.csv").await, Vec::<String>::new());
+    assert_eq!(list("none/*.csv").await, Vec::<String>::new());
+    for (glob, rows) in [("2024/01/*", 200_000), ("2024/02/*", 1)] {
+        let bytes = files.read(&files.list(glob).await.unwrap()[0]).await.unwrap();
+        let read = tokio::task::spawn_blocking(move || {
+            drain(CsvReader::open(bytes, &PLAIN, &names(&["a", "b"])).unwrap()).unwrap()
+        });
+        assert_eq!(read.await.unwrap().rows.len(), rows);
+    }
+    let before = files.list("2024/02/*").await.unwrap().remove(0);
+    assert!(before.tag.starts_with("etag="), "{}", before.tag);
+    assert_eq!(files.content_hash(&before).await.unwrap(), None);
+    put("2024/02/客户 b.csv.gz", gzip(b"a,b\n1,3\n")).await;
+    assert_ne!(files.list("2024/02/*").await.unwrap()[0].tag, before.tag);
+    let file = files.list("long.parquet").await.unwrap().remove(0);
+    assert!(file.bytes > 8 * 1024 * 1024, "{} bytes are no several blocks", file.bytes);
+    let sum = tokio::task::spawn_blocking(move || {
+        use arrow::array::AsArray;
+        let mut reader = ParquetReader::open(&files, &file, |name| name == "number" || name == "letters").unwrap();
+        let mut sum = 0;
+        while let Some(batch) = reader.next().unwrap() {
+            assert_eq!(batch.num_columns(), 2);
+            sum += batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().sum::<i64>();
+        }
+        sum
+    });
+    assert_eq!(sum.await.unwrap(), 400_000 * 399_999 / 2);
+}
+
+#[test]
+fn a_store_is_read_as_a_folder_is() {
+    let store: Arc<dyn object_store::ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+    wait(check_store(Files::of_store(store.clone(), "some/where"), store, "some/where"));
+}
+
+/// Against the server that AWS_ENDPOINT_URL names, with a bucket `perennial-sources`.
+#[test]
+#[ignore = "needs an S3 server: moto_server, AWS_ENDPOINT_URL and a bucket `perennial-sources`"]
+fn s3_is_read_as_a_folder_is() {
+    let location = "s3://perennial-sources/some/where";
+    let store =
+        object_store::aws::AmazonS3Builder::from_env().with_url(location).with_allow_http(true).build().unwrap();
+    wait(check_store(Files::open(location).unwrap(), Arc::new(store), "some/where"));
 }
 
 #[test]
@@ -177,7 +257,11 @@ fn an_unclosed_quote_fails_the_file() {
 #[test]
 fn blank_aligned_files_collapse() {
     let options = CsvOptions { delimiter: b' ', collapse: true, header: false, ..PLAIN };
-    let read = csv_with(b" 00004 0001 19970101  2   29.33\n 00004  0001 \"1 2\" 2  3 \n  \n", &options, &["a", "b", "c", "d", "e"]);
+    let read = csv_with(
+        b" 00004 0001 19970101  2   29.33\n 00004  0001 \"1 2\" 2  3 \n  \n",
+        &options,
+        &["a", "b", "c", "d", "e"],
+    );
     let expected: &[(u64, &[&str])] =
         &[(1, &["00004", "0001", "19970101", "2", "29.33"]), (2, &["00004", "0001", "1 2", "2", "3"])];
     assert_eq!(read.unwrap().rows, rows(expected));
@@ -357,10 +441,7 @@ fn new_json_fields_are_collected_when_wanted() {
     let text = b"{\"a\":1}\n{\"a\":2,\"n\":\"x\",\"p\":{\"d\":1,\"e\":2}}\n{\"n\":\"y\"}\n";
     let read = json(text, &["a", "p.d"], true);
     assert_eq!(read.fields, ["a", "p.d", "n", "p.e"]);
-    assert_eq!(
-        read.rows,
-        rows(&[(1, &["1", "∅", "∅", "∅"]), (2, &["2", "1", "x", "2"]), (3, &["∅", "∅", "y", "∅"])])
-    );
+    assert_eq!(read.rows, rows(&[(1, &["1", "∅", "∅", "∅"]), (2, &["2", "1", "x", "2"]), (3, &["∅", "∅", "y", "∅"])]));
     assert_eq!(json(text, &["a", "p.d"], false).fields, ["a", "p.d"]);
     let many: String = (0..300).map(|i| format!("{{\"k{i}\":1}}\n")).collect();
     let (_folder, file) = opened(many.as_bytes());

@@ -63,8 +63,10 @@ impl Window {
             if self.buffer.len() >= MOST_RECORD_BYTES {
                 let most = MOST_RECORD_BYTES / 1024 / 1024;
                 let (name, line) = (&self.input.name, self.line);
-                return Err(bad_source(format!("`{name}`: the record that begins at line {line} is longer than {most} MiB"))
-                    .hint("a quote that is never closed does this; `quote: none` reads quotes as ordinary letters"));
+                return Err(bad_source(format!(
+                    "`{name}`: the record that begins at line {line} is longer than {most} MiB"
+                ))
+                .hint("a quote that is never closed does this; `quote: none` reads quotes as ordinary letters"));
             }
             self.buffer.resize(self.buffer.len() * 2, 0);
         }

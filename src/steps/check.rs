@@ -13,7 +13,7 @@ use crate::contract::{SourceTable, TableName};
 use crate::engine::{self, Engine, EngineSettings, diagnose, source_schema, source_view_sql, spot_of_type_error};
 use crate::error::{Error, Problems, Result};
 use crate::lake::lake_schema;
-use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile};
+use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
@@ -107,7 +107,7 @@ impl Checked {
         let one = |s: &Step| Selectable {
             name: s.name.clone(),
             tags: s.header.tags.clone(),
-            path: s.file.path.clone(),
+            path: s.file.below_root().to_string(),
         };
         self.steps.iter().map(one).collect()
     }
@@ -134,6 +134,8 @@ pub struct Checker {
     engine: Engine,
     state: SessionState,
     renderer: Renderer,
+    /// What files with problems of their own would have brought.
+    unread: Unread,
     known: BTreeSet<TableName>,
     /// Steps with a problem; who reads them is not reported again.
     broken: BTreeSet<TableName>,
@@ -158,7 +160,8 @@ pub async fn check(
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
-    let mut checker = Checker { engine, state, renderer, known: BTreeSet::new(), broken: BTreeSet::new() };
+    let unread = project.unread.clone();
+    let mut checker = Checker { engine, state, renderer, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
     let mut checked = Checked { sources: checker.add_sources(project, around)?, ..Checked::default() };
     for (name, schema) in &around.other_tables {
         checker.add(name, schema.clone())?;
@@ -321,15 +324,19 @@ impl Checker {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        if references.iter().filter_map(|r| r.table.as_ref()).any(|t| self.broken.contains(t)) {
+        if references.iter().filter_map(|r| r.table.as_ref()).any(|t| self.is_broken(t)) {
             return Ok(None);
         }
         let sql = &rendered.sql;
-        let place_all = |error| diagnose(&error, sql).into_iter().map(|found| rendered.error(found)).collect::<Vec<_>>();
+        let place_all =
+            |error| diagnose(&error, sql).into_iter().map(|found| rendered.error(found)).collect::<Vec<_>>();
         let plan = self.state.statement_to_plan(statement).await.map_err(place_all)?;
         if engine::only_reads(&plan).is_err() {
-            return Err(vec![Error::project("a step is a query and changes nothing itself").at(rendered.start())
-                .hint("write a SELECT; its rows become the table")]);
+            return Err(vec![
+                Error::project("a step is a query and changes nothing itself")
+                    .at(rendered.start())
+                    .hint("write a SELECT; its rows become the table"),
+            ]);
         }
         let optimised = self.state.optimize(&plan).map_err(|error| {
             let mut found = diagnose(&error, sql);
@@ -338,7 +345,7 @@ impl Checker {
             }
             found.into_iter().map(|one| rendered.error(one)).collect::<Vec<_>>()
         })?;
-        if let Some(found) = engine::uncomputable_subquery(&optimised) {
+        if let Some(found) = engine::uncomputable_subquery(&optimised, sql) {
             return Err(vec![rendered.error(found)]);
         }
         Ok(Some(plan.schema().inner().clone()))
@@ -346,7 +353,7 @@ impl Checker {
 
     fn unknown_table(&self, reference: &Reference, rendered: &Rendered) -> Option<Error> {
         match &reference.table {
-            Some(table) if self.known.contains(table) => return None,
+            Some(table) if self.known.contains(table) || self.unread.may_hold(table) => return None,
             Some(table) if table.schema == "information_schema" => return None,
             _ => {}
         }
@@ -361,7 +368,7 @@ impl Checker {
     }
 
     pub(super) fn is_broken(&self, table: &TableName) -> bool {
-        self.broken.contains(table)
+        self.broken.contains(table) || self.unread.may_hold(table)
     }
 
     pub(super) fn known(&self) -> &BTreeSet<TableName> {

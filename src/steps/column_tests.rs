@@ -191,7 +191,11 @@ fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'sta
         ColumnRule::NotNull => by_row("not_null", format!("{name} IS NULL")),
         ColumnRule::AcceptedValues(values) => {
             let list: Vec<String> = values.iter().map(|v| literal(v)).collect();
-            let accepted = if list.is_empty() { "FALSE".into() } else { format!("CAST({name} AS VARCHAR) IN ({})", list.join(", ")) };
+            let accepted = if list.is_empty() {
+                "FALSE".into()
+            } else {
+                format!("CAST({name} AS VARCHAR) IN ({})", list.join(", "))
+            };
             by_row("accepted_values", format!("{name} IS NOT NULL AND NOT ({accepted})"))
         }
         ColumnRule::Range { min, max } => {
@@ -239,9 +243,10 @@ async fn count_together(engine: &Engine, step: &Step, tests: &[&Planned]) -> Res
     if tests.is_empty() {
         return Ok(Vec::new());
     }
-    let counts = tests.iter().enumerate().map(|(i, test)| {
-        format!("count(*) FILTER (WHERE {}) AS f{i}", test.predicate.as_deref().unwrap_or("FALSE"))
-    });
+    let counts = tests
+        .iter()
+        .enumerate()
+        .map(|(i, test)| format!("count(*) FILTER (WHERE {}) AS f{i}", test.predicate.as_deref().unwrap_or("FALSE")));
     let sql = format!("SELECT {} FROM {}", counts.collect::<Vec<_>>().join(", "), quoted_name(&step.name));
     let rows = engine.collect(&sql).await?;
     let row = rows.iter().find(|b| b.num_rows() > 0).ok_or_else(|| Error::bug("a count gave no row"))?;

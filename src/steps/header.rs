@@ -23,7 +23,8 @@ pub(super) async fn check(checker: &Checker, step: &Step, problems: &mut Problem
     }
     for name in &step.header.grain {
         if step.schema.field_with_name(name).is_err() {
-            let error = Error::project(format!("the grain names `{name}`, which the query of {} does not give", step.name));
+            let error =
+                Error::project(format!("the grain names `{name}`, which the query of {} does not give", step.name));
             problems.push(error.at(place_of_grain(step, name)).suggest(name, names(&step.schema)));
         }
     }
@@ -46,7 +47,8 @@ async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &Colu
             }
             let schema: SchemaRef = checker.engine().schema(to).await?;
             if schema.field_with_name(other).is_err() {
-                let error = Error::project(format!("the test of `{}` names `{other}`, which {to} does not have", column.name));
+                let error =
+                    Error::project(format!("the test of `{}` names `{other}`, which {to} does not have", column.name));
                 return Err(error.suggest(other, names(&schema)));
             }
             Ok(())
@@ -62,7 +64,8 @@ async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &Colu
                 Err(error) => Err(error),
             };
             checked.map_err(|error| {
-                let why = crate::engine::diagnose(&error, &sql).into_iter().next().map(|d| d.message).unwrap_or_default();
+                let why =
+                    crate::engine::diagnose(&error, &sql).into_iter().next().map(|d| d.message).unwrap_or_default();
                 Error::project(format!("the range of `{}` does not fit its type: {why}", column.name))
             })
         }

@@ -121,7 +121,8 @@ pub(super) fn engine_error(step: &Step, error: DataFusionError) -> Error {
     let found = diagnose(&error, &step.rendered.sql).into_iter().next();
     let Some(found) = found else { return failure(error, format!("{} cannot be computed", step.name)) };
     let place = found.spot.map_or_else(|| step.rendered.start(), |spot| step.rendered.place(spot));
-    let made = Error::new(outer, format!("{} cannot be computed: {}", step.name, found.message)).at(place).because(error);
+    let made =
+        Error::new(outer, format!("{} cannot be computed: {}", step.name, found.message)).at(place).because(error);
     match found.hint {
         Some(hint) => made.hint(hint),
         None => made,

@@ -30,9 +30,11 @@ pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec
     };
     let text = errors.to_string();
     if text.contains("single SQL statement") {
-        return Err(vec![Error::project("more than one statement in one file").at(rendered.start()).hint(
-            "a file holds one query; use WITH for steps on the way",
-        )]);
+        return Err(vec![
+            Error::project("more than one statement in one file")
+                .at(rendered.start())
+                .hint("a file holds one query; use WITH for steps on the way"),
+        ]);
     }
     if text.contains("No SQL statements") {
         return Err(vec![Error::project("there is no SQL in the file").at(rendered.start())]);
@@ -43,7 +45,8 @@ pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec
 /// The tables a statement reads, in the order of their names, each at its first place. Names of CTEs and table
 /// functions are not among them.
 pub fn references(state: &SessionState, statement: &Statement) -> Result<Vec<Reference>> {
-    let outside = state.resolve_table_references(statement).map_err(|e| crate::engine::failure(e, "cannot read names"))?;
+    let outside =
+        state.resolve_table_references(statement).map_err(|e| crate::engine::failure(e, "cannot read names"))?;
     let outside: BTreeSet<Vec<String>> = outside.iter().map(|r| r.to_vec()).collect();
     let mut names = Names::default();
     if let Statement::Statement(statement) = statement {
@@ -83,7 +86,8 @@ impl Visitor for Names {
 }
 
 fn parts_of(name: &ObjectName) -> Vec<String> {
-    let plain = |ident: &Ident| if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
+    let plain =
+        |ident: &Ident| if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
     name.0.iter().filter_map(|part| part.as_ident()).map(plain).collect()
 }
 

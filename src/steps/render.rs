@@ -115,10 +115,12 @@ impl Renderer {
         environment.add_global("time_zone", project.time_zone.clone());
         environment.add_global("currency", project.currency.clone());
         add_var(&mut environment, context.vars.clone());
-        add_ref(&mut environment, project.steps.iter().map(|s| s.name.clone()).collect());
+        let made = project.steps.iter().map(|s| &s.name).chain(&project.unread.steps);
+        add_ref(&mut environment, made.cloned().collect());
         let sources = project.sources.iter().flat_map(|s| s.tables.iter().map(|t| (s.name.clone(), t.name.clone())));
-        add_source(&mut environment, sources.collect());
-        let mut renderer = Renderer { environment, macros: Vec::new(), prelude: String::new(), macro_files: Vec::new() };
+        add_source(&mut environment, sources.collect(), project.unread.sources.clone());
+        let mut renderer =
+            Renderer { environment, macros: Vec::new(), prelude: String::new(), macro_files: Vec::new() };
         let problems = renderer.add_macros(&project.macros);
         (renderer, problems)
     }
@@ -260,7 +262,8 @@ fn add_var(environment: &mut Environment<'static>, vars: BTreeMap<String, serde_
     environment.add_function("var", move |name: String, default: Option<Value>| match vars.get(&name) {
         Some(value) => Ok(jinja_value(value)),
         None => default.ok_or_else(|| {
-            let error = Error::project(format!("variable `{name}` is not set")).suggest(&name, vars.keys().map(String::as_str));
+            let error =
+                Error::project(format!("variable `{name}` is not set")).suggest(&name, vars.keys().map(String::as_str));
             let hint = error.hint_text().is_none().then_some("set it under `vars` in perennial.yml or with --vars");
             refuse(match hint {
                 Some(hint) => error.hint(hint),
@@ -296,7 +299,10 @@ fn add_ref(environment: &mut Environment<'static>, steps: BTreeSet<TableName>) {
 }
 
 /// A step by its full name, or by its last part where only one step has it.
-pub(super) fn resolve<'a>(given: &str, steps: impl IntoIterator<Item = &'a TableName> + Clone) -> Result<&'a TableName> {
+pub(super) fn resolve<'a>(
+    given: &str,
+    steps: impl IntoIterator<Item = &'a TableName> + Clone,
+) -> Result<&'a TableName> {
     let mut by_last = Vec::new();
     for name in steps.clone() {
         if name.to_string() == given {
@@ -336,14 +342,17 @@ pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
     let full: Vec<&str> = known.iter().map(String::as_str).collect();
     let lasts: Vec<&str> = known.iter().map(|n| last(n)).collect();
     if let Some(near) = crate::error::closest(given_last, &lasts) {
-        return known.iter().map(String::as_str).find(|n| last(n) == near);
+        let schema = given.rsplit_once('.').map_or("", |(schema, _)| schema);
+        let mut named = known.iter().map(String::as_str).filter(|n| last(n) == near);
+        let same_schema = named.clone().find(|n| n.rsplit_once('.').is_some_and(|(s, _)| s == schema));
+        return same_schema.or_else(|| named.next());
     }
     crate::error::closest(given, &full)
 }
 
-fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>) {
+fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>, unread: BTreeSet<String>) {
     environment.add_function("source", move |source: String, table: String| {
-        if tables.contains(&(source.clone(), table.clone())) {
+        if unread.contains(&source) || tables.contains(&(source.clone(), table.clone())) {
             return Ok(TableName::source(&source, &table).to_string());
         }
         let of_source: Vec<&str> = tables.iter().filter(|(s, _)| *s == source).map(|(_, t)| t.as_str()).collect();

@@ -158,9 +158,7 @@ pub async fn run(
             }
             under_way.push(Box::pin(one_step(engine, step, input, fingerprint, writers, progress)));
         }
-        let Some(done) = under_way.next().await else {
-            if state.is_empty() { break } else { continue }
-        };
+        let Some(done) = under_way.next().await else { if state.is_empty() { break } else { continue } };
         let name = done.outcome.name.clone();
         let faults = done.tests.iter().any(|t| t.status == TestStatus::Failed);
         if faults || matches!(done.outcome.status, StepStatus::Failed(_)) {
@@ -320,8 +318,10 @@ async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Opti
         None => {
             let needed = input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
             match needed {
-                Some(reader) => Err(Error::project(format!("{reader} reads {}, which no release holds yet", step.name))
-                    .hint(format!("select it as well: `+{reader}`"))),
+                Some(reader) => {
+                    Err(Error::project(format!("{reader} reads {}, which no release holds yet", step.name))
+                        .hint(format!("select it as well: `+{reader}`")))
+                }
                 None => {
                     engine.register_schema(&step.name, step.schema.clone())?;
                     Ok(None)

@@ -125,7 +125,9 @@ fn read(file: &TextFile) -> Result<Written> {
         };
         let text = bare.to_string();
         let text = text.split(" at line ").next().unwrap_or(&text).lines().next().unwrap_or_default().to_string();
-        Error::project(text).at(place).hint("a test has `step`, `as_of`, `vars`, `given` and `expect` with `order` and `rows`")
+        Error::project(text)
+            .at(place)
+            .hint("a test has `step`, `as_of`, `vars`, `given` and `expect` with `order` and `rows`")
     })
 }
 
@@ -142,7 +144,8 @@ fn step_of<'a>(
         return Ok(None);
     }
     let known: Vec<String> = checked.steps.iter().map(|s| s.name.to_string()).collect();
-    let error = Error::project(format!("there is no step `{}`", written.step)).at(place_behind(file, "step", &written.step));
+    let error =
+        Error::project(format!("there is no step `{}`", written.step)).at(place_behind(file, "step", &written.step));
     Err(match nearest(&written.step, &known) {
         Some(name) => error.hint(format!("did you mean `{name}`?")),
         None => error.suggest(&written.step, known.iter().map(String::as_str)),
@@ -154,7 +157,8 @@ fn own_context(file: &TextFile, written: &Written, context: &RunContext) -> Resu
     own.vars.extend(written.vars.clone());
     if let Some(text) = &written.as_of {
         own.as_of = text.parse().map_err(|_| {
-            Error::project(format!("`{text}` is not a day; write it as 2026-02-15")).at(place_behind(file, "as_of", text))
+            Error::project(format!("`{text}` is not a day; write it as 2026-02-15"))
+                .at(place_behind(file, "as_of", text))
         })?;
     }
     Ok(own)
@@ -188,7 +192,13 @@ fn schema_of(table: &TableName, checked: &Checked) -> Option<SchemaRef> {
     Some(if source.raw == *table { source.raw_schema.clone() } else { source.schema.clone() })
 }
 
-fn engine_with(project: &Project, checked: &Checked, step: &Step, file: &TextFile, written: &Written) -> Result<Engine> {
+fn engine_with(
+    project: &Project,
+    checked: &Checked,
+    step: &Step,
+    file: &TextFile,
+    written: &Written,
+) -> Result<Engine> {
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::open(settings, None)?;
     for table in written.given.keys() {
@@ -209,7 +219,8 @@ fn batch_of(file: &TextFile, table: &str, schema: &SchemaRef, rows: &[Row]) -> R
         if !rows.iter().any(|row| row.contains_key(field.name())) {
             return Ok(new_null_array(field.data_type(), rows.len()));
         }
-        let texts: Vec<Option<&str>> = rows.iter().map(|row| row.get(field.name()).and_then(|v| v.as_deref())).collect();
+        let texts: Vec<Option<&str>> =
+            rows.iter().map(|row| row.get(field.name()).and_then(|v| v.as_deref())).collect();
         cast_exactly(texts, field.data_type()).map_err(|why| {
             let error = Error::project(format!("column `{}` of {table} {why}", field.name()));
             error.at(place_behind(file, table, field.name()))
@@ -271,7 +282,13 @@ fn compare(
     if lines.is_empty() {
         return Ok(None);
     }
-    let message = format!("{} gives other rows than expected ({} for {})\n{}", step.name, got.len(), wanted.len(), lines.join("\n"));
+    let message = format!(
+        "{} gives other rows than expected ({} for {})\n{}",
+        step.name,
+        got.len(),
+        wanted.len(),
+        lines.join("\n")
+    );
     Ok(Some(Error::data(message).at(place_behind(file, "expect", "rows"))))
 }
 

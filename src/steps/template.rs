@@ -206,7 +206,8 @@ impl<'a> Marker<'a> {
 /// The next `{{ }}`, `{% %}` or `{# #}` at or behind a byte; `raw` blocks count as one tag.
 fn next_tag(text: &str, from: usize) -> Option<std::ops::Range<usize>> {
     let bytes = text.as_bytes();
-    let start = (from..bytes.len().saturating_sub(1)).find(|&i| bytes[i] == b'{' && matches!(bytes[i + 1], b'{' | b'%' | b'#'))?;
+    let start = (from..bytes.len().saturating_sub(1))
+        .find(|&i| bytes[i] == b'{' && matches!(bytes[i + 1], b'{' | b'%' | b'#'))?;
     let close: &[u8] = match bytes[start + 1] {
         b'{' => b"}}",
         b'%' => b"%}",

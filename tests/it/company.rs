@@ -34,7 +34,16 @@ fn a_closed_month_is_corrected_by_the_second_night_and_the_first_release_stays()
     let project = demo();
     let sql = "SELECT revenue FROM marts.company_month WHERE period = '2026-08-01'";
     let now = value(project, sql);
-    let ran = run(["query".as_ref(), sql.as_ref(), "--release".as_ref(), "1".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    let ran = run([
+        "query".as_ref(),
+        sql.as_ref(),
+        "--release".as_ref(),
+        "1".as_ref(),
+        "--format".as_ref(),
+        "json".as_ref(),
+        "--project".as_ref(),
+        project.as_os_str(),
+    ]);
     let before = ran.ended(0).json()[0]["revenue"].to_string();
     assert_ne!(before.trim_matches('"'), now, "August was corrected");
 }
@@ -99,6 +108,7 @@ fn a_rollback_shows_the_old_figures_and_the_next_run_the_new_ones() {
     run(["rollback".as_ref(), "1".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
     assert_ne!(value(&project, sql), newest);
     assert_eq!(value(&project, "SELECT rollback_of FROM system.releases WHERE number = 3"), "1");
+    assert_eq!(value(&project, "SELECT command FROM system.runs WHERE release = 3"), "rollback");
     run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
     assert_eq!(value(&project, sql), newest);
 }

@@ -68,7 +68,11 @@ impl Drop for Server {
 fn company(folder: &Path) -> std::path::PathBuf {
     let project = folder.join("company");
     crate::support::run([
-        "demo".as_ref(), project.as_os_str(), "--customers".as_ref(), "120".as_ref(), "--no-run".as_ref(),
+        "demo".as_ref(),
+        project.as_os_str(),
+        "--customers".as_ref(),
+        "120".as_ref(),
+        "--no-run".as_ref(),
     ])
     .ended(0);
     edit(&project.join("perennial.yml"), "lake: lake", "lake: s3://company/lake");
@@ -94,7 +98,14 @@ fn a_night_on_s3_with_kills_and_a_lost_store() {
     std::fs::remove_dir_all(project.join("data")).unwrap();
     let night = ["run".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()];
     let total = |sql: &str| {
-        let ran = server.run(&["query".as_ref(), sql.as_ref(), "--format".as_ref(), "csv".as_ref(), "--project".as_ref(), project.as_os_str()]);
+        let ran = server.run(&[
+            "query".as_ref(),
+            sql.as_ref(),
+            "--format".as_ref(),
+            "csv".as_ref(),
+            "--project".as_ref(),
+            project.as_os_str(),
+        ]);
         ran.ended(0).stdout
     };
 
@@ -107,7 +118,10 @@ fn a_night_on_s3_with_kills_and_a_lost_store() {
     }
     let done = server.run(&night).ended(0);
     assert_eq!(done.json()["release"], 1);
-    assert_eq!(total("SELECT sum(revenue) FROM core.order_lines"), total("SELECT sum(revenue) FROM marts.customer_month"));
+    assert_eq!(
+        total("SELECT sum(revenue) AS total FROM core.order_lines"),
+        total("SELECT sum(revenue) AS total FROM marts.customer_month")
+    );
     assert_eq!(server.run(&night).ended(0).json()["ending"], "nothing_new");
 
     // The server is gone: exit code 3, the location named, no secret shown.

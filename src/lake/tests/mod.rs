@@ -71,6 +71,8 @@ fn new_release(run_id: &str, tables: impl IntoIterator<Item = (&'static str, Tab
         tables: tables.into_iter().map(|(n, t)| (name(n), t)).collect(),
         loaded: BTreeMap::new(),
         tests: TestCounts { passed: 3, warned: 1, failed: 0 },
+        views: Vec::new(),
+        definitions: BTreeMap::new(),
     }
 }
 

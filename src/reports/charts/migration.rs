@@ -59,9 +59,8 @@ fn sheet(
     sides: (&str, &str),
     alt: &str,
 ) -> String {
-    let total = |side: fn(&Flow) -> usize, i: usize| {
-        flows.iter().filter(|f| side(f) == i).map(|f| f.customers).sum::<f64>()
-    };
+    let total =
+        |side: fn(&Flow) -> usize, i: usize| flows.iter().filter(|f| side(f) == i).map(|f| f.customers).sum::<f64>();
     let from: Vec<f64> = (0..before.len()).map(|i| total(|f| f.from, i)).collect();
     let to: Vec<f64> = (0..after.len()).map(|i| total(|f| f.to, i)).collect();
     // One unit for both sides: the side with more gaps decides, so that equal heads are equally thick left and right.

@@ -133,11 +133,7 @@ impl Company {
         let effects = ["start", "new", "reactivated", "expansion", "contraction", "lost", "end"];
         let rows = effects.iter().map(|effect| {
             let (amount, customers) = parts.get(effect).copied().unwrap_or_default();
-            row([
-                ("effect", Value::from(*effect)),
-                ("amount", money(amount)),
-                ("customers", Value::from(customers)),
-            ])
+            row([("effect", Value::from(*effect)), ("amount", money(amount)), ("customers", Value::from(customers))])
         });
         Value::from(rows.collect::<Vec<_>>())
     }
@@ -173,7 +169,12 @@ impl Company {
         Value::from(rows)
     }
 
-    fn state(&self, customer: usize, end: usize, tiers: &BTreeMap<usize, (&'static str, i128)>) -> (&'static str, i128) {
+    fn state(
+        &self,
+        customer: usize,
+        end: usize,
+        tiers: &BTreeMap<usize, (&'static str, i128)>,
+    ) -> (&'static str, i128) {
         tiers.get(&customer).copied().unwrap_or_else(|| {
             let known = self.purchases[customer].keys().next().is_some_and(|first| *first < end);
             (if known { "inactive" } else { "not_yet" }, 0)
@@ -312,6 +313,7 @@ pub fn project(currency: &str) -> Project {
         shared_templates: shared,
         words: words(&root),
         root,
+        unread: Default::default(),
     }
 }
 

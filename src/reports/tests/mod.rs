@@ -128,7 +128,9 @@ fn a_page_begins_with_its_verdict_and_ends_with_its_account() {
         "20261002T021409-3f9a",
     ];
     assert!(order.windows(2).all(|pair| position(pair[0]) < position(pair[1])), "{order:?}");
-    assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("www.w3.org/2000/svg").count());
+    assert!(
+        !html.contains("http://") || html.matches("http://").count() == html.matches("www.w3.org/2000/svg").count()
+    );
     assert!(!html.contains("https://") && !html.contains("<script") && !html.contains("url(http"));
 }
 
@@ -181,7 +183,9 @@ fn no_data_at_all_is_said_so() {
 fn a_bridge_that_does_not_add_up_is_bad_data() {
     let mut case = case(24, false, false);
     let (_, rows) = case.rows.iter_mut().find(|(name, _)| name == "bridge_rows").unwrap();
-    *rows = Value::from(rows.try_iter().unwrap().filter(|r| r.get_attr("effect").unwrap().as_str() != Some("lost")).collect::<Vec<_>>());
+    *rows = Value::from(
+        rows.try_iter().unwrap().filter(|r| r.get_attr("effect").unwrap().as_str() != Some("lost")).collect::<Vec<_>>(),
+    );
     let folder = tempfile::tempdir().unwrap();
     let error = issue(&case, folder.path(), &[Output::Html], 1).unwrap_err();
     assert_eq!(error.kind(), crate::error::Kind::Data, "{error}");
@@ -256,7 +260,8 @@ fn the_same_content_is_issued_once_and_other_content_is_a_new_edition() {
 fn mistakes_are_found_at_their_place() {
     let mut project = project("EUR");
     let report = &mut project.reports[0];
-    let text = "---\n---\n{{ t('verdict_revenu') }}\n{{ moths | length }} {{ as_of | monthname }}\n{{ bridg(moves) }}\n";
+    let text =
+        "---\n---\n{{ t('verdict_revenu') }}\n{{ moths | length }} {{ as_of | monthname }}\n{{ bridg(moves) }}\n";
     report.file.text = text.into();
     report.body = 8;
     project.words.get_mut("tier").unwrap().remove(&Language::TraditionalChinese);

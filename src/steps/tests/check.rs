@@ -257,11 +257,11 @@ async fn syntax_and_types() {
       | ^
 
     == correlated
-    error: this correlated subquery cannot be computed
-     --> sql/marts/x.sql:4:1
+    error: this correlated subquery cannot be computed (it reads `a.ordered_on` from outside)
+     --> sql/marts/x.sql:5:52
       |
-    4 | SELECT order_id,
-      | ^^^^^^
+    5 |   (SELECT max(b.amount) FROM core.orders b WHERE b.ordered_on < a.ordered_on) AS m FROM core.orders a
+      |                                                    ^^^^^^^^^^
       |
       = help: write it as a join, or with a window function
 
@@ -565,7 +565,8 @@ async fn queries_of_reports_are_checked_at_their_place() {
     );
     let sql = "SELECT sum(amount) AS revenue\nFROM core.orders\nWHERE ordered > DATE '{{ period.start }}'\n";
     let template = Template::block(&file, file.text.find("SELECT").unwrap(), sql);
-    let period: BTreeMap<String, minijinja::Value> = [("start".to_string(), minijinja::Value::from("2026-01-01"))].into();
+    let period: BTreeMap<String, minijinja::Value> =
+        [("start".to_string(), minijinja::Value::from("2026-01-01"))].into();
     let more: BTreeMap<String, minijinja::Value> = [("period".to_string(), minijinja::Value::from(period))].into();
     let problems = checker.query(template, minijinja::Value::from(more)).await.unwrap_err();
     insta::assert_snapshot!(render_all(&problems, false), @r#"

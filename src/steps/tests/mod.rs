@@ -10,7 +10,9 @@ use crate::contract::{
     BadRowPolicy, Column, ColumnPolicy, Format, RejectLimit, Source, SourceTable, TableName, ValueType,
 };
 use crate::error::{Problems, render_all};
-use crate::project::{AsOf, ColumnHeader, ColumnTest, Language, Project, Severity, SqlFile, StepHeader, TextFile, Theme};
+use crate::project::{
+    AsOf, ColumnHeader, ColumnTest, Language, Project, Severity, SqlFile, StepHeader, TextFile, Theme,
+};
 use crate::project::{ColumnRule, Materialize};
 use std::collections::BTreeMap;
 
@@ -116,6 +118,7 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         reports: vec![],
         shared_templates: vec![],
         words: BTreeMap::new(),
+        unread: Default::default(),
     }
 }
 

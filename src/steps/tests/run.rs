@@ -3,7 +3,9 @@ use crate::contract::origin_fields;
 use crate::engine::{Engine, EngineSettings, EngineStore};
 use crate::lake::{Lake, TableVersion};
 use crate::steps::{NoProgress, RunInput, RunOutcome, StepStatus, TestStatus, run, show};
-use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeSet;
@@ -39,10 +41,16 @@ impl House {
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0))) as ArrayRef,
                 Arc::new(rows.iter().map(|r| r.1).collect::<Int64Array>()),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.2))),
-                Arc::new(Decimal128Array::from_iter_values(rows.iter().map(|r| r.3)).with_precision_and_scale(18, 2).unwrap()),
+                Arc::new(
+                    Decimal128Array::from_iter_values(rows.iter().map(|r| r.3))
+                        .with_precision_and_scale(18, 2)
+                        .unwrap(),
+                ),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|_| "orders.csv"))),
                 Arc::new(Int64Array::from_iter_values(2..n + 2)),
-                Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| 1_000_000)).with_timezone("UTC")),
+                Arc::new(
+                    TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| 1_000_000)).with_timezone("UTC"),
+                ),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|_| run))),
             ],
         )

@@ -28,7 +28,8 @@ const GIVEN: &str = "step: marts.monthly\nas_of: 2026-02-15\nvars: {rule: R2}\ng
 async fn rows_as_expected() {
     let any = "expect:\n  rows:\n    - {month: 2026-02-01, orders: 1, revenue: ~}\n    - {month: 2026-01-01, orders: 2, revenue: 10.1}\n";
     assert_eq!(outcome(&format!("{GIVEN}{any}")).await, None);
-    let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-01-01, rule: R2}\n    - {month: 2026-02-01, rule: R2}\n";
+    let exact =
+        "expect:\n  order: exact\n  rows:\n    - {month: 2026-01-01, rule: R2}\n    - {month: 2026-02-01, rule: R2}\n";
     assert_eq!(outcome(&format!("{GIVEN}{exact}")).await, None);
     assert_eq!(outcome("step: marts.monthly\nexpect: {rows: []}\n").await, None);
 }
