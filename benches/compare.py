@@ -41,10 +41,6 @@ def make_company(options, folder):
     subprocess.run(command, check=True)
     replace(f"{folder}/pipelines/nightly.yml", r"(?m)^reports:.*$", "reports: []")
     replace(f"{folder}/perennial.yml", r"(?m)^memory_limit:.*$", f"memory_limit: {options.memory}")
-    for name in ("erp", "call-centre", "web"):
-        if os.path.isdir(f"{folder}/{name}"):
-            os.makedirs(f"{folder}/data", exist_ok=True)
-            shutil.move(f"{folder}/{name}", f"{folder}/data/{name}")
     open(f"{folder}/ready", "w").close()
 
 
