@@ -17,9 +17,13 @@ pub fn render(error: &Error, colour: bool) -> String {
         return renderer.render(&[group]).to_string();
     }
     let message = error.to_string();
-    let mut groups = vec![Group::with_title(Level::ERROR.primary_title(message.as_str()))];
-    groups.extend(hint.map(|hint| Group::with_title(Level::HELP.secondary_title(hint))));
-    renderer.render(&groups).to_string()
+    // Rendered together, two titles would be tied by a line that leads nowhere.
+    let mut text = renderer.render(&[Group::with_title(Level::ERROR.primary_title(message.as_str()))]).to_string();
+    if let Some(hint) = hint {
+        text.push('\n');
+        text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(hint))]).to_string());
+    }
+    text
 }
 
 /// All problems, an empty line between them.
@@ -54,7 +58,7 @@ mod tests {
     fn without_a_line_to_show_message_and_hint_stand_alone() {
         let error =
             Error::unreachable("the lake cannot be reached").at(Place::Whole("s3://a/b".into())).hint("try again");
-        assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\n\nhelp: try again");
+        assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\nhelp: try again");
     }
 
     #[test]
