@@ -46,11 +46,7 @@ fn partitioned(prefix: &Path, schema: &SchemaRef, file: &DataFile) -> Partitione
     let location = prefix.parts().chain(Path::from(file.path.as_str()).parts()).collect();
     let mut found = PartitionedFile::new("", file.bytes);
     found.object_meta.location = location;
-    found.with_statistics(Arc::new(statistics(
-        schema,
-        file.rows as usize,
-        file.bytes as usize,
-    )))
+    found.with_statistics(Arc::new(statistics(schema, file.rows as usize, file.bytes as usize)))
 }
 
 fn statistics(schema: &SchemaRef, rows: usize, bytes: usize) -> Statistics {

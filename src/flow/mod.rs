@@ -139,7 +139,8 @@ async fn issue_all(
         return Ok(());
     }
     let reader = Reader::of(project, release.clone()).await?;
-    let issue = Issue { project, reader: &reader, release, sources: &pulled.records, warnings, feeds: &plan.feeds, now };
+    let issue =
+        Issue { project, reader: &reader, release, sources: &pulled.records, warnings, feeds: &plan.feeds, now };
     for report in &plan.reports {
         observer.event(Event::ReportStarted { report: &report.name });
         let period = reports::Period::newest_closed(report.period, release.as_of);

@@ -7,8 +7,8 @@ use crate::history::{self, ReleaseRecord, Row};
 use crate::lake::{Lake, Release, TableVersion};
 use crate::project::Project;
 use crate::reports::EditionRecord;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// Answers queries from one release.
 pub struct Reader {

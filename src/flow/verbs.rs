@@ -117,7 +117,8 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
         None => Period::newest_closed(report.period, release.as_of),
     };
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
-    let issue = Issue { project, reader: &reader, release, sources: &[], warnings: &warnings, feeds: &feeds, now: request.now };
+    let issue =
+        Issue { project, reader: &reader, release, sources: &[], warnings: &warnings, feeds: &feeds, now: request.now };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     reports::write_index(project, &project.reports_folder)?;
     let mut problems = Problems::new();
