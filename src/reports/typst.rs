@@ -232,7 +232,8 @@ fn breakable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run = 0;
     for c in text.chars() {
-        run = if c.is_whitespace() || c == '-' { 0 } else { run + 1 };
+        // Chinese breaks by itself, and not before its punctuation.
+        run = if c.is_whitespace() || c == '-' || c >= '\u{2e80}' { 0 } else { run + 1 };
         if run > UNBROKEN {
             out.push('\u{200b}');
             run = 1;
@@ -280,7 +281,11 @@ mod tests {
     fn long_words_may_break() {
         let name = "x".repeat(45);
         assert_eq!(breakable(&name).split('\u{200b}').map(str::len).collect::<Vec<_>>(), [20, 20, 5]);
-        assert_eq!(breakable("twenty letters and no longer"), "twenty letters and no longer");
+        for as_it_is in
+            ["twenty letters and no longer", "流失：八月有購買而九月未購買；回流：八月未購買、先前曾購買，按零计。"]
+        {
+            assert_eq!(breakable(as_it_is), as_it_is);
+        }
     }
 
     #[test]

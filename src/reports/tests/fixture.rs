@@ -251,8 +251,11 @@ impl Company {
     }
 }
 
-/// Names with everything that could break a page.
+/// Names with everything that could break a page, one of 120 letters without a gap.
 fn name(customer: usize) -> String {
+    if customer % 9 == 6 {
+        return format!("{}{customer}", "Unbroken".repeat(15));
+    }
     const NAMES: [&str; 8] = [
         "Northwind Outfitters GmbH",
         "A & B *Trading* <Ltd> \"quoted\"",
