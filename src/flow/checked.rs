@@ -48,11 +48,18 @@ pub(super) async fn look(
     if templates_are_right {
         for report in &project.reports {
             let reads = check_queries(report, as_of, &checker, &mut problems).await;
-            let upstream: Vec<_> = reads.iter().flat_map(|table| checked.graph.upstream(table)).collect();
-            feeds.insert(report.name.clone(), reads.into_iter().chain(upstream).collect());
+            feeds.insert(report.name.clone(), follows_from(&checked, reads));
         }
     }
     problems.or_ok(Looked { checked, feeds })
+}
+
+/// These tables and all that they are made of, sources included.
+fn follows_from(checked: &Checked, tables: BTreeSet<TableName>) -> BTreeSet<TableName> {
+    let upstream: Vec<TableName> = tables.iter().flat_map(|table| checked.graph.upstream(table)).collect();
+    let steps: BTreeSet<TableName> = tables.into_iter().chain(upstream).collect();
+    let reads = checked.steps.iter().filter(|step| steps.contains(&step.name)).flat_map(|step| &step.reads);
+    reads.cloned().chain(steps.iter().cloned()).collect()
 }
 
 /// The queries of a report's header, planned like steps; the tables they read.
