@@ -17,9 +17,11 @@ pub fn render(error: &Error, colour: bool) -> String {
         return renderer.render(&[group]).to_string();
     }
     let message = error.to_string();
-    let mut groups = vec![Group::with_title(Level::ERROR.primary_title(message.as_str()))];
-    groups.extend(hint.map(|hint| Group::with_title(Level::HELP.secondary_title(hint))));
-    renderer.render(&groups).to_string()
+    // Each by itself: the renderer puts a bar between titles that it renders together.
+    let titles = std::iter::once(Level::ERROR.primary_title(message.as_str()))
+        .chain(hint.map(|hint| Level::HELP.primary_title(hint)));
+    let shown: Vec<String> = titles.map(|title| renderer.render(&[Group::with_title(title)]).to_string()).collect();
+    shown.join("\n\n")
 }
 
 /// All problems, an empty line between them.
