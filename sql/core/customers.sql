@@ -1,7 +1,8 @@
 /* ---
 description: >-
-  The customers, one row each whatever the number of their accounts. Name, region and segment are those of the account
-  changed last (ties: the smallest account number); e-mail and telephone are the spellings that are compared.
+  The customers known before the as-of date, by an account or an order, one row each whatever the number of their
+  accounts. Name, region and segment are those of the account changed last (ties: the smallest account number); e-mail
+  and telephone are the spellings that are compared.
 grain: [customer_id]
 columns:
   customer_id: {description: The smallest account number of the customer, tests: [not_null]}

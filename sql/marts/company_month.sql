@@ -11,7 +11,9 @@ columns:
   revenue: {description: "Net of returns, which count on their own date", tests: [not_null]}
   margin: {description: Revenue less cost of the lines whose cost is known; NULL when none is}
   orders: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
-  active_customers: {description: Customers with a counted line, tests: [not_null, {range: {min: 0}}]}
+  active_customers: {description: "Customers with a counted line, a return alone among them",
+    tests: [not_null, {range: {min: 0}}]}
+  buying_customers: {description: Customers with a line of quantity above 0, tests: [not_null, {range: {min: 0}}]}
   new_customers: {description: Customers whose first month it is, tests: [not_null, {range: {min: 0}}]}
   average_order_value: {description: "Revenue / orders, rounded to cents; NULL without an order"}
   lost_customers: {description: Active in the month before and not in this one}
@@ -25,7 +27,9 @@ WITH sums AS (
         sum(revenue) AS revenue,
         sum(margin) AS margin,
         sum(orders) AS orders,
-        count(*) AS active_customers
+        count(*) AS active_customers,
+        -- customer_month counts as orders only those with a line of quantity above 0.
+        count(*) FILTER (WHERE orders > 0) AS buying_customers
     FROM marts.customer_month
     GROUP BY period
 ),
@@ -50,6 +54,7 @@ months AS (
         sums.margin,
         coalesce(sums.orders, 0) AS orders,
         coalesce(sums.active_customers, 0) AS active_customers,
+        coalesce(sums.buying_customers, 0) AS buying_customers,
         coalesce(bridge.new_customers, 0) AS new_customers,
         bridge.lost_customers,
         nullif(bridge.start_customers, 0) AS start_customers,
@@ -69,6 +74,7 @@ SELECT
     margin,
     orders,
     active_customers,
+    buying_customers,
     new_customers,
     CAST(round(revenue / nullif(orders, 0), 2) AS DECIMAL(18, 2)) AS average_order_value,
     CASE WHEN compares THEN lost_customers END AS lost_customers,

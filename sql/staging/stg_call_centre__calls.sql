@@ -1,5 +1,5 @@
 /* ---
-description: Calls that reached a queue
+description: Calls that reached a queue before the as-of date
 materialize: view
 columns:
   call_id: {description: Number of the call, tests: [not_null]}
@@ -27,3 +27,4 @@ SELECT
     abandoned,
     satisfaction
 FROM {{ source('call_centre', 'calls') }}
+WHERE {{ local_date('started_at') }} < DATE '{{ as_of }}'

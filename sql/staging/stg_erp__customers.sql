@@ -1,5 +1,7 @@
 /* ---
-description: Accounts of the ERP, with the spellings of e-mail and telephone that can be compared
+description: >-
+  Accounts of the ERP opened before the as-of date, with the spellings of e-mail and telephone that can be compared.
+  Everything but created_on is as the ERP delivered it last, whatever the as-of date.
 materialize: view
 columns:
   account_id: {description: Account number of the ERP, tests: [not_null]}
@@ -21,3 +23,4 @@ SELECT
     created_on,
     updated_at
 FROM {{ source('erp', 'customers') }}
+WHERE created_on < DATE '{{ as_of }}'

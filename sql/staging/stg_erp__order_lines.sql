@@ -1,5 +1,7 @@
 /* ---
-description: Lines of the ERP's orders; the lines of an order that was refused stay without it
+description: >-
+  Lines of the ERP's orders, whatever the as-of date: a line has the date of its order. The lines of an order that was
+  refused stay without it.
 columns:
   order_id: {description: Order number, tests: [not_null]}
   line_number: {description: Place in the order, tests: [not_null]}

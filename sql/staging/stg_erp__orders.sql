@@ -1,5 +1,7 @@
 /* ---
-description: Orders of the ERP, cancelled ones among them
+description: >-
+  Orders of the ERP taken before the as-of date, cancelled ones among them. The status is the one delivered last: an
+  order cancelled since is cancelled at every as-of date.
 columns:
   order_id: {description: Order number, tests: [not_null]}
   account_id: {description: Account that ordered, tests: [not_null]}
@@ -16,3 +18,4 @@ SELECT
     status,
     channel
 FROM {{ source('erp', 'orders') }}
+WHERE {{ local_date('ordered_at') }} < DATE '{{ as_of }}'

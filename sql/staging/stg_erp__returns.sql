@@ -1,5 +1,5 @@
 /* ---
-description: Lines that were sent back
+description: Lines that were sent back before the as-of date
 materialize: view
 columns:
   return_id: {description: Number of the return, tests: [not_null]}
@@ -11,3 +11,4 @@ columns:
 --- */
 SELECT return_id, order_id, line_no AS line_number, quantity, returned_on, reason
 FROM {{ source('erp', 'returns') }}
+WHERE returned_on < DATE '{{ as_of }}'

@@ -1,5 +1,5 @@
 /* ---
-description: Events of the web shop. Kept as files, because visitors are told apart and events read from it.
+description: Events of the web shop before the as-of date. Kept as files, because visitors are told apart and events read from it.
 columns:
   event_id: {description: Number of the event, tests: [not_null]}
   visitor_id: {description: From a cookie, tests: [not_null]}
@@ -26,3 +26,4 @@ SELECT
     dwell_seconds,
     product_id
 FROM {{ source('web', 'events') }}
+WHERE {{ local_date('occurred_at') }} < DATE '{{ as_of }}'

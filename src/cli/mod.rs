@@ -201,9 +201,10 @@ impl Context<'_> {
     fn who(&self, command: &str) -> Who {
         let variable = |names: &[&str]| names.iter().find_map(|n| std::env::var(n).ok()).unwrap_or_default();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_string());
+        let user = variable(&["USER", "USERNAME", "LOGNAME"]);
         Who {
             host: host.unwrap_or_else(|_| variable(&["HOSTNAME", "COMPUTERNAME"])),
-            user: variable(&["USER", "USERNAME", "LOGNAME"]),
+            user: if user.is_empty() { "unknown".to_string() } else { user },
             pid: std::process::id(),
             command: command.to_string(),
         }

@@ -6,6 +6,7 @@ use crate::error::Problems;
 use crate::flow::Reader;
 
 /// Rows that a contract refused: how many by reason (`list`), or each with its file, line, column and value (`show`).
+/// Those of the files as they were last read; `--all` shows what every run refused.
 #[derive(clap::Args)]
 pub(super) struct Rejects {
     #[arg(value_enum, default_value_t = What::List)]
@@ -16,6 +17,9 @@ pub(super) struct Rejects {
     /// Only of this table of the source
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
+    /// What every run refused, also of files that were read again since or whose source failed
+    #[arg(long)]
+    all: bool,
     /// At most so many rows
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     limit: usize,
@@ -36,6 +40,9 @@ impl Rejects {
         let mut conditions = vec!["TRUE".to_string()];
         conditions.extend(self.source.iter().map(|s| format!("source = {}", literal(s))));
         conditions.extend(self.table.iter().map(|t| format!("table_name = {}", literal(t))));
+        if !self.all {
+            conditions.push(reader.open_rejects());
+        }
         let filter = conditions.join(" AND ");
         let sql = match self.what {
             What::List => format!(

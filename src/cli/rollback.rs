@@ -27,6 +27,7 @@ impl Rollback {
             context
                 .printer
                 .say(format!("release {} published: the tables of release {}", release.number, self.release));
+            context.printer.say("pages say what they said; `perennial report NAME` issues one from this release");
         }
         Ok(Outcome::Done)
     }

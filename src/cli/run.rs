@@ -94,7 +94,8 @@ fn tell(project: &Project, night: &Night, seconds: f64, context: &Context<'_>) {
     for line in &night.not_issued {
         say(format!("report   {line}"));
     }
-    say(format!("done     run {} in {seconds:.1} s", night.run_id));
+    let word = if night.problems.is_empty() && night.ending != Ending::NotPublished { "done " } else { "ended" };
+    say(format!("{word}    run {} in {seconds:.1} s", night.run_id));
 }
 
 fn as_json(night: &Night) -> serde_json::Value {

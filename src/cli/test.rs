@@ -28,6 +28,9 @@ impl Test {
         if context.printer.format == Format::Json {
             let items: Vec<serde_json::Value> = results.iter().map(as_json).collect();
             context.printer.json(&serde_json::Value::Array(items))?;
+        } else if context.printer.format == Format::Csv {
+            let rows: Vec<Vec<String>> = results.iter().map(as_row).collect();
+            context.printer.csv(&["test", "severity", "status", "faults", "example"], &rows)?;
         } else {
             for result in results.iter().filter(|r| r.status != TestStatus::Passed) {
                 context.printer.say(format!(
@@ -47,6 +50,11 @@ impl Test {
         }
         Ok(if of(TestStatus::Failed) > 0 { Outcome::FoundFaults } else { Outcome::Done })
     }
+}
+
+fn as_row(result: &TestRecord) -> Vec<String> {
+    let example = result.example.clone().unwrap_or_default();
+    vec![result.test.clone(), result.severity.clone(), result.status.word().into(), result.faults.to_string(), example]
 }
 
 fn as_json(result: &TestRecord) -> serde_json::Value {

@@ -42,12 +42,11 @@ impl FilesTable {
 }
 
 fn partitioned(prefix: &Path, schema: &SchemaRef, file: &DataFile) -> PartitionedFile {
-    let path = if prefix.as_ref().is_empty() { file.path.clone() } else { format!("{prefix}/{}", file.path) };
-    PartitionedFile::new(path, file.bytes).with_statistics(Arc::new(statistics(
-        schema,
-        file.rows as usize,
-        file.bytes as usize,
-    )))
+    // From a text the parts of the prefix would be encoded a second time: folders may have any letters.
+    let location = prefix.parts().chain(Path::from(file.path.as_str()).parts()).collect();
+    let mut found = PartitionedFile::new("", file.bytes);
+    found.object_meta.location = location;
+    found.with_statistics(Arc::new(statistics(schema, file.rows as usize, file.bytes as usize)))
 }
 
 fn statistics(schema: &SchemaRef, rows: usize, bytes: usize) -> Statistics {

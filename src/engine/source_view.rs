@@ -31,12 +31,12 @@ pub fn source_schema(table: &SourceTable, accepted: &[String], origin: bool) -> 
     Arc::new(Schema::new(fields))
 }
 
-/// The query behind `source.<source>__<table>` over `raw.<source>__<table>`.
+/// The query behind `source.<source>__<table>` over a raw table.
 ///
 /// Of rows with one key the greatest `newest_by` is shown, NULL being the least; ties go to the later `_loaded_at`,
 /// then the greater `_file` and `_line`. A row whose key holds NULL stands for itself, as do all without a key.
-pub fn source_view_sql(source: &str, table: &SourceTable, accepted: &[String]) -> String {
-    let raw = quoted_name(&TableName::raw(source, &table.name));
+pub fn source_view_sql(raw: &TableName, table: &SourceTable, accepted: &[String]) -> String {
+    let raw = quoted_name(raw);
     let shown: Vec<String> = source_columns(table, accepted).iter().map(|c| format!("r.{}", quoted(c))).collect();
     let select = format!("SELECT {} FROM {raw} r", shown.join(", "));
     if table.key.is_empty() {

@@ -109,7 +109,7 @@ async fn files_that_lack_a_column_read_as_null_and_no_files_as_no_rows() {
 async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let settings = EngineSettings {
-        memory_limit_bytes: 100 << 20,
+        memory_limit_bytes: 200 << 20,
         spill_folder: Some(folder.path().join("spill")),
         ..EngineSettings::default()
     };
@@ -117,8 +117,8 @@ async fn more_rows_than_memory_are_sorted_and_grouped_on_disk() {
     let table = TableName::new("core", "big");
     let columns = schema(&[("k", DataType::Int64), ("text", DataType::Utf8)]);
     let mut writer = lake.table_writer(&table, "r1", columns.clone()).unwrap();
-    for part in 0..40_i64 {
-        let keys: Int64Array = (0..10_000_i64).map(|i| (i * 7_919 + part * 104_729) % 400_009).collect();
+    for part in 0..100_i64 {
+        let keys: Int64Array = (0..10_000_i64).map(|i| (i * 7_919 + part * 104_729) % 1_000_003).collect();
         let texts: StringArray =
             keys.iter().map(|k| Some(format!("a text that belongs to the key number {k:?}"))).collect();
         let batch = RecordBatch::try_new(columns.clone(), vec![Arc::new(keys), Arc::new(texts)]).unwrap();
@@ -178,7 +178,7 @@ async fn newest(rows: &[Arrived], key: &[&str], newest_by: Option<&str>) -> Vec<
     let engine = engine();
     let (schema, batch) = raw(rows, "colour");
     engine.register_rows(&TableName::raw("erp", "orders"), schema, vec![batch]).unwrap();
-    let sql = source_view_sql("erp", &contract(key, newest_by), &["colour".to_string()]);
+    let sql = source_view_sql(&TableName::raw("erp", "orders"), &contract(key, newest_by), &["colour".to_string()]);
     engine.register_view(&TableName::source("erp", "orders"), &sql).await.unwrap();
     let columns = engine.schema(&TableName::source("erp", "orders")).await.unwrap();
     let names: Vec<&str> = columns.fields().iter().map(|f| f.name().as_str()).collect();

@@ -17,11 +17,13 @@ pub fn render(error: &Error, colour: bool) -> String {
         return renderer.render(&[group]).to_string();
     }
     let message = error.to_string();
-    // Each by itself: the renderer puts a bar between titles that it renders together.
-    let titles = std::iter::once(Level::ERROR.primary_title(message.as_str()))
-        .chain(hint.map(|hint| Level::HELP.primary_title(hint)));
-    let shown: Vec<String> = titles.map(|title| renderer.render(&[Group::with_title(title)]).to_string()).collect();
-    shown.join("\n\n")
+    // Rendered together, two titles would be tied by a line that leads nowhere.
+    let mut text = renderer.render(&[Group::with_title(Level::ERROR.primary_title(message.as_str()))]).to_string();
+    if let Some(hint) = hint {
+        text.push('\n');
+        text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(hint))]).to_string());
+    }
+    text
 }
 
 /// All problems, an empty line between them.
@@ -56,7 +58,7 @@ mod tests {
     fn without_a_line_to_show_message_and_hint_stand_alone() {
         let error =
             Error::unreachable("the lake cannot be reached").at(Place::Whole("s3://a/b".into())).hint("try again");
-        assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\n\nhelp: try again");
+        assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\nhelp: try again");
     }
 
     #[test]

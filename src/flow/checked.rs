@@ -21,14 +21,22 @@ pub async fn check(project: &Project, now: jiff::Timestamp) -> Result<Checked, P
 
 /// The same for a business date.
 pub(super) async fn check_as_of(project: &Project, as_of: jiff::civil::Date) -> Result<Checked, Problems> {
-    check_against(project, as_of, BTreeMap::new()).await
+    Ok(look(project, as_of, BTreeMap::new()).await?.checked)
 }
 
-async fn check_against(
+/// A project that was checked.
+pub(super) struct Looked {
+    pub checked: Checked,
+    /// For every report all tables that its figures follow from.
+    pub feeds: BTreeMap<String, BTreeSet<TableName>>,
+}
+
+/// Checks against the columns that were accepted beyond the contracts.
+pub(super) async fn look(
     project: &Project,
     as_of: jiff::civil::Date,
     accepted_columns: BTreeMap<TableName, Vec<String>>,
-) -> Result<Checked, Problems> {
+) -> Result<Looked, Problems> {
     let context = RunContext { as_of, vars: project.vars.clone() };
     let system = history::tables().into_iter().map(|(name, schema)| (TableName::new("system", name), schema));
     let around = Surroundings { accepted_columns, other_tables: system.collect() };
@@ -36,26 +44,37 @@ async fn check_against(
     let of_templates = reports::check(project);
     let templates_are_right = of_templates.is_empty();
     problems.extend(of_templates);
+    let mut feeds = BTreeMap::new();
     if templates_are_right {
         for report in &project.reports {
-            check_queries(report, as_of, &checker, &mut problems).await;
+            let reads = check_queries(report, as_of, &checker, &mut problems).await;
+            let upstream: Vec<_> = reads.iter().flat_map(|table| checked.graph.upstream(table)).collect();
+            feeds.insert(report.name.clone(), reads.into_iter().chain(upstream).collect());
         }
     }
-    problems.or_ok(checked)
+    problems.or_ok(Looked { checked, feeds })
 }
 
-/// The queries of a report's header, planned like steps.
-async fn check_queries(report: &ReportFile, as_of: jiff::civil::Date, checker: &Checker, problems: &mut Problems) {
+/// The queries of a report's header, planned like steps; the tables they read.
+async fn check_queries(
+    report: &ReportFile,
+    as_of: jiff::civil::Date,
+    checker: &Checker,
+    problems: &mut Problems,
+) -> BTreeSet<TableName> {
+    let mut reads = BTreeSet::new();
     let period = Period::newest_closed(report.period, as_of);
     let (start, end) = (period.start.to_string(), period.end.to_string());
     for query in &report.queries {
         let template = Template::block(&report.file, query.offset, &query.sql);
         let (label, status) = (period.label(), period.status(as_of));
         let more = context! { period => context! { start => &start, end => &end, label, status } };
-        if let Err(found) = checker.query(template, more).await {
-            problems.extend(found);
+        match checker.query(template, more).await {
+            Ok(query) => reads.extend(query.into_iter().flat_map(|q| q.reads)),
+            Err(found) => problems.extend(found),
         }
     }
+    reads
 }
 
 /// What one night will do.
@@ -65,6 +84,7 @@ pub(super) struct Plan<'a> {
     pub selected: BTreeSet<TableName>,
     pub sources: Vec<&'a Source>,
     pub reports: Vec<&'a ReportFile>,
+    pub feeds: BTreeMap<String, BTreeSet<TableName>>,
     accepted_columns: BTreeMap<TableName, Vec<String>>,
 }
 
@@ -77,7 +97,7 @@ pub(super) async fn plan<'a>(
     before: Option<&Release>,
 ) -> Result<Plan<'a>, Problems> {
     let accepted_columns = before.map(|r| accepted(&r.loaded)).unwrap_or_default();
-    let checked = check_against(project, as_of, accepted_columns.clone()).await?;
+    let Looked { checked, feeds } = look(project, as_of, accepted_columns.clone()).await?;
     let words = if request.select.is_empty() { &pipeline.steps } else { &request.select };
     let selected = checked.select(words, &request.exclude)?;
     Ok(Plan {
@@ -86,6 +106,7 @@ pub(super) async fn plan<'a>(
         selected,
         sources: project.sources.iter().filter(|s| pipeline.sources.contains(&s.name)).collect(),
         reports: project.reports.iter().filter(|r| pipeline.reports.contains(&r.name)).collect(),
+        feeds,
         accepted_columns,
     })
 }
@@ -101,8 +122,8 @@ impl Plan<'_> {
         if accepted_columns == self.accepted_columns {
             return Ok(self);
         }
-        let checked = check_against(project, self.as_of, accepted_columns.clone()).await?;
-        Ok(Plan { checked, accepted_columns, ..self })
+        let Looked { checked, feeds } = look(project, self.as_of, accepted_columns.clone()).await?;
+        Ok(Plan { checked, feeds, accepted_columns, ..self })
     }
 
     /// What is to be published when all went well.
@@ -144,7 +165,8 @@ impl Plan<'_> {
     }
 }
 
-fn accepted(loaded: &BTreeMap<TableName, LoadState>) -> BTreeMap<TableName, Vec<String>> {
+/// The columns that were accepted beyond the contracts.
+pub(super) fn accepted(loaded: &BTreeMap<TableName, LoadState>) -> BTreeMap<TableName, Vec<String>> {
     let columns = loaded.iter().map(|(name, state)| (name.clone(), state.accepted_columns.clone()));
     columns.filter(|(_, columns)| !columns.is_empty()).collect()
 }

@@ -7,9 +7,12 @@ use crate::error::Result;
 use crate::history::{SourceRecord, SourceStatus};
 use crate::lake::{LoadState, Release};
 use crate::project::{Language, Project, ReportFile};
-use crate::reports::{self, Cause, CauseKind, Edition, Foot, IssueRequest, Output, Period, Queries, SourceFact};
+use crate::reports::{
+    self, Cause, CauseKind, Edition, EditionRecord, Foot, IssueRequest, Output, Period, Queries, SourceFact,
+};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A report to be issued from a release.
 pub(super) struct Issue<'a> {
@@ -20,6 +23,8 @@ pub(super) struct Issue<'a> {
     pub sources: &'a [SourceRecord],
     /// Tests that warned, by name.
     pub warnings: &'a [String],
+    /// For every report all tables that its figures follow from.
+    pub feeds: &'a BTreeMap<String, BTreeSet<TableName>>,
     pub now: jiff::Timestamp,
 }
 
@@ -50,10 +55,9 @@ impl Issue<'_> {
 
     async fn foot(&self, report: &ReportFile, period: Period) -> Result<Foot> {
         let folder = &self.project.reports_folder;
-        let last = reports::newest_edition(folder, &report.name, period)?;
         let mut causes = Vec::new();
-        if let Some(last) = last.filter(|last| last.release < self.release.number) {
-            causes = self.causes(period, &last).await?;
+        if let Some(last) = reports::newest_edition(folder, &report.name, period)? {
+            causes = self.causes(report, period, &last).await?;
         }
         Ok(Foot {
             release: self.release.number,
@@ -71,43 +75,62 @@ impl Issue<'_> {
         for (source, table) in tables(self.project) {
             let Some(state) = self.release.loaded.get(&TableName::raw(&source.name, &table.name)) else { continue };
             let record = self.sources.iter().find(|r| r.source == source.name && r.table == table.name);
-            let failed = record.filter(|r| r.status == SourceStatus::Failed);
+            let stale = record.filter(|r| matches!(r.status, SourceStatus::Failed | SourceStatus::Stale));
             facts.push(SourceFact {
                 name: format!("{}.{}", source.name, table.name),
                 newest: newest(state),
                 rows: state.files.values().map(|f| f.rows).sum(),
                 rejects: state.files.values().map(|f| f.rejects).sum(),
-                stale: failed.map(|r| r.message.clone().unwrap_or_default()),
+                stale: stale.map(|r| r.message.clone().unwrap_or_default()),
             });
         }
         facts
     }
 
-    /// What came after the last edition and belongs to its period: rows not known before, rows that replaced others,
-    /// and steps whose definition is another.
-    async fn causes(&self, period: Period, last: &reports::EditionRecord) -> Result<Vec<Cause>> {
-        let mut causes = Vec::new();
-        let before = self.reader.earlier(last.release).await?;
+    /// Why figures differ from those of the last edition: rows not known then, rows that are other now, and steps whose
+    /// SQL is another; of what this report's figures follow from.
+    async fn causes(&self, report: &ReportFile, period: Period, last: &EditionRecord) -> Result<Vec<Cause>> {
+        let nothing = BTreeSet::new();
+        let feeds = self.feeds.get(&report.name).unwrap_or(&nothing);
+        let Some(before) = self.reader.other(last).await? else { return Ok(Vec::new()) };
         let changed = self.release.definitions.iter().filter(|(name, hash)| before.definitions.get(name) != Some(hash));
-        causes.extend(changed.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }));
+        let steps = changed.filter(|(name, _)| feeds.contains(name));
+        let mut causes: Vec<Cause> =
+            steps.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }).collect();
         for (source, table) in tables(self.project) {
-            let raw = TableName::raw(&source.name, &table.name);
-            let loaded = self.release.loaded.get(&raw);
-            let is_new = loaded.is_some_and(|s| s.files.values().any(|f| f.run_id > last.run_id));
-            let Some(sql) = late_rows(&self.project.time_zone, &raw, table, period, &last.run_id).filter(|_| is_new)
-            else {
+            let name = TableName::source(&source.name, &table.name);
+            if !feeds.contains(&name) {
                 continue;
-            };
-            let rows = self.reader.rows(&sql).await?;
-            let name = format!("{}.{}", source.name, table.name);
-            for (kind, column) in [(CauseKind::LateData, 0), (CauseKind::CorrectedData, 1)] {
-                let count = first_count(&rows, column);
+            }
+            let (late, corrected) = self.changed_rows(source, table, period, &before).await?;
+            for (kind, count) in [(CauseKind::LateData, late), (CauseKind::CorrectedData, corrected)] {
                 if count > 0 {
-                    causes.push(Cause { kind, what: format!("{name} ({count})") });
+                    causes.push(Cause { kind, what: format!("{}.{} ({count})", source.name, table.name) });
                 }
             }
         }
         Ok(causes)
+    }
+
+    /// Rows of a source table that concern a period and that an earlier release did not know, or knew otherwise. Rows of
+    /// a table without time column may concern any period.
+    async fn changed_rows(
+        &self,
+        source: &Source,
+        table: &SourceTable,
+        period: Period,
+        before: &Release,
+    ) -> Result<(i64, i64)> {
+        let raw = TableName::raw(&source.name, &table.name);
+        let (Some(old), Some(state)) = (before.tables.get(&raw), before.loaded.get(&raw)) else { return Ok((0, 0)) };
+        let same = self.release.tables.get(&raw).is_some_and(|new| new.files == old.files);
+        if same || table.key.is_empty() {
+            return Ok((0, 0));
+        }
+        let known = self.reader.register_before(&raw, old, table, &state.accepted_columns).await?;
+        let name = TableName::source(&source.name, &table.name);
+        let rows = self.reader.rows(&compare(&self.project.time_zone, &name, &known, table, period)).await?;
+        Ok((first_count(&rows, 0), first_count(&rows, 1)))
     }
 }
 
@@ -120,30 +143,36 @@ pub(super) fn newest(state: &LoadState) -> Option<String> {
     state.files.values().filter_map(|f| f.newest.clone()).max()
 }
 
-/// Counts the rows of a period that runs after the given one brought: first those of unknown keys, then those that
-/// follow a row of the same key. `None` for a table without key or time column, where that cannot be told.
-fn late_rows(time_zone: &str, raw: &TableName, table: &SourceTable, period: Period, after_run: &str) -> Option<String> {
-    let time = table.time_column.as_ref()?;
-    let column = table.columns.iter().find(|c| c.name == *time)?;
-    let day = match column.data_type {
-        ValueType::Instant { .. } => format!("CAST({} AT TIME ZONE '{time_zone}' AS DATE)", quoted(time)),
-        _ => quoted(time),
+/// Counts the rows of a period that are new since an earlier state of the table, and those that are other.
+fn compare(time_zone: &str, now: &TableName, before: &TableName, table: &SourceTable, period: Period) -> String {
+    let both = |columns: &[String], operator: &str, word: &str| {
+        let pairs = columns.iter().map(|c| format!("(n.{c} {operator} b.{c})", c = quoted(c)));
+        pairs.collect::<Vec<_>>().join(word)
     };
-    if table.key.is_empty() {
-        return None;
-    }
-    let keys: Vec<String> = table.key.iter().map(|k| quoted(k)).collect();
-    let keys = keys.join(", ");
-    let raw = quoted_name(raw);
-    Some(format!(
-        "SELECT count(*) FILTER (WHERE before = 0) AS late, count(*) FILTER (WHERE before > 0) AS corrected FROM (\
-           SELECT count(*) FILTER (WHERE _run_id <= '{after_run}') AS before, \
-                  count(*) FILTER (WHERE _run_id > '{after_run}' \
-                                     AND {day} >= DATE '{start}' AND {day} < DATE '{end}') AS since \
-           FROM {raw} GROUP BY {keys}) AS of_key WHERE since > 0",
-        start = period.start,
-        end = period.end,
-    ))
+    let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
+    let in_period = |side: &str| {
+        let column = table.time_column.as_ref().and_then(|t| table.columns.iter().find(|c| c.name == *t))?;
+        let time = format!("{side}.{}", quoted(&column.name));
+        let day = match column.data_type {
+            ValueType::Instant { .. } => format!("CAST({time} AT TIME ZONE '{time_zone}' AS DATE)"),
+            _ => time,
+        };
+        Some(format!("({day} >= DATE '{}' AND {day} < DATE '{}')", period.start, period.end))
+    };
+    let concerned = match (in_period("n"), in_period("b")) {
+        (Some(now), Some(before)) => format!("{now} OR {before}"),
+        _ => "TRUE".to_string(),
+    };
+    let first_key = table.key.first().map(|k| quoted(k)).unwrap_or_default();
+    format!(
+        "SELECT count(*) FILTER (WHERE b.{first_key} IS NULL), \
+                count(*) FILTER (WHERE b.{first_key} IS NOT NULL AND ({other})) \
+         FROM {now} n LEFT JOIN {before} b ON {same_key} WHERE {concerned}",
+        other = both(&columns, "IS DISTINCT FROM", " OR "),
+        now = quoted_name(now),
+        before = quoted_name(before),
+        same_key = both(&table.key, "=", " AND "),
+    )
 }
 
 fn first_count(rows: &[RecordBatch], column: usize) -> i64 {

@@ -100,7 +100,7 @@ async fn run(
         return Ok(night);
     }
 
-    let new = plan.release(&run_id, request.now, &pulled, built.tables, built.tests);
+    let new = plan.release(&run_id, record.moment(), &pulled, built.tables, built.tests);
     let changes = new.changes(before.as_ref())?;
     let release = match before {
         Some(before) if changes.is_empty() => {
@@ -118,7 +118,7 @@ async fn run(
         }
     };
 
-    issue_all(project, &plan, &release, &pulled, &built.warnings, request.now, observer, &mut night).await?;
+    issue_all(project, &plan, &release, &pulled, &built.warnings, record.moment(), observer, &mut night).await?;
     record.ended(&night);
     Ok(night)
 }
@@ -139,7 +139,8 @@ async fn issue_all(
         return Ok(());
     }
     let reader = Reader::of(project, release.clone()).await?;
-    let issue = Issue { project, reader: &reader, release, sources: &pulled.records, warnings, now };
+    let issue =
+        Issue { project, reader: &reader, release, sources: &pulled.records, warnings, feeds: &plan.feeds, now };
     for report in &plan.reports {
         observer.event(Event::ReportStarted { report: &report.name });
         let period = reports::Period::newest_closed(report.period, release.as_of);

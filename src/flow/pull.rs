@@ -83,6 +83,10 @@ impl Pull<'_> {
             },
         };
         let loaded = intake::load_table(request).await?;
+        if loaded.files.is_empty() {
+            let place = format!("{}/{}", source.location, table.files);
+            self.observer.event(Event::Note(format!("{label}: nothing was ever delivered; no file matches {place}")));
+        }
         for note in &loaded.notes {
             self.observer.event(Event::Note(format!("{label}: {note}")));
         }
@@ -101,10 +105,11 @@ impl Pull<'_> {
         for table in &source.tables {
             let raw = TableName::raw(&source.name, &table.name);
             let known = self.previous.and_then(|r| Some((r.tables.get(&raw)?.clone(), r.loaded.get(&raw)?.clone())));
-            let message = (table.name == failed.name).then(|| error.to_string());
+            let itself = table.name == failed.name;
+            let message = if itself { error.to_string() } else { format!("{}.{} failed", source.name, failed.name) };
             pulled.records.push(SourceRecord {
-                status: if message.is_some() { SourceStatus::Failed } else { SourceStatus::Stale },
-                message,
+                status: if itself { SourceStatus::Failed } else { SourceStatus::Stale },
+                message: Some(message),
                 newest: known.as_ref().and_then(|(_, state)| newest(state)),
                 ..SourceRecord::unread(self.run_id, &source.name, &table.name)
             });

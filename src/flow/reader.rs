@@ -1,12 +1,14 @@
 //! Questions to what was published: an engine in which the tables of one release, and the system tables, are known.
 
-use crate::contract::TableName;
-use crate::engine::{Engine, EngineSettings, EngineStore};
+use crate::contract::{SourceTable, TableName};
+use crate::engine::{Engine, EngineSettings, EngineStore, literal, source_view_sql};
 use crate::error::{Error, Result};
 use crate::history::{self, ReleaseRecord, Row};
 use crate::lake::{Lake, Release, TableVersion};
 use crate::project::Project;
+use crate::reports::EditionRecord;
 use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// Answers queries from one release.
 pub struct Reader {
@@ -63,9 +65,65 @@ impl Reader {
         Ok(rows)
     }
 
-    /// Another release of the same lake.
-    pub(super) async fn earlier(&self, number: u64) -> Result<Release> {
-        self.lake.release(number).await
+    /// The release an edition was made from, if this lake still has it and it is another than this one.
+    pub(super) async fn other(&self, edition: &EditionRecord) -> Result<Option<Release>> {
+        let here = self.release.as_ref().map_or(0, |r| r.number);
+        if edition.release == here || !self.lake.release_numbers().await?.contains(&edition.release) {
+            return Ok(None);
+        }
+        let other = self.lake.release(edition.release).await?;
+        Ok(Some(other).filter(|release| release.run_id == edition.run_id))
+    }
+
+    /// Makes an earlier state of a source table known, and gives its name.
+    pub(super) async fn register_before(
+        &self,
+        raw: &TableName,
+        version: &TableVersion,
+        table: &SourceTable,
+        accepted: &[String],
+    ) -> Result<TableName> {
+        let files = TableName::new("raw_before", raw.name.clone());
+        let name = TableName::new("source_before", raw.name.clone());
+        self.engine.register_files(&files, version)?;
+        self.engine.register_view(&name, &source_view_sql(&files, table, accepted)).await?;
+        Ok(name)
+    }
+
+    /// A condition on `system.rejects`: the rejects of the files that the release is made of, as they were last read.
+    pub fn open_rejects(&self) -> String {
+        let mut files = Vec::new();
+        for (raw, state) in self.release.iter().flat_map(|r| &r.loaded) {
+            let Some((source, table)) = raw.name.split_once("__") else { continue };
+            for (path, file) in state.files.iter().filter(|(_, file)| file.rejects > 0) {
+                let values = [source, table, path, &file.run_id].map(literal).join(", ");
+                files.push(format!("({values})"));
+            }
+        }
+        if files.is_empty() {
+            return "FALSE".to_string();
+        }
+        let known = files.join(", ");
+        format!(
+            "EXISTS (SELECT 1 FROM (VALUES {known}) AS f(s, t, p, r) \
+             WHERE f.s = source AND f.t = table_name AND f.p = file AND f.r = run_id)"
+        )
+    }
+
+    /// Names of the tests that warned when the release was published.
+    pub(super) async fn warnings(&self) -> Result<Vec<String>> {
+        let Some(release) = &self.release else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT test FROM system.tests WHERE run_id = {} AND status = 'warned' ORDER BY faults DESC, test",
+            literal(&release.run_id)
+        );
+        let names = self.query(&sql, None).await?;
+        let of_batch = |batch: &RecordBatch| {
+            let formatter = ArrayFormatter::try_new(batch.column(0), &FormatOptions::default())?;
+            Ok((0..batch.num_rows()).map(|row| formatter.value(row).to_string()).collect::<Vec<_>>())
+        };
+        let names: Result<Vec<Vec<String>>> = names.iter().map(of_batch).collect();
+        Ok(names?.concat())
     }
 
     /// What was published; an error when nothing was.

@@ -52,6 +52,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The moment it is now, as far as this run's own watch tells.
+    pub fn moment(&self) -> jiff::Timestamp {
+        let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        self.run.started_at.checked_add(elapsed).unwrap_or(self.run.started_at)
+    }
+
     /// What was read.
     pub fn pulled(&mut self, sources: &[SourceRecord]) {
         self.sources = sources.to_vec();
@@ -90,8 +96,7 @@ impl<'a> Record<'a> {
 
     /// Writes the rows and takes the run's mark away.
     pub async fn write(mut self, lock: &Lock) -> Result<()> {
-        let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
-        self.run.ended_at = self.run.started_at.checked_add(elapsed).unwrap_or(self.run.started_at);
+        self.run.ended_at = self.moment();
         append(self.lake, &self.run_id, &self.sources).await?;
         append(self.lake, &self.run_id, &self.steps).await?;
         append(self.lake, &self.run_id, &self.tests).await?;

@@ -1,7 +1,7 @@
 //! The other things one does with a project: look at a step, test, make a report, go back.
 
 use super::build::test_record;
-use super::checked::check_as_of;
+use super::checked::{Looked, accepted, check_as_of, look};
 use super::issue::Issue;
 use super::reader::{Reader, nothing_published, open_engine};
 use super::record::{self, Record};
@@ -108,15 +108,17 @@ pub async fn report(project: &Project, request: &ReportRequest) -> Result<(Editi
     let known = project.reports.iter().map(|r| r.name.as_str());
     let unknown = || Error::project(format!("no report `{}`", request.report)).suggest(&request.report, known);
     let report = project.reports.iter().find(|r| r.name == request.report).ok_or_else(unknown)?;
-    reports::check(project).or_ok(())?;
     let reader = Reader::open(project, request.release).await?;
     let release = reader.published()?;
+    let Looked { feeds, .. } = look(project, release.as_of, accepted(&release.loaded)).await?;
+    let warnings = reader.warnings().await?;
     let period = match &request.period {
         Some(text) => Period::parse(report.period, text)?,
         None => Period::newest_closed(report.period, release.as_of),
     };
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
-    let issue = Issue { project, reader: &reader, release, sources: &[], warnings: &[], now: request.now };
+    let issue =
+        Issue { project, reader: &reader, release, sources: &[], warnings: &warnings, feeds: &feeds, now: request.now };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     reports::write_index(project, &project.reports_folder)?;
     let mut problems = Problems::new();

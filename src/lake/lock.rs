@@ -25,6 +25,10 @@ pub struct Holder {
     pub command: String,
 }
 
+/// How often a lock that nobody has signed is tried again, and after what time.
+const UNSIGNED_TRIES: u32 = 20;
+const UNSIGNED_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What stands in a folder's lock file.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct LockFile {
@@ -53,7 +57,19 @@ impl Lake {
     /// fails.
     pub async fn lock(&self, holder: Holder, now: jiff::Timestamp) -> Result<Lock> {
         let held = match self.folder() {
-            Some(folder) => lock_folder(folder, &holder, now)?,
+            Some(folder) => {
+                let mut tries = 0;
+                loop {
+                    match lock_folder(folder, &holder, now)? {
+                        Ok(held) => break held,
+                        // Nobody has signed: a process that is just coming or going, or one that a child of an ended
+                        // process keeps open for a moment.
+                        Err(None) if tries < UNSIGNED_TRIES => tries += 1,
+                        Err(found) => return Err(busy(&folder.display().to_string(), found)),
+                    }
+                    tokio::time::sleep(UNSIGNED_PAUSE).await;
+                }
+            }
             None => Held::Store(Lease::take(self, &holder, now).await?),
         };
         Ok(Lock { holder, held })
@@ -92,7 +108,12 @@ impl Lock {
     }
 }
 
-fn lock_folder(folder: &Path, holder: &Holder, now: jiff::Timestamp) -> Result<Held> {
+/// Takes the lock, or says who holds it, if it is signed.
+fn lock_folder(
+    folder: &Path,
+    holder: &Holder,
+    now: jiff::Timestamp,
+) -> Result<Result<Held, Option<(Holder, jiff::Timestamp)>>> {
     let path = folder.join(RECORDS).join("lock");
     let failed =
         |e: std::io::Error| Error::unreachable(format!("the lake's lock {} cannot be taken: {e}", path.display()));
@@ -105,7 +126,7 @@ fn lock_folder(folder: &Path, holder: &Holder, now: jiff::Timestamp) -> Result<H
             let mut text = String::new();
             file.read_to_string(&mut text).ok();
             let found = serde_json::from_str::<LockFile>(&text).ok().map(|f| (f.holder, f.since));
-            return Err(busy(&folder.display().to_string(), found));
+            return Ok(Err(found));
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
@@ -114,7 +135,7 @@ fn lock_folder(folder: &Path, holder: &Holder, now: jiff::Timestamp) -> Result<H
     file.set_len(0).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    Ok(Held::Folder { file, path })
+    Ok(Ok(Held::Folder { file, path }))
 }
 
 /// The error of the process that came second.

@@ -66,13 +66,14 @@ fn read_files(
     };
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
     let reports =
-        read_each(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
+        read_all(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
     let mut languages = settings.languages.clone();
-    reports.iter().flat_map(|report| &report.languages).for_each(|language| {
+    reports.iter().flat_map(|(report, _)| &report.languages).for_each(|language| {
         if !languages.contains(language) {
             languages.push(*language);
         }
     });
+    let reports = reports.into_iter().filter_map(|(report, is_clean)| is_clean.then_some(report)).collect();
     let known = pipelines::Known { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
         read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
@@ -108,10 +109,21 @@ fn read_each<T>(
     problems: &mut Problems,
     read: impl Fn(&Document, &TextFile) -> Option<T>,
 ) -> Vec<T> {
+    let values = read_all(files, problems, read);
+    values.into_iter().filter_map(|(value, is_clean)| is_clean.then_some(value)).collect()
+}
+
+/// The same with what could be read of those with a problem, each beside whether it had none.
+fn read_all<T>(
+    files: &[TextFile],
+    problems: &mut Problems,
+    read: impl Fn(&Document, &TextFile) -> Option<T>,
+) -> Vec<(T, bool)> {
     let mut values = Vec::new();
     for file in files {
         let document = Document::new(file.path.clone(), file.text.clone());
-        values.extend(read(&document, file).filter(|_| document.is_clean()));
+        let value = read(&document, file);
+        values.extend(value.map(|value| (value, document.is_clean())));
         problems.extend(document.into_problems());
     }
     values

@@ -174,18 +174,15 @@ fn compared(
     let difference = new.minus(old);
     let written = match format {
         // Shares differ in points, not in per cent of a per cent.
-        Format::Percent => {
-            let points = Decimal::new(difference.unscaled * 100, difference.scale);
-            let unit = if book.language() == Language::English { "\u{202f}pp" } else { "个百分点" };
-            let unit = if book.language() == Language::TraditionalChinese { "個百分點" } else { unit };
-            format!("{}{unit}", number::full(points, 1, Sign::Both))
-        }
-        _ => match difference.over(old).filter(|_| old.signum() > 0) {
-            Some(share) => number::percent(share, book.language(), Sign::Both),
-            None => book.word("no_comparison")?,
-        },
+        Format::Percent => Some((difference, number::points(difference, book.language()))),
+        _ => difference
+            .over(old)
+            .filter(|_| old.signum() > 0)
+            .map(|share| (share, number::percent(share, book.language(), Sign::Both))),
     };
-    let tone = match (difference.signum(), good) {
+    let Some((share, written)) = written else { return Ok((head, book.word("no_comparison")?, Tone::Neutral)) };
+    // What is written as 0.0 is neither better nor worse.
+    let tone = match (share.round(3).signum(), good) {
         (0, _) => Tone::Neutral,
         (1, "up") | (-1, "down") => Tone::Better,
         (1, "down") | (-1, "up") => Tone::Worse,

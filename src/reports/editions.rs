@@ -32,6 +32,8 @@ pub struct Edition {
     pub verdict: String,
     /// Files of this edition.
     pub files: Vec<PathBuf>,
+    /// Those of the languages and outputs asked for, written now or standing already.
+    pub written: Vec<PathBuf>,
     /// Outputs that could not be made, and why.
     pub refused: Vec<Error>,
 }
@@ -117,9 +119,11 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
     std::fs::create_dir_all(&folder).map_err(|e| cannot_write(&folder, e))?;
     let mut refused = Vec::new();
     let mut written: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut asked = Vec::new();
     for page in &pages {
         for output in request.outputs {
             let name = format!("{}.{}", page.language.tag(), output.extension());
+            asked.push(name.clone());
             if !is_new && folder.join(&name).is_file() {
                 continue;
             }
@@ -159,6 +163,7 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
         is_new,
         verdict: pages.first().map(|p| p.verdict.clone()).unwrap_or_default(),
         files: record.files.iter().map(|name| folder.join(name)).collect(),
+        written: asked.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect(),
         refused,
     })
 }

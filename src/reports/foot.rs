@@ -35,7 +35,7 @@ pub struct SourceFact {
     pub rows: u64,
     /// Rows refused.
     pub rejects: u64,
-    /// Why it is stale, if it is.
+    /// Why it was not read this time, if so; the rows are those of the last release.
     pub stale: Option<String>,
 }
 
@@ -135,12 +135,13 @@ fn sources(book: &Phrasebook, foot: &Foot) -> Result<Table, minijinja::Error> {
     let mut rows = Vec::new();
     for source in &foot.sources {
         let state = match &source.stale {
-            Some(reason) => book.word_with("foot_stale", &[("reason", reason.clone())])?,
+            // Why is a message of the program, in English and long; it stands in `perennial runs`.
+            Some(_) => book.word("foot_stale")?,
             None => book.word("foot_current")?,
         };
         let newest = match &source.newest {
             Some(text) => book.moment(text),
-            None => book.word("not_known")?,
+            None => book.word("foot_newest_unknown")?,
         };
         rows.push(TableRow::of(vec![source.name.clone(), newest, figure(source.rows), figure(source.rejects), state]));
     }
@@ -200,19 +201,22 @@ fn differences(
         let format = number::Format::from_name(&figure.format).unwrap_or(number::Format::Integer);
         let places = if format == number::Format::Integer { 0 } else { 2 };
         let parse = |v: &Option<String>| v.as_deref().and_then(Decimal::parse);
-        let write = |v: Option<Decimal>, sign| match v {
-            Some(v) if format == number::Format::Percent => Ok(number::percent(v, book.language(), sign)),
-            Some(v) => Ok(number::full(v, places, sign)),
+        let is_share = format == number::Format::Percent;
+        let write = |v: Option<Decimal>| match v {
+            Some(v) if is_share => Ok(number::percent(v, book.language(), Sign::Minus)),
+            Some(v) => Ok(number::full(v, places, Sign::Minus)),
             None => book.word("not_known"),
         };
         let (was, is) = (parse(&last.value), parse(&figure.value));
-        let difference = was.zip(is).map(|(was, is)| is.minus(was));
-        rows.push(TableRow::of(vec![
-            label.clone(),
-            write(was, Sign::Minus)?,
-            write(is, Sign::Minus)?,
-            write(difference, Sign::Both)?,
-        ]));
+        // What stands in a row adds up: the difference is that of the figures as they are written.
+        let shown = |v: Decimal| v.round(if is_share { 3 } else { places });
+        let difference = match was.zip(is).map(|(was, is)| shown(is).minus(shown(was))) {
+            Some(none) if none.signum() == 0 => continue,
+            Some(points) if is_share => number::points(points, book.language()),
+            Some(other) => number::full(other, places, Sign::Both),
+            None => book.word("not_known")?,
+        };
+        rows.push(TableRow::of(vec![label.clone(), write(was)?, write(is)?, difference]));
     }
     Ok(rows)
 }

@@ -176,6 +176,7 @@ impl Writer<'_> {
     }
 
     fn figure(&mut self, figure: &Figure) {
+        self.raw("<section class=\"finding\">");
         self.element("h2", "", &figure.title);
         if !figure.note.is_empty() {
             self.element("p", " class=\"note\"", &figure.note);
@@ -185,7 +186,7 @@ impl Writer<'_> {
         let title = plain(&figure.title);
         self.raw(&format!("<details><summary>{}</summary>", escape(self.figures)));
         self.table(&figure.table, &title);
-        self.raw("</details></figure>\n");
+        self.raw("</details></figure></section>\n");
     }
 
     fn picture(&mut self, picture: &Picture) {

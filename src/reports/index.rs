@@ -69,7 +69,7 @@ fn report_title(project: &Project, name: &str, language: Language) -> String {
 fn open(out: &mut String, title: &str, book: &Phrasebook) -> Result<(), minijinja::Error> {
     let _ = write!(
         out,
-        "<h2>{0}</h2><div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\"><table><thead><tr>",
+        "<h2>{0}</h2><div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\"><table class=\"index\"><thead><tr>",
         escape(title)
     );
     for (key, class) in [
@@ -90,7 +90,13 @@ fn row(out: &mut String, entry: &Entry, book: &Phrasebook) -> Result<(), minijin
     let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(&period_title(label, book.language())));
     match &entry.newest {
         Some(record) => {
-            let _ = write!(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td><td>", record.edition, record.release);
+            let label = |key: &str| book.word(key).map(|word| escape(&word));
+            let (edition, release) = (label("index_edition")?, label("index_release")?);
+            let _ = write!(
+                out,
+                "<td class=\"n\" data-label=\"{edition}\">{}</td><td class=\"n\" data-label=\"{release}\">{}</td><td>",
+                record.edition, record.release
+            );
             let verdict = record.verdict.get(book.language().tag()).or_else(|| record.verdict.values().next());
             let _ = write!(out, "{}", escape(verdict.map_or("", String::as_str)));
             reason(out, entry, book)?;
@@ -102,7 +108,7 @@ fn row(out: &mut String, entry: &Entry, book: &Phrasebook) -> Result<(), minijin
             }
         }
         None => {
-            out.push_str("<td class=\"n\">\u{2013}</td><td class=\"n\">\u{2013}</td><td>");
+            out.push_str("<td class=\"n none\">\u{2013}</td><td class=\"n none\">\u{2013}</td><td>");
             reason(out, entry, book)?;
             out.push_str("</td><td>");
         }

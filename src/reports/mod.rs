@@ -103,6 +103,7 @@ pub struct IssueRequest<'a> {
 /// says the same. Returns the edition and, apart, the outputs that could not be made (a PDF without a font); the others
 /// are written all the same.
 pub async fn issue(request: IssueRequest<'_>) -> Result<Edition> {
+    must_be_within(&request).await?;
     let mut rows = Vec::new();
     for (name, sql) in queries_for(request.project, request.report, request.period, request.as_of)? {
         let batches = request.queries.rows(&sql).await.map_err(|error| {
@@ -111,7 +112,32 @@ pub async fn issue(request: IssueRequest<'_>) -> Result<Edition> {
         })?;
         rows.push((name, data::rows(&batches)?));
     }
+    if !rows.is_empty() && rows.iter().all(|(_, rows)| rows.len() == Some(0)) {
+        return Err(no_data(&request));
+    }
     editions::issue(&request, &rows)
+}
+
+fn no_data(request: &IssueRequest<'_>) -> Error {
+    Error::project(format!("there is no data for {} of the report {}", request.period.label(), request.report.name))
+}
+
+/// Refuses a period before the first or after the last month of the calendar (`core.periods`): its page would be empty.
+/// A project without that table is judged by its rows alone.
+async fn must_be_within(request: &IssueRequest<'_>) -> Result<()> {
+    let sql = "SELECT min(period) AS first, max(period) AS last FROM core.periods";
+    let Ok(batches) = request.queries.rows(sql).await else { return Ok(()) };
+    let rows = data::rows(&batches)?;
+    let Ok(row) = rows.get_item_by_index(0) else { return Ok(()) };
+    let month = |key: &str| {
+        let day = row.get_attr(key).ok()?.as_str()?.parse::<Date>().ok()?;
+        Some(Period::containing(crate::project::PeriodKind::Month, day))
+    };
+    let (Some(first), Some(last)) = (month("first"), month("last")) else { return Err(no_data(request)) };
+    if request.period.start >= first.start && request.period.start < last.end {
+        return Ok(());
+    }
+    Err(no_data(request).hint(format!("there is data from {} to {}", first.label(), last.label())))
 }
 
 fn query_place(report: &ReportFile, name: &str) -> Place {

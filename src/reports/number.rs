@@ -294,6 +294,18 @@ pub fn percent(share: Decimal, language: Language, sign: Sign) -> String {
     }
 }
 
+/// A difference of two shares in percentage points with one digit: `+0.3 pp`, `+0.3 个百分点`.
+pub fn points(difference: Decimal, language: Language) -> String {
+    let hundredfold = Decimal::new(difference.unscaled * 100, difference.scale);
+    let text = full(hundredfold, 1, Sign::Both);
+    let unit = match language {
+        Language::English => "pp",
+        Language::SimplifiedChinese => "个百分点",
+        Language::TraditionalChinese => "個百分點",
+    };
+    format!("{text}{THIN}{unit}")
+}
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",

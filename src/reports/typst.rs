@@ -2,7 +2,7 @@
 //! become markup; pictures are files beside it.
 
 use super::blocks::{Block, Figure, Headline, Inline, Table, Tone, plain};
-use super::charts::{Palette, Picture};
+use super::charts::{Palette, Picture, without_backticks};
 use super::html::is_harmless;
 use super::template::Page;
 use super::theme::Style;
@@ -121,7 +121,7 @@ impl Writer {
             Block::PageBreak => self.line("#pagebreak(weak: true)"),
             Block::Facts(facts) => {
                 let pairs: Vec<String> =
-                    facts.iter().map(|(n, f)| format!("([#{}], [#{}])", string(n), string(f))).collect();
+                    facts.iter().map(|(n, f)| format!("([#{}], [#{}])", string(n), string(&breakable(f)))).collect();
                 self.line(&format!("#facts({})", pairs.join(", ")));
             }
             Block::Foot(blocks) => {
@@ -185,13 +185,13 @@ impl Writer {
     }
 
     fn table(&mut self, table: &Table) {
-        let widths: Vec<&str> = (0..table.columns.len()).map(|i| if i == 0 { "1fr" } else { "auto" }).collect();
+        let widths = widths(table);
         let align: Vec<&str> = table.columns.iter().map(|(_, figure)| if *figure { "right" } else { "left" }).collect();
-        let heads: Vec<String> = table.columns.iter().map(|(head, _)| string(head)).collect();
+        let heads: Vec<String> = table.columns.iter().map(|(head, _)| string(&breakable(head))).collect();
         let mut cells = String::new();
         for row in &table.rows {
             for cell in &row.cells {
-                let text = string(cell);
+                let text = string(&breakable(cell));
                 let _ = if row.total { write!(cells, ", strong({text})") } else { write!(cells, ", {text}") };
             }
         }
@@ -210,10 +210,10 @@ fn inlines(runs: &[Inline]) -> String {
     let mut out = String::new();
     for run in runs {
         let _ = match run {
-            Inline::Text(text) => write!(out, "#{};", string(text)),
+            Inline::Text(text) => write!(out, "#{};", string(&breakable(text))),
             Inline::Strong(inner) => write!(out, "#strong[{}];", inlines(inner)),
             Inline::Emphasis(inner) => write!(out, "#emph[{}];", inlines(inner)),
-            Inline::Code(text) => write!(out, "#{};", string(text)),
+            Inline::Code(text) => write!(out, "#{};", string(&breakable(text))),
             Inline::Link(url, inner) if is_harmless(url) && url.contains(':') => {
                 write!(out, "#link({})[#{}];", string(url), string(&plain(inner)))
             }
@@ -224,11 +224,42 @@ fn inlines(runs: &[Inline]) -> String {
     out
 }
 
+/// Letters of an unbroken word after which a line may break.
+const UNBROKEN: usize = 20;
+
+/// Text whose long unbroken words may break over lines: a name of 120 letters must not run over the figures beside it.
+fn breakable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = 0;
+    for c in text.chars() {
+        // Chinese breaks by itself, and not before its punctuation.
+        run = if c.is_whitespace() || c == '-' || c >= '\u{2e80}' { 0 } else { run + 1 };
+        if run > UNBROKEN {
+            out.push('\u{200b}');
+            run = 1;
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Widths of a table's columns: figures and short words take what they need, the first column and long texts share the
+/// rest by their length.
+fn widths(table: &Table) -> Vec<String> {
+    let longest = |i: usize| table.rows.iter().filter_map(|r| r.cells.get(i)).map(|c| c.chars().count()).max();
+    let width = |(i, (_, figure)): (usize, &(String, bool))| match longest(i).unwrap_or(0) {
+        _ if *figure => "auto".into(),
+        long if i == 0 || long > UNBROKEN => format!("{}fr", long.clamp(16, 48)),
+        _ => "auto".into(),
+    };
+    table.columns.iter().enumerate().map(width).collect()
+}
+
 /// A string literal. Control characters have no glyph and are left out.
 fn string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for c in text.chars() {
+    for c in without_backticks(text).chars() {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -245,6 +276,17 @@ fn string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_words_may_break() {
+        let name = "x".repeat(45);
+        assert_eq!(breakable(&name).split('\u{200b}').map(str::len).collect::<Vec<_>>(), [20, 20, 5]);
+        for as_it_is in
+            ["twenty letters and no longer", "流失：八月有購買而九月未購買；回流：八月未購買、先前曾購買，按零计。"]
+        {
+            assert_eq!(breakable(as_it_is), as_it_is);
+        }
+    }
 
     #[test]
     fn no_text_leaves_its_literal() {

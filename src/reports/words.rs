@@ -85,6 +85,7 @@ pub const REQUIRED: &[&str] = &[
     "foot_sources",
     "foot_source",
     "foot_newest",
+    "foot_newest_unknown",
     "foot_rows",
     "foot_rejects",
     "foot_state",

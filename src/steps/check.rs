@@ -403,7 +403,7 @@ fn source_relation(source: &str, table: &SourceTable, around: &Surroundings) -> 
         name: TableName::source(source, &table.name),
         raw_schema: source_schema(table, accepted, true),
         schema: source_schema(table, accepted, false),
-        sql: source_view_sql(source, table, accepted),
+        sql: source_view_sql(&raw, table, accepted),
         raw,
     }
 }

@@ -249,7 +249,7 @@ async fn count_alone(engine: &Engine, faults: &str) -> Result<u64> {
 }
 
 async fn first_row(engine: &Engine, sql: &str) -> Result<Option<String>> {
-    let rows = engine.collect(&format!("SELECT * FROM ({sql}) LIMIT 1")).await?;
+    let rows = engine.collect(&format!("SELECT * FROM ({sql}) ORDER BY ALL LIMIT 1")).await?;
     rows.iter().find(|b| b.num_rows() > 0).map(|batch| row_text(batch, 0)).transpose()
 }
 

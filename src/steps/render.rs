@@ -140,7 +140,17 @@ impl Renderer {
             all.push('\n');
         }
         if let Ok(pattern) = Regex::new(r"\{%[-+]?\s*macro\s+(\w+)") {
-            self.macros = pattern.captures_iter(&all).map(|c| c[1].to_string()).collect();
+            for file in files {
+                for name in pattern.captures_iter(&file.text).filter_map(|c| c.get(1)) {
+                    if self.macros.iter().any(|known| known == name.as_str()) {
+                        let error = Error::project(format!("the macro `{}` is written twice", name.as_str()));
+                        let place = Place::span(&file.path, file.text.clone(), name.range());
+                        problems.push(error.at(place).hint("steps would not know which one is meant; rename one"));
+                    } else {
+                        self.macros.push(name.as_str().to_string());
+                    }
+                }
+            }
         }
         if !self.macros.is_empty() {
             self.prelude = format!("{{% from '{MACROS}' import {} %}}", self.macros.join(", "));

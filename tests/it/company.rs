@@ -89,6 +89,27 @@ fn decompositions_sum_exactly() {
 }
 
 #[test]
+fn the_page_names_the_one_row_that_was_corrected() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("small");
+    run(["demo".as_ref(), project.as_os_str(), "--customers".as_ref(), "300".as_ref()]).ended(0);
+    // One order of September turns out to be cancelled: the whole file is delivered again.
+    let file = project.join("data/erp/orders-2026-09-30.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let is_sale = |line: &&str| line.contains(",2026-09-1") && line.contains(",invoiced,");
+    let line = text.lines().find(is_sale).unwrap();
+    std::fs::write(&file, text.replacen(line, &line.replace(",invoiced,", ",cancelled,"), 1)).unwrap();
+    run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
+    let page = std::fs::read_to_string(project.join("reports/management-review/2026-09/en.html")).unwrap();
+    assert!(page.contains("Corrected data: erp.orders (1)"), "the cause is not named");
+    assert!(!page.contains("Late data"), "no row is new");
+    // With the row as it was, the figures are those of the edition before the last.
+    std::fs::write(&file, text).unwrap();
+    run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
+    assert_eq!(value(&project, "SELECT count(*) FROM system.releases"), "4");
+}
+
+#[test]
 fn init_leaves_a_project_that_runs() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("mine");

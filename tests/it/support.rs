@@ -120,9 +120,11 @@ pub fn python() -> Command {
     Command::new(std::env::var("PERENNIAL_TEST_PYTHON").unwrap_or_else(|_| "python3".into()))
 }
 
-/// Runs a program of Python and gives what it printed.
+/// Runs a program of Python and gives what it printed. The process ends without winding up: threads of its libraries have
+/// been seen to abort then.
 #[track_caller]
 pub fn run_python(program: &str, args: &[&OsStr]) -> String {
+    let program = format!("{program}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
     let output = python().arg("-c").arg(program).args(args).output().unwrap();
     assert!(
         output.status.success(),

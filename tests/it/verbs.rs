@@ -34,7 +34,8 @@ const DAILY: (&str, &str) = (
 #[test]
 fn a_first_project_runs_and_its_bad_row_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let project = project(folder.path(), &[DAILY]);
+    // Any folder will do.
+    let project = project(&folder.path().join("公司 a%20b #1 [x]"), &[DAILY]);
     run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(0);
     let ran = run([
         "query".as_ref(),

@@ -12,7 +12,7 @@ pub mod sparkline;
 mod svg;
 pub mod triangle;
 
-pub use svg::{Anchor, Svg, Weight, escape, text_width};
+pub use svg::{Anchor, Svg, Weight, escape, text_width, without_backticks};
 
 /// A drawn picture.
 #[derive(Clone, Debug, PartialEq)]

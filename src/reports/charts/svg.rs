@@ -184,10 +184,26 @@ pub fn text_width(text: &str, size: f64) -> f64 {
         * size
 }
 
+/// Text with quotation marks for backticks: the page's font sets U+0060 as an accent over the letter that follows.
+pub fn without_backticks(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains('`') {
+        return text.into();
+    }
+    let mut is_open = false;
+    let quote = |c: char| {
+        if c != '`' {
+            return c;
+        }
+        is_open = !is_open;
+        if is_open { '\u{2018}' } else { '\u{2019}' }
+    };
+    text.chars().map(quote).collect::<String>().into()
+}
+
 /// Text as it may stand in XML, in an attribute too; characters that XML forbids are left out.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in without_backticks(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

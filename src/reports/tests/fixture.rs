@@ -73,6 +73,7 @@ impl Company {
     pub fn rows(&self, first: Date, margin: bool, open: bool) -> Vec<(String, Value)> {
         vec![
             ("months".into(), self.month_rows(first, margin, open)),
+            ("history".into(), Value::from(vec![row([("months", Value::from(self.months))])])),
             ("bridge_rows".into(), self.bridge_rows()),
             ("tiers".into(), self.tier_rows(self.months)),
             ("tiers_before".into(), self.tier_rows(self.last())),
@@ -98,7 +99,7 @@ impl Company {
                 ("margin", if margin { money(revenue * 31 / 100) } else { Value::from(()) }),
                 ("orders", Value::from(orders)),
                 ("average_order_value", money(revenue / i128::from(orders.max(1)))),
-                ("active_customers", Value::from(active)),
+                ("buying_customers", Value::from(active)),
                 ("new_customers", Value::from(new)),
                 ("returning_share", Value::from((active - new) as f64 / active.max(1) as f64)),
             ])
@@ -215,6 +216,7 @@ impl Company {
             .iter()
             .filter(|(c, (tier, _))| *tier == "key" && after.get(c).is_none_or(|a| a.0 != "key"))
             .map(|(c, (_, value))| (value - after.get(c).map_or(0, |a| a.1), *c))
+            .filter(|(stake, _)| *stake > 0)
             .collect();
         left.sort_by_key(|(stake, c)| (-stake, *c));
         let rows = left.iter().map(|(stake, c)| {
@@ -249,8 +251,11 @@ impl Company {
     }
 }
 
-/// Names with everything that could break a page.
+/// Names with everything that could break a page, one of 120 letters without a gap.
 fn name(customer: usize) -> String {
+    if customer % 9 == 6 {
+        return format!("{}{customer}", "Unbroken".repeat(15));
+    }
     const NAMES: [&str; 8] = [
         "Northwind Outfitters GmbH",
         "A & B *Trading* <Ltd> \"quoted\"",

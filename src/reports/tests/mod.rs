@@ -42,7 +42,7 @@ fn foot(release: u64) -> Foot {
                 newest: Some("2026-09-27".into()),
                 rows: 22_871,
                 rejects: 0,
-                stale: Some("nothing new for 4 days".into()),
+                stale: Some(format!("cannot read calls.csv: {}", "x".repeat(400))),
             },
         ],
         causes: vec![Cause { kind: CauseKind::LateData, what: "erp.orders, 14 rows of August 2026".into() }],
@@ -146,6 +146,7 @@ fn every_language_says_the_same_figures() {
         for word in words {
             assert!(html.contains(word), "{language} lacks {word}");
         }
+        assert!(!html.contains("cannot read"), "messages of the program are in English");
         assert!(html.contains(&format!("<html lang=\"{language}\">")));
     }
 }
@@ -167,6 +168,7 @@ fn little_data_reads_well_too() {
     assert!(html.contains("class=\"verdict\""));
     assert!(!html.contains("NaN") && !html.contains(">none<") && !html.contains("undefined"), "no trace of gaps");
     assert!(!html.contains("Of 100 new customers"), "there is no month after the first");
+    assert!(html.contains("one month’s revenue") && !html.contains("12 months"), "only the months there are");
     assert!(html.contains("Buyers who had bought before"), "without a margin another figure stands in its place");
 }
 
@@ -212,6 +214,7 @@ fn one_language_alone_is_no_other_edition() {
     };
     let edition = editions::issue(&request, &case.rows).unwrap();
     assert!(!edition.is_new && edition.files.len() == 3, "{edition:?}");
+    assert_eq!(edition.written, [folder.path().join("management-review/2026-09/zh-TW.html")]);
 }
 
 #[test]
@@ -220,7 +223,11 @@ fn an_open_month_is_hatched_and_compared_with_nothing() {
     let edition = issue(&case(24, false, true), folder.path(), &[Output::Html], 1).unwrap();
     assert!(edition.verdict.contains("is still open"), "{}", edition.verdict);
     assert!(!edition.verdict.contains(" over ") && !edition.verdict.contains(" under "), "{}", edition.verdict);
-    assert!(page(folder.path(), "en").contains("-hatch"));
+    let html = page(folder.path(), "en");
+    assert!(html.contains("-hatch") && html.contains("hatched months are still open"));
+    assert!(!html.contains("Revenue fell by") && !html.contains("Revenue rose by"), "no bridge against a whole month");
+    assert!(!html.contains("Against August") && !html.contains("a month before"), "no comparison with whole months");
+    assert!(edition.verdict.contains("on 1 September 2026)"), "{}", edition.verdict);
 }
 
 #[test]
@@ -254,6 +261,53 @@ fn the_same_content_is_issued_once_and_other_content_is_a_new_edition() {
     for part in ["management-review/2026-09/en.html", "en.edition-1.html", reason, "September 2026"] {
         assert!(index.contains(part), "{part} is missing from the index");
     }
+}
+
+/// A calendar from July to September 2026 and no rows else.
+struct Calendar;
+
+#[async_trait::async_trait]
+impl Queries for Calendar {
+    async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        use arrow::array::{ArrayRef, StringArray};
+        if !sql.contains("min(period)") {
+            return Ok(Vec::new());
+        }
+        let column = |day: &str| std::sync::Arc::new(StringArray::from(vec![day])) as ArrayRef;
+        let columns = [("first", column("2026-07-01")), ("last", column("2026-09-01"))];
+        Ok(vec![RecordBatch::try_from_iter(columns).unwrap()])
+    }
+}
+
+#[tokio::test]
+async fn a_period_outside_of_the_data_is_refused() {
+    let project = project("EUR");
+    let folder = tempfile::tempdir().unwrap();
+    let mut messages = Vec::new();
+    for label in ["2026-06", "2026-10", "2026-08"] {
+        let error = super::issue(IssueRequest {
+            project: &project,
+            report: &project.reports[0],
+            period: Period::parse(PeriodKind::Month, label).unwrap(),
+            as_of: date(2026, 10, 2),
+            languages: &[Language::English],
+            outputs: &[Output::Html],
+            queries: &Calendar,
+            foot: &foot(1),
+            issued_at: "2026-10-02T02:15:00Z".parse().unwrap(),
+            folder: folder.path(),
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Project);
+        messages.push((error.message().to_string(), error.hint_text().map(str::to_string)));
+    }
+    let hint = Some("there is data from 2026-07 to 2026-09".to_string());
+    let message = |label: &str| format!("there is no data for {label} of the report management-review");
+    assert_eq!(messages[0], (message("2026-06"), hint.clone()));
+    assert_eq!(messages[1], (message("2026-10"), hint));
+    assert_eq!(messages[2], (message("2026-08"), None), "within the calendar, but without any row");
+    assert!(!folder.path().join("management-review").exists(), "nothing is written");
 }
 
 #[test]

@@ -1,0 +1,13 @@
+/* ---
+description: >-
+  Receivables, returns, calls and web events have been delivered; each row names a table without any. Sales figures do
+  not need them.
+severity: warn
+--- */
+WITH delivered AS (
+    SELECT 'erp.receivables' AS source_table, count(*) AS accepted_rows FROM {{ source('erp', 'receivables') }}
+    UNION ALL SELECT 'erp.returns', count(*) FROM {{ source('erp', 'returns') }}
+    UNION ALL SELECT 'call_centre.calls', count(*) FROM {{ source('call_centre', 'calls') }}
+    UNION ALL SELECT 'web.events', count(*) FROM {{ source('web', 'events') }}
+)
+SELECT source_table, accepted_rows FROM delivered WHERE accepted_rows = 0
