@@ -208,7 +208,6 @@ fn reports_and_phrases_speak_all_their_languages() {
         ("report-templates/b.md", "# no header\n"),
         ("report-templates/c.md", "---\ntitle: C\n"),
         ("report-templates/My Report.md", "---\ntitle: C\n---\n"),
-        ("report-templates/d.md", "---\ntitle: {en: D, zh-TW: D}\nlanguages: [en, zh-TW]\n---\n"),
         ("report-templates/words.yml", "test.up: {en: up}\ntest.down: {en: down, zh-TW: 下}\ntest.bad: x\n"),
     ]), @r##"
         report-templates/My Report.md:1:1: `My Report` cannot be the name of a report: only a-z, 0-9, _ and - are allowed [call it `my-report`]
