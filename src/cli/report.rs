@@ -48,7 +48,7 @@ impl Report {
             now: context.now(),
         };
         let (edition, problems) = flow::report(&project, &request).await?;
-        for file in &edition.files {
+        for file in &edition.written {
             context.printer.line(project.reports_folder.join(file).display().to_string())?;
         }
         problems.or_ok(Outcome::Done)

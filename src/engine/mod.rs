@@ -244,6 +244,11 @@ impl Engine {
         self.query(sql).await?.collect().await.map_err(|e| query_error(e, sql))
     }
 
+    /// The rows of a plan made by another session over the same tables.
+    pub async fn run(&self, plan: datafusion::logical_expr::LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
+        DataFrame::new(self.context.state(), plan).collect().await
+    }
+
     /// The same tables and memory in a session that needs less: one partition, joins that spill, spills compressed.
     /// For the one more try of a query that ran out of memory.
     pub fn frugal(&self) -> Engine {

@@ -1,7 +1,7 @@
 //! Questions to what was published: an engine in which the tables of one release, and the system tables, are known.
 
 use crate::contract::{SourceTable, TableName};
-use crate::engine::{Engine, EngineSettings, EngineStore, literal, source_view_sql};
+use crate::engine::{Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, source_view_sql};
 use crate::error::{Error, Result};
 use crate::history::{self, ReleaseRecord, Row};
 use crate::lake::{Lake, Release, TableVersion};
@@ -54,10 +54,17 @@ impl Reader {
     pub async fn query(&self, sql: &str, limit: Option<usize>) -> Result<Vec<RecordBatch>> {
         let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error))?;
         if let Some(limit) = limit {
-            frame = frame.limit(0, Some(limit)).map_err(|e| crate::engine::query_error(e, sql))?;
+            frame = frame.limit(0, Some(limit)).map_err(|e| query_error(e, sql))?;
         }
         let schema = frame.schema().inner().clone();
-        let mut rows = frame.collect().await.map_err(|e| crate::engine::query_error(e, sql))?;
+        let mut rows = match frame.clone().collect().await {
+            // As steps do: once more with what needs the least memory.
+            Err(error) if is_out_of_memory(&error) => {
+                let plan = frame.into_unoptimized_plan();
+                self.engine.frugal().run(plan).await.map_err(|e| query_error(e, sql))?
+            }
+            other => other.map_err(|e| query_error(e, sql))?,
+        };
         if rows.is_empty() {
             // No rows, but columns: whoever prints needs their names.
             rows.push(RecordBatch::new_empty(schema));
