@@ -157,8 +157,12 @@ async fn issue_all(
                 refused.into_iter().for_each(|error| night.problems.push(error));
             }
             Err(error) => {
-                night.not_issued.push(format!("{} {} not issued: {}", report.name, period.label(), error.message()));
-                night.problems.push(error);
+                let (folder, reason) = (&project.reports_folder, error.message());
+                reports::record_not_issued(folder, &report.name, period, reason, &night.run_id, now)?;
+                night.not_issued.push(format!("{} {} not issued: {reason}", report.name, period.label()));
+                if !reports::is_without_data(&error) {
+                    night.problems.push(error);
+                }
             }
         }
         observer.event(Event::ReportDone { report: &report.name });

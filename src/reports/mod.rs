@@ -118,8 +118,15 @@ pub async fn issue(request: IssueRequest<'_>) -> Result<Edition> {
     editions::issue(&request, &rows)
 }
 
+const NO_DATA: &str = "there is no data for";
+
+/// Whether an edition was refused because its period has no data, which is nobody's mistake when a night asks for it.
+pub fn is_without_data(error: &Error) -> bool {
+    error.message().starts_with(NO_DATA)
+}
+
 fn no_data(request: &IssueRequest<'_>) -> Error {
-    Error::project(format!("there is no data for {} of the report {}", request.period.label(), request.report.name))
+    Error::project(format!("{NO_DATA} {} of the report {}", request.period.label(), request.report.name))
 }
 
 /// Refuses a period before the first or after the last month of the calendar (`core.periods`): its page would be empty.
