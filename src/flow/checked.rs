@@ -5,7 +5,7 @@ use super::{NightRequest, as_of};
 use crate::contract::{Source, TableName};
 use crate::error::{Problems, Result};
 use crate::history;
-use crate::lake::{LoadState, NewRelease, Release, TableVersion, TestCounts};
+use crate::lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts};
 use crate::project::{Materialize, Pipeline, Project, ReportFile};
 use crate::reports::{self, Period};
 use crate::steps::{self, Checked, Checker, RunContext, Surroundings, Template};
@@ -16,12 +16,20 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Reads everything, runs nothing: the steps in order, or every problem of SQL, headers, tests, templates and report
 /// queries. YAML was checked when the project was loaded.
 pub async fn check(project: &Project, now: jiff::Timestamp) -> Result<Checked, Problems> {
-    check_as_of(project, as_of(project, None, now)?).await
+    Ok(look(project, as_of(project, None, now)?, released_columns(project).await).await?.checked)
 }
 
-/// The same for a business date.
-pub(super) async fn check_as_of(project: &Project, as_of: jiff::civil::Date) -> Result<Checked, Problems> {
-    Ok(look(project, as_of, BTreeMap::new()).await?.checked)
+/// The columns that the newest release accepted beyond the contracts, where the lake is a folder: a check asks nothing of
+/// a network, and without a lake the contracts are all there is to know.
+async fn released_columns(project: &Project) -> BTreeMap<TableName, Vec<String>> {
+    if project.lake.contains("://") {
+        return BTreeMap::new();
+    }
+    let release = match Lake::open(&project.lake).await {
+        Ok(lake) => lake.latest().await.ok().flatten(),
+        Err(_) => None,
+    };
+    release.map(|release| accepted(&release.loaded)).unwrap_or_default()
 }
 
 /// A project that was checked.

@@ -1,7 +1,7 @@
 //! The other things one does with a project: look at a step, test, make a report, go back.
 
 use super::build::test_record;
-use super::checked::{Looked, accepted, check_as_of, look};
+use super::checked::{Looked, accepted, look};
 use super::issue::Issue;
 use super::reader::{Reader, nothing_published, open_engine};
 use super::record::{self, Record};
@@ -22,7 +22,10 @@ pub async fn show(
     asked: Option<jiff::civil::Date>,
     now: jiff::Timestamp,
 ) -> Result<Vec<RecordBatch>, Problems> {
-    let checked = check_as_of(project, as_of(project, asked, now)?).await?;
+    let lake = Lake::open(&project.lake).await?;
+    let release = lake.latest().await?;
+    let columns = release.as_ref().map(|r| accepted(&r.loaded)).unwrap_or_default();
+    let checked = look(project, as_of(project, asked, now)?, columns).await?.checked;
     let selected = checked.select(&[step.to_string()], &[])?;
     let mut steps = checked.steps.iter().filter(|s| selected.contains(&s.name));
     let step = match (steps.next(), steps.next()) {
@@ -33,8 +36,7 @@ pub async fn show(
                 .into());
         }
     };
-    let lake = Lake::open(&project.lake).await?;
-    let release = lake.latest().await?.ok_or_else(nothing_published)?;
+    let release = release.ok_or_else(nothing_published)?;
     let engine = open_engine(project, Some(&lake))?;
     steps::register(&engine, &checked, &release.tables).await?;
     Ok(steps::show(&engine, step, limit).await?)
@@ -48,10 +50,15 @@ pub async fn test(
     exclude: &[String],
     now: jiff::Timestamp,
 ) -> Result<Vec<TestRecord>, Problems> {
-    let checked = check_as_of(project, as_of(project, None, now)?).await?;
+    let lake = Lake::open(&project.lake).await?;
+    let release = lake.latest().await?;
+    // What was published is judged by the day it describes and the columns it has.
+    let as_of = release.as_ref().map_or_else(|| as_of(project, None, now), |r| Ok(r.as_of))?;
+    let columns = release.as_ref().map(|r| accepted(&r.loaded)).unwrap_or_default();
+    let checked = look(project, as_of, columns).await?.checked;
     let everything = ["*".to_string()];
     let selected = checked.select(if select.is_empty() { &everything } else { select }, exclude)?;
-    let context = RunContext { as_of: as_of(project, None, now)?, vars: project.vars.clone() };
+    let context = RunContext { as_of, vars: project.vars.clone() };
     let mut results = Vec::new();
     for file in &project.step_tests {
         let outcome = steps::run_step_test(project, &checked, &context, file).await?;
@@ -59,8 +66,7 @@ pub async fn test(
             results.push(step_test_record(&outcome));
         }
     }
-    let lake = Lake::open(&project.lake).await?;
-    let Some(release) = lake.latest().await? else { return Ok(results) };
+    let Some(release) = release else { return Ok(results) };
     let engine = open_engine(project, Some(&lake))?;
     steps::register(&engine, &checked, &release.tables).await?;
     for step in checked.steps.iter().filter(|s| selected.contains(&s.name)) {

@@ -24,6 +24,14 @@ fn two_nights_make_two_releases_and_the_second_has_the_new_column() {
     assert_eq!(value(project, "SELECT count(*) FROM system.runs WHERE status = 'done'"), "2");
     let filled = "SELECT count(sales_channel_detail) > 0 FROM source.erp__orders";
     assert_eq!(value(project, filled), "true");
+    // An analyst may use it from then on.
+    let step = project.join("sql/marts/detail.sql");
+    let sql = "SELECT sales_channel_detail, count(*) AS orders FROM source.erp__orders GROUP BY sales_channel_detail";
+    std::fs::write(&step, sql).unwrap();
+    let of_project = ["--project".as_ref(), project.as_os_str()];
+    run(["check".as_ref()].into_iter().chain(of_project)).ended(0);
+    run(["show".as_ref(), "detail".as_ref()].into_iter().chain(of_project)).ended(0);
+    std::fs::remove_file(step).unwrap();
     let first = ["query", "SELECT sales_channel_detail FROM source.erp__orders", "--release", "1", "--project"];
     let ran = run(first.iter().map(AsRef::as_ref).chain([project.as_os_str()])).ended(2);
     assert!(ran.stderr.contains("sales_channel_detail"), "release 1 does not know the column: {}", ran.stderr);
