@@ -140,7 +140,7 @@ impl Renderer {
             all.push('\n');
         }
         if let Ok(pattern) = Regex::new(r"\{%[-+]?\s*macro\s+(\w+)") {
-            for file in files {
+            for (_, file) in &self.macro_files {
                 for name in pattern.captures_iter(&file.text).filter_map(|c| c.get(1)) {
                     if self.macros.iter().any(|known| known == name.as_str()) {
                         let error = Error::project(format!("the macro `{}` is written twice", name.as_str()));

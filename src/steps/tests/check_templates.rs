@@ -107,6 +107,18 @@ async fn templates() {
 }
 
 #[tokio::test]
+async fn a_macro_has_one_text() {
+    let mut one = project(vec![step("core.orders", ORDERS)]);
+    one.macros = vec![
+        text_file("sql/macros/a.sql", "{% macro euros(c) %}round({{ c }}, 0){% endmacro %}\n"),
+        text_file("sql/macros/b.sql", "\n{%- macro euros(c) %}{{ c }}{% endmacro %}\n"),
+    ];
+    let (_, problems) = checked(&one).await;
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["sql/macros/b.sql:2:11: the macro `euros` is written twice"]);
+}
+
+#[tokio::test]
 async fn macros() {
     let mut one = project(vec![
         step("core.orders", ORDERS),
