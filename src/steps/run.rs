@@ -1,7 +1,7 @@
 //! Steps run side by side where the graph lets them: reused when nothing they follow from has changed, tested as soon
 //! as they stand, and not begun when something they read failed.
 
-use super::check::{Checked, SourceRelation, Step, hash};
+use super::check::{Checked, SourceRelation, Step, TestQuery, hash};
 use super::column_tests::{TestOutcome, TestStatus, looks_elsewhere, skipped_query, test_query, test_step};
 use super::materialise::{engine_error, materialise};
 use crate::contract::TableName;
@@ -133,6 +133,9 @@ pub async fn run(
             if !input.selected.contains(&step.name) {
                 let version = keep(engine, step, input).await?;
                 prints.insert(step.name.clone(), version.as_ref().map_or(fingerprint, |v| v.fingerprint.clone()));
+                if version.is_none() && step.header.materialize == Materialize::Table {
+                    state.absent.insert(step.name.clone());
+                }
                 outcome.tables.extend(version.map(|v| (step.name.clone(), v)));
                 state.done.insert(step.name.clone());
                 continue;
@@ -158,7 +161,9 @@ pub async fn run(
         progress.tested(&tested);
         outcome.tests.push(tested);
     }
-    for test in &input.checked.tests {
+    // What was not asked for and was never made cannot be judged.
+    let judged = |test: &&TestQuery| !test.reads.iter().any(|table| state.absent.contains(table));
+    for test in input.checked.tests.iter().filter(judged) {
         let runnable = !test.reads.iter().any(|table| state.failed.contains_key(table));
         let tested = if runnable { test_query(engine, test).await? } else { skipped_query(test) };
         progress.tested(&tested);
@@ -191,6 +196,8 @@ struct State<'a> {
     done: BTreeSet<TableName>,
     /// Failed or skipped, and the step whose fault it is.
     failed: BTreeMap<TableName, TableName>,
+    /// Not selected, and in no release.
+    absent: BTreeSet<TableName>,
     steps: BTreeSet<&'a TableName>,
 }
 
@@ -201,6 +208,7 @@ impl<'a> State<'a> {
             waiting: checked.steps.iter().collect(),
             done: BTreeSet::new(),
             failed: BTreeMap::new(),
+            absent: BTreeSet::new(),
             steps: checked.steps.iter().map(|s| &s.name).collect(),
         }
     }

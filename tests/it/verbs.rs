@@ -109,6 +109,19 @@ fn a_failed_test_publishes_nothing_and_yesterday_stands() {
 }
 
 #[test]
+fn a_run_of_no_step_reads_the_sources_and_judges_nothing_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = ("sql/tests/sold.sql", "SELECT 1 AS fault WHERE (SELECT count(*) FROM marts.daily) = 0\n");
+    let project = project(folder.path(), &[DAILY, empty]);
+    let of_project = ["--project".as_ref(), project.as_os_str()];
+    run(["run".as_ref(), "--exclude".as_ref(), "*".as_ref()].into_iter().chain(of_project)).ended(0);
+    assert_eq!(crate::support::value(&project, "SELECT count(*) FROM source.shop__sales"), "2");
+    run(["run".as_ref()].into_iter().chain(of_project)).ended(0);
+    assert_eq!(crate::support::value(&project, "SELECT count(*) FROM marts.daily"), "2");
+    assert_eq!(crate::support::value(&project, "SELECT count(*) FROM system.tests WHERE test = 'tests.sold'"), "1");
+}
+
+#[test]
 fn mistakes_of_arguments_have_exit_code_two_and_a_way_on() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &[DAILY]);
