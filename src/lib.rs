@@ -1,11 +1,12 @@
 //! perennial: the nightly customer-value pipeline.
 //!
+//! SQL functions of ours are a package of their own, `perennial_functions` in `functions/`.
+//!
 //! Read the rooms in this order; each imports only from the floors above it in this list (a test checks that):
 //!
 //! | floor | room | purpose |
 //! |---|---|---|
 //! | 0 | [`error`], [`contract`] | one error; the words in which sources make promises |
-//! | 1 | [`functions`] | SQL functions of ours |
 //! | 1 | [`sources`] | reads files as text rows that know their place |
 //! | 1 | [`lake`] | where bytes rest: tables, releases, the lock; the only writer of data |
 //! | 1 | [`history`] | what runs, steps, tests and rejects leave behind, as rows |
@@ -19,7 +20,6 @@
 
 pub mod error;
 pub mod contract;
-pub mod functions;
 pub mod sources;
 pub mod lake;
 pub mod history;

@@ -22,7 +22,6 @@ pub use types::{display_type, readable_schema};
 
 use crate::contract::TableName;
 use crate::error::{Error, Result};
-use crate::functions;
 use crate::lake::TableVersion;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -43,6 +42,7 @@ use datafusion::optimizer as rules;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 use object_store::path::Path;
+use perennial_functions as functions;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u32)] = &[
     ("error", 0),
     ("contract", 0),
-    ("functions", 1),
     ("sources", 1),
     ("lake", 1),
     ("history", 1),

@@ -1,12 +1,6 @@
 //! `months_between(from, to)`: how many months the calendar turned between two days.
-//!
-//! 31 January to 1 February is 1, 1 to 31 January is 0, and to an earlier month it is negative: what cohort tables
-//! count. Either day NULL gives NULL.
-//!
-//! ```sql
-//! SELECT months_between(DATE '2010-12-31', DATE '2011-12-01')  -- 12
-//! ```
 
+use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Date32Type};
 use datafusion::common::utils::take_function_args;
@@ -14,8 +8,26 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
-/// The function.
-pub fn function() -> ScalarUDF {
+pub(crate) const FUNCTION: Function = Function { kind: Kind::Scalar(function), page: &PAGE };
+
+const PAGE: Page = Page {
+    name: "months_between",
+    section: Section::General,
+    syntax: "months_between(from, to)",
+    summary: "How many months the calendar turned between two days",
+    arguments: &[("from", "DATE, the earlier day"), ("to", "DATE, the later day")],
+    returns: "BIGINT, months; negative where `to` lies in an earlier month; NULL where either day is.",
+    description: "What cohort tables count: 31 January to 1 February is 1, 1 to 31 January is 0.",
+    sources: &[],
+    examples: &[Example {
+        sql: "SELECT months_between(DATE '2010-12-31', DATE '2011-12-01') AS months",
+        answer: "months\n12",
+    }],
+    limits: &["Days within the month are not looked at; for lengths of time subtract the days."],
+    related: &[],
+};
+
+fn function() -> ScalarUDF {
     let days = vec![DataType::Date32, DataType::Date32];
     ScalarUDF::from(MonthsBetween { signature: Signature::exact(days, Volatility::Immutable) })
 }

@@ -1,0 +1,1 @@
+//! Aggregates that fit a model. `fit` holds what they have in common.

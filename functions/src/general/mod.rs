@@ -1,0 +1,3 @@
+//! Calendar, text, order, sums: what analysts miss in DataFusion.
+
+pub mod months_between;

@@ -1,0 +1,1 @@
+//! From purchases to the input of models.

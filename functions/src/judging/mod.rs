@@ -1,0 +1,1 @@
+//! How good a score or a model is.

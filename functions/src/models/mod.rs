@@ -1,0 +1,40 @@
+//! The mathematics: likelihoods, their maxima, predictions. No SQL, no Arrow, no input or output.
+//!
+//! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
+//! same history count as one with a weight: a fit costs what its distinct histories cost.
+
+pub mod maximise;
+pub mod numeric;
+pub mod unit;
+
+pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
+pub use unit::Unit;
+
+/// What one customer did: `x` repeat purchases, the last at `t_x` after the first, seen until `t`.
+/// For discrete models `t_x` and `t` count opportunities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct History {
+    /// Repeat purchases (days with a purchase after the first), 0 or more.
+    pub frequency: f64,
+    /// Time from the first to the last purchase, 0 without a repeat.
+    pub recency: f64,
+    /// Time from the first purchase to the end of observation.
+    pub age: f64,
+}
+
+/// What a fitted model of repeat buying says of a customer. Time is in the unit of the fit.
+///
+/// Prepared once per fit (constants such as log-gammas of the parameters are computed then), asked once per row.
+pub trait PurchaseModel {
+    /// Probability that the customer is still one.
+    fn p_alive(&self, history: History) -> f64;
+    /// Expected number of purchases in the next `horizon`, given the history.
+    fn expected_purchases(&self, history: History, horizon: f64) -> f64;
+    /// Expected number of repeat purchases of a new customer within `horizon` of the first purchase.
+    fn expected_purchases_new(&self, horizon: f64) -> f64;
+    /// Probability of no purchase in the next `horizon`, given the history.
+    fn p_no_purchase(&self, history: History, horizon: f64) -> f64;
+    /// Expected purchases of the next `horizon` (for ever where infinite), discounted continuously at `rate` per unit
+    /// of time, given the history. Infinite where the sum does not converge.
+    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64;
+}

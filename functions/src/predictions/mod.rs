@@ -1,0 +1,1 @@
+//! Scalar functions that predict from a fit.
