@@ -4,6 +4,7 @@
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
 pub mod delta;
+pub mod gamma_gamma;
 pub mod maximise;
 pub mod numeric;
 pub mod unit;
