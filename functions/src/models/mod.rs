@@ -5,6 +5,7 @@
 
 pub mod delta;
 pub mod gamma_gamma;
+pub mod geometric;
 pub mod maximise;
 pub mod numeric;
 pub mod unit;
