@@ -84,12 +84,7 @@ const MOST_KEPT: usize = 1 << 16;
 
 impl Prepared {
     /// Fits that are usable, ready; nothing where one is not. With a confidence, ready for an interval.
-    pub fn new(
-        quantity: Quantity,
-        future: Future,
-        fits: &[&Fit],
-        confidence: Option<f64>,
-    ) -> Option<Prepared> {
+    pub fn new(quantity: Quantity, future: Future, fits: &[&Fit], confidence: Option<f64>) -> Option<Prepared> {
         if !fits.iter().all(|fit| fit.is_usable()) {
             return None;
         }
@@ -98,7 +93,8 @@ impl Prepared {
             prepared.points.push(Point::new(fits, None, None)?);
             return Some(prepared);
         };
-        let logarithms: Vec<f64> = fits.iter().flat_map(|fit| fit.parameters.iter().flatten()).map(|p| p.ln()).collect();
+        let logarithms: Vec<f64> =
+            fits.iter().flat_map(|fit| fit.parameters.iter().flatten()).map(|p| p.ln()).collect();
         let delta = Delta::new(&logarithms, &joint_covariance(fits)?, confidence)?;
         for logarithms in delta.points() {
             let point = Point::new(fits, Some(&logarithms), prepared.points.first())?;

@@ -48,7 +48,9 @@ pub(super) enum Argument {
     Confidence,
 }
 
-use Argument::{Age, Confidence, DiscountRate, Fit, Frequency, Horizon, MarginShare, MeanSpend, Recency, SpendFit, Unit};
+use Argument::{
+    Age, Confidence, DiscountRate, Fit, Frequency, Horizon, MarginShare, MeanSpend, Recency, SpendFit, Unit,
+};
 
 impl Quantity {
     /// Arguments that are needed, in order.

@@ -84,7 +84,11 @@ impl ScalarUDFImpl for Score {
             first = end;
         }
         let answer = answers.into_array();
-        if once { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answer, 0)?)) } else { Ok(ColumnarValue::Array(answer)) }
+        if once {
+            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answer, 0)?))
+        } else {
+            Ok(ColumnarValue::Array(answer))
+        }
     }
 }
 
@@ -254,7 +258,9 @@ impl Score {
             _ if discount_rate == 0.0 => 0.0,
             Some(own) => own.continuous_rate(discount_rate),
             None => {
-                return exec_err!("{name}: the fit has no unit, so a yearly discount rate cannot be brought to its time");
+                return exec_err!(
+                    "{name}: the fit has no unit, so a yearly discount rate cannot be brought to its time"
+                );
             }
         };
         Ok(Future { horizon, rate })
@@ -354,7 +360,8 @@ impl Answers {
         match self.limits {
             None => Arc::new(Float64Array::new(self.estimate.into(), known)),
             Some((low, high)) => {
-                let columns = [self.estimate, low, high].map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) });
+                let columns =
+                    [self.estimate, low, high].map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) });
                 Arc::new(StructArray::new(limits(), columns.to_vec(), known))
             }
         }
