@@ -101,9 +101,8 @@ impl FitOf<2> for GammaGamma {
         let scale = Scale { factor: likelihood.factor(), power: likelihood.customers() };
         let maximum = likelihood.maximise();
         let at = maximum.map_or([0.0; 3], |maximum| maximum.at);
-        let mut fit = Fit::from_maximum(Model::GammaGamma, maximum, scale, |parameter, upwards| {
-            boundary(at, parameter, upwards)
-        });
+        let mut fit =
+            Fit::from_maximum(Model::GammaGamma, maximum, scale, |parameter, upwards| boundary(at, parameter, upwards));
         let q = fit.parameters.as_ref().map(|parameters| parameters[1]);
         if fit.is_usable()
             && let Some(reason) = q.and_then(without_mean)
