@@ -2,8 +2,7 @@
 
 use crate::fits::fit::Model;
 use crate::models::gamma_gamma::GammaGamma;
-use crate::models::geometric::DropOut;
-use crate::models::{GeometricModel, PurchaseModel};
+use crate::models::{DropOut, GeometricModel, PurchaseModel};
 use arrow::datatypes::Fields;
 
 /// A model of purchases with its parameters.

@@ -51,7 +51,6 @@ struct Purchases {
 }
 
 /// Customers to be scored, column by column.
-#[derive(Default)]
 pub(super) struct Customers {
     /// Rows they stand in.
     pub rows: Vec<usize>,
@@ -70,6 +69,16 @@ impl fmt::Debug for Purchases {
 }
 
 impl Customers {
+    /// Room for so many.
+    pub fn with_capacity(count: usize) -> Customers {
+        Customers {
+            rows: Vec::with_capacity(count),
+            histories: Vec::with_capacity(count),
+            mean_spend: Vec::with_capacity(count),
+            factor: Vec::with_capacity(count),
+        }
+    }
+
     /// Adds one.
     pub fn push(&mut self, row: usize, history: History, mean_spend: f64, factor: f64) {
         self.rows.push(row);
