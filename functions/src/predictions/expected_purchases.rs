@@ -8,8 +8,10 @@ use crate::manual::{Example, Function, Kind, Page, Section};
 pub(crate) const FUNCTION: Function =
     Function { kind: Kind::Scalar(|| function("expected_purchases", Quantity::Purchases, false)), page: &PAGE };
 
-pub(crate) const INTERVAL: Function =
-    Function { kind: Kind::Scalar(|| function("expected_purchases_interval", Quantity::Purchases, true)), page: &INTERVAL_PAGE };
+pub(crate) const INTERVAL: Function = Function {
+    kind: Kind::Scalar(|| function("expected_purchases_interval", Quantity::Purchases, true)),
+    page: &INTERVAL_PAGE,
+};
 
 const PAGE: Page = Page {
     name: "expected_purchases",
@@ -17,14 +19,20 @@ const PAGE: Page = Page {
     syntax: "expected_purchases(fit, frequency, recency, age, horizon [, unit])",
     summary: "Expected number of purchases of a customer within a horizon",
     arguments: &[
-        ("fit", "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance"),
+        (
+            "fit",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
+        ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
         ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
         ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        ("unit", "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated"),
+        (
+            "unit",
+            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
+            days); NULL is not stated",
+        ),
     ],
     returns: "DOUBLE, days with a purchase, 0 or more.",
     description: "The expectation given the history: the probability that the customer is alive times what a living \
@@ -35,14 +43,20 @@ const PAGE: Page = Page {
     ],
     examples: &[
         Example {
-            sql: concat!(fits!(), "SELECT frequency, recency, round(expected_purchases((SELECT fit FROM fits), \
+            sql: concat!(
+                fits!(),
+                "SELECT frequency, recency, round(expected_purchases((SELECT fit FROM fits), \
                 frequency, recency, age, 52), 3) AS next_year FROM histories WHERE age = 30 AND frequency IN (0, 1, \
-                4) GROUP BY ALL ORDER BY frequency, recency"),
+                4) GROUP BY ALL ORDER BY frequency, recency"
+            ),
             answer: "frequency | recency | next_year\n0 | 0 | 0.311\n1 | 4 | 0.706\n1 | 20 | 1.044\n4 | 27 | 3.806",
         },
         Example {
-            sql: concat!(fits!(), "SELECT round(expected_purchases(fit, 4, 27, 30, 12, 'months'), 3) AS in_months, \
-                round(expected_purchases(fit, 4, 27, 30, 365.25 / 7), 3) AS in_weeks FROM fits"),
+            sql: concat!(
+                fits!(),
+                "SELECT round(expected_purchases(fit, 4, 27, 30, 12, 'months'), 3) AS in_months, \
+                round(expected_purchases(fit, 4, 27, 30, 365.25 / 7), 3) AS in_weeks FROM fits"
+            ),
             answer: "in_months | in_weeks\n3.817 | 3.817",
         },
     ],
@@ -52,7 +66,13 @@ const PAGE: Page = Page {
             an error that shows it.",
         "A horizon far beyond the time that was observed is extrapolation.",
     ],
-    related: &["expected_purchases_interval", "expected_purchases_new", "discounted_expected_purchases", "p_no_purchase", "bg_nbd_fit"],
+    related: &[
+        "expected_purchases_interval",
+        "expected_purchases_new",
+        "discounted_expected_purchases",
+        "p_no_purchase",
+        "bg_nbd_fit",
+    ],
 };
 
 const INTERVAL_PAGE: Page = Page {
@@ -61,29 +81,39 @@ const INTERVAL_PAGE: Page = Page {
     syntax: "expected_purchases_interval(fit, frequency, recency, age, horizon [, unit [, confidence]])",
     summary: "How certain the fit makes expected_purchases: an interval",
     arguments: &[
-        ("fit", "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance"),
+        (
+            "fit",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
+        ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
         ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
         ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        ("unit", "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated"),
-        ("confidence", "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
-            it, which may be NULL, and a number in the place of the unit is taken as the confidence"),
+        (
+            "unit",
+            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
+            days); NULL is not stated",
+        ),
+        (
+            "confidence",
+            "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
+            it, which may be NULL, and a number in the place of the unit is taken as the confidence",
+        ),
     ],
     returns: "STRUCT of DOUBLE: `estimate` (as `expected_purchases` gives it), `low`, `high`. NULL where \
         `expected_purchases` is NULL.",
     description: "The covariance of the fit's log-parameters is carried on to the answer by the delta method, with \
         the gradient from central differences, on the scale of the logarithm, so that the limits stay above 0.",
     sources: &["Cramér (1946), Mathematical Methods of Statistics, section 28.4 (delta method)"],
-    examples: &[
-        Example {
-            sql: concat!(fits!(), "SELECT round(i.estimate, 3) AS estimate, round(i.low, 3) AS low, round(i.high, \
-                3) AS high FROM (SELECT expected_purchases_interval(fit, 4, 27, 30, 52) AS i FROM fits)"),
-            answer: "estimate | low | high\n3.806 | 1.912 | 7.578",
-        },
-    ],
+    examples: &[Example {
+        sql: concat!(
+            fits!(),
+            "SELECT round(i.estimate, 3) AS estimate, round(i.low, 3) AS low, round(i.high, \
+                3) AS high FROM (SELECT expected_purchases_interval(fit, 4, 27, 30, 52) AS i FROM fits)"
+        ),
+        answer: "estimate | low | high\n3.806 | 1.912 | 7.578",
+    }],
     limits: &[
         "The interval is the uncertainty of the fitted parameters, not what a single customer will do: that varies \
             much more.",

@@ -17,8 +17,11 @@ const PAGE: Page = Page {
     syntax: "p_alive(fit, frequency, recency, age)",
     summary: "Probability that a customer has not dropped out",
     arguments: &[
-        ("fit", "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance"),
+        (
+            "fit",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
+        ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
         ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
@@ -34,14 +37,15 @@ const PAGE: Page = Page {
             Model, Marketing Science 24(2), with the expression derived in Fader and Hardie (2008), Computing \
             P(alive) Using the BG/NBD Model, http://brucehardie.com/notes/021/",
     ],
-    examples: &[
-        Example {
-            sql: concat!(fits!(), "SELECT frequency, recency, round(p_alive((SELECT fit FROM fits), frequency, \
+    examples: &[Example {
+        sql: concat!(
+            fits!(),
+            "SELECT frequency, recency, round(p_alive((SELECT fit FROM fits), frequency, \
                 recency, age), 3) AS p_alive FROM histories WHERE age = 30 AND frequency IN (0, 1, 4) GROUP BY ALL \
-                ORDER BY frequency, recency"),
-            answer: "frequency | recency | p_alive\n0 | 0 | 1.0\n1 | 4 | 0.499\n1 | 20 | 0.737\n4 | 27 | 0.853",
-        },
-    ],
+                ORDER BY frequency, recency"
+        ),
+        answer: "frequency | recency | p_alive\n0 | 0 | 1.0\n1 | 4 | 0.499\n1 | 20 | 0.737\n4 | 27 | 0.853",
+    }],
     limits: &[
         "NULL where the fit did not converge (its `reason` says why) or a needed argument is NULL; a history that \
             cannot be (recency beyond age, a negative or fractional frequency, a repeat purchase at recency 0) is \
@@ -57,8 +61,11 @@ const INTERVAL_PAGE: Page = Page {
     syntax: "p_alive_interval(fit, frequency, recency, age [, confidence])",
     summary: "How certain the fit makes p_alive: an interval",
     arguments: &[
-        ("fit", "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance"),
+        (
+            "fit",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
+        ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
         ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
@@ -69,13 +76,14 @@ const INTERVAL_PAGE: Page = Page {
         the gradient from central differences, on the scale of the log-odds, so that the limits stay between 0 and \
         1. A probability that is 1 for any parameters (one-time buyers under BG/NBD) has the interval from 1 to 1.",
     sources: &["Cramér (1946), Mathematical Methods of Statistics, section 28.4 (delta method)"],
-    examples: &[
-        Example {
-            sql: concat!(fits!(), "SELECT round(i.estimate, 3) AS estimate, round(i.low, 3) AS low, round(i.high, \
-                3) AS high FROM (SELECT p_alive_interval(fit, 4, 27, 30) AS i FROM fits)"),
-            answer: "estimate | low | high\n0.853 | 0.53 | 0.967",
-        },
-    ],
+    examples: &[Example {
+        sql: concat!(
+            fits!(),
+            "SELECT round(i.estimate, 3) AS estimate, round(i.low, 3) AS low, round(i.high, \
+                3) AS high FROM (SELECT p_alive_interval(fit, 4, 27, 30) AS i FROM fits)"
+        ),
+        answer: "estimate | low | high\n0.853 | 0.53 | 0.967",
+    }],
     limits: &[
         "The interval is the uncertainty of the fitted parameters, not what a single customer will do: that varies \
             much more.",
