@@ -3,8 +3,12 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+pub mod bg_bb;
+mod jet;
 pub mod maximise;
 pub mod numeric;
+pub mod pareto_nbd;
+mod quadrature;
 pub mod unit;
 
 pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
