@@ -26,6 +26,8 @@ pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
     // fits
     fits::bg_nbd_fit::FUNCTION,
+    fits::pareto_nbd_fit::FUNCTION,
+    fits::bg_bb_fit::FUNCTION,
     // predictions
     // retention
     // judging

@@ -100,11 +100,8 @@ fn rising(p: f64, upto: usize) -> Vec<Factorial> {
 /// Derivatives of `ln (p)i (q)j / (p+q)k` by ln p and ln q: two first, three second.
 fn pair((p, i): (f64, Factorial), (q, j): (f64, Factorial), k: Factorial) -> ([f64; 2], [f64; 3]) {
     let first = [p * (i.first - k.first), q * (j.first - k.first)];
-    let second = [
-        first[0] + p * p * (i.second - k.second),
-        -p * q * k.second,
-        first[1] + q * q * (j.second - k.second),
-    ];
+    let second =
+        [first[0] + p * p * (i.second - k.second), -p * q * k.second, first[1] + q * q * (j.second - k.second)];
     (first, second)
 }
 
@@ -348,3 +345,6 @@ pub fn starts(share: f64) -> [[f64; 4]; 4] {
     };
     [start(2.0, 1.3, 0.7, 3.0), start(1.0, 1.5, 1.0, 10.0), start(6.0, 1.2, 3.0, 12.0), start(0.5, 1.1, 0.2, 4.0)]
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,7 @@
 use super::Evaluation;
 
 /// Places of a symmetric 4 x 4 matrix, row by row from the diagonal.
-const PAIRS: [(usize, usize); 10] =
-    [(0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)];
+const PAIRS: [(usize, usize); 10] = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)];
 
 /// The logarithm of a term, differentiated by four log-parameters that come in two pairs: within a pair second
 /// derivatives exist, across pairs they are zero (a product of something of the first pair and of the second).
@@ -34,8 +33,8 @@ impl Jet {
         let [s00, s01, s11, s22, s23, s33] = slopes.second;
         let second = [s00, s01, 0.0, 0.0, s11, 0.0, 0.0, s22, s23, s33];
         self.value += value;
-        for i in 0..4 {
-            self.first[i] += value * f[i];
+        for (sum, slope) in self.first.iter_mut().zip(f) {
+            *sum += value * slope;
         }
         for (k, (i, j)) in PAIRS.into_iter().enumerate() {
             self.second[k] += value * (f[i] * f[j] + second[k]);
@@ -68,8 +67,8 @@ impl Jet {
     pub fn add_log(&self, weight: f64, ln_scale: f64, total: &mut LogSum) {
         let first = self.first.map(|derivative| derivative / self.value);
         total.value += weight * (self.value.ln() + ln_scale);
-        for i in 0..4 {
-            total.first[i] += weight * first[i];
+        for (sum, slope) in total.first.iter_mut().zip(first) {
+            *sum += weight * slope;
         }
         for (k, (i, j)) in PAIRS.into_iter().enumerate() {
             total.second[k] += weight * (self.second[k] / self.value - first[i] * first[j]);

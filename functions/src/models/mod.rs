@@ -4,6 +4,7 @@
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
 pub mod bg_bb;
+pub mod by_ratio;
 pub mod geometric;
 mod jet;
 pub mod maximise;

@@ -17,9 +17,9 @@
 //! since s/β times the integral from T to infinity is never more than the first term.
 
 use super::jet::{Jet, LogSum, Slopes};
+use super::numeric::{digamma, ln_gamma, trigamma};
 use super::quadrature::{self, Steepness, integral};
 use super::{Evaluation, History, Objective, PurchaseModel};
-use super::numeric::{digamma, ln_gamma, trigamma};
 use std::ops::Range;
 
 /// The likelihood of many customers. Time is best scaled to a mean age of about 10.
@@ -95,7 +95,10 @@ impl Objective<4> for Likelihood {
             let x = group.frequency;
             rising.go_to(x);
             let slope = r * rising.first;
-            let slopes = Slopes { first: [slope, -x, 0.0, 0.0], second: [slope + r * r * rising.second, 0.0, 0.0, 0.0, 0.0, 0.0] };
+            let slopes = Slopes {
+                first: [slope, -x, 0.0, 0.0],
+                second: [slope + r * r * rising.second, 0.0, 0.0, 0.0, 0.0, 0.0],
+            };
             total.add_term(group.customers, rising.ln - x * log_parameters[1], &slopes);
             let integrand = Integrand { shape: r + x, parameters };
             integrand.walk(&self.times[group.times.clone()], &mut points, &mut tails);
@@ -282,7 +285,7 @@ impl PurchaseModel for ParetoNbd {
     fn expected_purchases_new(&self, horizon: f64) -> f64 {
         let exponent = self.s - 1.0;
         let ln_b = (horizon / self.beta).ln_1p();
-        let time = if (exponent * ln_b).abs() < 1e-300 { ln_b } else { -(-exponent * ln_b).exp_m1() / exponent };
+        let time = if exponent == 0.0 { ln_b } else { -(-exponent * ln_b).exp_m1() / exponent };
         self.r / self.alpha * self.beta * time
     }
 
@@ -352,3 +355,6 @@ pub fn starts(rate: f64) -> [[f64; 4]; 4] {
     let start = |r: f64, longer: f64, s: f64, beta: f64| [r, r / (rate * longer), s, beta].map(f64::ln);
     [start(0.6, 2.0, 0.6, 5.0), start(1.0, 1.2, 1.0, 20.0), start(3.0, 1.5, 3.0, 30.0), start(0.3, 1.1, 0.2, 10.0)]
 }
+
+#[cfg(test)]
+mod tests;
