@@ -30,10 +30,10 @@ const PAGE: Page = Page {
         guests of a yearly fair, answers to campaigns. A customer buys at an opportunity with a probability of his \
         own, beta distributed over customers with `alpha` and `beta`, and drops out before an opportunity with a \
         probability of his own, beta distributed with `gamma` and `delta`. The parameters are those of maximum \
-        likelihood (equation 5 of the paper). An opportunity counts once, however often was bought at it.",
+        likelihood. An opportunity counts once, however often was bought at it.",
     sources: &[
         "Fader, Hardie and Shang (2010), Customer-Base Analysis in a Discrete-Time Noncontractual Setting, Marketing \
-         Science 29(6), 1086-1108, equation 5",
+         Science 29(6), 1086-1108, the likelihood of a randomly chosen customer; predictions equation 13 and appendix",
     ],
     examples: &[Example {
         sql: "WITH donors(gifts, last_gift, years, donors) AS (VALUES\n  \

@@ -31,8 +31,8 @@ const PAGE: Page = Page {
     sources: &[
         "Schmittlein, Morrison and Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?, \
          Management Science 33(1), 1-24",
-        "Fader and Hardie (2005), A Note on Deriving the Pareto/NBD Model and Related Expressions, likelihood of a \
-         randomly chosen individual",
+        "Fader and Hardie (2005), A Note on Deriving the Pareto/NBD Model and Related Expressions, \
+         equations 18 to 20",
     ],
     examples: &[Example {
         sql: "WITH histories(frequency, recency, age, customers) AS (VALUES\n  \

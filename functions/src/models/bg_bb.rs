@@ -5,7 +5,7 @@
 //! with `gamma` and `delta`. Fader, Hardie and Shang (2010), "Customer-Base Analysis in a Discrete-Time Noncontractual
 //! Setting", Marketing Science 29, 1086-1108.
 //!
-//! The likelihood of x purchases, the last at opportunity t_x of n (equation 5), with rising factorials
+//! The likelihood of x purchases, the last at opportunity t_x of n, with rising factorials
 //! `(p)k = p (p+1) ... (p+k-1)` in place of beta functions, so that no digits cancel:
 //!
 //! ```text
@@ -254,7 +254,7 @@ impl BgBb {
         }
     }
 
-    /// The closed form of equation 14 without its first factors: `δ/(γ-1) (1 - (δ+1)h / (γ+δ)h)`.
+    /// The closed form of equation 13 without its first factors: `δ/(γ-1) (1 - (δ+1)h / (γ+δ)h)`.
     fn opportunities_alive_undiscounted(&self, horizon: f64) -> f64 {
         let exponent = self.gamma - 1.0;
         if horizon.is_infinite() {
@@ -306,30 +306,30 @@ fn ln_ratio(p: f64, h: f64) -> f64 {
 }
 
 impl PurchaseModel for BgBb {
-    /// That the customer is alive at the next opportunity: equation 11.
+    /// That the customer is alive at the next opportunity: equation A10 with m = 1.
     fn p_alive(&self, history: History) -> f64 {
         let next = (self.delta + history.age) / (self.gamma + self.delta + history.age);
         self.p_alive_at_last(history) * next
     }
 
-    /// Equation 14; `horizon` is a whole number of opportunities.
+    /// Equation 13; `horizon` is a whole number of opportunities.
     fn expected_purchases(&self, history: History, horizon: f64) -> f64 {
         self.p_alive_at_last(history) * self.alive(history).expected_purchases_new(horizon)
     }
 
-    /// Equation 8; `horizon` is a whole number of opportunities.
+    /// The mean of X(n), for n = `horizon`, a whole number of opportunities.
     fn expected_purchases_new(&self, horizon: f64) -> f64 {
         self.alpha / (self.alpha + self.beta) * self.opportunities_alive(horizon, 1.0)
     }
 
-    /// Equation 13 at 0; `horizon` is a whole number of opportunities.
+    /// The conditional distribution of X(n, n + n*) at 0; n*, the `horizon`, is a whole number of opportunities.
     fn p_no_purchase(&self, history: History, horizon: f64) -> f64 {
         let alive = self.p_alive_at_last(history);
         let (dead_later, alive_later) = self.alive(history).silent(horizon);
         (1.0 - alive + alive * (dead_later + alive_later)).min(1.0)
     }
 
-    /// Equation 15, the purchase at the next opportunity discounted once: `exp(-rate)`. `rate` is not negative.
+    /// The discounted expected residual transactions of the paper, the purchase at the next opportunity discounted once: `exp(-rate)`. `rate` is not negative.
     fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
         let alive = self.alive(history);
         let opportunities = alive.opportunities_alive(horizon, (-rate).exp());

@@ -4,7 +4,7 @@
 //! `alpha`; every customer drops out after an exponential time with a rate μ, gamma distributed with shape `s` and
 //! rate `beta`. Schmittlein, Morrison and Colombo (1987), Management Science 33, 1-24.
 //!
-//! The likelihood of a customer (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", equation 14) is
+//! The likelihood of a customer (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", equations 18 to 20) is
 //! mostly written with two hypergeometric functions, whose difference loses digits. Here it stays what it comes from,
 //! the customer who is alive at T plus the one who dropped out at a time τ between t_x and T:
 //!
@@ -270,7 +270,7 @@ impl ParetoNbd {
 }
 
 impl PurchaseModel for ParetoNbd {
-    /// Fader and Hardie (2005), "A note on deriving", equation 27.
+    /// Fader and Hardie (2005), "A note on deriving", equations 36 and 37.
     fn p_alive(&self, history: History) -> f64 {
         let shape = ParetoNbd { r: self.r + history.frequency, ..*self };
         1.0 / (1.0 + shape.dead_by_alive(history.recency, history.age))
@@ -281,7 +281,7 @@ impl PurchaseModel for ParetoNbd {
         self.p_alive(history) * self.alive(history).expected_purchases_new(horizon)
     }
 
-    /// Fader and Hardie (2005), "A note on deriving", equation 20: r/α times the expected time alive in `horizon`.
+    /// Fader and Hardie (2005), "A note on deriving", equation 27: r/α times the expected time alive in `horizon`.
     fn expected_purchases_new(&self, horizon: f64) -> f64 {
         let exponent = self.s - 1.0;
         let ln_b = (horizon / self.beta).ln_1p();
@@ -289,13 +289,13 @@ impl PurchaseModel for ParetoNbd {
         self.r / self.alpha * self.beta * time
     }
 
-    /// Fader and Hardie (2014), "Deriving the conditional PMF of the Pareto/NBD model", at 0.
+    /// Fader and Hardie (2014), "Deriving the conditional PMF of the Pareto/NBD model", equation 16 at 0.
     fn p_no_purchase(&self, history: History, horizon: f64) -> f64 {
         let alive = self.p_alive(history);
         1.0 - alive + alive * self.alive(history).no_purchase_new(horizon)
     }
 
-    /// Fader, Hardie and Lee (2005), "RFM and CLV: using iso-value curves", equation 3, before the integral over time
+    /// Fader, Hardie and Lee (2005), "RFM and CLV: using iso-value curves", DET, before the integral over time
     /// is written as a confluent hypergeometric function: so it serves a finite horizon too.
     fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
         if rate == 0.0 {
