@@ -16,8 +16,8 @@ const PAGE: Page = Page {
     syntax: "pareto_nbd_fit(frequency, recency, age [, unit [, weight]]) or pareto_nbd_fit(summary [, weight])",
     summary: "Fits the Pareto/NBD model of repeat buying to customers' histories",
     arguments: repeat_buying::ARGUMENTS,
-    returns: "STRUCT of `model`, `unit`, the parameters `r`, `alpha`, `s`, `beta` with their standard errors `r_se` and \
-        so on, `log_likelihood`, `customers`, `left_out` (rows with a NULL), `iterations`, `verdict` (`converged`, \
+    returns: "STRUCT of `model`, `unit`, the parameters `r`, `alpha`, `s`, `beta` with their standard errors `r_se` \
+        and so on, `log_likelihood`, `customers`, `left_out` (rows with a NULL), `iterations`, `verdict` (`converged`, \
         `boundary`, `too little data`, `not converged`), `reason` (NULL where it converged), `covariance` of the \
         logarithms of the parameters (row by row). Alpha and beta are times in the unit. Standard errors and \
         covariance are NULL unless it converged, parameters too where there is too little data.",

@@ -329,7 +329,8 @@ impl PurchaseModel for BgBb {
         (1.0 - alive + alive * (dead_later + alive_later)).min(1.0)
     }
 
-    /// The discounted expected residual transactions of the paper, the purchase at the next opportunity discounted once: `exp(-rate)`. `rate` is not negative.
+    /// The discounted expected residual transactions of the paper; the purchase at the next opportunity is discounted
+    /// once, by `exp(-rate)`. `rate` is not negative.
     fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
         let alive = self.alive(history);
         let opportunities = alive.opportunities_alive(horizon, (-rate).exp());

@@ -4,8 +4,8 @@
 //! `alpha`; every customer drops out after an exponential time with a rate μ, gamma distributed with shape `s` and
 //! rate `beta`. Schmittlein, Morrison and Colombo (1987), Management Science 33, 1-24.
 //!
-//! The likelihood of a customer (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", equations 18 to 20) is
-//! mostly written with two hypergeometric functions, whose difference loses digits. Here it stays what it comes from,
+//! The likelihood of a customer (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", equations 18 to 20)
+//! is mostly written with two hypergeometric functions, whose difference loses digits. Here it stays what it comes from,
 //! the customer who is alive at T plus the one who dropped out at a time τ between t_x and T:
 //!
 //! ```text
