@@ -202,3 +202,19 @@ fn predictions_follow_the_horizon() {
         assert!(silent(5.0) == 1.0 && silent(6.0) > silent(10.0) && silent(10.0) > silent(40.0));
     }
 }
+
+/// Predictions keep what a living customer will do by frequency and age.
+#[test]
+fn of_what_is_expected_only_the_chance_to_be_alive_depends_on_the_recency() {
+    for model in MODELS {
+        let of = |recency: f64| {
+            let h = history(3.0, recency, 39.0);
+            let expected = model.expected_purchases(h, 9.0);
+            let discounted = model.discounted_expected_purchases(h, 9.0, 0.01);
+            [expected, discounted, 1.0 - model.p_no_purchase(h, 9.0)].map(|of| of / model.p_alive(h))
+        };
+        for (late, early) in of(39.0).iter().zip(of(9.0)) {
+            assert!((early / late - 1.0).abs() < 1e-9, "{model:?}: {early} is not {late}");
+        }
+    }
+}
