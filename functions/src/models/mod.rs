@@ -3,14 +3,19 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+pub mod bg_bb;
+pub mod by_ratio;
 pub mod delta;
-pub mod gamma_gamma;
 pub mod discounting;
+pub mod gamma_gamma;
 pub mod geometric;
 pub mod geometric_model;
 pub mod hypergeometric;
+mod jet;
 pub mod maximise;
 pub mod numeric;
+pub mod pareto_nbd;
+mod quadrature;
 pub mod unit;
 
 pub use delta::{Delta, Interval, Scale};
