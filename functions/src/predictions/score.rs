@@ -72,17 +72,11 @@ impl ScalarUDFImpl for Score {
         Ok(if self.interval { DataType::Struct(limits()) } else { DataType::Float64 })
     }
 
-    /// True so that fits are lazy, see below.
+    /// Counts arguments as lazy: else `(SELECT fit FROM fits)` in two predictions of a query would be taken out as a
+    /// common part, and one value for all rows would become a column, which costs a hundred times as much as the
+    /// predictions. (Only some lazy ones would not do: DataFusion 55 takes lazy arguments to follow the others.)
     fn short_circuits(&self) -> bool {
         true
-    }
-
-    /// Fits count as lazy: else `(SELECT fit FROM fits)` in two predictions of a query would be taken out as a common
-    /// part, and one value for all rows would become a column, which costs a hundred times as much as the predictions.
-    fn conditional_arguments<'a>(&self, arguments: &'a [Expr]) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {
-        let fits = self.quantity.needed().iter().filter(|a| matches!(a, Argument::Fit | Argument::SpendFit)).count();
-        let (lazy, eager) = arguments.split_at(fits.min(arguments.len()));
-        Some((eager.iter().collect(), lazy.iter().collect()))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
