@@ -29,6 +29,12 @@ pub const FUNCTIONS: &[Function] = &[
     // predictions
     // retention
     // judging
+    judging::auc::FUNCTION,
+    judging::auc_compared::FUNCTION,
+    judging::lift::FUNCTION,
+    judging::holdout_by_frequency::FUNCTION,
+    judging::gini::FUNCTION,
+    judging::hhi::FUNCTION,
     // general
     general::months_between::FUNCTION,
 ];
