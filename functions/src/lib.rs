@@ -24,11 +24,18 @@ use datafusion::prelude::SessionContext;
 /// Every function, in the order of the manual.
 pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
+    input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
     // predictions
     // retention
     // judging
+    judging::auc::FUNCTION,
+    judging::auc_compared::FUNCTION,
+    judging::lift::FUNCTION,
+    judging::holdout_by_frequency::FUNCTION,
+    judging::gini::FUNCTION,
+    judging::hhi::FUNCTION,
     // general
     general::months_between::FUNCTION,
 ];
