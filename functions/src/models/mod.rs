@@ -3,6 +3,8 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+pub mod delta;
+pub mod gamma_gamma;
 pub mod discounting;
 pub mod geometric;
 pub mod geometric_model;
@@ -11,6 +13,7 @@ pub mod maximise;
 pub mod numeric;
 pub mod unit;
 
+pub use delta::{Delta, Interval, Scale};
 pub use discounting::discounted;
 pub use geometric::DropOut;
 pub use geometric_model::GeometricModel;
