@@ -4,8 +4,11 @@
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
 pub mod delta;
+pub mod kaplan_meier;
+pub mod log_rank;
 pub mod maximise;
 pub mod numeric;
+pub mod shifted_beta_geometric;
 pub mod unit;
 
 pub use delta::{Delta, Interval, Scale};
