@@ -6,6 +6,7 @@
 pub mod delta;
 pub mod kaplan_meier;
 pub mod log_rank;
+pub mod geometric;
 pub mod maximise;
 pub mod numeric;
 pub mod shifted_beta_geometric;
