@@ -26,8 +26,17 @@ pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
     // fits
     fits::bg_nbd_fit::FUNCTION,
+    fits::shifted_beta_geometric_fit::FUNCTION,
     // predictions
     // retention
+    retention::kaplan_meier::FUNCTION,
+    retention::log_rank::FUNCTION,
+    retention::survival::FUNCTION,
+    retention::survival::INTERVAL,
+    retention::retention_rate::FUNCTION,
+    retention::retention_rate::INTERVAL,
+    retention::residual_lifetime::FUNCTION,
+    retention::residual_lifetime::INTERVAL,
     // judging
     // general
     general::months_between::FUNCTION,

@@ -49,6 +49,9 @@ pub enum Unidentified {
     OnePeriod,
 }
 
+/// The longest tenure, horizon or time ahead, in periods: centuries of days. More is a mistake in the unit.
+pub const MOST_PERIODS: f64 = 100_000.0;
+
 /// Below this many periods a sum over them is done term by term: quicker and a digit or two better.
 const SHORT: f64 = 24.0;
 
@@ -68,23 +71,27 @@ impl Likelihood {
         Likelihood { churned: stretches.iter().map(|stretch| stretch.churned).sum(), stretches }
     }
 
+    /// Customers seen for a period or more.
+    pub fn at_risk(&self) -> f64 {
+        self.stretches.first().map_or(0.0, |first| first.at_risk)
+    }
+
+    /// Customers who left.
+    pub fn churned(&self) -> f64 {
+        self.churned
+    }
+
     /// Why there is no maximum to search, if there is none whatever the search.
     pub fn unidentified(&self) -> Option<Unidentified> {
-        let first = self.stretches.first();
-        let left_in_first = first.map_or(0.0, |first| if first.to == 1.0 { first.churned } else { 0.0 });
-        match (first, self.stretches.last()) {
-            (Some(first), Some(last)) => {
-                if self.churned == 0.0 {
-                    Some(Unidentified::NobodyLeft)
-                } else if left_in_first == first.at_risk {
-                    Some(Unidentified::AllLeftAtOnce)
-                } else if last.to == 1.0 {
-                    Some(Unidentified::OnePeriod)
-                } else {
-                    None
-                }
-            }
-            _ => Some(Unidentified::NobodyAtRisk),
+        let (Some(first), Some(last)) = (self.stretches.first(), self.stretches.last()) else {
+            return Some(Unidentified::NobodyAtRisk);
+        };
+        if self.churned == 0.0 {
+            Some(Unidentified::NobodyLeft)
+        } else if first.to == 1.0 && first.churned == first.at_risk {
+            Some(Unidentified::AllLeftAtOnce)
+        } else {
+            (last.to == 1.0).then_some(Unidentified::OnePeriod)
         }
     }
 
@@ -165,7 +172,7 @@ impl ShiftedBetaGeometric {
     }
 
     /// The number of periods for which a customer who has stayed for `tenure` periods will yet renew, within
-    /// `horizon` renewals (for ever where infinite), as seen directly before the next renewal; every period of
+    /// `horizon` renewals (whole, or infinite), as seen directly before the next renewal; every period of
     /// waiting after that multiplies by `discount`, which lies above 0 and is at most 1. Infinite for ever without
     /// discount where α ≤ 1.
     pub fn residual_lifetime(self, tenure: f64, discount: f64, horizon: f64) -> f64 {
