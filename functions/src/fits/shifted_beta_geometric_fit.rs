@@ -59,7 +59,8 @@ const PAGE: Page = Page {
         },
         Example {
             sql: "SELECT fit.verdict AS verdict, fit.reason AS reason FROM (\n  SELECT \
-                  shifted_beta_geometric_fit(tenure, churned, 'month', customers) AS fit\n  FROM (VALUES (6, false, 40)) AS t(tenure, churned, customers))",
+                  shifted_beta_geometric_fit(tenure, churned, 'month', customers) AS fit\n  \
+                  FROM (VALUES (6, false, 40)) AS t(tenure, churned, customers))",
             answer: "verdict | reason\nboundary | nobody left: alpha runs to 0, and how long customers stay is not \
                   bounded by what was seen",
         },

@@ -50,8 +50,8 @@ const PAGE: Page = Page {
     description: "Survival is the product of `1 - ended / at_risk` over the durations so far. A customer last seen at \
         a duration counts as at risk there: ends come before leaving observation. The standard error is `S sqrt(sum of \
         d / (n (n - d)))`; the interval is symmetric for `ln(-ln S)`, so that it stays between 0 and 1; the interval \
-        of the median is where that band crosses a half. The restricted mean is the area under the curve, customers who \
-        stay longer counting as `until`: unlike the median it always exists, and groups are compared at one `until`.",
+        of the median is where that band crosses a half. The restricted mean is the area under the curve, customers \
+        who stay longer counting as `until`: unlike the median it always exists, and groups are compared at one `until`.",
     sources: &[
         "Kaplan and Meier (1958), Nonparametric Estimation from Incomplete Observations, JASA 53",
         "Greenwood (1926), The Natural Duration of Cancer",
@@ -62,8 +62,8 @@ const PAGE: Page = Page {
     examples: &[
         Example {
             sql: "SELECT k.customers AS customers, k.ended AS ended, k.median AS median, k.median_high AS high,\n  \
-                  round(k.restricted_mean, 3) AS mean, k.until AS until\nFROM (SELECT kaplan_meier(months, ended) AS k FROM \
-                  (VALUES\n    \
+                  round(k.restricted_mean, 3) AS mean, k.until AS until\nFROM (SELECT kaplan_meier(months, ended) AS k \
+                  FROM (VALUES\n    \
                   (1, true), (2, true), (2, false), (3, true), (5, false), (6, true), (8, false), (8, false)\n  \
                   ) AS t(months, ended))",
             answer: "customers | ended | median | high | mean | until\n8 | 4 | 6.0 | NULL | 5.225 | 8.0",
