@@ -30,6 +30,7 @@ pub const FUNCTIONS: &[Function] = &[
     fits::gamma_gamma_fit::FUNCTION,
     fits::pareto_nbd_fit::FUNCTION,
     fits::bg_bb_fit::FUNCTION,
+    fits::shifted_beta_geometric_fit::FUNCTION,
     // predictions
     predictions::p_alive::FUNCTION,
     predictions::p_alive::INTERVAL,
@@ -46,6 +47,14 @@ pub const FUNCTIONS: &[Function] = &[
     predictions::customer_lifetime_value::FUNCTION,
     predictions::customer_lifetime_value::INTERVAL,
     // retention
+    retention::kaplan_meier::FUNCTION,
+    retention::log_rank::FUNCTION,
+    retention::survival::FUNCTION,
+    retention::survival::INTERVAL,
+    retention::retention_rate::FUNCTION,
+    retention::retention_rate::INTERVAL,
+    retention::residual_lifetime::FUNCTION,
+    retention::residual_lifetime::INTERVAL,
     // judging
     judging::auc::FUNCTION,
     judging::auc_compared::FUNCTION,

@@ -17,6 +17,12 @@ pub mod maximise;
 pub mod numeric;
 pub mod pareto_nbd;
 mod quadrature;
+pub mod kaplan_meier;
+pub mod log_rank;
+pub mod geometric;
+pub mod maximise;
+pub mod numeric;
+pub mod shifted_beta_geometric;
 pub mod unit;
 
 pub use delta::{Delta, Interval, Scale};
