@@ -17,7 +17,7 @@ mod judging;
 mod predictions;
 mod retention;
 
-pub use manual::{Function, Kind, Page, Section};
+pub use manual::{Example, Function, Kind, Page, Section};
 
 use datafusion::prelude::SessionContext;
 

@@ -41,8 +41,8 @@ const PAGE: Page = Page {
             answer: "day | two_days\n1 | 1e17\n2 | 1e17\n3 | 0.30000000000000004",
         },
         Example {
-            sql: "SELECT exact_sum(amount) AS amount FROM (VALUES (CAST('19.99' AS DECIMAL(18, 2))), (0.01)) AS t (amount)",
-            answer: "amount\n20.0",
+            sql: "SELECT exact_sum(CAST(amount AS DECIMAL(18, 2))) AS amount FROM (VALUES ('19.99'), ('0.01')) AS t (amount)",
+            answer: "amount\n20.00",
         },
     ],
     limits: &[
