@@ -96,7 +96,7 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
             found.hint = cast.then(|| "TRY_CAST gives NULL where a value does not fit".into());
             found
         }
-        DataFusionError::Execution(text) => Diagnosis::new(plain(text)),
+        DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| Diagnosis::new(plain(text))),
         DataFusionError::Internal(text) => internal(text),
         other => Diagnosis { of_the_query: false, ..Diagnosis::new(first_line(&other.strip_backtrace())) },
     };
@@ -286,7 +286,7 @@ fn plan_mistake(text: &str) -> Diagnosis {
         found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
         return found;
     }
-    if let Some(found) = wrong_argument(text).or_else(|| same_name_twice(text)) {
+    if let Some(found) = refused_by_function(text).or_else(|| wrong_argument(text)).or_else(|| same_name_twice(text)) {
         return found;
     }
     let (text, hint) = match text.split_once(". Consider ") {
@@ -304,13 +304,27 @@ fn plan_mistake(text: &str) -> Diagnosis {
 fn wrong_argument(text: &str) -> Option<Diagnosis> {
     let parts = patterns::SIGNATURE.captures(text)?;
     let mut found = Diagnosis::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
-    found.hint = Some(match FUNCTIONS.iter().find(|function| function.page.name == &parts[1]) {
-        Some(ours) => format!("it is called as {}; see `perennial functions {}`", ours.page.call(), &parts[1]),
-        None => {
-            format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1])
-        }
-    });
+    let engine_knows =
+        || format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]);
+    found.hint = Some(call_of(&parts[1]).unwrap_or_else(engine_knows));
     Some(found)
+}
+
+fn refused_by_function(text: &str) -> Option<Diagnosis> {
+    let parts = patterns::OWN_REFUSAL.captures(text)?;
+    let said = plain(&parts[2]);
+    // The name in quotes, so that its place in the query is found.
+    let said = match said.strip_prefix(&format!("{}: ", &parts[1])) {
+        Some(reason) => format!("`{}`: {reason}", &parts[1]),
+        None => format!("`{}`: {said}", &parts[1]),
+    };
+    Some(Diagnosis { hint: call_of(&parts[1]), ..Diagnosis::new(said) })
+}
+
+/// How a function of ours is called.
+fn call_of(name: &str) -> Option<String> {
+    let ours = FUNCTIONS.iter().find(|function| function.page.name == name)?;
+    Some(format!("it is called as {}; see `perennial functions {name}`", ours.page.call()))
 }
 
 fn same_name_twice(text: &str) -> Option<Diagnosis> {

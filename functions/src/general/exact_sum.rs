@@ -282,3 +282,25 @@ impl Groups for Decimals {
         self.sums.capacity() * size_of::<i256>() + self.counts.capacity() * size_of::<i64>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::groups::laws::parts_are_the_whole;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn parts_and_the_whole_agree(
+            rows in prop::collection::vec((0..4_usize, prop::option::of(-1e300..1e300_f64), -40..40_i32), 1..40),
+        ) {
+            let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
+            let doubles: ArrayRef =
+                Arc::new(rows.iter().map(|row| row.1.map(|x| x * 10_f64.powi(7 * row.2 - 300))).collect::<Float64Array>());
+            parts_are_the_whole(Doubles::default, &[doubles], &groups);
+            let decimals = rows.iter().map(|row| row.1.map(|x| (x / 1e270) as i128)).collect::<Decimal128Array>();
+            let decimals: ArrayRef = Arc::new(decimals.with_precision_and_scale(38, 2).unwrap());
+            parts_are_the_whole(|| Decimals::new(2), &[decimals], &groups);
+        }
+    }
+}

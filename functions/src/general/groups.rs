@@ -174,3 +174,56 @@ pub(super) fn refuse_distinct(name: &str, arguments: &AccumulatorArgs<'_>) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(super) mod laws {
+    use super::*;
+    use arrow::compute::concat;
+
+    /// Rows all at once; in partial states that are merged, in any order; emitted in two steps; and one group after
+    /// the other: the answers are the same to the bit.
+    pub(in super::super) fn parts_are_the_whole<G: Groups>(
+        make: impl Fn() -> G,
+        values: &[ArrayRef],
+        groups: &[usize],
+    ) {
+        let total = groups.iter().max().map_or(0, |last| last + 1);
+        let mut whole = Many(make());
+        whole.update_batch(values, groups, None, total).unwrap();
+        let whole = whole.evaluate(EmitTo::All).unwrap();
+        assert_eq!(whole.len(), total);
+
+        let mut merged = Many(make());
+        for from in (0..groups.len()).step_by(3).rev() {
+            let length = 3.min(groups.len() - from);
+            let part: Vec<ArrayRef> = values.iter().map(|array| array.slice(from, length)).collect();
+            let mut partial = Many(make());
+            partial.update_batch(&part, &groups[from..from + length], None, total).unwrap();
+            let states = partial.state(EmitTo::All).unwrap();
+            merged.merge_batch(&states, &(0..total).collect::<Vec<_>>(), total).unwrap();
+        }
+        assert_eq!(&merged.evaluate(EmitTo::All).unwrap(), &whole);
+
+        let rows = Many(make()).convert_to_state(values, None).unwrap();
+        let mut merged = Many(make());
+        merged.merge_batch(&rows, groups, total).unwrap();
+        let first = merged.evaluate(EmitTo::First(total / 2)).unwrap();
+        let rest = merged.evaluate(EmitTo::All).unwrap();
+        assert_eq!(&concat(&[&first, &rest]).unwrap(), &whole);
+
+        for group in 0..total {
+            let filter: BooleanArray = groups.iter().map(|of| Some(*of == group)).collect();
+            let own: Vec<ArrayRef> =
+                values.iter().map(|array| arrow::compute::filter(array, &filter).unwrap()).collect();
+            let mut one = One::new(make());
+            one.update_batch(&own).unwrap();
+            let answer = one.evaluate().unwrap().to_array().unwrap();
+            assert_eq!(&answer, &whole.slice(group, 1));
+            if G::RETRACTS {
+                one.update_batch(values).unwrap();
+                one.retract_batch(values).unwrap();
+                assert_eq!(&one.evaluate().unwrap().to_array().unwrap(), &answer);
+            }
+        }
+    }
+}

@@ -261,3 +261,29 @@ impl Groups for Best {
         self.rows.capacity() * size_of::<Option<Vec<u8>>>() + self.bytes + self.converter.size()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::groups::laws::parts_are_the_whole;
+    use super::*;
+    use arrow::array::{Int32Array, StringArray};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn parts_and_the_whole_agree(
+            rows in prop::collection::vec((0..4_usize, prop::option::of(0..3_i32), prop::option::of("[a-c]?")), 1..40),
+            smallest: bool,
+        ) {
+            let by: ArrayRef = Arc::new(rows.iter().map(|row| row.1).collect::<Int32Array>());
+            let value: ArrayRef = Arc::new(rows.iter().map(|row| row.2.as_deref()).collect::<StringArray>());
+            let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
+            let first = SortField::new_with_options(
+                DataType::Int32,
+                SortOptions { descending: smallest, nulls_first: true },
+            );
+            let make = || Best::new(vec![first.clone(), SortField::new(DataType::Utf8)], DataType::Utf8).unwrap();
+            parts_are_the_whole(make, &[value, by], &groups);
+        }
+    }
+}

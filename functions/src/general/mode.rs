@@ -119,3 +119,23 @@ impl Finish for MostFrequent {
         Ok(take(&sorted.values, &places, None)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::groups::laws::parts_are_the_whole;
+    use super::*;
+    use arrow::array::StringArray;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    proptest! {
+        #[test]
+        fn parts_and_the_whole_agree(
+            rows in prop::collection::vec((0..4_usize, prop::option::of("[a-c]?")), 1..40),
+        ) {
+            let value: ArrayRef = Arc::new(rows.iter().map(|row| row.1.as_deref()).collect::<StringArray>());
+            let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
+            parts_are_the_whole(|| Counts::new(DataType::Utf8, MostFrequent).unwrap(), &[value], &groups);
+        }
+    }
+}

@@ -48,7 +48,7 @@ const PAGE: Page = Page {
         },
     ],
     limits: &[
-        "NaN and infinity are errors.",
+        "NaN and infinity are errors. A DECIMAL never gets more than 38 places.",
         "Keeps every distinct value of a group in memory; approx_percentile_cont does not.",
     ],
     related: &["quantile_score", "width_bucket"],
@@ -241,7 +241,47 @@ impl Finish for Cutoffs {
 
 #[cfg(test)]
 mod tests {
+    use super::super::groups::laws::parts_are_the_whole;
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn parts_and_the_whole_agree(
+            rows in prop::collection::vec((0..4_usize, prop::option::of(-9..9_i32)), 1..40),
+            bins in 2..9_i64,
+        ) {
+            let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
+            let doubles: ArrayRef =
+                Arc::new(rows.iter().map(|row| row.1.map(|x| f64::from(x) / 7.0)).collect::<Float64Array>());
+            parts_are_the_whole(|| Counts::new(DataType::Float64, Cutoffs { bins }).unwrap(), &[doubles], &groups);
+        }
+
+        /// Against sorting all values and taking the exact fraction.
+        #[test]
+        fn cut_offs_are_the_fraction_of_the_definition(
+            mut values in prop::collection::vec(-99..99_i128, 1..60),
+            bins in 2..9_i64,
+        ) {
+            let array: ArrayRef =
+                Arc::new(Decimal128Array::from(values.clone()).with_precision_and_scale(20, 0).unwrap());
+            let mut counts = One::new(Counts::new(DataType::Decimal128(20, 0), Cutoffs { bins }).unwrap());
+            counts.update_batch(&[array]).unwrap();
+            let list = counts.evaluate().unwrap().to_array().unwrap();
+            let cutoffs = list.as_list::<i32>().value(0);
+            let cutoffs = cutoffs.as_primitive::<Decimal128Type>();
+            values.sort();
+            for k in 1..bins {
+                let place = (values.len() as i64 - 1) * k;
+                let (below, parts) = ((place / bins) as usize, i128::from(place % bins));
+                let above = (below + 1).min(values.len() - 1);
+                let exact = values[below] * (i128::from(bins) - parts) + values[above] * parts;
+                // At most half of the last of four places away.
+                let miss = (cutoffs.value(k as usize - 1) * i128::from(bins) - exact * 10_000).abs();
+                prop_assert!(2 * miss <= i128::from(bins), "{k} of {bins}: {miss}");
+            }
+        }
+    }
 
     #[test]
     fn halves_are_rounded_away_from_zero() {
