@@ -17,7 +17,7 @@ mod judging;
 mod predictions;
 mod retention;
 
-pub use manual::{Function, Kind, Page, Section};
+pub use manual::{Example, Function, Kind, Page, Section};
 
 use datafusion::prelude::SessionContext;
 
@@ -63,7 +63,17 @@ pub const FUNCTIONS: &[Function] = &[
     judging::gini::FUNCTION,
     judging::hhi::FUNCTION,
     // general
+    general::date_diff::FUNCTION,
     general::months_between::FUNCTION,
+    general::sessionize::FUNCTION,
+    general::max_by::MAX_BY,
+    general::max_by::MIN_BY,
+    general::mode::FUNCTION,
+    general::exact_sum::FUNCTION,
+    general::quantile_cutoffs::FUNCTION,
+    general::quantile_score::FUNCTION,
+    general::width_bucket::FUNCTION,
+    general::jaro_winkler::FUNCTION,
 ];
 
 /// Makes all of them known to a session.
