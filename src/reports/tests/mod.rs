@@ -1,6 +1,7 @@
 //! The shipped report, rendered from a small company: in three languages, with much and with little data.
 
 mod fixture;
+mod worth;
 
 use super::foot::{Cause, CauseKind, Foot, SourceFact};
 use super::{IssueRequest, Output, Period, Queries, editions};
