@@ -25,6 +25,7 @@ use datafusion::prelude::SessionContext;
 pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
     // fits
+    fits::bg_nbd_fit::FUNCTION,
     // predictions
     // retention
     // judging

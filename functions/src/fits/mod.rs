@@ -1,1 +1,11 @@
-//! Aggregates that fit a model. `fit` holds what they have in common.
+//! Aggregates that fit a model. A file of a model says its page, what input it takes, and how to search; [`aggregate`]
+//! makes an aggregate function of that, [`collapsed`] holds the inputs, [`fit`] is the answer.
+
+pub(crate) mod aggregate;
+pub(crate) mod arguments;
+pub(crate) mod collapsed;
+pub(crate) mod fit;
+
+mod repeat_buying;
+
+pub(crate) mod bg_nbd_fit;

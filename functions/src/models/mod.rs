@@ -3,6 +3,7 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+pub mod geometric;
 pub mod maximise;
 pub mod numeric;
 pub mod unit;

@@ -4,7 +4,8 @@ use special::{Error, Gamma};
 
 /// `ln Γ(x)` for x > 0.
 pub fn ln_gamma(x: f64) -> f64 {
-    x.ln_gamma().0
+    // By its full name: the standard library is to have a method of this name with another answer.
+    Gamma::ln_gamma(x).0
 }
 
 /// `ln B(a, b)`.
@@ -14,12 +15,12 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
 
 /// `d ln Γ(x) / dx`.
 pub fn digamma(x: f64) -> f64 {
-    x.digamma()
+    Gamma::digamma(x)
 }
 
 /// `d² ln Γ(x) / dx²`.
 pub fn trigamma(x: f64) -> f64 {
-    x.trigamma()
+    Gamma::trigamma(&x)
 }
 
 /// `ln(e^a + e^b)` without overflow.
