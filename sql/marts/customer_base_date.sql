@@ -6,19 +6,19 @@ description: >-
 grain: [as_of]
 columns:
   as_of: {description: Only facts dated before it are counted, tests: [not_null]}
-  history_weeks: {description: Whole weeks from the first purchase to as_of, tests: [not_null, {range: {min: 0}}]}
+  history_weeks: {description: Whole weeks from the first line to as_of, tests: [not_null, {range: {min: 0}}]}
   holdout_weeks: {description: "Weeks held out; 0 when the history is too short", tests: [not_null, {range: {min: 0}}]}
   calibration_until: {description: "First day held out, as_of less the weeks", tests: [not_null]}
 --- */
 {% set holdout = var('holdout_weeks', 26) | int %}
 WITH history AS (
-    SELECT min(ordered_on) AS first_purchased_on FROM marts.customer_day WHERE is_purchase
+    SELECT min(ordered_on) AS first_ordered_on FROM marts.customer_day
 ),
 dates AS (
-    SELECT periods.as_of, (periods.as_of - history.first_purchased_on) / 7 AS history_weeks
+    SELECT periods.as_of, (periods.as_of - history.first_ordered_on) / 7 AS history_weeks
     FROM core.periods AS periods
     CROSS JOIN history
-    WHERE periods.as_of > history.first_purchased_on
+    WHERE periods.as_of > history.first_ordered_on
         AND (periods.period_status = 'open'
             OR periods.as_of = (SELECT max(as_of) FROM core.periods WHERE period_status = 'closed'))
 ),

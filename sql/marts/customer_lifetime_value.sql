@@ -59,23 +59,21 @@ sums AS (
     GROUP BY as_of, region
 ),
 fits AS (
-    SELECT own.as_of, own.region, own.used_region, own.verdict, own.reason,
-        everybody.verdict AS all_verdict, everybody.reason AS all_reason
-    FROM marts.customer_base_fit AS own
-    JOIN marts.customer_base_fit AS everybody
-        ON everybody.as_of = own.as_of AND everybody.observed = own.observed AND everybody.region = 'all'
-    WHERE own.observed = 'full'
+    SELECT as_of, region, used_region, verdict, reason FROM marts.customer_base_fit WHERE observed = 'full'
 ),
 judged AS (
     SELECT
         sums.*,
-        coalesce(sums.is_whole AND sums.buyers > 0, false) AS is_predicted,
+        -- Where nobody ever bought, nothing is expected, as long as there is a model to expect it.
+        sums.is_whole AND (sums.buyers > 0 OR coalesce(whole.verdict, '') = 'converged') AS is_predicted,
         fits.used_region,
         coalesce(fits.verdict, 'too little data') AS own_verdict,
         fits.reason AS own_reason,
-        coalesce(fits.all_verdict, 'too little data') AS all_verdict,
-        fits.all_reason
-    FROM sums LEFT JOIN fits ON fits.as_of = sums.as_of AND fits.region = sums.region
+        coalesce(whole.verdict, 'too little data') AS all_verdict,
+        coalesce(whole.reason, CASE WHEN whole.verdict IS NULL THEN 'nobody has bought yet' END) AS all_reason
+    FROM sums
+    LEFT JOIN fits ON fits.as_of = sums.as_of AND fits.region = sums.region
+    LEFT JOIN fits AS whole ON whole.as_of = sums.as_of AND whole.region = 'all'
 )
 SELECT
     judged.as_of,
@@ -84,9 +82,9 @@ SELECT
     judged.buyers,
     judged.value_basis,
     judged.historical_value,
-    CASE WHEN judged.is_predicted THEN judged.predicted_value END AS predicted_value,
-    CASE WHEN judged.is_predicted THEN judged.predicted_low END AS predicted_low,
-    CASE WHEN judged.is_predicted THEN judged.predicted_high END AS predicted_high,
+    CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_value, 0) END AS predicted_value,
+    CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_low, 0) END AS predicted_low,
+    CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_high, 0) END AS predicted_high,
     {{ var('clv_horizon_months', 12) }} AS horizon_months,
     CAST({{ var('clv_discount_rate', 0.10) }} AS DOUBLE) AS yearly_discount_rate,
     CASE WHEN judged.is_predicted THEN judged.expected_purchases END AS expected_purchases,
