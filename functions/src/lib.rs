@@ -24,6 +24,7 @@ use datafusion::prelude::SessionContext;
 /// Every function, in the order of the manual.
 pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
+    input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
     // predictions
