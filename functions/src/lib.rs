@@ -31,7 +31,17 @@ pub const FUNCTIONS: &[Function] = &[
     // retention
     // judging
     // general
+    general::date_diff::FUNCTION,
     general::months_between::FUNCTION,
+    general::sessionize::FUNCTION,
+    general::max_by::MAX_BY,
+    general::max_by::MIN_BY,
+    general::mode::FUNCTION,
+    general::exact_sum::FUNCTION,
+    general::quantile_cutoffs::FUNCTION,
+    general::quantile_score::FUNCTION,
+    general::width_bucket::FUNCTION,
+    general::jaro_winkler::FUNCTION,
 ];
 
 /// Makes all of them known to a session.
