@@ -33,7 +33,9 @@ expected AS (
             fits.fit, calibration_frequency, calibration_recency_weeks, calibration_age_weeks,
             CAST(dates.holdout_weeks AS DOUBLE), 'week'
         ) AS expected_purchases,
-        expected_spend(fits.spend_fit, calibration_frequency, coalesce(calibration_mean_spend, 0)) AS expected_spend
+        expected_spend(fits.spend_fit, calibration_frequency, calibration_mean_spend) AS expected_spend,
+        -- Who sent back all that was bought again has no positive spending, which the model needs.
+        calibration_frequency > 0 AND calibration_mean_spend <= 0 AS spends_nothing
     FROM marts.customer_purchases AS purchases
     JOIN marts.customer_base_date AS dates ON dates.as_of = purchases.as_of
     LEFT JOIN fits ON fits.as_of = purchases.as_of AND fits.region = purchases.region
@@ -48,7 +50,7 @@ SELECT
     expected_purchases,
     holdout_frequency AS actual_purchases,
     earlier_frequency AS earlier_purchases,
-    expected_purchases * expected_spend AS expected_revenue,
+    expected_purchases * CASE WHEN spends_nothing THEN 0 ELSE expected_spend END AS expected_revenue,
     holdout_revenue AS actual_revenue,
     earlier_revenue
 FROM expected

@@ -67,7 +67,7 @@ placed AS (
         purchases.frequency,
         purchases.recency_weeks,
         purchases.age_weeks,
-        coalesce(purchases.mean_spend, 0) AS mean_spend
+        purchases.mean_spend
     FROM customer
     LEFT JOIN core.customers AS customers ON customers.customer_id = customer.customer_id
     LEFT JOIN marts.customer_purchases AS purchases
@@ -113,12 +113,9 @@ predicted AS (
         ) AS expected_purchases,
         -- Who sent back all that was bought again has no positive spending, which the model needs.
         placed.frequency > 0 AND placed.mean_spend <= 0 AS spends_nothing,
-        expected_spend(
-            fits.spend_fit, placed.frequency, CASE WHEN placed.mean_spend > 0 THEN placed.mean_spend ELSE 1 END
-        ) AS expected_spend,
+        expected_spend(fits.spend_fit, placed.frequency, placed.mean_spend) AS expected_spend,
         customer_lifetime_value_interval(
-            fits.fit, fits.spend_fit, placed.frequency, placed.recency_weeks, placed.age_weeks,
-            CASE WHEN placed.mean_spend > 0 THEN placed.mean_spend ELSE 1 END,
+            fits.fit, fits.spend_fit, placed.frequency, placed.recency_weeks, placed.age_weeks, placed.mean_spend,
             shares.margin_share, {{ discount_rate }}, {{ months }}, 'month'
         ) AS value
     FROM placed
