@@ -9,14 +9,8 @@ columns:
   as_of: {description: "Only facts dated before it are counted; a date of marts.customer_base_date", tests: [not_null]}
   customer_id: {description: Who, tests: [not_null]}
   region: {description: "Sales region; `unknown` where there is none", tests: [not_null]}
-  first_ordered_on: {description: Day of the first counted line, tests: [not_null]}
-  last_ordered_on: {description: "Day of the last line sold; of the last line where the customer only ever returned",
-    tests: [not_null]}
   orders: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
   revenue: {description: Net of returns, tests: [not_null]}
-  margin: {description: Revenue less cost of the lines whose cost is known; NULL when none is}
-  revenue_without_margin: {description: Revenue of the lines whose cost is not known and which margin leaves out,
-    tests: [not_null]}
   value_basis: {tests: [not_null, {accepted_values: [margin, revenue]}], description: What both values are made of}
   historical_value: {description: "Margin to date, or revenue to date where value_basis says so", tests: [not_null]}
   margin_share: {description: "Margin / revenue of the region's lines whose cost is known, else of all lines; 1 where
@@ -32,46 +26,18 @@ columns:
 --- */
 {% set months = var('clv_horizon_months', 12) %}
 {% set discount_rate = var('clv_discount_rate', 0.10) %}
-WITH customer_order AS (
+WITH placed AS (
     SELECT
-        dates.as_of,
-        lines.customer_id,
-        lines.order_id,
-        min(lines.ordered_on) AS first_on,
-        max(lines.ordered_on) AS last_on,
-        max(CASE WHEN lines.quantity > 0 THEN lines.ordered_on END) AS last_sold_on,
-        sum(lines.revenue) AS revenue,
-        sum(lines.margin) AS margin,
-        sum(CASE WHEN lines.margin IS NULL THEN lines.revenue ELSE 0 END) AS revenue_without_margin
-    FROM marts.customer_base_date AS dates
-    JOIN core.order_lines AS lines ON lines.ordered_on < dates.as_of
-    GROUP BY dates.as_of, lines.customer_id, lines.order_id
-),
-customer AS (
-    SELECT
-        as_of,
-        customer_id,
-        min(first_on) AS first_ordered_on,
-        coalesce(max(last_sold_on), max(last_on)) AS last_ordered_on,
-        count(last_sold_on) AS orders,
-        sum(revenue) AS revenue,
-        sum(margin) AS margin,
-        sum(revenue_without_margin) AS revenue_without_margin
-    FROM customer_order
-    GROUP BY as_of, customer_id
-),
-placed AS (
-    SELECT
-        customer.*,
+        history.*,
         coalesce(customers.region, 'unknown') AS region,
         purchases.frequency,
         purchases.recency_weeks,
         purchases.age_weeks,
         purchases.mean_spend
-    FROM customer
-    LEFT JOIN core.customers AS customers ON customers.customer_id = customer.customer_id
+    FROM marts.customer_history AS history
+    LEFT JOIN core.customers AS customers ON customers.customer_id = history.customer_id
     LEFT JOIN marts.customer_purchases AS purchases
-        ON purchases.as_of = customer.as_of AND purchases.customer_id = customer.customer_id
+        ON purchases.as_of = history.as_of AND purchases.customer_id = history.customer_id
 ),
 region_margin AS (
     SELECT
@@ -90,7 +56,10 @@ shares AS (
         CASE
             WHEN sum(margin) OVER everybody IS NULL THEN 1.0
             WHEN margin > 0 AND revenue > margin THEN CAST(margin AS DOUBLE) / CAST(revenue AS DOUBLE)
-            ELSE CAST(sum(margin) OVER everybody AS DOUBLE) / nullif(CAST(sum(revenue) OVER everybody AS DOUBLE), 0)
+            -- Margin is at most all of revenue; where it is not, costs or returns are out of line.
+            ELSE coalesce(greatest(-1.0, least(1.0,
+                CAST(sum(margin) OVER everybody AS DOUBLE) / nullif(CAST(sum(revenue) OVER everybody AS DOUBLE), 0)
+            )), 0.0)
         END AS margin_share
     FROM region_margin
     WINDOW everybody AS (PARTITION BY as_of)
@@ -126,12 +95,8 @@ SELECT
     as_of,
     customer_id,
     region,
-    first_ordered_on,
-    last_ordered_on,
     orders,
     revenue,
-    margin,
-    revenue_without_margin,
     value_basis,
     CASE value_basis WHEN 'margin' THEN coalesce(margin, 0) ELSE revenue END AS historical_value,
     margin_share,

@@ -10,8 +10,8 @@ totals AS (
     UNION ALL
     SELECT 'marts.company_month', sum(revenue), coalesce(sum(margin), 0) FROM marts.company_month
     UNION ALL
-    SELECT 'marts.customer_value', sum(revenue), coalesce(sum(margin), 0)
-    FROM marts.customer_value
+    SELECT 'marts.customer_history', sum(revenue), coalesce(sum(margin), 0)
+    FROM marts.customer_history
     WHERE as_of = DATE '{{ as_of }}'
 )
 SELECT totals.mart, totals.revenue, totals.margin, lines.revenue AS lines_revenue, lines.margin AS lines_margin

@@ -62,7 +62,7 @@ found AS (
     FROM marts.rfm_cutoffs GROUP BY measure
     UNION ALL
     SELECT 'customers below zero', CAST(count(*) AS TEXT)
-    FROM marts.customer_value
+    FROM marts.customer_history
     WHERE revenue < 0 AND as_of = DATE '{{ as_of }}'
 )
 SELECT published.figure, published.value AS published_value, found.value AS found_value
