@@ -27,7 +27,22 @@ pub const FUNCTIONS: &[Function] = &[
     input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
+    fits::gamma_gamma_fit::FUNCTION,
     // predictions
+    predictions::p_alive::FUNCTION,
+    predictions::p_alive::INTERVAL,
+    predictions::expected_purchases::FUNCTION,
+    predictions::expected_purchases::INTERVAL,
+    predictions::expected_purchases_new::FUNCTION,
+    predictions::expected_purchases_new::INTERVAL,
+    predictions::p_no_purchase::FUNCTION,
+    predictions::p_no_purchase::INTERVAL,
+    predictions::discounted_expected_purchases::FUNCTION,
+    predictions::discounted_expected_purchases::INTERVAL,
+    predictions::expected_spend::FUNCTION,
+    predictions::expected_spend::INTERVAL,
+    predictions::customer_lifetime_value::FUNCTION,
+    predictions::customer_lifetime_value::INTERVAL,
     // retention
     // judging
     // general

@@ -7,9 +7,7 @@ use super::arguments::{Row, Rows, coerced};
 use super::collapsed::{Collapsed, Weighted};
 use super::fit::{Fit, Model};
 use crate::models::Unit;
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, exec_err};
@@ -104,9 +102,8 @@ impl<M: FitOf<K>, const K: usize> AggregateUDFImpl for FitFunction<M, K> {
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let name = |part: &str| format!("{}[{part}]", arguments.name);
-        let list = |part: &str, data_type| {
-            Arc::new(Field::new_list(name(part), Field::new_list_field(data_type, true), true))
-        };
+        let list =
+            |part: &str, data_type| Arc::new(Field::new_list(name(part), Field::new_list_field(data_type, true), true));
         let mut fields: Vec<FieldRef> = M::INPUTS.iter().map(|part| list(part, DataType::Float64)).collect();
         fields.push(list("weight", DataType::Int64));
         fields.push(Arc::new(Field::new(name("left_out"), DataType::Int64, true)));

@@ -82,14 +82,8 @@ impl Scale {
 }
 
 impl Model {
-    const ALL: [Model; 6] = [
-        Model::BgNbd,
-        Model::MbgNbd,
-        Model::ParetoNbd,
-        Model::BgBb,
-        Model::GammaGamma,
-        Model::ShiftedBetaGeometric,
-    ];
+    const ALL: [Model; 6] =
+        [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd, Model::BgBb, Model::GammaGamma, Model::ShiftedBetaGeometric];
 
     /// Its name in a fit.
     pub fn name(self) -> &'static str {
@@ -306,7 +300,9 @@ impl Fit {
 fn column<'a>(function: &str, fits: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
     match fits.column_by_name(name) {
         Some(column) => Ok(column),
-        None => exec_err!("{function}: the struct has no field '{name}'; a fit comes from a function such as bg_nbd_fit"),
+        None => {
+            exec_err!("{function}: the struct has no field '{name}'; a fit comes from a function such as bg_nbd_fit")
+        }
     }
 }
 

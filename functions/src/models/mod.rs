@@ -3,11 +3,14 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+pub mod delta;
+pub mod gamma_gamma;
 pub mod geometric;
 pub mod maximise;
 pub mod numeric;
 pub mod unit;
 
+pub use delta::{Delta, Interval, Scale};
 pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
 pub use unit::Unit;
 
