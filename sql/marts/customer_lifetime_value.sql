@@ -14,8 +14,8 @@ columns:
   historical_value: {description: To date, tests: [not_null]}
   predicted_value: {description: "Expected and discounted, of the next horizon_months months; NULL unless the verdict is
     `converged`"}
-  predicted_low: {description: "Lower end of its 95 % interval: the sum of the customers' lower ends, the uncertainty of
-    the fit. What the model does not know of (a new rival, a campaign) is not in it; see holdout_revenue_miss"}
+  predicted_low: {description: "Lower end of its 95 % interval by marts.customer_value_interval: the uncertainty of the
+    fit; NULL where the fit gives no standard errors"}
   predicted_high: {description: Upper end}
   horizon_months: {description: Months ahead, tests: [not_null]}
   yearly_discount_rate: {description: Discount a year, tests: [not_null]}
@@ -30,18 +30,7 @@ columns:
   holdout_miss: {description: "(expected - actual) / actual purchases of the weeks held out"}
   holdout_revenue_miss: {description: The same of revenue}
 --- */
-WITH scoped AS (
-    SELECT
-        as_of, region, used_region, orders, value_basis, historical_value, predicted_value, predicted_low,
-        predicted_high, expected_purchases
-    FROM marts.customer_value
-    UNION ALL
-    SELECT
-        as_of, 'all' AS region, used_region, orders, value_basis, historical_value, predicted_value, predicted_low,
-        predicted_high, expected_purchases
-    FROM marts.customer_value
-),
-sums AS (
+WITH regions AS (
     SELECT
         as_of,
         region,
@@ -49,14 +38,36 @@ sums AS (
         count(*) FILTER (WHERE orders > 0) AS buyers,
         max(value_basis) AS value_basis,
         sum(historical_value) AS historical_value,
-        -- One buyer without a prediction leaves the sum without one.
-        count(*) FILTER (WHERE orders > 0 AND predicted_value IS NULL) = 0 AS is_whole,
+        -- Without a prediction; one of them leaves the sum without one.
+        count(*) FILTER (WHERE orders > 0 AND predicted_value IS NULL) AS unpredicted,
         sum(predicted_value) AS predicted_value,
-        sum(predicted_low) AS predicted_low,
-        sum(predicted_high) AS predicted_high,
         exact_sum(expected_purchases) AS expected_purchases
-    FROM scoped
+    FROM marts.customer_value
     GROUP BY as_of, region
+),
+bounded AS (
+    SELECT
+        regions.*,
+        CAST(round(regions.predicted_value * intervals.low, 2) AS DECIMAL(18, 2)) AS predicted_low,
+        CAST(round(regions.predicted_value * intervals.high, 2) AS DECIMAL(18, 2)) AS predicted_high
+    FROM regions
+    LEFT JOIN marts.customer_value_interval AS intervals
+        ON intervals.as_of = regions.as_of AND intervals.region = regions.region
+),
+sums AS (
+    SELECT
+        as_of, region, customers, buyers, value_basis, historical_value, unpredicted, predicted_value, predicted_low,
+        predicted_high, expected_purchases
+    FROM bounded
+    UNION ALL
+    SELECT
+        as_of, 'all' AS region, sum(customers), sum(buyers), max(value_basis), sum(historical_value), sum(unpredicted),
+        sum(predicted_value),
+        CASE WHEN count(*) FILTER (WHERE predicted_value > 0 AND predicted_low IS NULL) = 0 THEN sum(predicted_low) END,
+        CASE WHEN count(*) FILTER (WHERE predicted_value > 0 AND predicted_high IS NULL) = 0 THEN sum(predicted_high) END,
+        exact_sum(expected_purchases)
+    FROM bounded
+    GROUP BY as_of
 ),
 fits AS (
     SELECT as_of, region, used_region, verdict, reason FROM marts.customer_base_fit WHERE observed = 'full'
@@ -65,7 +76,7 @@ judged AS (
     SELECT
         sums.*,
         -- Where nobody ever bought, nothing is expected, as long as there is a model to expect it.
-        sums.is_whole AND (sums.buyers > 0 OR coalesce(whole.verdict, '') = 'converged') AS is_predicted,
+        sums.unpredicted = 0 AND (sums.buyers > 0 OR coalesce(whole.verdict, '') = 'converged') AS is_predicted,
         fits.used_region,
         coalesce(fits.verdict, 'too little data') AS own_verdict,
         fits.reason AS own_reason,
@@ -83,8 +94,8 @@ SELECT
     judged.value_basis,
     judged.historical_value,
     CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_value, 0) END AS predicted_value,
-    CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_low, 0) END AS predicted_low,
-    CASE WHEN judged.is_predicted THEN coalesce(judged.predicted_high, 0) END AS predicted_high,
+    CASE WHEN judged.is_predicted THEN judged.predicted_low END AS predicted_low,
+    CASE WHEN judged.is_predicted THEN judged.predicted_high END AS predicted_high,
     {{ var('clv_horizon_months', 12) }} AS horizon_months,
     CAST({{ var('clv_discount_rate', 0.10) }} AS DOUBLE) AS yearly_discount_rate,
     CASE WHEN judged.is_predicted THEN judged.expected_purchases END AS expected_purchases,
