@@ -41,7 +41,8 @@ fitted AS (
         region,
         count(*) AS customers,
         count(*) FILTER (WHERE frequency > 0) AS repeat_buyers,
-        {{ model }}_fit(frequency, recency, age, 'week') AS fit,
+        -- Who first bought on the last day has not been watched yet and tells nothing of repeats.
+        {{ model }}_fit(frequency, recency, CASE WHEN age > 0 THEN age END, 'week') AS fit,
         gamma_gamma_fit(
             CASE WHEN frequency > 0 AND mean_spend > 0 THEN frequency END,
             CASE WHEN frequency > 0 AND mean_spend > 0 THEN mean_spend END

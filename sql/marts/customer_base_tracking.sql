@@ -39,13 +39,23 @@ lengths AS (
     JOIN marts.customer_base_fit AS fits
         ON fits.as_of = dates.as_of AND fits.observed = 'calibration' AND fits.region = 'all'
 ),
-expected AS (
-    SELECT weeks.as_of, weeks.week_end, exact_sum(cohorts.customers * lengths.expected_purchases) AS expected_purchases
+followed AS (
+    -- Grouped so that the days are joined by equality: as a part of a larger join they would be compared one by one.
+    SELECT
+        weeks.as_of,
+        weeks.week_end,
+        weeks.week_end - 1 - cohorts.first_purchased_on AS days,
+        sum(cohorts.customers) AS customers
     FROM weeks
     JOIN cohorts ON cohorts.first_purchased_on < weeks.week_end AND cohorts.first_purchased_on < weeks.calibration_until
-    JOIN lengths
-        ON lengths.as_of = weeks.as_of AND lengths.days = weeks.week_end - 1 - cohorts.first_purchased_on
-    GROUP BY weeks.as_of, weeks.week_end
+    GROUP BY weeks.as_of, weeks.week_end, weeks.week_end - 1 - cohorts.first_purchased_on
+),
+expected AS (
+    SELECT
+        followed.as_of, followed.week_end,
+        exact_sum(followed.customers * lengths.expected_purchases) AS expected_purchases
+    FROM followed JOIN lengths ON lengths.as_of = followed.as_of AND lengths.days = followed.days
+    GROUP BY followed.as_of, followed.week_end
 ),
 repeats AS (
     SELECT days.ordered_on, firsts.first_purchased_on, count(*) AS purchases

@@ -36,7 +36,8 @@ expected AS (
     SELECT
         purchases.*,
         expected_purchases(
-            fits.fit, calibration_frequency, calibration_recency_weeks, calibration_age_weeks,
+            -- Who first bought on the last day has been watched for half of it.
+            fits.fit, calibration_frequency, calibration_recency_weeks, greatest(calibration_age_weeks, 1 / 14.0),
             CAST(dates.holdout_weeks AS DOUBLE), 'week'
         ) AS expected_purchases,
         expected_spend(fits.spend_fit, calibration_frequency, calibration_mean_spend) AS expected_spend,

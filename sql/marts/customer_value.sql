@@ -30,7 +30,8 @@ WITH placed AS (
         coalesce(customers.region, 'unknown') AS region,
         purchases.frequency,
         purchases.recency_weeks,
-        purchases.age_weeks,
+        -- Who first bought on the last day has been watched for half of it.
+        greatest(purchases.age_weeks, 1 / 14.0) AS age_weeks,
         purchases.mean_spend,
         -- Rows of one region behind each other let the functions below make a fit ready once, not for every row.
         row_number() OVER (
