@@ -41,7 +41,7 @@ const PAGE: Page = Page {
          Marketing Research 42(4)",
     ],
     examples: &[Example {
-        sql: "SELECT fit.verdict, fit.customers, fit.left_out, round(fit.p, 2) AS p, round(fit.q, 1) AS q, \
+        sql: "SELECT fit.verdict AS verdict, fit.customers AS customers, fit.left_out AS left_out, round(fit.p, 2) AS p, round(fit.q, 1) AS q, \
               round(fit.gamma) AS gamma FROM (SELECT gamma_gamma_fit(frequency, mean_spend, customers) AS fit FROM \
               (VALUES (0, 110, NULL), (1, 7, 9), (1, 7, 32), (1, 4, 20), (1, 4, 75), (2, 3, 18), (2, 2, 55), (2, 7, 24), \
               (3, 4, 16), (4, 3, 19), (4, 3, 46), (7, 3, 30)) AS t(frequency, customers, mean_spend))",
@@ -92,14 +92,17 @@ impl FitOf<2> for GammaGamma {
             .collect();
         let likelihood = SpendLikelihood::new(&customers);
         let Some(likelihood) = likelihood.filter(|likelihood| likelihood.customers() >= FEWEST_CUSTOMERS) else {
-            let count: f64 = customers.iter().map(|customer| customer.weight).sum();
+            let count = customers.iter().fold(0.0, |sum, customer| sum + customer.weight);
             let reason = format!(
                 "there are {count} repeat buyers with a positive mean spend, and a fit needs {FEWEST_CUSTOMERS}"
             );
             return Fit::too_little_data(Model::GammaGamma, reason);
         };
         let scale = Scale { factor: likelihood.factor(), power: likelihood.customers() };
-        let mut fit = Fit::from_maximum(Model::GammaGamma, likelihood.maximise(), scale, boundary);
+        let maximum = likelihood.maximise();
+        let at = maximum.map_or([0.0; 3], |maximum| maximum.at);
+        let mut fit =
+            Fit::from_maximum(Model::GammaGamma, maximum, scale, |parameter, upwards| boundary(at, parameter, upwards));
         let q = fit.parameters.as_ref().map(|parameters| parameters[1]);
         if fit.is_usable()
             && let Some(reason) = q.and_then(without_mean)

@@ -8,7 +8,7 @@
 //! `x` purchases in equation (1a), conditional mean in equation (5). Model from Fader, Hardie, Lee, "RFM and CLV:
 //! using iso-value curves for customer base analysis" (2005).
 
-use super::maximise::{Evaluation, Maximum, Objective, maximise};
+use super::maximise::{BOUND, Evaluation, Maximum, Objective, maximise};
 use super::numeric::{digamma, ln_gamma, trigamma};
 
 /// Repeat buyers with the same number of purchases and the same mean.
@@ -252,15 +252,21 @@ fn log_of_product(values: &[f64], weights: &[f64]) -> f64 {
     values.iter().zip(weights).map(|(value, weight)| weight * value.ln()).sum()
 }
 
-/// What it means for the business that a parameter (by number) runs to infinity (`upwards`) or to zero.
-pub fn boundary(parameter: usize, upwards: bool) -> String {
-    let meaning = match (parameter, upwards) {
-        (0, true) => "p grows without end: purchases of one customer do not differ, as far as the data show",
-        (0, false) => "p shrinks to 0: single purchases differ so much that a customer's mean says nothing",
-        (_, true) => {
-            "q and gamma grow without end: customers do not differ in their mean spend, as far as the data show"
-        }
-        (_, false) => "q and gamma shrink to 0: customers differ in their mean spend more than the model can follow",
+/// What it means for the business that a search ended on a boundary: from the logarithms of the parameters where it
+/// ended, and the parameter (by number) that is furthest out, `upwards` or downwards. Where p runs to infinity, gamma
+/// runs to zero with it.
+pub fn boundary(at: [f64; 3], parameter: usize, upwards: bool) -> String {
+    let endless = |number: usize| at[number] > BOUND - 1.0;
+    let meaning = if endless(0) && endless(1) {
+        "p and q grow without end: every purchase of every customer comes to the same, as far as the data show"
+    } else if endless(0) {
+        "p grows without end: purchases of one customer do not differ, as far as the data show"
+    } else if endless(1) {
+        "q grows without end: customers do not differ in their mean spend, as far as the data show"
+    } else if parameter == 0 && !upwards {
+        "p shrinks to 0: single purchases differ so much that a customer's mean says nothing"
+    } else {
+        "q or gamma run out of bounds: customers differ in their mean spend more than the model can follow"
     };
     meaning.into()
 }

@@ -186,19 +186,21 @@ impl Prepared {
         values
     }
 
-    /// What a customer will do if alive, from one who is most probably so: whose last purchase is just over.
-    fn compute(&self, model: &Purchasing, history: History) -> f64 {
-        let recency = if history.frequency > 0.0 { history.age } else { 0.0 };
-        let latest = History { recency, ..history };
+    /// What a customer will do if alive.
+    fn compute(&self, model: &Purchasing, History { frequency, age, .. }: History) -> f64 {
         let Future { horizon, rate } = self.future;
-        let expected = match self.quantity {
-            Quantity::NoPurchase => 1.0 - model.p_no_purchase(latest, horizon),
-            Quantity::DiscountedPurchases | Quantity::LifetimeValue => {
-                model.discounted_expected_purchases(latest, horizon, rate)
+        match self.quantity {
+            Quantity::NoPurchase => {
+                // Of one whose last purchase is just over, who is most probably alive.
+                let recency = if frequency > 0.0 { age } else { 0.0 };
+                let latest = History { frequency, recency, age };
+                (1.0 - model.p_no_purchase(latest, horizon)) / model.p_alive(latest)
             }
-            _ => model.expected_purchases(latest, horizon),
-        };
-        expected / model.p_alive(latest)
+            Quantity::DiscountedPurchases | Quantity::LifetimeValue => {
+                model.discounted_if_alive(frequency, age, horizon, rate)
+            }
+            _ => model.expected_if_alive(frequency, age, horizon),
+        }
     }
 }
 

@@ -304,7 +304,8 @@ impl Score {
                     answers.set(*row, times(interval, factor));
                 }
             } else if values[0][i].is_finite() {
-                let estimate = values[0][i] * factor;
+                // Adding zero makes one of the two zeros.
+                let estimate = values[0][i] * factor + 0.0;
                 answers.set(*row, Interval { estimate, low: estimate, high: estimate });
             }
         }
