@@ -27,9 +27,9 @@ pub const FUNCTIONS: &[Function] = &[
     input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
-    fits::gamma_gamma_fit::FUNCTION,
     fits::pareto_nbd_fit::FUNCTION,
     fits::bg_bb_fit::FUNCTION,
+    fits::gamma_gamma_fit::FUNCTION,
     fits::shifted_beta_geometric_fit::FUNCTION,
     // predictions
     predictions::p_alive::FUNCTION,
