@@ -45,6 +45,12 @@ pub const FUNCTIONS: &[Function] = &[
     predictions::customer_lifetime_value::INTERVAL,
     // retention
     // judging
+    judging::auc::FUNCTION,
+    judging::auc_compared::FUNCTION,
+    judging::lift::FUNCTION,
+    judging::holdout_by_frequency::FUNCTION,
+    judging::gini::FUNCTION,
+    judging::hhi::FUNCTION,
     // general
     general::date_diff::FUNCTION,
     general::months_between::FUNCTION,
