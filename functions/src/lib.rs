@@ -28,6 +28,8 @@ pub const FUNCTIONS: &[Function] = &[
     // fits
     fits::bg_nbd_fit::FUNCTION,
     fits::gamma_gamma_fit::FUNCTION,
+    fits::pareto_nbd_fit::FUNCTION,
+    fits::bg_bb_fit::FUNCTION,
     // predictions
     predictions::p_alive::FUNCTION,
     predictions::p_alive::INTERVAL,

@@ -8,5 +8,7 @@ pub(crate) mod fit;
 
 mod repeat_buying;
 
+pub(crate) mod bg_bb_fit;
 pub(crate) mod bg_nbd_fit;
 pub(crate) mod gamma_gamma_fit;
+pub(crate) mod pareto_nbd_fit;

@@ -9,8 +9,13 @@ pub mod discounting;
 pub mod geometric;
 pub mod geometric_model;
 pub mod hypergeometric;
+pub mod bg_bb;
+pub mod by_ratio;
+mod jet;
 pub mod maximise;
 pub mod numeric;
+pub mod pareto_nbd;
+mod quadrature;
 pub mod unit;
 
 pub use delta::{Delta, Interval, Scale};
