@@ -26,6 +26,7 @@ pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
     // fits
     fits::bg_nbd_fit::FUNCTION,
+    fits::mbg_nbd_fit::FUNCTION,
     // predictions
     // retention
     // judging

@@ -9,3 +9,4 @@ pub(crate) mod fit;
 mod repeat_buying;
 
 pub(crate) mod bg_nbd_fit;
+pub(crate) mod mbg_nbd_fit;
