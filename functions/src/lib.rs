@@ -27,6 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
     input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
+    fits::mbg_nbd_fit::FUNCTION,
     fits::pareto_nbd_fit::FUNCTION,
     fits::bg_bb_fit::FUNCTION,
     fits::gamma_gamma_fit::FUNCTION,
