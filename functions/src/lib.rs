@@ -24,10 +24,26 @@ use datafusion::prelude::SessionContext;
 /// Every function, in the order of the manual.
 pub const FUNCTIONS: &[Function] = &[
     // from purchases to the input of models
+    input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
     fits::shifted_beta_geometric_fit::FUNCTION,
+    fits::gamma_gamma_fit::FUNCTION,
     // predictions
+    predictions::p_alive::FUNCTION,
+    predictions::p_alive::INTERVAL,
+    predictions::expected_purchases::FUNCTION,
+    predictions::expected_purchases::INTERVAL,
+    predictions::expected_purchases_new::FUNCTION,
+    predictions::expected_purchases_new::INTERVAL,
+    predictions::p_no_purchase::FUNCTION,
+    predictions::p_no_purchase::INTERVAL,
+    predictions::discounted_expected_purchases::FUNCTION,
+    predictions::discounted_expected_purchases::INTERVAL,
+    predictions::expected_spend::FUNCTION,
+    predictions::expected_spend::INTERVAL,
+    predictions::customer_lifetime_value::FUNCTION,
+    predictions::customer_lifetime_value::INTERVAL,
     // retention
     retention::kaplan_meier::FUNCTION,
     retention::log_rank::FUNCTION,
@@ -38,6 +54,12 @@ pub const FUNCTIONS: &[Function] = &[
     retention::residual_lifetime::FUNCTION,
     retention::residual_lifetime::INTERVAL,
     // judging
+    judging::auc::FUNCTION,
+    judging::auc_compared::FUNCTION,
+    judging::lift::FUNCTION,
+    judging::holdout_by_frequency::FUNCTION,
+    judging::gini::FUNCTION,
+    judging::hhi::FUNCTION,
     // general
     general::months_between::FUNCTION,
 ];

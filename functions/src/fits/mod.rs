@@ -10,3 +10,4 @@ mod repeat_buying;
 
 pub(crate) mod bg_nbd_fit;
 pub(crate) mod shifted_beta_geometric_fit;
+pub(crate) mod gamma_gamma_fit;

@@ -22,7 +22,7 @@ pub enum DropOut {
 
 impl DropOut {
     /// How many chances to drop out come before the first repeat purchase.
-    fn before_repeats(self) -> f64 {
+    pub(crate) fn before_repeats(self) -> f64 {
         match self {
             DropOut::AfterRepeat => 0.0,
             DropOut::AfterAny => 1.0,

@@ -4,15 +4,22 @@
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
 pub mod delta;
+pub mod discounting;
+pub mod gamma_gamma;
+pub mod geometric;
+pub mod geometric_model;
+pub mod hypergeometric;
 pub mod kaplan_meier;
 pub mod log_rank;
-pub mod geometric;
 pub mod maximise;
 pub mod numeric;
 pub mod shifted_beta_geometric;
 pub mod unit;
 
 pub use delta::{Delta, Interval, Scale};
+pub use discounting::discounted;
+pub use geometric::DropOut;
+pub use geometric_model::GeometricModel;
 pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
 pub use unit::Unit;
 
@@ -40,7 +47,25 @@ pub trait PurchaseModel {
     fn expected_purchases_new(&self, horizon: f64) -> f64;
     /// Probability of no purchase in the next `horizon`, given the history.
     fn p_no_purchase(&self, history: History, horizon: f64) -> f64;
+    /// Expected number of purchases in the next `horizon` of one who is still a customer. Depends on neither recency
+    /// nor anything else of the history, so that callers can keep it per distinct arguments.
+    fn expected_if_alive(&self, frequency: f64, age: f64, horizon: f64) -> f64 {
+        let history = surely_alive(frequency, age);
+        self.expected_purchases(history, horizon) / self.p_alive(history)
+    }
+    /// Expected purchases of the next `horizon` (for ever where infinite) of one who is still a customer, discounted
+    /// continuously at `rate` per unit of time. Infinite where the sum does not converge.
+    fn discounted_if_alive(&self, frequency: f64, age: f64, horizon: f64, rate: f64) -> f64 {
+        discounted(|time| self.expected_if_alive(frequency, age, time), age, horizon, rate)
+    }
     /// Expected purchases of the next `horizon` (for ever where infinite), discounted continuously at `rate` per unit
     /// of time, given the history. Infinite where the sum does not converge.
-    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64;
+    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
+        self.p_alive(history) * self.discounted_if_alive(history.frequency, history.age, horizon, rate)
+    }
+}
+
+/// The history in which nothing speaks for a drop-out: the last purchase at the end of observation.
+fn surely_alive(frequency: f64, age: f64) -> History {
+    History { frequency, recency: if frequency > 0.0 { age } else { 0.0 }, age }
 }
