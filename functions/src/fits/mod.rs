@@ -11,4 +11,6 @@ mod repeat_buying;
 pub(crate) mod bg_bb_fit;
 pub(crate) mod bg_nbd_fit;
 pub(crate) mod gamma_gamma_fit;
+pub(crate) mod mbg_nbd_fit;
 pub(crate) mod pareto_nbd_fit;
+pub(crate) mod shifted_beta_geometric_fit;

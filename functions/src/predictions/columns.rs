@@ -152,7 +152,7 @@ fn unit_named(function: &str, text: &str) -> Result<Unit> {
 
 /// A column of fits, or one for all rows.
 #[derive(Clone, Debug)]
-pub(super) enum Fits {
+pub(crate) enum Fits {
     /// NULL for all rows.
     None,
     /// In the first row, for all rows.
@@ -242,7 +242,7 @@ pub(super) fn units(function: &str, value: &ColumnarValue) -> Result<Units> {
 }
 
 /// Reads a column of fits.
-pub(super) fn fits(function: &str, value: &ColumnarValue) -> Result<Fits> {
+pub(crate) fn fits(function: &str, value: &ColumnarValue) -> Result<Fits> {
     match value {
         ColumnarValue::Scalar(ScalarValue::Null) => Ok(Fits::None),
         ColumnarValue::Scalar(ScalarValue::Struct(fits)) => Ok(Fits::One(fits.as_ref().clone())),
