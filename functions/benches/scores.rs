@@ -1,12 +1,16 @@
 //! CPU seconds of fits and scores of customers in a Parquet file (frequency, recency, age in weeks, mean_spend):
-//! `cargo test -p perennial -p perennial-functions --bench scores -- FILE`. `benches/customer_base.py` makes such a
-//! file and compares with peers. Seconds of all threads, over reading and computing, the best of three.
+//! `cargo bench --profile dev -p perennial -p perennial-functions --bench scores -- FILE.parquet`.
+//! `benches/customer_base.py` makes such a file and compares with peers. Seconds are those of all threads, reading the
+//! file included, the best of three.
 
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 const STEPS: &[(&str, &str)] = &[
     ("read alone", "SELECT sum(frequency), sum(recency), sum(age), sum(mean_spend) FROM customers"),
-    ("bg_nbd_fit", "CREATE OR REPLACE TABLE fit AS SELECT bg_nbd_fit(frequency, recency, age, 'week') AS f FROM customers"),
+    (
+        "bg_nbd_fit",
+        "CREATE OR REPLACE TABLE fit AS SELECT bg_nbd_fit(frequency, recency, age, 'week') AS f FROM customers",
+    ),
     (
         "gamma_gamma_fit",
         "CREATE OR REPLACE TABLE spend AS SELECT gamma_gamma_fit(frequency, mean_spend) AS f FROM customers",
@@ -51,7 +55,7 @@ fn main() {
 }
 
 // In the program the engine builds sessions; this package is measured without it.
-#[allow(clippy::disallowed_methods, clippy::unwrap_used)]
+#[allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout)]
 async fn measure(path: &str) {
     let mut best = vec![f64::INFINITY; STEPS.len()];
     for _ in 0..3 {

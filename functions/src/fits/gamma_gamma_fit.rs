@@ -22,8 +22,8 @@ const PAGE: Page = Page {
         ("weight", "BIGINT, how many customers the row stands for, 1 where it is not given"),
         ("summary", "STRUCT of `purchase_summary`, instead of the first two"),
     ],
-    returns: "STRUCT, a fit: `model` ('Gamma-Gamma'), `unit` (NULL: the model has no time), the parameters `p`, `q` (no \
-              dimension) and `gamma` (money), their standard errors `p_se`, `q_se`, `gamma_se`, `log_likelihood` (with \
+    returns: "STRUCT, a fit: `model` ('Gamma-Gamma'), `unit` (NULL: the model has no time), the parameters `p`, `q` \
+              (no dimension) and `gamma` (money), their standard errors `p_se`, `q_se`, `gamma_se`, `log_likelihood` (with \
               all its terms, in the currency given), `customers` (repeat buyers used), `left_out`, `iterations`, \
               `verdict` (`converged`, `boundary`, `too little data`, `not converged`), `reason` (NULL where it \
               converged), `covariance` of the logarithms of the parameters (row by row). Parameters are NULL with too \
@@ -41,10 +41,10 @@ const PAGE: Page = Page {
          Marketing Research 42(4)",
     ],
     examples: &[Example {
-        sql: "SELECT fit.verdict AS verdict, fit.customers AS customers, fit.left_out AS left_out, round(fit.p, 2) AS p, round(fit.q, 1) AS q, \
-              round(fit.gamma) AS gamma FROM (SELECT gamma_gamma_fit(frequency, mean_spend, customers) AS fit FROM \
-              (VALUES (0, 110, NULL), (1, 7, 9), (1, 7, 32), (1, 4, 20), (1, 4, 75), (2, 3, 18), (2, 2, 55), (2, 7, 24), \
-              (3, 4, 16), (4, 3, 19), (4, 3, 46), (7, 3, 30)) AS t(frequency, customers, mean_spend))",
+        sql: "SELECT fit.verdict AS verdict, fit.customers AS customers, fit.left_out AS left_out, \
+              round(fit.p, 2) AS p, round(fit.q, 1) AS q, round(fit.gamma) AS gamma FROM (SELECT gamma_gamma_fit(frequency, mean_spend, customers) AS fit FROM \
+              (VALUES (0, 110, NULL), (1, 7, 9), (1, 7, 32), (1, 4, 20), (1, 4, 75), (2, 3, 18), (2, 2, 55), \
+              (2, 7, 24), (3, 4, 16), (4, 3, 19), (4, 3, 46), (7, 3, 30)) AS t(frequency, customers, mean_spend))",
         answer: "verdict | customers | left_out | p | q | gamma\nconverged | 47 | 110 | 2.98 | 12.4 | 108.0",
     }],
     limits: &[

@@ -1,4 +1,4 @@
-//! `discounted_expected_purchases`: expected number of purchases of a customer within a horizon, each discounted to today; and its interval.
+//! `discounted_expected_purchases`: purchases of a customer within a horizon, discounted to today; and its interval.
 
 use super::example::fits;
 use super::quantity::Quantity;

@@ -1,4 +1,4 @@
-//! `expected_purchases_new`: expected number of repeat purchases of a new customer within a horizon of the first purchase; and its interval.
+//! `expected_purchases_new`: repeat purchases of a new customer within a horizon; and its interval.
 
 use super::example::fits;
 use super::quantity::Quantity;
