@@ -17,7 +17,7 @@ mod judging;
 mod predictions;
 mod retention;
 
-pub use manual::{Function, Kind, Page, Section};
+pub use manual::{Example, Function, Kind, Page, Section};
 
 use datafusion::prelude::SessionContext;
 
@@ -27,8 +27,11 @@ pub const FUNCTIONS: &[Function] = &[
     input::purchase_summary::FUNCTION,
     // fits
     fits::bg_nbd_fit::FUNCTION,
-    fits::shifted_beta_geometric_fit::FUNCTION,
+    fits::mbg_nbd_fit::FUNCTION,
+    fits::pareto_nbd_fit::FUNCTION,
+    fits::bg_bb_fit::FUNCTION,
     fits::gamma_gamma_fit::FUNCTION,
+    fits::shifted_beta_geometric_fit::FUNCTION,
     // predictions
     predictions::p_alive::FUNCTION,
     predictions::p_alive::INTERVAL,
@@ -61,7 +64,17 @@ pub const FUNCTIONS: &[Function] = &[
     judging::gini::FUNCTION,
     judging::hhi::FUNCTION,
     // general
+    general::date_diff::FUNCTION,
     general::months_between::FUNCTION,
+    general::sessionize::FUNCTION,
+    general::max_by::MAX_BY,
+    general::max_by::MIN_BY,
+    general::mode::FUNCTION,
+    general::exact_sum::FUNCTION,
+    general::quantile_cutoffs::FUNCTION,
+    general::quantile_score::FUNCTION,
+    general::width_bucket::FUNCTION,
+    general::jaro_winkler::FUNCTION,
 ];
 
 /// Makes all of them known to a session.

@@ -20,10 +20,28 @@ pub(crate) const ARGUMENTS: &[(&str, &str)] = &[
 ];
 
 /// The answer for the manual, of a model with four parameters.
-pub(crate) const RETURNS: &str = "STRUCT";
+pub(crate) const RETURNS: &str = "STRUCT: `model`, `unit` (NULL where it was not stated), the four parameters, their standard errors (suffix `_se`), \
+    `log_likelihood`, `customers` (used), `left_out` (for a NULL), `iterations`, `verdict`, `reason`, `covariance` (of the \
+    logarithms of the parameters, row by row). The verdict is `converged`, `boundary` (the likelihood rises towards a \
+    parameter of zero or infinity, where the search ended; no standard errors), `too little data` (no parameters) or \
+    `not converged`; the reason is a sentence, NULL where the fit converged. Predictions from a fit that did not \
+    converge are NULL.";
+
+/// The limits for the manual.
+pub(crate) const LIMITS: &[&str] = &[
+    "Fewer than 10 repeat purchases are `too little data`: four parameters would say more than the purchases do.",
+    "An input that cannot be is an error with its values: a frequency that is not whole or negative, a recency beyond the \
+     age, a repeat purchase with recency 0 (purchases of a day count once), NaN, infinity.",
+    "Rows of a group with different units are an error. Without a unit the fit can predict in its own time only.",
+    "`b` is a flat direction of the likelihood: compare likelihoods and predictions, not its digits.",
+    "The model knows no season, no price and no contract; compare it with a hold-out period before it is believed.",
+];
 
 /// Repeat purchases below which no fit is made: with fewer, four parameters are less certain than a guess.
 const FEWEST_REPEATS: f64 = 10.0;
+
+/// Logarithms of parameters beyond this are named together with the one that ended the search.
+const FAR_OUT: f64 = 5.0;
 
 /// What is to be done with (frequency, recency, age).
 pub(crate) fn judge(input: &[f64; 3]) -> Judgement {
@@ -80,6 +98,26 @@ pub(crate) fn fit(model: Model, drop_out: DropOut, inputs: &[Weighted<3>]) -> Fi
     Fit::from_maximum(model, maximum, scale, |parameter, upwards| boundary(&maximum, parameter, upwards))
 }
 
-fn boundary(_maximum: &Option<Maximum<4>>, parameter: usize, upwards: bool) -> String {
-    format!("{parameter} {upwards}")
+/// What it means for the business that a parameter (by number) runs to infinity or to zero, and others with it.
+fn boundary(maximum: &Option<Maximum<4>>, parameter: usize, upwards: bool) -> String {
+    let mut meanings = vec![meaning(parameter, upwards, maximum)];
+    for (other, at) in maximum.iter().flat_map(|end| end.at.iter().enumerate()) {
+        let also = meaning(other, *at > 0.0, maximum);
+        if at.abs() > FAR_OUT && !meanings.contains(&also) {
+            meanings.push(also);
+        }
+    }
+    meanings.join("; ")
+}
+
+fn meaning(parameter: usize, upwards: bool, maximum: &Option<Maximum<4>>) -> &'static str {
+    let both = maximum.as_ref().is_some_and(|end| end.at[2] > 3.0 && end.at[3] > 3.0);
+    match (parameter, upwards) {
+        (0 | 1, true) => "r and alpha run to infinity: customers do not differ in how often they buy",
+        (0, false) => "r runs to zero: a few customers make all repeat purchases, the others none",
+        (1, false) => "alpha runs to zero: rates of buying differ without bound",
+        (_, true) if both => "a and b run to infinity: customers do not differ in how likely they are to drop out",
+        (2, false) | (3, true) => "a / b runs to zero: no drop-out can be seen in these histories",
+        _ => "a / b runs to infinity: customers drop out at the first chance",
+    }
 }

@@ -168,7 +168,7 @@ impl Objective<4> for Likelihood {
         let mut sum = Sum { r, alpha, a, b, value: 0.0, gradient: [0.0; 4], hessian: [[0.0; 4]; 4] };
         let recencies: Vec<Shifted> = self.recencies.iter().map(|time| shifted(alpha, *time)).collect();
         let ages: Vec<Shifted> = self.ages.iter().map(|age| shifted(alpha, age.time)).collect();
-        sum.rates(self.weight, self.repeats, log_parameters[1]);
+        sum.rates(self.weight, log_parameters[1]);
         for (age, at) in self.ages.iter().zip(&ages) {
             sum.age(age, at);
         }
@@ -232,7 +232,7 @@ impl Sum {
     }
 
     /// `r ln alpha - ln Γ(r)` of every customer.
-    fn rates(&mut self, weight: f64, _repeats: f64, ln_alpha: f64) {
+    fn rates(&mut self, weight: f64, ln_alpha: f64) {
         self.value += weight * (self.r * ln_alpha - ln_gamma(self.r));
         self.gradient[0] += weight * (ln_alpha - digamma(self.r));
         self.gradient[1] += weight * self.r / self.alpha;
@@ -302,5 +302,111 @@ impl Sum {
             })
         });
         Evaluation { value: self.value, gradient, hessian }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Outcome;
+    use proptest::prelude::*;
+
+    fn history(frequency: f64, recency: f64, age: f64) -> History {
+        History { frequency, recency, age }
+    }
+
+    fn value(drop_out: DropOut, one: History, parameters: [f64; 4]) -> f64 {
+        Likelihood::new(drop_out, std::iter::once((one, 1.0)), 1.0).evaluate(&parameters.map(f64::ln)).value
+    }
+
+    /// The chances of one customer with rate and p known, integrated over both distributions by the trapezoidal rule.
+    fn brute(drop_out: DropOut, one: History, [r, alpha, a, b]: [f64; 4]) -> f64 {
+        let History { frequency: x, recency, age } = one;
+        let ln_constant = r * alpha.ln() - ln_gamma(r) - crate::models::numeric::ln_beta(a, b);
+        let mut sum = 0.0;
+        for i in -700..100 {
+            let ln_rate = f64::from(i) * 0.2;
+            let rate = ln_rate.exp();
+            for j in -300..300 {
+                let logit = f64::from(j) * 0.2f64;
+                let (p, q) = (1.0 / (1.0 + (-logit).exp()), 1.0 / (1.0 + logit.exp()));
+                let density = (ln_constant + (r + x) * ln_rate - alpha * rate).exp() * p.powf(a) * q.powf(b);
+                let chances = x + drop_out.before_repeats();
+                let stayed = q.powf(chances) * (-rate * age).exp();
+                let left = if chances > 0.0 { p * q.powf(chances - 1.0) * (-rate * recency).exp() } else { 0.0 };
+                sum += density * (stayed + left);
+            }
+        }
+        (sum * 0.04).ln()
+    }
+
+    #[test]
+    fn the_likelihood_is_that_of_brute_force() {
+        for drop_out in [DropOut::AfterRepeat, DropOut::AfterAny] {
+            for parameters in [[0.24, 4.4, 0.79, 2.4], [1.7, 3.0, 1.2, 0.8]] {
+                for one in [history(0.0, 0.0, 12.0), history(1.0, 3.0, 30.0), history(6.0, 20.0, 21.5)] {
+                    let (value, brute) = (value(drop_out, one, parameters), brute(drop_out, one, parameters));
+                    assert!((value - brute).abs() < 1e-9, "{drop_out:?} {one:?}: {value} is not {brute}");
+                }
+            }
+        }
+    }
+
+    fn some_history() -> impl Strategy<Value = (History, f64)> {
+        (0u32..30, 0.01..1.0f64, 0.5..60.0f64, 1u32..5).prop_map(|(x, share, age, weight)| {
+            let recency = if x == 0 { 0.0 } else { share * age };
+            (history(f64::from(x), recency, age), f64::from(weight))
+        })
+    }
+
+    fn sorted(mut histories: Vec<(History, f64)>) -> Vec<(History, f64)> {
+        histories.sort_by(|a, b| a.0.frequency.total_cmp(&b.0.frequency));
+        histories
+    }
+
+    proptest! {
+        /// Central differences of the value against the gradient, and of the gradient against the second derivatives.
+        #[test]
+        fn derivatives_are_those_of_differences(
+            histories in proptest::collection::vec(some_history(), 1..12),
+            at in proptest::array::uniform4(-2.0..2.0f64),
+            any in any::<bool>(),
+        ) {
+            let drop_out = if any { DropOut::AfterAny } else { DropOut::AfterRepeat };
+            let likelihood = Likelihood::new(drop_out, sorted(histories).into_iter(), 1.0);
+            let here = likelihood.evaluate(&at);
+            let step = 1e-5;
+            for i in 0..4 {
+                let (mut up, mut down) = (at, at);
+                up[i] += step;
+                down[i] -= step;
+                let (up, down) = (likelihood.evaluate(&up), likelihood.evaluate(&down));
+                let slope = (up.value - down.value) / (2.0 * step);
+                prop_assert!((slope - here.gradient[i]).abs() < 1e-6 * (1.0 + here.value.abs()));
+                for j in 0..4 {
+                    let slope = (up.gradient[j] - down.gradient[j]) / (2.0 * step);
+                    prop_assert!((slope - here.hessian[i][j]).abs() < 1e-6 * (1.0 + here.value.abs()));
+                }
+            }
+        }
+
+        /// Weeks or days: the likelihood changes by the density's unit, alpha by the factor, nothing else.
+        #[test]
+        fn a_unit_changes_alpha_only(one in some_history(), at in proptest::array::uniform4(-2.0..2.0f64)) {
+            let weeks = Likelihood::new(DropOut::AfterRepeat, std::iter::once(one), 1.0).evaluate(&at).value;
+            let days_at = [at[0], at[1] + 7f64.ln(), at[2], at[3]];
+            let days = Likelihood::new(DropOut::AfterRepeat, std::iter::once(one), 7.0).evaluate(&days_at).value;
+            let change = one.0.frequency * one.1 * 7f64.ln();
+            prop_assert!((weeks - days - change).abs() < 1e-9 * (1.0 + weeks.abs()));
+        }
+    }
+
+    /// Nobody drops out: the same number of purchases spread evenly up to the end of observation.
+    #[test]
+    fn without_drop_out_the_search_ends_at_a_boundary() {
+        let histories = (1..40).map(|x| (history(f64::from(x % 7), if x % 7 == 0 { 0.0 } else { 10.0 }, 10.0), 1.0));
+        let likelihood = Likelihood::new(DropOut::AfterRepeat, sorted(histories.collect()).into_iter(), 1.0);
+        let outcome = likelihood.maximum().map(|end| end.outcome);
+        assert!(matches!(outcome, Some(Outcome::Boundary { .. })), "{outcome:?}");
     }
 }

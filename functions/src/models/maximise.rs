@@ -67,6 +67,12 @@ const PROMISED_RISE: f64 = 1e-8;
 
 const MAX_STEPS: u32 = 200;
 
+/// A step longer than this that promises no more than [`FLAT_RISE`], with a parameter beyond [`FAR`], runs along a
+/// ridge that flattens out: going on to the bound would take as many steps again and change nothing.
+const RUNNING: f64 = 0.25;
+const FLAT_RISE: f64 = 1e-5;
+const FAR: f64 = 5.0;
+
 /// Searches from the starts in the order of their likelihood, until one ends in a maximum inside; else gives the
 /// highest end. The answer depends on nothing but the objective and the starts.
 pub fn maximise<const N: usize>(objective: &impl Objective<N>, starts: &[[f64; N]]) -> Option<Maximum<N>> {
@@ -94,18 +100,22 @@ pub fn maximise<const N: usize>(objective: &impl Objective<N>, starts: &[[f64; N
 fn climb<const N: usize>(objective: &impl Objective<N>, start: [f64; N]) -> Maximum<N> {
     let mut at = start;
     let mut here = objective.evaluate(&at);
-    let mut damping = 0.0;
+    let mut damping: f64 = 0.0;
     let mut iterations = 0;
     let end = |at, evaluation, iterations, outcome| Maximum { at, evaluation, iterations, outcome };
     while iterations < MAX_STEPS {
         iterations += 1;
         let Some((step, promised)) = damped_step(&here, &at, damping) else {
-            damping = next_damping(damping, &here);
+            damping = next_damping(damping);
             if damping.is_infinite() {
                 return end(at, here, iterations, Outcome::NotConverged);
             }
             continue;
         };
+        let longest = step.iter().fold(0.0f64, |longest, s| longest.max(s.abs()));
+        if promised < FLAT_RISE && longest > RUNNING && at[outermost(&at)].abs() > FAR {
+            return end(at, here, iterations, boundary(&at));
+        }
         if promised < PROMISED_RISE && damping == 0.0 {
             let next = moved(&at, &step);
             let there = objective.evaluate(&next);
@@ -117,33 +127,35 @@ fn climb<const N: usize>(objective: &impl Objective<N>, start: [f64; N]) -> Maxi
         let there = objective.evaluate(&next);
         if there.value.is_finite() && there.value > here.value {
             (at, here) = (next, there);
-            damping = if damping < 1e-3 * scale(&here) { 0.0 } else { damping / 8.0 };
+            damping = if damping < 1e-3 { 0.0 } else { damping / 8.0 };
         } else {
-            damping = next_damping(damping, &here);
+            damping = next_damping(damping);
             // No step goes up any more: the noise of the sum has been reached.
-            if damping > 1e12 * scale(&here) {
+            if damping > 1e12 {
                 let outcome = if promised < 1e-4 { outcome_at(&at, &here) } else { Outcome::NotConverged };
                 return end(at, here, iterations, outcome);
             }
         }
     }
     let outcome = match outcome_at(&at, &here) {
-        Outcome::Converged => Outcome::NotConverged,
-        boundary => boundary,
+        Outcome::Boundary { parameter, upwards } => Outcome::Boundary { parameter, upwards },
+        _ if at[outermost(&at)].abs() > FAR => boundary(&at),
+        _ => Outcome::NotConverged,
     };
     end(at, here, iterations, outcome)
 }
 
-/// The step of `(-H + damping I) step = gradient` over the parameters that are not pressed against a bound, no
+/// The step of `(-H + damping |diagonal of H|) step = gradient` over the parameters that are not pressed against a bound, no
 /// longer than 2 in any parameter, and the rise it promises. Nothing where the matrix is not positive definite.
 fn damped_step<const N: usize>(here: &Evaluation<N>, at: &[f64; N], damping: f64) -> Option<([f64; N], f64)> {
+    let scale = (0..N).fold(1e-12, |most, i| f64::max(most, here.hessian[i][i].abs()));
     let mut matrix = [[0.0; N]; N];
     let mut gradient = here.gradient;
     for i in 0..N {
         for j in 0..N {
             matrix[i][j] = -here.hessian[i][j];
         }
-        matrix[i][i] += damping;
+        matrix[i][i] += damping * (here.hessian[i][i].abs() + 1e-12 * scale);
     }
     for i in 0..N {
         if pressed(at[i], here.gradient[i]) {
@@ -176,21 +188,24 @@ fn moved<const N: usize>(at: &[f64; N], step: &[f64; N]) -> [f64; N] {
     std::array::from_fn(|i| (at[i] + step[i]).clamp(-BOUND, BOUND))
 }
 
-fn scale<const N: usize>(here: &Evaluation<N>) -> f64 {
-    (0..N).fold(1e-12, |most, i| f64::max(most, here.hessian[i][i].abs()))
+fn next_damping(damping: f64) -> f64 {
+    if damping == 0.0 { 1e-3 } else { damping * 4.0 }
 }
 
-fn next_damping<const N: usize>(damping: f64, here: &Evaluation<N>) -> f64 {
-    if damping == 0.0 { 1e-3 * scale(here) } else { damping * 4.0 }
+/// The parameter whose logarithm is furthest from 0.
+fn outermost<const N: usize>(at: &[f64; N]) -> usize {
+    (0..N).max_by(|&i, &j| at[i].abs().total_cmp(&at[j].abs())).unwrap_or_default()
+}
+
+fn boundary<const N: usize>(at: &[f64; N]) -> Outcome {
+    let parameter = outermost(at);
+    Outcome::Boundary { parameter, upwards: at[parameter] > 0.0 }
 }
 
 /// Inside and curved downwards everywhere is a maximum; at a bound it is a boundary.
 fn outcome_at<const N: usize>(at: &[f64; N], here: &Evaluation<N>) -> Outcome {
-    let outermost = (0..N).max_by(|&i, &j| at[i].abs().total_cmp(&at[j].abs()));
-    if let Some(parameter) = outermost
-        && at[parameter].abs() > BOUND - 1.0
-    {
-        return Outcome::Boundary { parameter, upwards: at[parameter] > 0.0 };
+    if at[outermost(at)].abs() > BOUND - 1.0 {
+        return boundary(at);
     }
     if cholesky(&here.hessian.map(|row| row.map(|cell| -cell))).is_some() {
         Outcome::Converged
