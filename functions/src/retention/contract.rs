@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use hashbrown::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -115,13 +116,25 @@ impl<Q: Quantity> ScalarUDFImpl for OfContract<Q> {
         let numbers = numbers.iter().map(|n| n.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<&Float64Array> = numbers.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
         let mut ready = None;
+        let mut known: HashMap<[u64; MOST_INPUTS + 1], Answer> = HashMap::new();
         let mut answers = Vec::with_capacity(rows);
         for row in 0..rows {
             // A fit stands in many rows, one after the other: it is read once.
             if row == 0 || !fits.repeats(row) {
                 ready = self.ready(&fits, row)?;
+                known.clear();
             }
-            answers.push(self.answer(ready.as_ref(), &numbers, row)?);
+            let values = ready.as_ref().and_then(|_| values(&numbers, row));
+            let (Some(ready), Some(values)) = (&ready, values) else {
+                answers.push(None);
+                continue;
+            };
+            // Tenures are few: most rows ask what was asked before.
+            let key = values.map(f64::to_bits);
+            if !known.contains_key(&key) {
+                known.insert(key, self.answer(ready, &values[..numbers.len()])?);
+            }
+            answers.push(known.get(&key).copied());
         }
         Ok(ColumnarValue::Array(if self.interval { interval_column(&answers)? } else { value_column(&answers) }))
     }
@@ -132,7 +145,17 @@ fn short(data_type: &DataType) -> String {
     if matches!(data_type, DataType::Struct(_)) { "Struct".into() } else { data_type.to_string() }
 }
 
+/// The numbers of a row with zeros behind them; nothing where one is NULL.
+fn values(numbers: &[&Float64Array], row: usize) -> Option<[f64; MOST_INPUTS + 1]> {
+    let mut values = [0.0; MOST_INPUTS + 1];
+    for (value, column) in values.iter_mut().zip(numbers) {
+        *value = column.is_valid(row).then(|| column.value(row))?;
+    }
+    Some(values)
+}
+
 /// A value, and its limits where there are some.
+#[derive(Clone, Copy)]
 struct Answer {
     value: f64,
     limits: Option<(f64, f64)>,
@@ -172,16 +195,8 @@ impl<Q: Quantity> OfContract<Q> {
         }))
     }
 
-    fn answer(&self, ready: Option<&Ready>, numbers: &[&Float64Array], row: usize) -> Result<Option<Answer>> {
-        let Some(ready) = ready else { return Ok(None) };
-        if numbers.iter().any(|column| column.is_null(row)) {
-            return Ok(None);
-        }
-        let mut values = [0.0; MOST_INPUTS + 1];
-        for (value, column) in values.iter_mut().zip(numbers) {
-            *value = column.value(row);
-        }
-        let (inputs, confidence) = values[..numbers.len()].split_at(numbers.len().min(Q::INPUTS.len()));
+    fn answer(&self, ready: &Ready, values: &[f64]) -> Result<Answer> {
+        let (inputs, confidence) = values.split_at(values.len().min(Q::INPUTS.len()));
         let prepared = match Q::prepare(inputs, ready.unit) {
             Ok(prepared) => prepared,
             Err(wrong) => return exec_err!("{}: {wrong}", self.name()),
@@ -196,7 +211,7 @@ impl<Q: Quantity> OfContract<Q> {
             Some((low, high))
         };
         let limits = if self.interval { limits() } else { None };
-        Ok(Some(Answer { value: Q::value(ready.model, prepared), limits }))
+        Ok(Answer { value: Q::value(ready.model, prepared), limits })
     }
 }
 
