@@ -273,3 +273,90 @@ fn shown(ends: Ends) -> String {
         _ => format!("{} (hold-out to {})", day(ends.observed_to), day(ends.holdout_to)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ENDS: Ends = Ends { observed_to: 30, holdout_to: 50 };
+
+    /// Customer, day, amount of a purchase or refund.
+    type Row<A> = (usize, i32, Option<A>);
+
+    fn rows<A: Amount>(amount: impl Strategy<Value = A>) -> impl Strategy<Value = Vec<Row<A>>> {
+        prop::collection::vec((0usize..4, 0i32..60, prop::option::weighted(0.95, amount)), 0..80)
+    }
+
+    fn collected<A: Amount>(rows: &[Row<A>]) -> Purchases<A> {
+        let mut purchases = Purchases { entries: Vec::new(), merged: 0, ends: Vec::new() };
+        purchases.reserve(4);
+        for (i, (group, day, amount)) in rows.iter().enumerate() {
+            purchases.add(*group, *day, *amount, ENDS).unwrap();
+            if i % 7 == 0 {
+                purchases.merge();
+            }
+        }
+        purchases
+    }
+
+    fn summaries<A: Amount>(mut purchases: Purchases<A>) -> Vec<Option<Summary>> {
+        let mut all = Vec::new();
+        purchases.summaries(0, |summary| all.push(summary)).unwrap();
+        all
+    }
+
+    /// What the words of the manual say, from the rows of one customer.
+    fn by_words(rows: &[(i32, Option<i64>)]) -> Option<Summary> {
+        let bought = |day: &i32| rows.iter().any(|row| row.0 == *day && row.1.is_none_or(|amount| amount >= 0));
+        let first = (0..=30).find(bought)?;
+        let last = (0..=30).rfind(bought)?;
+        let window = |from: i32, to: i32| {
+            let days = (from..=to).filter(bought).count() as i64;
+            let sum: Option<i64> = rows.iter().filter(|row| (from..=to).contains(&row.0)).map(|row| row.1).sum();
+            Window { days, mean: sum.filter(|_| days > 0).map(|sum| sum as f64 / days as f64) }
+        };
+        let holdout = Some((20, window(31, 50)));
+        Some(Summary { repeats: window(first + 1, 30), recency: last - first, age: 30 - first, holdout })
+    }
+
+    proptest! {
+        #[test]
+        fn a_summary_is_what_the_manual_says(rows in rows(-30i64..100)) {
+            let expected: Vec<_> = (0..4)
+                .map(|customer| {
+                    let own = rows.iter().filter(|row| row.0 == customer).map(|row| (row.1, row.2));
+                    by_words(&own.collect::<Vec<_>>())
+                })
+                .collect();
+            prop_assert_eq!(summaries(collected(&rows)), expected);
+        }
+
+        #[test]
+        fn partial_states_and_order_change_nothing(rows in rows(-30f64..1e9), split in 0usize..80) {
+            let all = summaries(collected(&rows));
+            let (early, late) = rows.split_at(split.min(rows.len()));
+            let mut merged = collected(late);
+            let mut group = 0;
+            collected(early).states(|ends, days| {
+                days.for_each(|(day, amount)| merged.add_state(group, day, amount));
+                merged.end(group, ends).unwrap();
+                group += 1;
+            });
+            prop_assert_eq!(&summaries(merged), &all);
+            let mut turned = rows;
+            turned.reverse();
+            prop_assert_eq!(&summaries(collected(&turned)), &all);
+        }
+
+        #[test]
+        fn customers_taken_out_first_are_the_same(rows in rows(-30i64..100), first in 0usize..=4) {
+            let all = summaries(collected(&rows));
+            let mut rest = collected(&rows);
+            let taken = rest.take(first);
+            let mut both = summaries(taken);
+            both.extend(summaries(rest));
+            prop_assert_eq!(both, all);
+        }
+    }
+}
