@@ -2,9 +2,10 @@
 
 use super::months_between::month_number;
 use crate::manual::{Example, Function, Kind, Page, Section};
+use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampSecondType};
+use arrow::temporal_conversions::as_datetime_with_timezone;
 use datafusion::common::{exec_datafusion_err, exec_err, plan_err, utils::take_function_args};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -155,10 +156,9 @@ impl Times {
                 let seconds = seconds(array, *unit)?;
                 Ok(Times { wall: seconds.clone(), passing: seconds })
             }
-            DataType::Timestamp(unit, Some(_)) => {
-                let options = CastOptions { safe: false, ..CastOptions::default() };
-                let local = cast_with_options(array, &DataType::Timestamp(*unit, None), &options)?;
-                Ok(Times { wall: seconds(&local, *unit)?, passing: seconds(array, *unit)? })
+            DataType::Timestamp(unit, Some(zone)) => {
+                let passing = seconds(array, *unit)?;
+                Ok(Times { wall: on_the_wall(&passing, zone)?, passing })
             }
             other => exec_err!("date_diff: {other} is no time; DATE and TIMESTAMP are"),
         }
@@ -183,6 +183,20 @@ fn seconds(array: &ArrayRef, unit: TimeUnit) -> Result<Int64Array> {
         .as_primitive_opt::<Int64Type>()
         .ok_or_else(|| exec_datafusion_err!("date_diff: a timestamp that is no number"))?;
     Ok(numbers.unary(|ticks: i64| ticks.div_euclid(per_second)))
+}
+
+/// What the clocks of a zone showed, as seconds.
+fn on_the_wall(passing: &Int64Array, zone: &str) -> Result<Int64Array> {
+    let zone: Tz = zone.parse()?;
+    // Casting to a timestamp without a zone would give the time of UTC.
+    passing.try_unary(|seconds| {
+        // A quarter of a million years either way, a little less than the calendar of zones reaches.
+        let within = (-8_000_000_000_000..8_000_000_000_000).contains(&seconds).then_some(seconds);
+        match within.and_then(|seconds| as_datetime_with_timezone::<TimestampSecondType>(seconds, zone)) {
+            Some(time) => Ok(time.naive_local().and_utc().timestamp()),
+            None => exec_err!("date_diff: {seconds} seconds from 1970 lie beyond the calendar"),
+        }
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
