@@ -76,6 +76,13 @@ pub struct Example {
     pub answer: &'static str,
 }
 
+impl Page {
+    /// How it is called, where there are several ways each in back quotes.
+    pub fn call(&self) -> String {
+        self.syntax.lines().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(" or ")
+    }
+}
+
 impl Section {
     /// The heading of the chapter.
     pub fn title(self) -> &'static str {
@@ -101,7 +108,36 @@ impl Kind {
     }
 }
 
+/// All functions by chapter, as Markdown that links their pages.
+pub fn index(functions: &[Function]) -> String {
+    let mut text = String::from(
+        "# SQL functions of perennial\n\nBeside those of Apache DataFusion. `perennial functions NAME` prints a page. \
+         These pages are generated\nfrom the code; every example is run as a test.\n",
+    );
+    let mut chapter = None;
+    for function in functions {
+        let page = function.page;
+        if chapter != Some(page.section) {
+            chapter = Some(page.section);
+            // Writing into a String cannot fail.
+            let _ =
+                write!(text, "\n## {}\n\n| function | kind | what it gives |\n|---|---|---|\n", page.section.title());
+        }
+        let _ = writeln!(text, "| [{0}]({0}.md) | {1} | {2} |", page.name, function.kind.word(), page.summary);
+    }
+    text
+}
+
 impl Function {
+    /// Names it can be called by beside the one of its page.
+    pub fn other_names(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Scalar(make) => make().aliases().to_vec(),
+            Kind::Aggregate(make) => make().aliases().to_vec(),
+            Kind::Window(make) => make().aliases().to_vec(),
+        }
+    }
+
     /// The page as Markdown.
     pub fn markdown(&self) -> String {
         let page = self.page;

@@ -3,7 +3,8 @@
 mod logic;
 mod session;
 
-use perennial_functions::{FUNCTIONS, Section};
+use perennial_functions::{FUNCTIONS, Section, manual};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,6 +23,31 @@ async fn every_example_of_the_manual_gives_its_answer() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The pages of `docs/functions` are what the code says.
+#[test]
+fn the_manual_in_docs_is_up_to_date() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/functions");
+    let mut pages: BTreeMap<String, String> =
+        FUNCTIONS.iter().map(|function| (format!("{}.md", function.page.name), function.markdown())).collect();
+    pages.insert("README.md".into(), manual::index(FUNCTIONS));
+    let files = || std::fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    if std::env::var_os("PERENNIAL_WRITE_MANUAL").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        files().for_each(|file| std::fs::remove_file(file).unwrap());
+        pages.iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
+    }
+    let name = |path: std::path::PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let standing: BTreeMap<String, String> =
+        files().map(|file| (name(file.clone()), std::fs::read_to_string(file).unwrap())).collect();
+    let names = standing.keys().chain(pages.keys());
+    let stale: BTreeSet<&String> = names.filter(|name| standing.get(*name) != pages.get(*name)).collect();
+    assert!(
+        stale.is_empty(),
+        "docs/functions is not what the code says ({stale:?}); write it anew with\n\
+         PERENNIAL_WRITE_MANUAL=1 cargo test --workspace --test functions the_manual"
+    );
 }
 
 #[test]

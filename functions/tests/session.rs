@@ -1,7 +1,7 @@
 //! A session as the engine builds it, the published data as tables, and answers as text.
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::prelude::{CsvReadOptions, SessionConfig, SessionContext};
 use std::path::{Path, PathBuf};
 

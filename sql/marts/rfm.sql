@@ -6,7 +6,7 @@ grain: [as_of, customer_id]
 columns:
   as_of: {description: Only facts dated before it are counted, tests: [not_null]}
   customer_id: {description: Who,
-    tests: [not_null, {relationships: {to: marts.customer_lifetime_value, column: customer_id}}]}
+    tests: [not_null, {relationships: {to: marts.customer_history, column: customer_id}}]}
   recency_days: {description: Days from the last order to as_of, tests: [not_null, {range: {min: 1}}]}
   frequency: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
   monetary: {description: Net revenue to date, tests: [not_null]}
@@ -19,18 +19,9 @@ columns:
 --- */
 WITH edges AS (
     SELECT
-        max(cutoff) FILTER (WHERE measure = 'recency_days' AND boundary = 1) AS recency_days_1,
-        max(cutoff) FILTER (WHERE measure = 'recency_days' AND boundary = 2) AS recency_days_2,
-        max(cutoff) FILTER (WHERE measure = 'recency_days' AND boundary = 3) AS recency_days_3,
-        max(cutoff) FILTER (WHERE measure = 'recency_days' AND boundary = 4) AS recency_days_4,
-        max(cutoff) FILTER (WHERE measure = 'frequency' AND boundary = 1) AS frequency_1,
-        max(cutoff) FILTER (WHERE measure = 'frequency' AND boundary = 2) AS frequency_2,
-        max(cutoff) FILTER (WHERE measure = 'frequency' AND boundary = 3) AS frequency_3,
-        max(cutoff) FILTER (WHERE measure = 'frequency' AND boundary = 4) AS frequency_4,
-        max(cutoff) FILTER (WHERE measure = 'monetary' AND boundary = 1) AS monetary_1,
-        max(cutoff) FILTER (WHERE measure = 'monetary' AND boundary = 2) AS monetary_2,
-        max(cutoff) FILTER (WHERE measure = 'monetary' AND boundary = 3) AS monetary_3,
-        max(cutoff) FILTER (WHERE measure = 'monetary' AND boundary = 4) AS monetary_4
+        array_agg(cutoff ORDER BY boundary) FILTER (WHERE measure = 'recency_days') AS recency_days,
+        array_agg(cutoff ORDER BY boundary) FILTER (WHERE measure = 'frequency') AS frequency,
+        array_agg(cutoff ORDER BY boundary) FILTER (WHERE measure = 'monetary') AS monetary
     FROM marts.rfm_cutoffs
 ),
 customer AS (
@@ -40,32 +31,16 @@ customer AS (
         as_of - last_ordered_on AS recency_days,
         orders AS frequency,
         revenue AS monetary
-    FROM marts.customer_lifetime_value
+    FROM marts.customer_history
+    WHERE as_of = DATE '{{ as_of }}'
 ),
 scored AS (
+    -- A value on an edge is below it; the fewest days get the greatest score.
     SELECT
         customer.*,
-        CASE
-            WHEN recency_days <= recency_days_1 THEN 5
-            WHEN recency_days <= recency_days_2 THEN 4
-            WHEN recency_days <= recency_days_3 THEN 3
-            WHEN recency_days <= recency_days_4 THEN 2
-            WHEN recency_days > recency_days_4 THEN 1
-        END AS r,
-        CASE
-            WHEN frequency <= frequency_1 THEN 1
-            WHEN frequency <= frequency_2 THEN 2
-            WHEN frequency <= frequency_3 THEN 3
-            WHEN frequency <= frequency_4 THEN 4
-            WHEN frequency > frequency_4 THEN 5
-        END AS f,
-        CASE
-            WHEN monetary <= monetary_1 THEN 1
-            WHEN monetary <= monetary_2 THEN 2
-            WHEN monetary <= monetary_3 THEN 3
-            WHEN monetary <= monetary_4 THEN 4
-            WHEN monetary > monetary_4 THEN 5
-        END AS m
+        6 - quantile_score(customer.recency_days, edges.recency_days) AS r,
+        quantile_score(customer.frequency, edges.frequency) AS f,
+        quantile_score(customer.monetary, edges.monetary) AS m
     FROM customer CROSS JOIN edges
 )
 SELECT

@@ -41,33 +41,12 @@ measured AS (
     FROM customer
     CROSS JOIN (VALUES ('recency_days'), ('frequency'), ('monetary')) AS measures (measure)
 ),
-sorted AS (
-    -- Equal values may stand in any order: only the value at a place is read.
-    SELECT
-        measure,
-        value,
-        CAST(row_number() OVER (PARTITION BY measure ORDER BY value) AS BIGINT) - 1 AS place,
-        count(*) OVER (PARTITION BY measure) - 1 AS last_place
-    FROM measured
-),
 edges AS (
-    -- The edge lies at place last_place * boundary / 5: between two customers, fifths of the way.
-    SELECT
-        sorted.measure,
-        boundaries.boundary,
-        min(sorted.value) AS below,
-        max(sorted.value) AS above,
-        max(sorted.last_place * boundaries.boundary % 5) AS fifths
-    FROM sorted
-    CROSS JOIN (VALUES (1), (2), (3), (4)) AS boundaries (boundary)
-    WHERE sorted.place = sorted.last_place * boundaries.boundary / 5
-        OR (sorted.place = sorted.last_place * boundaries.boundary / 5 + 1
-            AND sorted.last_place * boundaries.boundary % 5 > 0)
-    GROUP BY sorted.measure, boundaries.boundary
+    SELECT measure, quantile_cutoffs(value, 5) AS cutoffs FROM measured GROUP BY measure
 )
 SELECT
     DATE '{{ reference }}' AS reference_as_of,
-    measure,
-    CAST(boundary AS INTEGER) AS boundary,
-    CAST((below * (5 - fifths) + above * fifths) / 5 AS DECIMAL(28, 4)) AS cutoff
-FROM edges
+    edges.measure,
+    CAST(boundaries.boundary AS INTEGER) AS boundary,
+    CAST(edges.cutoffs[boundaries.boundary] AS DECIMAL(28, 4)) AS cutoff
+FROM edges CROSS JOIN (VALUES (1), (2), (3), (4)) AS boundaries (boundary)

@@ -1,5 +1,5 @@
 /* ---
-description: Customers' months, companies' months and lifetime values hold the revenue and margin of the order lines
+description: Customers' months, companies' months and values hold the revenue and margin of the order lines
 --- */
 WITH lines AS (
     SELECT sum(revenue) AS revenue, coalesce(sum(margin), 0) AS margin FROM core.order_lines
@@ -10,7 +10,9 @@ totals AS (
     UNION ALL
     SELECT 'marts.company_month', sum(revenue), coalesce(sum(margin), 0) FROM marts.company_month
     UNION ALL
-    SELECT 'marts.customer_lifetime_value', sum(revenue), coalesce(sum(margin), 0) FROM marts.customer_lifetime_value
+    SELECT 'marts.customer_history', sum(revenue), coalesce(sum(margin), 0)
+    FROM marts.customer_history
+    WHERE as_of = DATE '{{ as_of }}'
 )
 SELECT totals.mart, totals.revenue, totals.margin, lines.revenue AS lines_revenue, lines.margin AS lines_margin
 FROM totals CROSS JOIN lines

@@ -21,7 +21,8 @@ departures AS (
 known AS (
     SELECT periods.as_of, count(*) AS customers
     FROM core.periods AS periods
-    JOIN marts.customer_lifetime_value AS customers ON customers.first_ordered_on < periods.as_of
+    JOIN marts.customer_history AS customers
+        ON customers.first_ordered_on < periods.as_of AND customers.as_of = DATE '{{ as_of }}'
     GROUP BY periods.as_of
 ),
 everybody AS (

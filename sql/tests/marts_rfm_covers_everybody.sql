@@ -5,7 +5,7 @@ WITH scores AS (
     SELECT count(*) AS customers, sum(monetary) AS revenue FROM marts.rfm
 ),
 customers AS (
-    SELECT count(*) AS customers, sum(revenue) AS revenue FROM marts.customer_lifetime_value
+    SELECT count(*) AS customers, sum(revenue) AS revenue FROM marts.customer_history WHERE as_of = DATE '{{ as_of }}'
 ),
 edges AS (
     SELECT

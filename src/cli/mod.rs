@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod functions;
 mod init;
 mod ls;
 mod output;
@@ -86,6 +87,8 @@ enum Verb {
     Runs(runs::Runs),
     /// Rows that a contract refused
     Rejects(rejects::Rejects),
+    /// The manual of the SQL functions that perennial adds
+    Functions(functions::Functions),
 }
 
 impl Verb {
@@ -104,6 +107,7 @@ impl Verb {
             Verb::Rollback(v) => v.output.format,
             Verb::Runs(v) => v.output.format,
             Verb::Rejects(v) => v.output.format,
+            Verb::Functions(v) => v.output.format,
         }
     }
 }
@@ -165,6 +169,7 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
             Verb::Rollback(verb) => verb.run(&context).await,
             Verb::Runs(verb) => verb.run(&context).await,
             Verb::Rejects(verb) => verb.run(&context).await,
+            Verb::Functions(verb) => verb.run(&context).await,
         }
     })
 }

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use perennial_functions::FUNCTIONS;
 
 /// A range of a query's text: lines and columns from 1, columns in characters, the end behind the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ fn diagnose_one(error: &DataFusionError, sql: &str) -> Diagnosis {
             found.hint = cast.then(|| "TRY_CAST gives NULL where a value does not fit".into());
             found
         }
-        DataFusionError::Execution(text) => Diagnosis::new(plain(text)),
+        DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| Diagnosis::new(plain(text))),
         DataFusionError::Internal(text) => internal(text),
         other => Diagnosis { of_the_query: false, ..Diagnosis::new(first_line(&other.strip_backtrace())) },
     };
@@ -271,7 +272,10 @@ fn plan_mistake(text: &str) -> Diagnosis {
     if let Some(parts) = patterns::UNKNOWN_FUNCTION.captures(text) {
         let name = parts[1].to_string();
         let mut found = Diagnosis::new(format!("unknown function `{name}`"));
-        let near = parts.get(2).and_then(|m| closest(&name, &[m.as_str()]).map(str::to_string));
+        // The engine suggests one name by its own measure, which may pass over ours.
+        let ours = FUNCTIONS.iter().map(|function| function.page.name);
+        let known: Vec<&str> = parts.get(2).map(|m| m.as_str()).into_iter().chain(ours).collect();
+        let near = closest(&name, &known).map(str::to_string);
         found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
         return found;
     }
@@ -282,7 +286,7 @@ fn plan_mistake(text: &str) -> Diagnosis {
         found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
         return found;
     }
-    if let Some(found) = wrong_argument(text).or_else(|| same_name_twice(text)) {
+    if let Some(found) = refused_by_function(text).or_else(|| wrong_argument(text)).or_else(|| same_name_twice(text)) {
         return found;
     }
     let (text, hint) = match text.split_once(". Consider ") {
@@ -300,11 +304,27 @@ fn plan_mistake(text: &str) -> Diagnosis {
 fn wrong_argument(text: &str) -> Option<Diagnosis> {
     let parts = patterns::SIGNATURE.captures(text)?;
     let mut found = Diagnosis::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
-    found.hint = Some(format!(
-        "see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'",
-        &parts[1]
-    ));
+    let engine_knows =
+        || format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]);
+    found.hint = Some(call_of(&parts[1]).unwrap_or_else(engine_knows));
     Some(found)
+}
+
+fn refused_by_function(text: &str) -> Option<Diagnosis> {
+    let parts = patterns::OWN_REFUSAL.captures(text)?;
+    let said = plain(&parts[2]);
+    // The name in quotes, so that its place in the query is found.
+    let said = match said.strip_prefix(&format!("{}: ", &parts[1])) {
+        Some(reason) => format!("`{}`: {reason}", &parts[1]),
+        None => format!("`{}`: {said}", &parts[1]),
+    };
+    Some(Diagnosis { hint: call_of(&parts[1]), ..Diagnosis::new(said) })
+}
+
+/// How a function of ours is called.
+fn call_of(name: &str) -> Option<String> {
+    let ours = FUNCTIONS.iter().find(|function| function.page.name == name)?;
+    Some(format!("it is called as {}; see `perennial functions {name}`", ours.page.call()))
 }
 
 fn same_name_twice(text: &str) -> Option<Diagnosis> {
@@ -338,17 +358,14 @@ fn unsupported(text: &str) -> String {
 /// What to write instead of functions that other engines have.
 fn instead_of(name: &str) -> Option<&'static str> {
     let table = [
-        ("date_diff", "subtract dates: `later - earlier` is a number of days; months_between() counts months"),
-        ("datediff", "subtract dates: `later - earlier` is a number of days; months_between() counts months"),
+        ("timestampdiff", "write date_diff('day', earlier, later)"),
         ("date_add", "write `day + 3` or `day + INTERVAL '1 month'`"),
         ("dateadd", "write `day + 3` or `day + INTERVAL '1 month'`"),
         ("last_day", "write `(date_trunc('month', day) + INTERVAL '1 month')::DATE - 1`"),
         ("strftime", "write to_char(day, '%Y-%m')"),
         ("date_format", "write to_char(day, '%Y-%m')"),
-        ("max_by", "write first_value(x ORDER BY y DESC)"),
-        ("arg_max", "write first_value(x ORDER BY y DESC)"),
-        ("min_by", "write first_value(x ORDER BY y)"),
-        ("arg_min", "write first_value(x ORDER BY y)"),
+        ("argmax", "write max_by(x, y)"),
+        ("argmin", "write min_by(x, y)"),
         ("count_if", "write count(*) FILTER (WHERE ...)"),
         ("countif", "write count(*) FILTER (WHERE ...)"),
         ("sum_if", "write sum(x) FILTER (WHERE ...)"),
@@ -358,7 +375,10 @@ fn instead_of(name: &str) -> Option<&'static str> {
         ("group_concat", "write string_agg(x, ',' ORDER BY x)"),
         ("mod", "write `a % b`"),
         ("sign", "write signum(x)"),
-        ("mode", "count with GROUP BY and take first_value(x ORDER BY count DESC)"),
+        ("jaro_winkler_similarity", "write jaro_winkler(a, b)"),
+        ("fsum", "write exact_sum(x)"),
+        ("kahan_sum", "write exact_sum(x)"),
+        ("quantile", "write percentile_cont(x, 0.5), or quantile_cutoffs(x, 5) for the edges of quintiles"),
         ("safe_cast", "write TRY_CAST(x AS type)"),
     ];
     table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hint)| *hint)

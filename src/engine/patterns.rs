@@ -47,6 +47,9 @@ patterns! {
     /// A function and the type it does not take:
     /// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
     SIGNATURE = r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)";
+    /// A function of ours that says itself which arguments it does not take:
+    /// `Function 'mode' user-defined coercion failed with: Error during planning: mode: ... No function matches ...`
+    OWN_REFUSAL = r"(?s)Function '(\w+)' user-defined coercion failed with: (.*?)(?: No function matches|$)";
     /// A name given twice:
     /// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
     SAME_NAME = r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#;

@@ -27,6 +27,7 @@ pub const FUNCTIONS: &[&str] = &[
     "retention_means",
     "migration",
     "columns",
+    "calibration",
     "table",
     "callout",
     "note",

@@ -163,6 +163,8 @@ pub enum Format {
     Cents,
     /// A share as per cent with one digit.
     Percent,
+    /// The same with a sign above zero too.
+    PercentSigned,
     /// A date.
     Date,
     /// A month.
@@ -173,8 +175,8 @@ pub enum Format {
 
 impl Format {
     /// Names in templates.
-    pub const NAMES: [&'static str; 8] =
-        ["integer", "money", "money_signed", "cents", "percent", "date", "month", "text"];
+    pub const NAMES: [&'static str; 9] =
+        ["integer", "money", "money_signed", "cents", "percent", "percent_signed", "date", "month", "text"];
 
     /// The format of a name.
     pub fn from_name(name: &str) -> Option<Format> {
@@ -184,6 +186,7 @@ impl Format {
             Format::MoneySigned,
             Format::Cents,
             Format::Percent,
+            Format::PercentSigned,
             Format::Date,
             Format::Month,
             Format::Text,
@@ -202,6 +205,7 @@ impl Format {
             Format::Cents => full(value, 2, Sign::Minus),
             Format::MoneySigned => full(value, 0, Sign::Both),
             Format::Percent => percent(value, language, Sign::Minus),
+            Format::PercentSigned => percent(value, language, Sign::Both),
             _ => full(value, 0, Sign::Minus),
         }
     }

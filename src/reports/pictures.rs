@@ -1,7 +1,7 @@
 //! Components that draw: rows of the marts into a picture, its finding and its figures.
 
 use super::blocks::{Block, Figure, Table, TableRow, inline};
-use super::charts::{Picture, bridge, migration, pyramids, series, triangle};
+use super::charts::{Picture, bridge, calibration, migration, pyramids, series, triangle};
 use super::components::{hold, runs};
 use super::data::number;
 use super::number::{self, Decimal, Sign};
@@ -16,12 +16,13 @@ use std::sync::{Arc, Mutex};
 /// Adds them to an environment.
 pub fn register(env: &mut Environment<'static>, draft: &Arc<Mutex<Draft>>, book: &Arc<Phrasebook>) {
     type Component = fn(&Mutex<Draft>, &Phrasebook, &Value, &Kwargs) -> Result<Value, Error>;
-    let all: [(&'static str, Component); 5] = [
+    let all: [(&'static str, Component); 6] = [
         ("bridge", bridge_of),
         ("pyramids", pyramids_of),
         ("retention_triangle", triangle_of),
         ("migration", migration_of),
         ("columns", columns_of),
+        ("calibration", calibration_of),
     ];
     for (name, component) in all {
         let (d, b) = (draft.clone(), book.clone());
@@ -410,6 +411,54 @@ fn columns_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwar
     let alt = alt(book, "alt_series", drawn.iter().map(|c| format!("{} {}", c.label, c.written)))?;
     let picture = series::draw(&next_id(draft)?, &drawn, &alt);
     let columns = vec![(plain_word(book, "period")?, false), (label, true)];
+    put(draft, words, picture, Table { title: Vec::new(), note: Vec::new(), columns, rows: lines })
+}
+
+/// `calibration(rows, title=, note=)`: rows of group, customers, expected and actual, in the order of the groups.
+fn calibration_of(draft: &Mutex<Draft>, book: &Phrasebook, rows: &Value, with: &Kwargs) -> Result<Value, Error> {
+    let words = words(with)?;
+    with.assert_all_used()?;
+    let mut groups = Vec::new();
+    let mut lines = Vec::new();
+    for row in rows.try_iter()? {
+        let label = text(&row, "group")?;
+        let (expected, actual) = (number(&attribute(&row, "expected")?), given(&attribute(&row, "actual")?)?);
+        let customers = given(&attribute(&row, "customers")?)?;
+        let expected_written = expected.map_or_else(|| "\u{2013}".into(), head_count);
+        let miss = expected.and_then(|e| e.minus(actual).over(actual));
+        lines.push(TableRow::of(vec![
+            label.clone(),
+            head_count(customers),
+            expected_written.clone(),
+            head_count(actual),
+            miss.map_or_else(|| "\u{2013}".into(), |m| number::percent(m, book.language(), Sign::Both)),
+        ]));
+        groups.push(calibration::Group {
+            label,
+            expected: expected.map(Decimal::to_f64),
+            expected_written,
+            actual: actual.to_f64(),
+            actual_written: head_count(actual),
+        });
+    }
+    if groups.is_empty() {
+        return Ok(Value::from_safe_string(String::new()));
+    }
+    let names = calibration::Names {
+        expected: book.word("expected_purchases")?,
+        actual: book.word("actual_purchases")?,
+        groups: book.word("repeats_before")?,
+    };
+    let parts = groups.iter().map(|g| format!("{}: {} / {}", g.label, g.expected_written, g.actual_written));
+    let alt = alt(book, "alt_calibration", parts)?;
+    let picture = calibration::draw(&next_id(draft)?, &groups, &names, &alt);
+    let columns = vec![
+        (names.groups, false),
+        (book.word("customers")?, true),
+        (names.expected, true),
+        (names.actual, true),
+        (book.word("miss")?, true),
+    ];
     put(draft, words, picture, Table { title: Vec::new(), note: Vec::new(), columns, rows: lines })
 }
 

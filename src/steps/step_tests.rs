@@ -15,7 +15,9 @@ use crate::error::{Error, Place, Problems, Result};
 use crate::project::{Project, TextFile};
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::json::ReaderBuilder;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions;
 use futures::TryStreamExt;
@@ -228,6 +230,9 @@ fn batch_of(file: &TextFile, table: &str, schema: &SchemaRef, rows: &[Row]) -> R
 
 /// Texts as values of a type; more decimal places than the type has are refused, not rounded.
 fn cast_exactly(texts: Vec<Option<&str>>, to: &DataType) -> Result<ArrayRef, String> {
+    if matches!(to, DataType::Struct(_) | DataType::List(_)) {
+        return from_json(&texts, to);
+    }
     if let DataType::Decimal128(_, scale) = to {
         let places = |text: &str| text.trim().split_once('.').map_or(0, |(_, p)| p.trim_end_matches('0').len());
         if let Some(text) = texts.iter().flatten().find(|t| places(t) > (*scale).max(0) as usize) {
@@ -238,6 +243,22 @@ fn cast_exactly(texts: Vec<Option<&str>>, to: &DataType) -> Result<ArrayRef, Str
     let options = CastOptions { safe: false, format_options: FormatOptions::default() };
     cast_with_options(&StringArray::from(texts), to, &options)
         .map_err(|_| format!("is {}, which one of {} is not", display_type(to), shown.join(", ")))
+}
+
+/// Structs and lists, which are written as JSON; members left out are NULL.
+fn from_json(texts: &[Option<&str>], to: &DataType) -> Result<ArrayRef, String> {
+    let shape = Arc::new(Schema::new(vec![Field::new("value", to.clone(), true)]));
+    let lines: String = texts.iter().map(|t| format!("{{\"value\": {}}}\n", t.unwrap_or("null"))).collect();
+    let read = || -> Result<Option<RecordBatch>, ArrowError> {
+        let mut decoder = ReaderBuilder::new(shape).with_batch_size(texts.len().max(1)).build_decoder()?;
+        decoder.decode(lines.as_bytes())?;
+        decoder.flush()
+    };
+    match read() {
+        Ok(Some(batch)) if batch.num_rows() == texts.len() => Ok(batch.column(0).clone()),
+        Ok(_) => Ok(new_null_array(to, texts.len())),
+        Err(error) => Err(format!("is {}, to be written as JSON: {error}", display_type(to))),
+    }
 }
 
 /// The columns that expected rows name, in the order of the query's.

@@ -78,11 +78,11 @@ fn pages_are_whole_on_a_desk_and_on_a_phone() {
             assert!(seen["scroll"].as_u64().unwrap() <= u64::from(width), "{} at {width} px: {seen}", page.display());
             assert_eq!(seen["outside"], serde_json::json!([]), "the page asks for nothing");
             assert_eq!(seen["unnamed"], 0, "every picture has a name");
-            // Of a chart's wide and narrow forms one is shown; the four pictures are the bridge, the pyramids, the
-            // retention triangle and the migration.
+            // Of a chart's wide and narrow forms one is shown; the five pictures are the bridge, the pyramids, the
+            // retention triangle, the migration and the calibration.
             let size = |chart: &&serde_json::Value| chart[0].as_u64().unwrap() > 200 && chart[1].as_u64().unwrap() > 80;
-            assert_eq!(seen["charts"].as_array().unwrap().iter().filter(size).count(), 4, "{seen}");
-            assert!(seen["folds"].as_u64().unwrap() >= 4, "the data of each picture stand in a fold: {seen}");
+            assert_eq!(seen["charts"].as_array().unwrap().iter().filter(size).count(), 5, "{seen}");
+            assert!(seen["folds"].as_u64().unwrap() >= 5, "the data of each picture stand in a fold: {seen}");
         }
     }
 }

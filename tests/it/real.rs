@@ -101,4 +101,20 @@ fn cdnow_gives_the_published_summary() {
     assert_eq!(of("SELECT count(*) FROM marts.purchase_summary WHERE frequency = 0"), "1411");
     assert_eq!(of("SELECT sum(holdout_frequency) FROM marts.purchase_summary"), "1882");
     assert_eq!(of("SELECT CAST(sum(revenue) AS DECIMAL(18,2)) FROM core.order_lines"), "244091.94");
+    // Fader, Hardie and Lee (2005), table 2; the other published figures are tests of the project.
+    let bg = |member: &str| format!("SELECT round(bg_nbd['{member}'], 4) FROM marts.model_fits");
+    for (member, published) in [("r", 0.2426), ("alpha", 4.4136), ("a", 0.7929), ("b", 2.4259)] {
+        let found: f64 = of(&bg(member)).parse().unwrap();
+        assert!((found - published).abs() <= 0.002, "{member}: {found}");
+    }
+    assert_eq!(of("SELECT count(*) FROM marts.published_fits"), "27");
+    // The shipped marts judge the same fit by the same hold-out.
+    let check = |column: &str| {
+        format!("SELECT {column} FROM marts.customer_lifetime_value_check WHERE region = 'all' AND as_of = '1998-07-01'")
+    };
+    assert_eq!(of(&check("actual_purchases")), "1882");
+    let miss: f64 = of(&check("miss")).parse().unwrap();
+    assert!((-0.125..-0.118).contains(&miss), "{miss}");
+    let lifetime = "SELECT verdict FROM marts.customer_lifetime_value WHERE region = 'all' AND as_of = '1998-07-01'";
+    assert_eq!(of(lifetime), "converged");
 }

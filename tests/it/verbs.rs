@@ -176,3 +176,39 @@ fn the_exit_codes_and_verbs_stand_in_the_help() {
         assert!(ran.stdout.contains(word), "{word}");
     }
 }
+
+#[test]
+fn functions_are_listed_and_explained_without_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |args: &[&str]| {
+        let mut command = crate::support::perennial(["functions"].iter().chain(args));
+        crate::support::Ran::from(command.current_dir(folder.path()).output().unwrap())
+    };
+    let list = ask(&[]).ended(0).stdout;
+    assert!(list.contains("\nCalendar, text, order, sums\n  date_diff "), "{list}");
+    let page = ask(&["max_by"]).ended(0).stdout;
+    assert!(page.starts_with("max_by(value, by)\n\nThe value of the row whose `by` is greatest. (aggregate function)"));
+    let all = ask(&["--format", "json"]).ended(0).json();
+    let found = all.as_array().unwrap().iter().find(|function| function["function"] == "max_by").unwrap();
+    assert_eq!(found["other_names"][0], "arg_max");
+    let page = ask(&["mode", "--format", "json"]).ended(0).json();
+    assert_eq!(page["examples"][0]["answer"], "customer | shop\n1 | York\n2 | Bath");
+    assert!(ask(&["--format", "csv"]).ended(0).stdout.starts_with("function,chapter,kind,syntax,summary\n"));
+    let mistyped = ask(&["max_bye"]).ended(2).stderr;
+    assert!(mistyped.contains("did you mean `max_by`?"), "{mistyped}");
+}
+
+#[test]
+fn a_function_that_is_mistyped_or_called_wrongly_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(
+        folder.path(),
+        &[
+            ("sql/marts/a.sql", "SELECT quantile_cutofs(amount, 5) AS a FROM source.shop__sales\n"),
+            ("sql/marts/b.sql", "SELECT date_diff(sold_on, sold_on) AS b FROM source.shop__sales\n"),
+            ("sql/marts/c.sql", "SELECT width_bucket('x', 0, 10, 5) AS c FROM source.shop__sales\n"),
+        ],
+    );
+    let ran = run(["check".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(2);
+    insta::assert_snapshot!(ran.stderr);
+}

@@ -8,5 +8,9 @@ pub(crate) mod fit;
 
 mod repeat_buying;
 
+pub(crate) mod bg_bb_fit;
 pub(crate) mod bg_nbd_fit;
 pub(crate) mod mbg_nbd_fit;
+pub(crate) mod gamma_gamma_fit;
+pub(crate) mod pareto_nbd_fit;
+pub(crate) mod shifted_beta_geometric_fit;

@@ -24,7 +24,7 @@ const PAGE: Page = Page {
         answer: "months\n12",
     }],
     limits: &["Days within the month are not looked at; for lengths of time subtract the days."],
-    related: &[],
+    related: &["date_diff"],
 };
 
 fn function() -> ScalarUDF {
@@ -58,7 +58,7 @@ impl ScalarUDFImpl for MonthsBetween {
         let months: Int64Array = (0..rows)
             .map(|i| {
                 let both = from.is_valid(i) && to.is_valid(i);
-                both.then(|| month_number(to.value(i)) - month_number(from.value(i)))
+                both.then(|| month_number(to.value(i).into()) - month_number(from.value(i).into()))
             })
             .collect();
         Ok(ColumnarValue::Array(Arc::new(months)))
@@ -67,8 +67,8 @@ impl ScalarUDFImpl for MonthsBetween {
 
 /// Months since the beginning of year 0 of the proleptic Gregorian calendar, from days since 1970-01-01.
 /// H. Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn month_number(days: i32) -> i64 {
-    let days = i64::from(days) + 719_468;
+pub(super) fn month_number(days: i64) -> i64 {
+    let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn months_are_counted_by_the_calendar() {
-        let between = |a: &str, b: &str| month_number(days(b)) - month_number(days(a));
+        let between = |a: &str, b: &str| month_number(days(b).into()) - month_number(days(a).into());
         assert_eq!(between("2010-12-31", "2011-12-01"), 12);
         assert_eq!(between("2020-01-31", "2020-02-01"), 1);
         assert_eq!(between("2020-03-01", "2020-02-29"), -1);
@@ -102,7 +102,7 @@ mod tests {
         let mut day = jiff::civil::date(1950, 1, 1);
         while day < jiff::civil::date(2050, 1, 1) {
             let number = (day - jiff::civil::date(1970, 1, 1)).get_days();
-            assert_eq!(month_number(number), i64::from(day.year()) * 12 + i64::from(day.month()) - 1, "{day}");
+            assert_eq!(month_number(number.into()), i64::from(day.year()) * 12 + i64::from(day.month()) - 1, "{day}");
             day = day.tomorrow().unwrap();
         }
     }

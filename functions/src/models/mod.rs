@@ -3,14 +3,28 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+// tools
+pub mod by_ratio;
+pub mod delta;
 pub mod discounting;
-pub mod geometric;
-pub mod geometric_model;
 pub mod hypergeometric;
+mod jet;
 pub mod maximise;
 pub mod numeric;
+mod quadrature;
 pub mod unit;
 
+// models
+pub mod bg_bb;
+pub mod gamma_gamma;
+pub mod geometric;
+pub mod geometric_model;
+pub mod kaplan_meier;
+pub mod log_rank;
+pub mod pareto_nbd;
+pub mod shifted_beta_geometric;
+
+pub use delta::{Delta, Interval, Scale};
 pub use discounting::discounted;
 pub use geometric::DropOut;
 pub use geometric_model::GeometricModel;

@@ -5,6 +5,7 @@
 //! those who cannot see it. Bars begin at zero; areas are proportional to what they show.
 
 pub mod bridge;
+pub mod calibration;
 pub mod migration;
 pub mod pyramids;
 pub mod series;

@@ -1,6 +1,7 @@
 //! A small company for tests: customers who come, buy and stay away by a fixed stream of numbers, and the rows that the
 //! marts would hold of them, worked out here anew.
 
+use super::worth;
 use crate::project::{AsOf, Language, PeriodKind, Project, ReportFile, ReportQuery, TextFile, Theme};
 use crate::reports::number::Decimal;
 use jiff::civil::{Date, date};
@@ -81,6 +82,10 @@ impl Company {
             ("moves".into(), self.move_rows()),
             ("left_key".into(), self.left_rows()),
             ("top".into(), self.top_rows()),
+            ("worth".into(), worth::values(margin, self.months > 1)),
+            ("worth_check".into(), worth::check(self.months > 1)),
+            ("worth_bins".into(), worth::bins(self.months > 1)),
+            ("silent".into(), worth::silent(self.months > 1)),
         ]
     }
 
@@ -252,7 +257,7 @@ impl Company {
 }
 
 /// Names with everything that could break a page, one of 120 letters without a gap.
-fn name(customer: usize) -> String {
+pub fn name(customer: usize) -> String {
     if customer % 9 == 6 {
         return format!("{}{customer}", "Unbroken".repeat(15));
     }
@@ -269,11 +274,13 @@ fn name(customer: usize) -> String {
     format!("{} {}", NAMES[customer % NAMES.len()], customer)
 }
 
-fn row<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+/// A row by columns.
+pub fn row<const N: usize>(pairs: [(&str, Value); N]) -> Value {
     Value::from_pairs(pairs)
 }
 
-fn money(cents: i128) -> Value {
+/// An amount from its cents.
+pub fn money(cents: i128) -> Value {
     Value::from_object(Decimal::new(cents, 2))
 }
 

@@ -123,3 +123,24 @@ async fn values_are_cast_exactly() {
         "tests/steps/monthly.yml:4:8: column `amount` of source.erp__orders is DECIMAL(18,2), which cannot hold 1.005"
     );
 }
+
+#[tokio::test]
+async fn structs_and_lists_are_written_as_json() {
+    let steps = vec![
+        step("core.fits", "SELECT order_id, named_struct('r', 1.5::DOUBLE, 'path', [1, 2]) AS fit FROM source.erp__orders"),
+        step("marts.r", "SELECT order_id, fit['r'] AS r, fit['path'][2] AS second, fit['path'] AS path FROM core.fits"),
+    ];
+    let mut one = project(steps);
+    let yaml = "step: marts.r\ngiven:\n  core.fits:\n    - {order_id: a, fit: '{\"r\": 0.25, \"path\": [3, 4]}'}\n    \
+                - {order_id: b, fit: '{}'}\n    - {order_id: c}\nexpect:\n  rows:\n    \
+                - {order_id: a, r: 0.25, second: 4, path: '[3, 4]'}\n    - {order_id: b, r: ~, second: ~, path: ~}\n    \
+                - {order_id: c, r: ~, second: ~, path: ~}\n";
+    let file = text_file("tests/steps/r.yml", yaml);
+    one.step_tests = vec![file.clone()];
+    let checked = no_problems(&one).await;
+    let outcome = run_step_test(&one, &checked, &context(), &file).await.unwrap();
+    assert_eq!(outcome.failure.map(|e| e.message().to_string()), None);
+    let wrong = text_file("tests/steps/r.yml", &yaml.replace("0.25, \"path\"", "much, \"path\""));
+    let error = run_step_test(&one, &checked, &context(), &wrong).await.unwrap_err().to_string();
+    assert!(error.contains("to be written as JSON"), "{error}");
+}

@@ -16,42 +16,31 @@ columns:
   holdout_frequency: {description: Days with a purchase in the hold-out, tests: [not_null, {range: {min: 0}}]}
   calibration_revenue: {description: What was spent in calibration, tests: [not_null]}
   holdout_revenue: {description: What was spent in the hold-out, tests: [not_null]}
-  mean_repeat_revenue: {description: "Spending per repeat day in calibration, to four decimals; NULL without a repeat"}
+  mean_repeat_revenue: {description: "Spending per repeat day in calibration; NULL without a repeat"}
 --- */
 {% set until = var('calibration_until', as_of) %}
-WITH days AS (
+WITH customer AS (
     SELECT
         customer_id,
-        ordered_on,
-        sum(revenue) AS revenue,
-        min(ordered_on) OVER (PARTITION BY customer_id) AS first_ordered_on,
-        ordered_on < DATE '{{ until }}' AS in_calibration
+        min(ordered_on) AS first_ordered_on,
+        purchase_summary(
+            ordered_on, revenue, DATE '{{ until }}' - 1, 'week'{% if until < as_of %}, DATE '{{ as_of }}' - 1{% endif %}
+        ) AS summary,
+        sum(CASE WHEN ordered_on < DATE '{{ until }}' THEN revenue ELSE 0 END) AS calibration_revenue,
+        sum(CASE WHEN ordered_on >= DATE '{{ until }}' THEN revenue ELSE 0 END) AS holdout_revenue
     FROM core.order_lines
     WHERE ordered_on < DATE '{{ as_of }}'
-    GROUP BY customer_id, ordered_on
-),
-customer AS (
-    SELECT
-        customer_id,
-        first_ordered_on,
-        count(*) FILTER (WHERE in_calibration) - 1 AS frequency,
-        max(CASE WHEN in_calibration THEN ordered_on END) AS last_ordered_on,
-        count(*) FILTER (WHERE NOT in_calibration) AS holdout_frequency,
-        sum(CASE WHEN in_calibration THEN revenue ELSE 0 END) AS calibration_revenue,
-        sum(CASE WHEN NOT in_calibration THEN revenue ELSE 0 END) AS holdout_revenue,
-        sum(CASE WHEN in_calibration AND ordered_on > first_ordered_on THEN revenue ELSE 0 END) AS repeat_revenue
-    FROM days
-    GROUP BY customer_id, first_ordered_on
+    GROUP BY customer_id
 )
 SELECT
     customer_id,
     first_ordered_on,
-    frequency,
-    (last_ordered_on - first_ordered_on) / 7.0 AS recency_weeks,
-    (DATE '{{ until }}' - 1 - first_ordered_on) / 7.0 AS age_weeks,
-    holdout_frequency,
+    summary['frequency'] AS frequency,
+    summary['recency'] AS recency_weeks,
+    summary['age'] AS age_weeks,
+    coalesce(summary['holdout_frequency'], 0) AS holdout_frequency,
     calibration_revenue,
     holdout_revenue,
-    CAST(round(repeat_revenue / nullif(frequency, 0), 4) AS DECIMAL(18, 4)) AS mean_repeat_revenue
+    summary['mean_spend'] AS mean_repeat_revenue
 FROM customer
-WHERE first_ordered_on < DATE '{{ until }}'
+WHERE summary['frequency'] IS NOT NULL

@@ -10,19 +10,11 @@ columns:
   segment: {description: Not known}
   first_ordered_on: {description: Day of the first counted line, tests: [not_null]}
 --- */
-WITH ranked AS (
-    SELECT
-        customer_id,
-        country,
-        min(ordered_on) OVER (PARTITION BY customer_id) AS first_ordered_on,
-        row_number() OVER (PARTITION BY customer_id ORDER BY ordered_at DESC, order_id DESC, country) AS place
-    FROM core.order_lines
-)
 SELECT
     customer_id,
     CAST(NULL AS TEXT) AS name,
-    country AS region,
+    max_by(country, struct(ordered_at, order_id)) AS region,
     CAST(NULL AS TEXT) AS segment,
-    first_ordered_on
-FROM ranked
-WHERE place = 1
+    min(ordered_on) AS first_ordered_on
+FROM core.order_lines
+GROUP BY customer_id

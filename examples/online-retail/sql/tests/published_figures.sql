@@ -61,7 +61,9 @@ found AS (
         string_agg(CAST(CAST(round(cutoff, 2) AS DECIMAL(18, 2)) AS TEXT), ' ' ORDER BY boundary)
     FROM marts.rfm_cutoffs GROUP BY measure
     UNION ALL
-    SELECT 'customers below zero', CAST(count(*) AS TEXT) FROM marts.customer_lifetime_value WHERE revenue < 0
+    SELECT 'customers below zero', CAST(count(*) AS TEXT)
+    FROM marts.customer_history
+    WHERE revenue < 0 AND as_of = DATE '{{ as_of }}'
 )
 SELECT published.figure, published.value AS published_value, found.value AS found_value
 FROM published LEFT JOIN found ON found.figure = published.figure

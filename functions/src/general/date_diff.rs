@@ -1,0 +1,280 @@
+//! `date_diff(unit, from, to)`: how many days, weeks, months ... begin between two times.
+
+use super::months_between::month_number;
+use crate::manual::{Example, Function, Kind, Page, Section};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit};
+use datafusion::common::{exec_datafusion_err, exec_err, plan_err, utils::take_function_args};
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use std::sync::Arc;
+
+pub(crate) const FUNCTION: Function = Function { kind: Kind::Scalar(function), page: &PAGE };
+
+const PAGE: Page = Page {
+    name: "date_diff",
+    section: Section::General,
+    syntax: "date_diff(unit, from, to)",
+    summary: "How many seconds, hours, days, weeks, months or years begin between two times",
+    arguments: &[
+        (
+            "unit",
+            "TEXT: 'second', 'minute', 'hour', 'day', 'week', 'month', 'quarter' or 'year'; an s behind it may stand",
+        ),
+        ("from", "DATE or TIMESTAMP, the earlier one"),
+        ("to", "DATE or TIMESTAMP, the later one"),
+    ],
+    returns: "BIGINT, negative where `to` lies before `from`; NULL where any argument is.",
+    description: "As in DuckDB: counted is how often a unit begins after `from` and up to `to`, not how many whole units \
+        have passed. From 31 December to 1 January it is 1 day, 1 month, 1 quarter and 1 year. Weeks begin on Monday. A \
+        DATE is its midnight. Times with a zone are looked at in that zone: days and longer units by its calendar, hours \
+        and shorter ones by the time that passed, so that the night when clocks are changed has 23 or 25 hours. Also called \
+        `datediff`.",
+    sources: &[],
+    examples: &[
+        Example {
+            sql: "SELECT date_diff('day', DATE '2025-12-31', DATE '2026-01-01') AS days,\n    \
+                date_diff('week', DATE '2026-01-04', DATE '2026-01-05') AS weeks,\n    \
+                date_diff('year', DATE '2025-12-31', DATE '2026-01-01') AS years",
+            answer: "days | weeks | years\n1 | 1 | 1",
+        },
+        Example {
+            sql: "SELECT date_diff('minute', TIMESTAMP '2026-03-01 09:59:59', TIMESTAMP '2026-03-01 10:00:00') AS minutes",
+            answer: "minutes\n1",
+        },
+    ],
+    limits: &[
+        "For whole periods that have passed, or for fractions, subtract: `to - from` of two DATEs is a number of days.",
+        "A time with a zone and one without, or of two zones, cannot be compared: cast one of them.",
+    ],
+    related: &["months_between", "sessionize"],
+};
+
+fn function() -> ScalarUDF {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let signature = signature.clone().with_parameter_names(vec!["unit", "from", "to"]).unwrap_or(signature);
+    ScalarUDF::from(DateDiff { signature, aliases: vec!["datediff".into()] })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct DateDiff {
+    signature: Signature,
+    aliases: Vec<String>,
+}
+
+impl ScalarUDFImpl for DateDiff {
+    fn name(&self) -> &str {
+        "date_diff"
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let [unit, from, to] = take_function_args("date_diff", types)?;
+        if !(unit.is_string() || unit.is_null()) {
+            return plan_err!("date_diff: the unit is {unit}; it stands first, as in date_diff('day', from, to)");
+        }
+        let (from, to) = (time_type(from)?, time_type(to)?);
+        if zone(&from) != zone(&to) && !types[1].is_null() && !types[2].is_null() {
+            return plan_err!(
+                "date_diff: from is {from}, to is {to}; both have the same zone or none, cast one of them"
+            );
+        }
+        Ok(vec![DataType::Utf8, from, to])
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = arguments.number_rows;
+        let [unit, from, to] = take_function_args("date_diff", arguments.args)?;
+        // A unit that is written out is looked up once.
+        let same_for_all = matches!(unit, ColumnarValue::Scalar(_));
+        let names = unit.into_array(if same_for_all { 1 } else { rows })?;
+        let units: Vec<Option<Unit>> =
+            names.as_string::<i32>().iter().map(|name| name.map(Unit::parse).transpose()).collect::<Result<_>>()?;
+        let (from, to) = (Times::read(&from.into_array(rows)?)?, Times::read(&to.into_array(rows)?)?);
+        let between = |i: usize| {
+            let unit = units[if same_for_all { 0 } else { i }]?;
+            Some(unit.between(from.get(i)?, to.get(i)?))
+        };
+        let counts: Int64Array = (0..rows).map(between).collect();
+        Ok(ColumnarValue::Array(Arc::new(counts)))
+    }
+}
+
+fn time_type(data_type: &DataType) -> Result<DataType> {
+    match data_type {
+        DataType::Date32 | DataType::Timestamp(..) => Ok(data_type.clone()),
+        DataType::Date64 | DataType::Null => Ok(DataType::Date32),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            plan_err!("date_diff: a text is no time; write DATE '2026-01-31' or TIMESTAMP '2026-01-31 10:00:00'")
+        }
+        other => plan_err!("date_diff: {other} is no time; DATE and TIMESTAMP are"),
+    }
+}
+
+fn zone(data_type: &DataType) -> Option<&str> {
+    match data_type {
+        DataType::Timestamp(_, zone) => zone.as_deref(),
+        _ => None,
+    }
+}
+
+/// Times in whole seconds since 1970, rounded down.
+struct Times {
+    /// As the clock on the wall shows them.
+    wall: Int64Array,
+    /// As they pass.
+    passing: Int64Array,
+}
+
+#[derive(Clone, Copy)]
+struct Time {
+    wall: i64,
+    passing: i64,
+}
+
+impl Times {
+    fn read(array: &ArrayRef) -> Result<Times> {
+        match array.data_type() {
+            DataType::Date32 => {
+                let seconds: Int64Array = array.as_primitive::<Date32Type>().unary(|day| i64::from(day) * 86_400);
+                Ok(Times { wall: seconds.clone(), passing: seconds })
+            }
+            DataType::Timestamp(unit, None) => {
+                let seconds = seconds(array, *unit)?;
+                Ok(Times { wall: seconds.clone(), passing: seconds })
+            }
+            DataType::Timestamp(unit, Some(_)) => {
+                let options = CastOptions { safe: false, ..CastOptions::default() };
+                let local = cast_with_options(array, &DataType::Timestamp(*unit, None), &options)?;
+                Ok(Times { wall: seconds(&local, *unit)?, passing: seconds(array, *unit)? })
+            }
+            other => exec_err!("date_diff: {other} is no time; DATE and TIMESTAMP are"),
+        }
+    }
+
+    fn get(&self, i: usize) -> Option<Time> {
+        (self.wall.is_valid(i) && self.passing.is_valid(i))
+            .then(|| Time { wall: self.wall.value(i), passing: self.passing.value(i) })
+    }
+}
+
+fn seconds(array: &ArrayRef, unit: TimeUnit) -> Result<Int64Array> {
+    let per_second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let numbers = array.to_data().into_builder().data_type(DataType::Int64).build()?;
+    let numbers = arrow::array::make_array(numbers);
+    let numbers = numbers
+        .as_primitive_opt::<Int64Type>()
+        .ok_or_else(|| exec_datafusion_err!("date_diff: a timestamp that is no number"))?;
+    Ok(numbers.unary(|ticks: i64| ticks.div_euclid(per_second)))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// A unit of so many seconds.
+    Clock(i64),
+    Day,
+    Week,
+    /// A unit of so many months.
+    Months(i64),
+}
+
+impl Unit {
+    fn parse(name: &str) -> Result<Unit> {
+        let lower = name.trim().to_lowercase();
+        Ok(match lower.strip_suffix('s').unwrap_or(&lower) {
+            "second" => Unit::Clock(1),
+            "minute" => Unit::Clock(60),
+            "hour" => Unit::Clock(3_600),
+            "day" => Unit::Day,
+            "week" => Unit::Week,
+            "month" => Unit::Months(1),
+            "quarter" => Unit::Months(3),
+            "year" => Unit::Months(12),
+            _ => {
+                return exec_err!(
+                    "date_diff: unknown unit '{name}'; second, minute, hour, day, week, month, quarter and year are known"
+                );
+            }
+        })
+    }
+
+    fn between(self, from: Time, to: Time) -> i64 {
+        match self {
+            Unit::Clock(length) => {
+                // Where the unit began on the wall, as a moment that passed.
+                let began = |time: Time| time.passing - time.wall.rem_euclid(length);
+                (began(to) - began(from)).div_euclid(length)
+            }
+            Unit::Day => day(to) - day(from),
+            // 1970-01-01 was a Thursday.
+            Unit::Week => (day(to) + 3).div_euclid(7) - (day(from) + 3).div_euclid(7),
+            Unit::Months(length) => month(to).div_euclid(length) - month(from).div_euclid(length),
+        }
+    }
+}
+
+fn day(time: Time) -> i64 {
+    time.wall.div_euclid(86_400)
+}
+
+fn month(time: Time) -> i64 {
+    month_number(day(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Time {
+        let time: jiff::civil::DateTime = text.parse().unwrap();
+        let seconds = time.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
+        Time { wall: seconds, passing: seconds }
+    }
+
+    #[test]
+    fn boundaries_are_counted() {
+        let between = |unit: &str, a: &str, b: &str| Unit::parse(unit).unwrap().between(at(a), at(b));
+        for unit in ["second", "minutes", "HOUR", "day", "month", "quarter", "years"] {
+            assert_eq!(between(unit, "1969-12-31T23:59:59", "1970-01-01T00:00:00"), 1, "{unit}");
+            assert_eq!(between(unit, "1970-01-01T00:00:00", "1969-12-31T23:59:59"), -1, "{unit}");
+        }
+        assert_eq!(between("week", "2026-01-04T23:59:59", "2026-01-05T00:00:00"), 1);
+        assert_eq!(between("week", "2026-01-05T00:00:00", "2026-01-11T23:59:59"), 0);
+        assert_eq!(between("week", "1960-01-03T00:00:00", "1960-01-04T00:00:00"), 1);
+        assert_eq!(between("quarter", "2026-01-31T00:00:00", "2026-03-31T00:00:00"), 0);
+        assert_eq!(between("quarter", "2025-12-31T00:00:00", "2027-04-01T00:00:00"), 6);
+    }
+
+    #[test]
+    fn every_week_begins_on_monday() {
+        let mut previous = jiff::civil::date(1960, 1, 1);
+        while previous < jiff::civil::date(1990, 1, 1) {
+            let next = previous.tomorrow().unwrap();
+            let turned = Unit::Week.between(at(&format!("{previous}T00:00")), at(&format!("{next}T00:00")));
+            assert_eq!(turned == 1, next.weekday() == jiff::civil::Weekday::Monday, "{next}");
+            previous = next;
+        }
+    }
+
+    #[test]
+    fn an_unknown_unit_is_named() {
+        assert!(Unit::parse("decade").unwrap_err().to_string().contains("'decade'"));
+    }
+}

@@ -1,0 +1,25 @@
+//! What measures of concentration have in common: the base, and its total.
+
+use super::tally::Counted;
+use crate::input::exact::ExactSum;
+
+/// The largest value: sums of ranks times values stay far from overflow.
+const LARGEST: f64 = 1e250;
+
+/// A value of the base; negative ones are outside.
+pub(super) fn base(row: [Option<f64>; 1]) -> Result<Option<[f64; 1]>, String> {
+    match row {
+        [Some(value)] if value.is_nan() || value > LARGEST => {
+            Err(format!("the value {value} is not one of a customer; it is a finite number of at most {LARGEST:e}"))
+        }
+        [Some(value)] if value >= 0.0 => Ok(Some([value])),
+        _ => Ok(None),
+    }
+}
+
+/// The sum of all values.
+pub(super) fn total(rows: &[Counted<1>]) -> f64 {
+    let mut total = ExactSum::default();
+    rows.iter().for_each(|row| total.add(row.count as f64 * row.numbers[0]));
+    total.value()
+}

@@ -1,0 +1,208 @@
+//! Scalar functions of a shifted-beta-geometric fit: reading it, its arguments, and the interval by the delta method.
+
+use crate::fits::fit::{Fit, Model};
+use crate::models::shifted_beta_geometric::{MOST_PERIODS, ShiftedBetaGeometric};
+use crate::models::{Delta, Interval, Scale, Unit};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StructArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Fields, Float64Type};
+use datafusion::common::{exec_err, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The names of three numbers at most.
+const MOST_INPUTS: usize = 3;
+
+/// What a function asks of the model.
+pub(super) trait Quantity: Copy + Debug + PartialEq + Eq + Hash + Send + Sync + 'static {
+    /// The name in SQL.
+    const NAME: &'static str;
+    /// The name of the variant with an interval.
+    const INTERVAL_NAME: &'static str;
+    /// Names of the numbers after the fit.
+    const INPUTS: &'static [&'static str];
+    /// How many of them must be given.
+    const NEEDED: usize;
+    /// The scale of its interval.
+    const SCALE: Scale;
+    /// Judges the numbers given and brings them to what [`Quantity::value`] takes; else says what is wrong.
+    fn prepare(inputs: &[f64], unit: Option<Unit>) -> Result<[f64; MOST_INPUTS], String>;
+    /// The value.
+    fn value(model: ShiftedBetaGeometric, inputs: [f64; MOST_INPUTS]) -> f64;
+}
+
+/// The function that gives the value.
+pub(super) fn function<Q: Quantity>() -> ScalarUDF {
+    make::<Q>(false)
+}
+
+/// The function that gives it with an interval.
+pub(super) fn interval_function<Q: Quantity>() -> ScalarUDF {
+    make::<Q>(true)
+}
+
+fn make<Q: Quantity>(interval: bool) -> ScalarUDF {
+    let last: &[&str] = if interval { &["confidence"] } else { &[] };
+    let names = ["fit"].iter().chain(Q::INPUTS).chain(last).map(ToString::to_string).collect();
+    let mut signature = Signature::user_defined(Volatility::Immutable);
+    signature.parameter_names = Some(names);
+    ScalarUDF::from(OfContract::<Q> { signature, interval, quantity: PhantomData })
+}
+
+/// A number of periods: whole, from 0 or 1 to what a contract can come to.
+pub(super) fn periods(name: &str, value: f64, least: f64) -> Result<f64, String> {
+    if value.fract() == 0.0 && (least..=MOST_PERIODS).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("the {name} is {value}; it is a whole number of periods from {least} to {MOST_PERIODS}"))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OfContract<Q> {
+    signature: Signature,
+    interval: bool,
+    quantity: PhantomData<Q>,
+}
+
+impl<Q: Quantity> ScalarUDFImpl for OfContract<Q> {
+    fn name(&self) -> &str {
+        if self.interval { Q::INTERVAL_NAME } else { Q::NAME }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let most = Q::INPUTS.len() + usize::from(self.interval);
+        let numbers = |types: &[DataType]| types.iter().all(|given| given.is_numeric() || given.is_null());
+        match types {
+            [fit @ (DataType::Struct(_) | DataType::Null), rest @ ..]
+                if (Q::NEEDED..=most).contains(&rest.len()) && numbers(rest) =>
+            {
+                Ok([fit.clone()].into_iter().chain(rest.iter().map(|_| DataType::Float64)).collect())
+            }
+            _ => {
+                let (needed, optional) = Q::INPUTS.split_at(Q::NEEDED);
+                let optional = optional.iter().chain(self.interval.then_some(&"confidence"));
+                let optional: String = optional.map(|name| format!(" [, {name}]")).collect();
+                let got: Vec<_> = types.iter().map(short).collect();
+                plan_err!(
+                    "{}: arguments of (fit, {}{optional}) are needed and not ({})",
+                    self.name(),
+                    needed.join(", "),
+                    got.join(", ")
+                )
+            }
+        }
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(if self.interval { DataType::Struct(interval_fields()) } else { DataType::Float64 })
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = arguments.number_rows;
+        let Some((fit, numbers)) = arguments.args.split_first() else {
+            return exec_err!("{}: a fit is needed", self.name());
+        };
+        let numbers = numbers.iter().map(|n| n.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let numbers: Vec<&Float64Array> = numbers.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
+        let answers = match fit {
+            ColumnarValue::Scalar(fit) => {
+                let fit = usable(self.name(), Fit::from_scalar(self.name(), fit)?)?;
+                (0..rows).map(|row| self.answer(fit.as_ref(), &numbers, row)).collect::<Result<Vec<_>>>()?
+            }
+            ColumnarValue::Array(fits) => {
+                let fits = fits.as_struct_opt();
+                let of_row = |row| {
+                    let fit = fits.map_or(Ok(None), |fits| Fit::read(self.name(), fits, row))?;
+                    self.answer(usable(self.name(), fit)?.as_ref(), &numbers, row)
+                };
+                (0..rows).map(of_row).collect::<Result<Vec<_>>>()?
+            }
+        };
+        Ok(ColumnarValue::Array(if self.interval { interval_column(&answers)? } else { value_column(&answers) }))
+    }
+}
+
+/// The name of a type; a struct is only called that.
+fn short(data_type: &DataType) -> String {
+    if matches!(data_type, DataType::Struct(_)) { "Struct".into() } else { data_type.to_string() }
+}
+
+/// A value, and its limits where there are some.
+struct Answer {
+    value: f64,
+    limits: Option<(f64, f64)>,
+}
+
+/// The fit where predictions from it mean something.
+fn usable(function: &str, fit: Option<Fit>) -> Result<Option<Fit>> {
+    match fit {
+        Some(fit) if fit.model != Model::ShiftedBetaGeometric => {
+            exec_err!("{function}: the fit is of {}; one of shifted_beta_geometric_fit is needed", fit.model.name())
+        }
+        fit => Ok(fit.filter(Fit::is_usable)),
+    }
+}
+
+fn at(log_parameters: &[f64]) -> ShiftedBetaGeometric {
+    ShiftedBetaGeometric { alpha: log_parameters[0].exp(), beta: log_parameters[1].exp() }
+}
+
+impl<Q: Quantity> OfContract<Q> {
+    fn answer(&self, fit: Option<&Fit>, numbers: &[&Float64Array], row: usize) -> Result<Option<Answer>> {
+        if numbers.iter().any(|column| column.is_null(row)) {
+            return Ok(None);
+        }
+        let values: Vec<f64> = numbers.iter().map(|column| column.value(row)).collect();
+        let (inputs, confidence) = values.split_at(values.len().min(Q::INPUTS.len()));
+        let prepared = match Q::prepare(inputs, fit.and_then(|fit| fit.unit)) {
+            Ok(prepared) => prepared,
+            // Without a fit the unit is not known, and nothing can be wrong with it.
+            Err(_) if fit.is_none() => return Ok(None),
+            Err(wrong) => return exec_err!("{}: {wrong}", self.name()),
+        };
+        let confidence = confidence.first().copied().unwrap_or(0.95);
+        if !(confidence > 0.0 && confidence < 1.0) {
+            return exec_err!("{}: the confidence is {confidence}; it lies between 0 and 1", self.name());
+        }
+        let Some(fit) = fit else { return Ok(None) };
+        let Some([alpha, beta]) = fit.parameters.as_deref().and_then(|all| <[f64; 2]>::try_from(all).ok()) else {
+            return Ok(None);
+        };
+        let value = Q::value(ShiftedBetaGeometric { alpha, beta }, prepared);
+        let limits = || {
+            let delta = Delta::new(&[alpha.ln(), beta.ln()], fit.covariance.as_deref()?, confidence)?;
+            let Interval { low, high, .. } = delta.interval_of(|point| Q::value(at(point), prepared), Q::SCALE)?;
+            Some((low, high))
+        };
+        Ok(Some(Answer { value, limits: if self.interval { limits() } else { None } }))
+    }
+}
+
+fn interval_fields() -> Fields {
+    ["estimate", "low", "high"].map(|name| Field::new(name, DataType::Float64, true)).to_vec().into()
+}
+
+fn value_column(answers: &[Option<Answer>]) -> ArrayRef {
+    Arc::new(answers.iter().map(|answer| answer.as_ref().map(|answer| answer.value)).collect::<Float64Array>())
+}
+
+fn interval_column(answers: &[Option<Answer>]) -> Result<ArrayRef> {
+    let column = |part: fn(&Answer) -> Option<f64>| -> ArrayRef {
+        Arc::new(answers.iter().map(|answer| answer.as_ref().and_then(part)).collect::<Float64Array>())
+    };
+    let columns = vec![
+        column(|answer| Some(answer.value)),
+        column(|answer| answer.limits.map(|limits| limits.0)),
+        column(|answer| answer.limits.map(|limits| limits.1)),
+    ];
+    let present = NullBuffer::from_iter(answers.iter().map(Option::is_some));
+    Ok(Arc::new(StructArray::try_new(interval_fields(), columns, Some(present))?))
+}

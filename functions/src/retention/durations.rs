@@ -1,0 +1,182 @@
+//! How long customers were seen, and whether they ended: the arguments and the state of the aggregates of retention.
+
+use crate::fits::collapsed::Collapsed;
+use crate::models::kaplan_meier::Seen;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
+use datafusion::common::{ScalarValue, exec_err};
+use datafusion::error::{DataFusionError, Result};
+use std::sync::Arc;
+
+/// Counts are exact in a DOUBLE up to here.
+const MOST_CUSTOMERS: u64 = 1 << 53;
+
+/// The columns of a batch.
+pub(super) struct Columns<'a> {
+    duration: &'a Float64Array,
+    ended: &'a Float64Array,
+    weight: Option<&'a Int64Array>,
+}
+
+/// One row: a duration with 1 where it ended, and how many customers it stands for.
+pub(super) enum Row {
+    /// Nothing is NULL.
+    Whole([f64; 2], u64),
+    /// Duration, ended or weight is NULL.
+    LeftOut(u64),
+}
+
+/// Whether a column can be `ended`, `duration` or a number else.
+pub(super) fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric() || data_type.is_null()
+}
+
+/// Whether a column can be `ended`: numbers must be 1 or 0, which is seen row by row.
+pub(super) fn is_truth(data_type: &DataType) -> bool {
+    is_number(data_type) || data_type == &DataType::Boolean
+}
+
+/// Whether a column can be `weight`.
+pub(super) fn is_weight(data_type: &DataType) -> bool {
+    data_type.is_integer() || data_type.is_null()
+}
+
+impl<'a> Columns<'a> {
+    /// Of columns that were brought to DOUBLE, DOUBLE and BIGINT.
+    pub fn new(duration: &'a ArrayRef, ended: &'a ArrayRef, weight: Option<&'a ArrayRef>) -> Columns<'a> {
+        Columns {
+            duration: duration.as_primitive::<Float64Type>(),
+            ended: ended.as_primitive::<Float64Type>(),
+            weight: weight.map(|weight| weight.as_primitive::<Int64Type>()),
+        }
+    }
+
+    /// A row.
+    #[inline]
+    pub fn row(&self, function: &str, row: usize) -> Result<Row> {
+        let weight = match self.weight {
+            Some(weights) if weights.is_null(row) => return Ok(Row::LeftOut(1)),
+            Some(weights) if weights.value(row) < 0 => {
+                let weight = weights.value(row);
+                return exec_err!(
+                    "{function}: the weight is {weight}; it is how many customers a row stands for, 0 or more"
+                );
+            }
+            Some(weights) => weights.value(row).unsigned_abs(),
+            None => 1,
+        };
+        if self.duration.is_null(row) || self.ended.is_null(row) {
+            return Ok(Row::LeftOut(weight));
+        }
+        Ok(Row::Whole([self.duration.value(row), self.ended.value(row)], weight))
+    }
+}
+
+/// Distinct durations with the numbers of those who ended and those who were last seen then.
+#[derive(Debug, Default)]
+pub(super) struct Durations {
+    counts: Collapsed<2>,
+}
+
+impl Durations {
+    /// Adds a row; a duration that cannot be is an error.
+    #[inline]
+    pub fn add(&mut self, function: &str, input: [f64; 2], weight: u64) -> Result<()> {
+        self.counts.add(input, weight, |[duration, ended]| {
+            let wrong = if !duration.is_finite() || *duration < 0.0 {
+                "the duration is a finite number, 0 or more"
+            } else if *ended != 0.0 && *ended != 1.0 {
+                "ended is true or false (1 or 0)"
+            } else {
+                return Ok(true);
+            };
+            exec_err!("{function}: duration {duration}, ended {ended} cannot be: {wrong}")
+        })
+    }
+
+    /// What was seen, ascending by time.
+    pub fn seen(&self, function: &str) -> Result<Vec<Seen>> {
+        if self.counts.customers() > MOST_CUSTOMERS {
+            return exec_err!("{function}: the weights come to more than 2^53 customers");
+        }
+        let mut all: Vec<Seen> = Vec::with_capacity(self.counts.len());
+        for row in self.counts.sorted() {
+            let [time, ended] = row.input;
+            let weight = row.weight as u64;
+            if all.last().is_none_or(|last| last.time != time) {
+                all.push(Seen { time, ended: 0, left: 0 });
+            }
+            if let Some(seen) = all.last_mut() {
+                if ended == 1.0 { seen.ended += weight } else { seen.left += weight }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Bytes it takes.
+    pub fn size(&self) -> usize {
+        self.counts.size()
+    }
+
+    /// Durations, whether they ended, and weights, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = ([f64; 2], u64)> {
+        self.counts.iter()
+    }
+
+    /// Adds what [`Durations::iter`] of another gave.
+    pub fn merge(&mut self, input: [f64; 2], weight: u64) {
+        self.counts.merge(input, weight);
+    }
+}
+
+/// The fields of the state that [`to_state`] makes.
+pub(super) fn state_fields(name: &str) -> Vec<FieldRef> {
+    let list = |part: &str, data_type| {
+        let field = Field::new_list(format!("{name}[{part}]"), Field::new_list_field(data_type, true), true);
+        Arc::new(field) as FieldRef
+    };
+    vec![list("duration", DataType::Float64), list("ended", DataType::Float64), list("weight", DataType::Int64)]
+}
+
+/// Counts as three lists.
+pub(super) fn to_state(counts: &[([f64; 2], u64)]) -> Result<Vec<ScalarValue>> {
+    let column = |k: usize| counts.iter().map(|(input, _)| Some(input[k])).collect::<Float64Array>();
+    let whole = |weight: u64| i64::try_from(weight).unwrap_or(i64::MAX);
+    let weights = counts.iter().map(|(_, weight)| Some(whole(*weight))).collect::<Int64Array>();
+    Ok(vec![list_of(Arc::new(column(0)))?, list_of(Arc::new(column(1)))?, list_of(Arc::new(weights))?])
+}
+
+/// Items as one value that is a list.
+pub(super) fn list_of(items: ArrayRef) -> Result<ScalarValue> {
+    let field = Arc::new(Field::new_list_field(items.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths([items.len()]);
+    Ok(ScalarValue::List(Arc::new(ListArray::try_new(field, offsets, items, None)?)))
+}
+
+/// Reads the three lists of a state, for every row of it in turn.
+pub(super) fn from_state(
+    lists: &[ArrayRef],
+    row: usize,
+    mut each: impl FnMut(usize, [f64; 2], u64) -> Result<()>,
+) -> Result<()> {
+    let values = |k: usize| lists.get(k).and_then(|list| list.as_list_opt::<i32>()).map(|list| list.value(row));
+    let (Some(durations), Some(ended), Some(weights)) = (values(0), values(1), values(2)) else {
+        return Err(damaged());
+    };
+    let (Some(durations), Some(ended), Some(weights)) = (
+        durations.as_primitive_opt::<Float64Type>(),
+        ended.as_primitive_opt::<Float64Type>(),
+        weights.as_primitive_opt::<Int64Type>(),
+    ) else {
+        return Err(damaged());
+    };
+    (0..durations.len()).try_for_each(|i| {
+        each(i, [durations.value(i), ended.value(i)], u64::try_from(weights.value(i)).unwrap_or_default())
+    })
+}
+
+/// The error of a state that no accumulator made.
+pub(super) fn damaged() -> DataFusionError {
+    DataFusionError::Internal("the partial state of an aggregate of retention has other columns".into())
+}

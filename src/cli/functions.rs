@@ -1,0 +1,178 @@
+//! `perennial functions`.
+
+use super::output::{Format, columns};
+use super::{Context, Outcome, Output};
+use crate::error::{Error, Problems, Result, closest};
+use perennial_functions::{Example, FUNCTIONS, Function};
+
+/// The manual of perennial's own SQL functions: all of them by chapter, or the page of one.
+#[derive(clap::Args)]
+pub(super) struct Functions {
+    /// The function to read about, as in `max_by`
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// Columns of text on the screen.
+const WIDTH: usize = 100;
+
+impl Functions {
+    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+        let chosen = self.name.as_deref().map(find).transpose()?;
+        match (context.printer.format, chosen) {
+            (Format::Text, None) => context.printer.line(list().trim_end())?,
+            (Format::Text, Some(function)) => context.printer.line(page(function).trim_end())?,
+            (Format::Json, None) => context.printer.json(&FUNCTIONS.iter().map(summary).collect())?,
+            (Format::Json, Some(function)) => context.printer.json(&whole(function))?,
+            (Format::Csv, chosen) => {
+                let functions = FUNCTIONS.iter().filter(|f| chosen.is_none_or(|c| c.page.name == f.page.name));
+                let rows: Vec<Vec<String>> = functions.map(row).collect();
+                context.printer.csv(&["function", "chapter", "kind", "syntax", "summary"], &rows)?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn find(name: &str) -> Result<&'static Function> {
+    let wanted = name.trim().trim_end_matches("()").to_lowercase();
+    let known = |function: &&Function| function.page.name == wanted || function.other_names().contains(&wanted);
+    FUNCTIONS.iter().find(known).ok_or_else(|| {
+        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.page.name).collect();
+        let near = closest(&wanted, &names).map(|near| format!("did you mean `{near}`?"));
+        let all = "`perennial functions` lists those of perennial; those of the engine are documented by DataFusion";
+        Error::project(format!("perennial has no function `{name}`")).hint(near.unwrap_or_else(|| all.to_string()))
+    })
+}
+
+fn list() -> String {
+    let widest = FUNCTIONS.iter().map(|function| function.page.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    let mut chapter = None;
+    for function in FUNCTIONS {
+        let page = function.page;
+        if chapter != Some(page.section) {
+            chapter = Some(page.section);
+            text.push_str(&format!("\n{}\n", page.section.title()));
+        }
+        text.push_str(&wrapped(&format!("  {:widest$}  ", page.name), page.summary));
+    }
+    format!("{}\nRead one: perennial functions NAME\n", text.trim_start())
+}
+
+/// A page as text for the screen.
+fn page(function: &Function) -> String {
+    let page = function.page;
+    let mut text = format!("{}\n\n", page.syntax);
+    text.push_str(&wrapped("", &format!("{}. ({} function)", page.summary, function.kind.word())));
+    text.push_str(&format!("\n{}\nArguments\n", wrapped("", page.description)));
+    let widest = page.arguments.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, meaning) in page.arguments {
+        text.push_str(&wrapped(&format!("  {name:widest$}  "), meaning));
+    }
+    text.push_str(&format!("\nAnswer\n{}\nExamples\n", wrapped("  ", page.returns)));
+    let examples: Vec<String> = page.examples.iter().map(example).collect();
+    text.push_str(&examples.join("\n"));
+    for (title, lines) in [("Limits", page.limits), ("Sources", page.sources)] {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}\n"));
+        }
+        lines.iter().for_each(|line| text.push_str(&wrapped("  - ", line)));
+    }
+    if !page.related.is_empty() {
+        text.push_str(&format!("\n{}", wrapped("See also ", &page.related.join(", "))));
+    }
+    text
+}
+
+fn example(example: &Example) -> String {
+    let mut lines = example.answer.lines().map(|line| line.split(" | ").map(str::to_string).collect::<Vec<_>>());
+    let header = lines.next().unwrap_or_default();
+    let rows: Vec<_> = lines.collect();
+    let figures = |i: usize| rows.iter().all(|row| row.get(i).is_some_and(|cell| cell.parse::<f64>().is_ok()));
+    let right: Vec<bool> = (0..header.len()).map(figures).collect();
+    let answer = columns(&header, &right, &rows);
+    let indented =
+        |text: &str| text.lines().map(|line| format!("  {line}").trim_end().to_string() + "\n").collect::<String>();
+    format!("{}\n{}", indented(example.sql), indented(&answer))
+}
+
+/// Text behind a first word, broken at blanks so that it fits the screen, further lines below its beginning.
+fn wrapped(first: &str, text: &str) -> String {
+    let indent = first.chars().count();
+    let mut lines = first.to_string();
+    let mut column = indent;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > indent && column + 1 + width > WIDTH {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            column = indent;
+        }
+        if column > indent {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines.push('\n');
+    lines
+}
+
+fn row(function: &Function) -> Vec<String> {
+    let page = function.page;
+    [page.name, page.section.title(), function.kind.word(), page.syntax, page.summary].map(str::to_string).to_vec()
+}
+
+fn summary(function: &Function) -> serde_json::Value {
+    let page = function.page;
+    serde_json::json!({
+        "function": page.name, "other_names": function.other_names(), "chapter": page.section.title(),
+        "kind": function.kind.word(), "syntax": page.syntax, "summary": page.summary,
+    })
+}
+
+fn whole(function: &Function) -> serde_json::Value {
+    let page = function.page;
+    let arguments = page.arguments.iter().map(|(name, meaning)| serde_json::json!({"name": name, "meaning": meaning}));
+    let examples = page.examples.iter().map(|e| serde_json::json!({"sql": e.sql, "answer": e.answer}));
+    let mut all = summary(function);
+    all["arguments"] = arguments.collect();
+    all["description"] = page.description.into();
+    all["returns"] = page.returns.into();
+    all["examples"] = examples.collect();
+    all["limits"] = page.limits.into();
+    all["sources"] = page.sources.into();
+    all["related"] = page.related.into();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_fits_the_screen() {
+        for text in FUNCTIONS.iter().map(page).chain([list()]) {
+            let wide = text.lines().filter(|line| !line.contains("SELECT") && line.chars().count() > WIDTH + 20);
+            assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new());
+        }
+        assert!(list().lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn a_page_is_laid_out() {
+        let function = find("MONTHS_BETWEEN()").unwrap();
+        insta::assert_snapshot!(page(function));
+    }
+
+    #[test]
+    fn a_function_is_found_by_its_other_name_and_a_mistyped_one_is_suggested() {
+        assert_eq!(find("arg_max").unwrap().page.name, "max_by");
+        assert_eq!(find("max_bye").unwrap_err().hint_text(), Some("did you mean `max_by`?"));
+        assert!(find("sum").unwrap_err().hint_text().unwrap().contains("perennial functions"));
+    }
+}
