@@ -37,7 +37,7 @@ const PAGE: Page = Page {
         answer: "r | alpha | a | b | log_likelihood | unit | customers | verdict\n0.23 | 10.52 | 0.091 | 0.545 | -449.658 | week | 146 | converged",
     }],
     limits: repeat_buying::LIMITS,
-    related: &["mbg_nbd_fit"],
+    related: &["mbg_nbd_fit", "pareto_nbd_fit", "p_alive", "expected_purchases"],
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -35,7 +35,7 @@ const PAGE: Page = Page {
         answer: "r | alpha | a | b | log_likelihood | unit | customers | verdict\n1.624 | 23.61 | 0.387 | 0.223 | -448.891 | week | 146 | converged",
     }],
     limits: repeat_buying::LIMITS,
-    related: &["bg_nbd_fit"],
+    related: &["bg_nbd_fit", "pareto_nbd_fit", "p_alive", "expected_purchases"],
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
