@@ -43,10 +43,7 @@ fitted AS (
         count(*) FILTER (WHERE frequency > 0) AS repeat_buyers,
         -- Who first bought on the last day has not been watched yet and tells nothing of repeats.
         {{ model }}_fit(frequency, recency, CASE WHEN age > 0 THEN age END, 'week') AS fit,
-        gamma_gamma_fit(
-            CASE WHEN frequency > 0 AND mean_spend > 0 THEN frequency END,
-            CASE WHEN frequency > 0 AND mean_spend > 0 THEN mean_spend END
-        ) AS spend_fit
+        gamma_gamma_fit(frequency, mean_spend) AS spend_fit
     FROM scoped
     GROUP BY as_of, observed, region
 ),

@@ -1,9 +1,10 @@
 //! Results to stdout, talk to stderr.
 
 use crate::error::{Error, Problems, Result, render_all};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -67,7 +68,7 @@ impl Printer {
             Format::Csv => {
                 let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(Vec::new());
                 for batch in batches {
-                    writer.write(batch)?;
+                    writer.write(&without_nesting(batch)?)?;
                 }
                 self.write(&writer.into_inner())
             }
@@ -109,6 +110,34 @@ impl Printer {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Structs and lists as JSON in a text, which CSV can hold.
+fn without_nesting(batch: &RecordBatch) -> Result<RecordBatch> {
+    if !batch.columns().iter().any(|column| column.data_type().is_nested()) {
+        return Ok(batch.clone());
+    }
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let flat: ArrayRef = match column.data_type().is_nested() {
+            true => Arc::new(as_json(column)?),
+            false => column.clone(),
+        };
+        Ok((field.name(), flat))
+    });
+    let columns = columns.collect::<Result<Vec<(_, ArrayRef)>>>()?;
+    Ok(RecordBatch::try_from_iter(columns)?)
+}
+
+fn as_json(column: &ArrayRef) -> Result<StringArray> {
+    let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+    let mut writer = builder.build::<_, arrow::json::writer::LineDelimited>(Vec::new());
+    writer.write(&RecordBatch::try_from_iter([("v", column.clone())])?)?;
+    writer.finish()?;
+    let lines = String::from_utf8_lossy(&writer.into_inner()).into_owned();
+    // Each line is {"v":...}.
+    let value = |line: &str| line.get(5..line.len().saturating_sub(1)).filter(|value| *value != "null").map(str::to_string);
+    Ok(lines.lines().map(value).collect())
 }
 
 fn problem_json(error: &Error) -> serde_json::Value {
@@ -227,5 +256,22 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(count(1, "row", "rows"), "1 row");
+    }
+
+    #[test]
+    fn structs_and_lists_are_json_in_csv() {
+        use arrow::array::{Float64Array, Int64Array, StructArray};
+        use arrow::datatypes::{DataType, Field};
+        let fields = vec![Arc::new(Field::new("r", DataType::Float64, true))];
+        let fits: ArrayRef = Arc::new(StructArray::new(
+            fields.into(),
+            vec![Arc::new(Float64Array::from(vec![Some(0.25), None]))],
+            Some(vec![true, false].into()),
+        ));
+        let count: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let batch = RecordBatch::try_from_iter([("n", count), ("fit", fits)]).unwrap();
+        let flat = without_nesting(&batch).unwrap();
+        let texts: Vec<Option<&str>> = arrow::array::AsArray::as_string::<i32>(flat.column(1)).iter().collect();
+        assert_eq!(texts, [Some("{\"r\":0.25}"), None]);
     }
 }

@@ -52,7 +52,8 @@ const PAGE: Page = Page {
               \x20     FROM (VALUES (0.9, 10, true), (0.8, 40, true), (0.7, 20, false),\n\
               \x20                  (0.6, 5, false), (0.3, 30, true), (0.1, 90, false))\n\
               \x20         AS t(expected, days_silent, bought))",
-        answer: "",
+        answer: "auc | baseline_auc | error | verdict\n\
+                 0.7777777777777778 | 0.4444444444444444 | 0.2722 | too little data",
     }],
     limits: &[
         "The interval rests on a normal distribution: take it with care below some 30 customers of an outcome.",

@@ -64,10 +64,11 @@ const PAGE: Page = Page {
                   SELECT until,\n\
                   \x20      count(*) FILTER (WHERE day > first) AS actual,\n\
                   \x20      -- expected_purchases_new(fit, (until - first) / 7.0) in place of 0.5 a week\n\
-                  \x20      sum(0.5 * (until - first) / 7.0) FILTER (WHERE day = first) AS expected\n\
+                  \x20      round(sum(0.5 * (until - first) / 7.0) FILTER (WHERE day = first), 2) AS expected\n\
                   FROM weeks JOIN repeats ON day < until\n\
                   GROUP BY until ORDER BY until",
-            answer: "",
+            answer: "until | actual | expected\n\
+                     2025-01-08 | 1 | 0.71\n2025-01-15 | 2 | 1.71\n2025-01-22 | 3 | 2.71",
         },
     ],
     limits: &["Expected purchases are those of a horizon as long as the hold-out, in the unit of the fit."],

@@ -3,8 +3,8 @@
 use super::models::{is_fit_of_purchases, is_fit_of_spend};
 use super::quantity::{Argument, Quantity};
 use crate::models::Unit;
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray, StructArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, StringArray, StructArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
@@ -152,7 +152,7 @@ fn unit_named(function: &str, text: &str) -> Result<Unit> {
 
 /// A column of fits, or one for all rows.
 #[derive(Clone, Debug)]
-pub(super) enum Fits {
+pub(crate) enum Fits {
     /// NULL for all rows.
     None,
     /// In the first row, for all rows.
@@ -196,15 +196,24 @@ fn same(column: &ArrayRef, row: usize) -> bool {
         }
         DataType::Utf8 => column.as_string::<i32>().value(row) == column.as_string::<i32>().value(row - 1),
         DataType::Utf8View => column.as_string_view().value(row) == column.as_string_view().value(row - 1),
-        DataType::List(_) => {
-            let lists = column.as_list::<i32>();
-            let ends = lists.value_offsets();
-            let length = ends[row + 1] - ends[row];
-            let length_before = ends[row] - ends[row - 1];
-            length == length_before && lists.value(row).to_data() == lists.value(row - 1).to_data()
+        DataType::Int64 => {
+            let numbers = column.as_primitive::<Int64Type>().values();
+            numbers[row] == numbers[row - 1]
         }
+        DataType::List(_) => same_list(column.as_list(), row),
         _ => column.slice(row, 1).to_data() == column.slice(row - 1, 1).to_data(),
     }
+}
+
+/// Lists are long and rows many: where they hold numbers, these are compared where they lie.
+fn same_list(lists: &ListArray, row: usize) -> bool {
+    let Some(numbers) = lists.values().as_primitive_opt::<Float64Type>().filter(|numbers| numbers.null_count() == 0)
+    else {
+        return lists.value(row).to_data() == lists.value(row - 1).to_data();
+    };
+    let ends = lists.value_offsets();
+    let of = |row: usize| &numbers.values()[ends[row] as usize..ends[row + 1] as usize];
+    of(row).len() == of(row - 1).len() && of(row).iter().zip(of(row - 1)).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 /// Reads a column of numbers.
@@ -233,7 +242,7 @@ pub(super) fn units(function: &str, value: &ColumnarValue) -> Result<Units> {
 }
 
 /// Reads a column of fits.
-pub(super) fn fits(function: &str, value: &ColumnarValue) -> Result<Fits> {
+pub(crate) fn fits(function: &str, value: &ColumnarValue) -> Result<Fits> {
     match value {
         ColumnarValue::Scalar(ScalarValue::Null) => Ok(Fits::None),
         ColumnarValue::Scalar(ScalarValue::Struct(fits)) => Ok(Fits::One(fits.as_ref().clone())),

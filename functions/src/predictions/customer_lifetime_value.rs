@@ -24,8 +24,8 @@ const PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
@@ -97,8 +97,8 @@ const INTERVAL_PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),

@@ -23,8 +23,8 @@ const PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
@@ -84,8 +84,8 @@ const INTERVAL_PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("frequency", "number, repeat purchases: days with a purchase after the first"),
         ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),

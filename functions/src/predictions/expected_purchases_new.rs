@@ -23,8 +23,8 @@ const PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
         (
@@ -60,8 +60,8 @@ const INTERVAL_PAGE: Page = Page {
     arguments: &[
         (
             "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; usually one for all rows: `(SELECT fit FROM \
-            fits)`",
+            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
+            which is fastest, or a column of a join, by region for instance",
         ),
         ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
         (

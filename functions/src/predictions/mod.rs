@@ -2,7 +2,7 @@
 //! makes functions of quantities, [`prepared`] holds a fit ready for many rows, [`columns`] reads the arguments,
 //! [`models`] is the one place that knows which model is meant, [`history`] says which customers can be.
 
-mod columns;
+pub(crate) mod columns;
 mod example;
 mod history;
 mod models;

@@ -1,9 +1,10 @@
 //! From the name of a model to its mathematics: the one place that grows with a new model.
 
 use crate::fits::fit::Model;
+use crate::models::bg_bb::BgBb;
 use crate::models::gamma_gamma::GammaGamma;
-use crate::models::geometric::DropOut;
-use crate::models::{GeometricModel, PurchaseModel};
+use crate::models::pareto_nbd::ParetoNbd;
+use crate::models::{DropOut, GeometricModel, PurchaseModel};
 use arrow::datatypes::Fields;
 
 /// A model of purchases with its parameters.
@@ -18,7 +19,9 @@ pub(super) fn purchasing(model: Model, parameters: &[f64]) -> Option<Purchasing>
     match model {
         Model::BgNbd => Some(Box::new(GeometricModel::new(DropOut::AfterRepeat, parameters))),
         Model::MbgNbd => Some(Box::new(GeometricModel::new(DropOut::AfterAny, parameters))),
-        Model::ParetoNbd | Model::BgBb | Model::GammaGamma | Model::ShiftedBetaGeometric => None,
+        Model::ParetoNbd => Some(Box::new(ParetoNbd::new(parameters))),
+        Model::BgBb => Some(Box::new(BgBb::new(parameters))),
+        Model::GammaGamma | Model::ShiftedBetaGeometric => None,
     }
 }
 

@@ -51,7 +51,6 @@ struct Purchases {
 }
 
 /// Customers to be scored, column by column.
-#[derive(Default)]
 pub(super) struct Customers {
     /// Rows they stand in.
     pub rows: Vec<usize>,
@@ -70,6 +69,16 @@ impl fmt::Debug for Purchases {
 }
 
 impl Customers {
+    /// Room for so many.
+    pub fn with_capacity(count: usize) -> Customers {
+        Customers {
+            rows: Vec::with_capacity(count),
+            histories: Vec::with_capacity(count),
+            mean_spend: Vec::with_capacity(count),
+            factor: Vec::with_capacity(count),
+        }
+    }
+
     /// Adds one.
     pub fn push(&mut self, row: usize, history: History, mean_spend: f64, factor: f64) {
         self.rows.push(row);
@@ -186,21 +195,19 @@ impl Prepared {
         values
     }
 
-    /// What a customer will do if alive.
+    /// What a customer will do if alive, from one who most probably is: whose last purchase is just over.
     fn compute(&self, model: &Purchasing, History { frequency, age, .. }: History) -> f64 {
+        let recency = if frequency > 0.0 { age } else { 0.0 };
+        let latest = History { frequency, recency, age };
         let Future { horizon, rate } = self.future;
-        match self.quantity {
-            Quantity::NoPurchase => {
-                // Of one whose last purchase is just over, who is most probably alive.
-                let recency = if frequency > 0.0 { age } else { 0.0 };
-                let latest = History { frequency, recency, age };
-                (1.0 - model.p_no_purchase(latest, horizon)) / model.p_alive(latest)
-            }
+        let expected = match self.quantity {
+            Quantity::NoPurchase => 1.0 - model.p_no_purchase(latest, horizon),
             Quantity::DiscountedPurchases | Quantity::LifetimeValue => {
-                model.discounted_if_alive(frequency, age, horizon, rate)
+                model.discounted_expected_purchases(latest, horizon, rate)
             }
-            _ => model.expected_if_alive(frequency, age, horizon),
-        }
+            _ => return model.expected_if_alive(frequency, age, horizon),
+        };
+        expected / model.p_alive(latest)
     }
 }
 

@@ -10,7 +10,9 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use hashbrown::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,6 +70,19 @@ impl ScalarUDFImpl for Score {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(if self.interval { DataType::Struct(limits()) } else { DataType::Float64 })
+    }
+
+    /// True so that fits are lazy, see below.
+    fn short_circuits(&self) -> bool {
+        true
+    }
+
+    /// Fits count as lazy: else `(SELECT fit FROM fits)` in two predictions of a query would be taken out as a common
+    /// part, and one value for all rows would become a column, which costs a hundred times as much as the predictions.
+    fn conditional_arguments<'a>(&self, arguments: &'a [Expr]) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {
+        let fits = self.quantity.needed().iter().filter(|a| matches!(a, Argument::Fit | Argument::SpendFit)).count();
+        let (lazy, eager) = arguments.split_at(fits.min(arguments.len()));
+        Some((eager.iter().collect(), lazy.iter().collect()))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -274,7 +289,7 @@ impl Score {
         rows: std::ops::Range<usize>,
         answers: &mut Answers,
     ) -> Result<()> {
-        let mut customers = Customers::default();
+        let mut customers = Customers::with_capacity(rows.len());
         for row in rows {
             let (Some(frequency), Some(recency), Some(age), Some(factor)) = (
                 columns.frequency.get(row),

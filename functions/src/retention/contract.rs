@@ -3,6 +3,7 @@
 use crate::fits::fit::{Fit, Model};
 use crate::models::shifted_beta_geometric::{MOST_PERIODS, ShiftedBetaGeometric};
 use crate::models::{Delta, Interval, Scale, Unit};
+use crate::predictions::columns::{self, Fits};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type};
@@ -14,7 +15,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// The names of three numbers at most.
+/// No function takes more numbers than this beside the fit and the confidence.
 const MOST_INPUTS: usize = 3;
 
 /// What a function asks of the model.
@@ -107,25 +108,21 @@ impl<Q: Quantity> ScalarUDFImpl for OfContract<Q> {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
-        let Some((fit, numbers)) = arguments.args.split_first() else {
+        let Some((fits, numbers)) = arguments.args.split_first() else {
             return exec_err!("{}: a fit is needed", self.name());
         };
+        let fits = columns::fits(self.name(), fits)?;
         let numbers = numbers.iter().map(|n| n.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<&Float64Array> = numbers.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
-        let answers = match fit {
-            ColumnarValue::Scalar(fit) => {
-                let fit = usable(self.name(), Fit::from_scalar(self.name(), fit)?)?;
-                (0..rows).map(|row| self.answer(fit.as_ref(), &numbers, row)).collect::<Result<Vec<_>>>()?
+        let mut ready = None;
+        let mut answers = Vec::with_capacity(rows);
+        for row in 0..rows {
+            // A fit stands in many rows, one after the other: it is read once.
+            if row == 0 || !fits.repeats(row) {
+                ready = self.ready(&fits, row)?;
             }
-            ColumnarValue::Array(fits) => {
-                let fits = fits.as_struct_opt();
-                let of_row = |row| {
-                    let fit = fits.map_or(Ok(None), |fits| Fit::read(self.name(), fits, row))?;
-                    self.answer(usable(self.name(), fit)?.as_ref(), &numbers, row)
-                };
-                (0..rows).map(of_row).collect::<Result<Vec<_>>>()?
-            }
-        };
+            answers.push(self.answer(ready.as_ref(), &numbers, row)?);
+        }
         Ok(ColumnarValue::Array(if self.interval { interval_column(&answers)? } else { value_column(&answers) }))
     }
 }
@@ -141,14 +138,13 @@ struct Answer {
     limits: Option<(f64, f64)>,
 }
 
-/// The fit where predictions from it mean something.
-fn usable(function: &str, fit: Option<Fit>) -> Result<Option<Fit>> {
-    match fit {
-        Some(fit) if fit.model != Model::ShiftedBetaGeometric => {
-            exec_err!("{function}: the fit is of {}; one of shifted_beta_geometric_fit is needed", fit.model.name())
-        }
-        fit => Ok(fit.filter(Fit::is_usable)),
-    }
+/// A fit made ready for many rows.
+struct Ready {
+    unit: Option<Unit>,
+    model: ShiftedBetaGeometric,
+    /// The logarithms of the parameters with their covariance, where it has one.
+    logarithms: [f64; 2],
+    covariance: Option<Vec<f64>>,
 }
 
 fn at(log_parameters: &[f64]) -> ShiftedBetaGeometric {
@@ -156,33 +152,51 @@ fn at(log_parameters: &[f64]) -> ShiftedBetaGeometric {
 }
 
 impl<Q: Quantity> OfContract<Q> {
-    fn answer(&self, fit: Option<&Fit>, numbers: &[&Float64Array], row: usize) -> Result<Option<Answer>> {
+    /// The fit of a row; nothing where predictions from it mean nothing.
+    fn ready(&self, fits: &Fits, row: usize) -> Result<Option<Ready>> {
+        let Some((fits, place)) = fits.place(row) else { return Ok(None) };
+        let Some(fit) = Fit::read(self.name(), fits, place)? else { return Ok(None) };
+        if fit.model != Model::ShiftedBetaGeometric {
+            return exec_err!(
+                "{}: the fit is of {}; one of shifted_beta_geometric_fit is needed",
+                self.name(),
+                fit.model.name()
+            );
+        }
+        let parameters = fit.parameters.as_deref().and_then(|all| <[f64; 2]>::try_from(all).ok());
+        Ok(parameters.filter(|_| fit.is_usable()).map(|[alpha, beta]| Ready {
+            unit: fit.unit,
+            model: ShiftedBetaGeometric { alpha, beta },
+            logarithms: [alpha.ln(), beta.ln()],
+            covariance: fit.covariance,
+        }))
+    }
+
+    fn answer(&self, ready: Option<&Ready>, numbers: &[&Float64Array], row: usize) -> Result<Option<Answer>> {
+        let Some(ready) = ready else { return Ok(None) };
         if numbers.iter().any(|column| column.is_null(row)) {
             return Ok(None);
         }
-        let values: Vec<f64> = numbers.iter().map(|column| column.value(row)).collect();
-        let (inputs, confidence) = values.split_at(values.len().min(Q::INPUTS.len()));
-        let prepared = match Q::prepare(inputs, fit.and_then(|fit| fit.unit)) {
+        let mut values = [0.0; MOST_INPUTS + 1];
+        for (value, column) in values.iter_mut().zip(numbers) {
+            *value = column.value(row);
+        }
+        let (inputs, confidence) = values[..numbers.len()].split_at(numbers.len().min(Q::INPUTS.len()));
+        let prepared = match Q::prepare(inputs, ready.unit) {
             Ok(prepared) => prepared,
-            // Without a fit the unit is not known, and nothing can be wrong with it.
-            Err(_) if fit.is_none() => return Ok(None),
             Err(wrong) => return exec_err!("{}: {wrong}", self.name()),
         };
         let confidence = confidence.first().copied().unwrap_or(0.95);
         if !(confidence > 0.0 && confidence < 1.0) {
             return exec_err!("{}: the confidence is {confidence}; it lies between 0 and 1", self.name());
         }
-        let Some(fit) = fit else { return Ok(None) };
-        let Some([alpha, beta]) = fit.parameters.as_deref().and_then(|all| <[f64; 2]>::try_from(all).ok()) else {
-            return Ok(None);
-        };
-        let value = Q::value(ShiftedBetaGeometric { alpha, beta }, prepared);
         let limits = || {
-            let delta = Delta::new(&[alpha.ln(), beta.ln()], fit.covariance.as_deref()?, confidence)?;
+            let delta = Delta::new(&ready.logarithms, ready.covariance.as_deref()?, confidence)?;
             let Interval { low, high, .. } = delta.interval_of(|point| Q::value(at(point), prepared), Q::SCALE)?;
             Some((low, high))
         };
-        Ok(Some(Answer { value, limits: if self.interval { limits() } else { None } }))
+        let limits = if self.interval { limits() } else { None };
+        Ok(Some(Answer { value: Q::value(ready.model, prepared), limits }))
     }
 }
 

@@ -51,7 +51,7 @@ const PAGE: Page = Page {
         a duration counts as at risk there: ends come before leaving observation. The standard error is `S sqrt(sum of \
         d / (n (n - d)))`; the interval is symmetric for `ln(-ln S)`, so that it stays between 0 and 1; the interval \
         of the median is where that band crosses a half. The restricted mean is the area under the curve, customers \
-        who stay longer counting as `until`: unlike the median it always exists, and groups are compared at one `until`.",
+        who stay longer counting as `until`: unlike the median it always exists, and compare groups at one `until`.",
     sources: &[
         "Kaplan and Meier (1958), Nonparametric Estimation from Incomplete Observations, JASA 53",
         "Greenwood (1926), The Natural Duration of Cancer",

@@ -10,7 +10,5 @@ SELECT
     bg_nbd_fit(frequency, recency_weeks, age_weeks, 'week') AS bg_nbd,
     mbg_nbd_fit(frequency, recency_weeks, age_weeks, 'week') AS mbg_nbd,
     pareto_nbd_fit(frequency, recency_weeks, age_weeks, 'week') AS pareto_nbd,
-    gamma_gamma_fit(
-        CASE WHEN frequency > 0 THEN frequency END, CASE WHEN frequency > 0 THEN mean_repeat_revenue END
-    ) AS spend
+    gamma_gamma_fit(frequency, mean_repeat_revenue) AS spend
 FROM marts.purchase_summary
