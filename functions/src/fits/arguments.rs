@@ -2,7 +2,7 @@
 
 use super::aggregate::FitOf;
 use crate::models::Unit;
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
@@ -147,13 +147,27 @@ impl<const K: usize> Rows<K> {
 
     /// The units of the rows: read once per run of rows with the same text.
     pub fn units(&self) -> Units<'_> {
-        Units { column: self.unit.as_ref(), last: None }
+        let texts = match &self.unit {
+            None => Texts::Absent,
+            Some(column) => match (column.as_string_opt::<i32>(), column.as_string_view_opt()) {
+                (Some(texts), _) => Texts::Plain(texts),
+                (_, Some(texts)) => Texts::View(texts),
+                _ => Texts::Absent,
+            },
+        };
+        Units { texts, last: None }
     }
+}
+
+enum Texts<'a> {
+    Absent,
+    Plain(&'a StringArray),
+    View(&'a StringViewArray),
 }
 
 /// Reads units row by row.
 pub(super) struct Units<'a> {
-    column: Option<&'a ArrayRef>,
+    texts: Texts<'a>,
     last: Option<(&'a str, Unit)>,
 }
 
@@ -161,13 +175,9 @@ impl<'a> Units<'a> {
     /// The unit of a row; nothing where it is not stated.
     #[inline]
     pub fn get(&mut self, function: &str, row: usize) -> Result<Option<Unit>> {
-        let Some(column) = self.column else { return Ok(None) };
-        if column.is_null(row) {
-            return Ok(None);
-        }
-        let text: &'a str = match (column.as_string_opt::<i32>(), column.as_string_view_opt()) {
-            (Some(texts), _) => texts.value(row),
-            (_, Some(texts)) => texts.value(row),
+        let text: &'a str = match self.texts {
+            Texts::Plain(texts) if texts.is_valid(row) => texts.value(row),
+            Texts::View(texts) if texts.is_valid(row) => texts.value(row),
             _ => return Ok(None),
         };
         if let Some((last, unit)) = self.last

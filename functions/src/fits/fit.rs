@@ -288,6 +288,7 @@ impl Fit {
     }
 
     /// The fit in a value; nothing where it is NULL.
+    #[cfg(test)]
     pub fn from_scalar(function: &str, value: &ScalarValue) -> Result<Option<Fit>> {
         match value {
             ScalarValue::Struct(fits) => Fit::read(function, fits, 0),

@@ -3,7 +3,7 @@
 use super::aggregate::Judgement;
 use super::collapsed::Weighted;
 use super::fit::{Fit, Model, Scale};
-use crate::models::geometric::{DropOut, Likelihood};
+use crate::models::geometric::{self, DropOut};
 use crate::models::{History, Maximum};
 
 /// Names of the arguments and of the fields of a summary.
@@ -94,7 +94,7 @@ pub(crate) fn fit(model: Model, drop_out: DropOut, inputs: &[Weighted<3>]) -> Fi
         let [frequency, recency, age] = row.input;
         (History { frequency, recency, age }, row.weight)
     });
-    let maximum = Likelihood::new(drop_out, histories, scale.factor).maximum();
+    let maximum = geometric::maximum(drop_out, histories, scale.factor);
     Fit::from_maximum(model, maximum, scale, |parameter, upwards| boundary(&maximum, parameter, upwards))
 }
 

@@ -9,7 +9,8 @@
 
 use super::maximise::{Evaluation, Objective};
 use super::numeric::{digamma, ln_gamma, trigamma};
-use super::{History, Maximum, maximise};
+use super::{History, Maximum, Outcome, maximise};
+use hashbrown::HashMap;
 
 /// Which of the two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,20 +71,23 @@ pub struct Likelihood {
 
 impl Likelihood {
     /// Of histories in ascending order of frequency, with their weights; time is multiplied by `scale`.
-    pub fn new(drop_out: DropOut, histories: impl Iterator<Item = (History, f64)> + Clone, scale: f64) -> Self {
-        let mut recencies = Numbering::of(histories.clone().map(|(history, _)| history.recency));
-        let mut ages = Numbering::of(histories.clone().map(|(history, _)| history.age));
+    pub fn new(drop_out: DropOut, histories: impl Iterator<Item = (History, f64)>, scale: f64) -> Self {
         let mut this = Likelihood {
             drop_out,
             runs: Vec::new(),
-            cells: Vec::new(),
-            recencies: recencies.values.iter().map(|time| time * scale).collect(),
-            ages: ages.values.iter().map(|time| Age { time: time * scale, weight: 0.0, repeats: 0.0 }).collect(),
+            cells: Vec::with_capacity(histories.size_hint().0),
+            recencies: Vec::new(),
+            ages: Vec::new(),
             weight: 0.0,
             repeats: 0.0,
         };
+        let (mut recencies, mut ages) = (Numbering::default(), Numbering::default());
         for (history, weight) in histories {
-            let (x, age) = (history.frequency, ages.number(history.age));
+            let x = history.frequency;
+            let age = ages.number(history.age);
+            if age as usize == this.ages.len() {
+                this.ages.push(Age { time: history.age * scale, weight: 0.0, repeats: 0.0 });
+            }
             if this.runs.last().is_none_or(|run| run.x != x) {
                 this.runs.push(Run { x, weight: 0.0, end: this.cells.len() });
             }
@@ -99,11 +103,18 @@ impl Likelihood {
             this.weight += weight;
             this.repeats += weight * x;
         }
+        this.recencies = recencies.values.iter().map(|time| time * scale).collect();
         this
     }
 
-    /// Its maximum.
-    pub fn maximum(&self) -> Option<Maximum<4>> {
+    /// Its maximum. `start` is a point near it, where one is known.
+    pub fn maximum(&self, near: Option<[f64; 4]>) -> Option<Maximum<4>> {
+        if let Some(near) = near
+            && let Some(end) = maximise(self, &[near])
+            && end.outcome == Outcome::Converged
+        {
+            return Some(end);
+        }
         let time: f64 = self.ages.iter().map(|age| age.time * age.weight).sum();
         let rate = self.repeats / time;
         let start = |r: f64, faster: f64, a: f64, b: f64| [r.ln(), (r / (rate * faster)).ln(), a.ln(), b.ln()];
@@ -111,26 +122,41 @@ impl Likelihood {
     }
 }
 
-/// Numbers distinct values, which come in ascending order.
+/// A sample of every so many-th distinct history is enough to come near the maximum.
+const SAMPLED: usize = 16;
+
+/// Below this count of distinct histories a sample saves nothing.
+const WORTH_A_SAMPLE: usize = 20_000;
+
+/// The maximum of the likelihood of histories in ascending order of frequency, with their weights; time is multiplied
+/// by `scale`. With many distinct histories a sample of them is asked first where to begin.
+pub fn maximum(
+    drop_out: DropOut,
+    histories: impl ExactSizeIterator<Item = (History, f64)> + Clone,
+    scale: f64,
+) -> Option<Maximum<4>> {
+    let mut near = None;
+    if histories.len() >= WORTH_A_SAMPLE {
+        let sample = Likelihood::new(drop_out, histories.clone().step_by(SAMPLED), scale);
+        near = sample.maximum(None).map(|end| end.at);
+    }
+    Likelihood::new(drop_out, histories, scale).maximum(near)
+}
+
+/// Numbers distinct values in the order in which they come.
+#[derive(Default)]
 struct Numbering {
+    numbers: HashMap<u64, u32>,
     values: Vec<f64>,
-    last: u32,
 }
 
 impl Numbering {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_unstable_by(f64::total_cmp);
-        values.dedup();
-        Numbering { values, last: 0 }
-    }
-
     fn number(&mut self, value: f64) -> u32 {
-        if self.values.get(self.last as usize) != Some(&value) {
-            let found = self.values.binary_search_by(|other| other.total_cmp(&value)).unwrap_or_default();
-            self.last = u32::try_from(found).unwrap_or(u32::MAX);
-        }
-        self.last
+        *self.numbers.entry(value.to_bits()).or_insert_with(|| {
+            self.values.push(value);
+            // A fit of more distinct times than fit into 32 bits would not fit into memory.
+            u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
+        })
     }
 }
 
@@ -190,27 +216,37 @@ impl Objective<4> for Likelihood {
 fn cell_sums(cells: &[Cell], power: f64, odds: f64, recencies: &[Shifted], ages: &[Shifted]) -> Sums {
     let mut sums = Sums::default();
     let ln_odds = odds.ln();
-    for cell in cells {
-        let (t, age) = (recencies[cell.recency as usize], ages[cell.age as usize]);
-        let d = age.ln - t.ln;
-        let u = ln_odds + power * d;
-        let small = (-u.abs()).exp();
-        let larger = (1.0 + small).recip();
-        let p = if u > 0.0 { larger } else { small * larger };
-        sums.value += cell.weight * (u.max(0.0) + small.ln_1p());
-        let (p, v) = (cell.weight * p, cell.weight * small * larger * larger);
-        let e = age.inverse - t.inverse;
-        let f = t.inverse * t.inverse - age.inverse * age.inverse;
-        sums.p += p;
-        sums.pd += p * d;
-        sums.pe += p * e;
-        sums.pf += p * f;
-        sums.v += v;
-        sums.vd += v * d;
-        sums.ve += v * e;
-        sums.vdd += v * d * d;
-        sums.vde += v * d * e;
-        sums.vee += v * e * e;
+    // One logarithm of a product of numbers up to 2 for so many histories as cannot overflow.
+    for part in cells.chunks(1000) {
+        let mut product = 1.0;
+        for cell in part {
+            let (t, age) = (recencies[cell.recency as usize], ages[cell.age as usize]);
+            let d = age.ln - t.ln;
+            let u = ln_odds + power * d;
+            let small = (-u.abs()).exp();
+            let larger = (1.0 + small).recip();
+            let p = if u > 0.0 { larger } else { small * larger };
+            if cell.weight == 1.0 {
+                product *= 1.0 + small;
+                sums.value += u.max(0.0);
+            } else {
+                sums.value += cell.weight * (u.max(0.0) + (1.0 + small).ln());
+            }
+            let (p, v) = (cell.weight * p, cell.weight * small * larger * larger);
+            let e = age.inverse - t.inverse;
+            let f = t.inverse * t.inverse - age.inverse * age.inverse;
+            sums.p += p;
+            sums.pd += p * d;
+            sums.pe += p * e;
+            sums.pf += p * f;
+            sums.v += v;
+            sums.vd += v * d;
+            sums.ve += v * e;
+            sums.vdd += v * d * d;
+            sums.vde += v * d * e;
+            sums.vee += v * e * e;
+        }
+        sums.value += f64::ln(product);
     }
     sums
 }
@@ -308,7 +344,6 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Outcome;
     use proptest::prelude::*;
 
     fn history(frequency: f64, recency: f64, age: f64) -> History {
@@ -406,7 +441,7 @@ mod tests {
     fn without_drop_out_the_search_ends_at_a_boundary() {
         let histories = (1..40).map(|x| (history(f64::from(x % 7), if x % 7 == 0 { 0.0 } else { 10.0 }, 10.0), 1.0));
         let likelihood = Likelihood::new(DropOut::AfterRepeat, sorted(histories.collect()).into_iter(), 1.0);
-        let outcome = likelihood.maximum().map(|end| end.outcome);
+        let outcome = likelihood.maximum(None).map(|end| end.outcome);
         assert!(matches!(outcome, Some(Outcome::Boundary { .. })), "{outcome:?}");
     }
 }
