@@ -44,7 +44,8 @@ const PAGE: Page = Page {
               `observed_to` until `holdout_to`, NULL where that is not given. Lengths are in the unit. NULL for a \
               customer who did not buy until `observed_to`.",
     description: "Group by customer. Purchases of one day count as one. Merging by day and measuring in weeks is not \
-                  the same as merging by week: by weeks from Monday, that loses 241 of 2,457 repeats of the CDNOW sample.\n\n\
+                  the same as merging by week: by weeks from Monday, that loses 241 of 2,457 repeats of the CDNOW \
+                  sample.\n\n\
                   A refund is never a purchase. Its value is dated on its own day: after the first purchase it lowers \
                   the spend of repeat purchases, else it belongs to the first, which `mean_spend` leaves out. Sums are \
                   exact and rounded once, so that the order of rows does not matter.",
@@ -71,7 +72,8 @@ const PAGE: Page = Page {
         },
         Example {
             sql: "SELECT customer, s['frequency'] AS x, s['holdout_frequency'] AS later, s['holdout_length'] AS days\n\
-                  FROM (SELECT customer, purchase_summary(day, NULL, DATE '2025-01-31', 'day', DATE '2025-02-28') AS s\n\
+                  FROM (SELECT customer,\n\
+                  \x20            purchase_summary(day, NULL, DATE '2025-01-31', 'day', DATE '2025-02-28') AS s\n\
                   \x20     FROM (VALUES (1, DATE '2025-01-06'), (1, DATE '2025-01-20'), (1, DATE '2025-02-03'),\n\
                   \x20                  (2, DATE '2025-02-14')) AS t(customer, day)\n\
                   \x20     GROUP BY customer)\n\
@@ -187,6 +189,11 @@ fn state_amount(taken: &DataType) -> DataType {
 }
 
 fn groups<A: Amount>(arguments: &AccumulatorArgs) -> Result<PurchaseGroups<A>> {
+    if arguments.is_distinct {
+        return exec_err!(
+            "purchase_summary: DISTINCT is not taken; a subquery with SELECT DISTINCT says what is meant"
+        );
+    }
     let taken = arguments.expr_fields[1].data_type();
     let scale = if let DataType::Decimal128(_, scale) = taken { *scale } else { 0 };
     Ok(PurchaseGroups::new(unit(arguments)?, state_amount(taken), scale))

@@ -22,11 +22,11 @@ const PAGE: Page = Page {
     returns: "DOUBLE from 0 to 1: the share of pairs, one customer with the outcome and one without, in which the one \
               with it has the higher score; a tie counts as half a pair. 1 is perfect, 0.5 is chance. NULL where all \
               rows have the same outcome. Rows with a NULL are left out.",
-    description: "`(pairs in order + ties / 2) / pairs`, the statistic of Mann and Whitney. Counted in whole numbers and \
-                  divided once: the order of rows does not matter.",
+    description: "`(pairs in order + ties / 2) / pairs`, the statistic of Mann and Whitney. Counted in whole numbers \
+                  and divided once: the order of rows does not matter.",
     sources: &[
-        "H. B. Mann, D. R. Whitney, \"On a Test of Whether One of Two Random Variables Is Stochastically Larger than the \
-         Other\", Annals of Mathematical Statistics 18 (1947): U",
+        "H. B. Mann, D. R. Whitney, \"On a Test of Whether One of Two Random Variables Is Stochastically Larger than \
+         the Other\", Annals of Mathematical Statistics 18 (1947): U",
         "J. A. Hanley, B. J. McNeil, \"The Meaning and Use of the Area under a ROC Curve\", Radiology 143 (1982)",
     ],
     examples: &[Example {
@@ -35,6 +35,8 @@ const PAGE: Page = Page {
         answer: "auc\n0.75",
     }],
     limits: &[
+        "An outcome that is an equation stands in parentheses, `auc(score, (orders = 1))`: without them `orders = 1` \
+         names an argument.",
         "It says how well customers are ranked, not whether probabilities are right: see `holdout_by_frequency`.",
         "A number alone says little: compare with the plain recency of the last purchase, `auc_compared`.",
         "P(alive) of BG/NBD is 1 for every one-time buyer: rank by expected purchases instead.",

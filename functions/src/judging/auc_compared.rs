@@ -29,14 +29,14 @@ const PAGE: Page = Page {
         ),
         ("outcome", "BOOLEAN, whether it came"),
     ],
-    returns: "STRUCT: `customers` BIGINT; `outcomes` BIGINT, those with the outcome; `left_out` BIGINT, rows with a NULL; \
-              `auc` and `baseline_auc` DOUBLE as of the function `auc`; `difference` DOUBLE, the first less the second; \
-              `standard_error` of the difference, `low` and `high`, its 95 % interval; `verdict` TEXT: 'better than the \
-              baseline', 'worse than the baseline' (the interval does not hold 0), 'no better than the baseline', or 'too \
-              little data' with fewer than 10 customers of an outcome. NULL fields where only one outcome came; \
-              `standard_error` and interval need two customers of each.",
-    description: "A model is worth its trouble only where it beats the rule that everybody knows: who bought last is the \
-                  best customer. Both scores are judged on the same customers, so their errors go together; the \
+    returns: "STRUCT: `customers` BIGINT; `outcomes` BIGINT, those with the outcome; `left_out` BIGINT, rows with a \
+              NULL; `auc` and `baseline_auc` DOUBLE as of the function `auc`; `difference` DOUBLE, the first less the \
+              second; `standard_error` of the difference, `low` and `high`, its 95 % interval; `verdict` TEXT: \
+              'better than the baseline', 'worse than the baseline' (the interval does not hold 0), 'no better than \
+              the baseline', or 'too little data' with fewer than 10 customers of an outcome. NULL fields where only \
+              one outcome came; `standard_error` and interval need two customers of each.",
+    description: "A model is worth its trouble only where it beats the rule that everybody knows: who bought last is \
+                  the best customer. Both scores are judged on the same customers, so their errors go together; the \
                   standard error takes that into account. `difference = auc - baseline_auc`, its variance the sum over \
                   both outcomes of the variance of the customers' placements, divided by their number.",
     sources: &[

@@ -17,10 +17,11 @@ const PAGE: Page = Page {
     syntax: "hhi(value)",
     summary: "How concentrated a total is: the sum of squared shares, from 0 to 1",
     arguments: &[("value", "number, the value of a customer; negative ones are outside the base and left out")],
-    returns: "DOUBLE on the scale 0 to 1: 1 where one customer has all, 1/n where n have the same. NULL without a value \
-              and where all are 0. NULL values are left out.",
-    description: "The index of Herfindahl and Hirschman, `sum((x_i / sum(x))^2)`. `1 / hhi(value)` is the number of equal \
-                  customers that would be as concentrated. Competition authorities write percentages: times 10,000.",
+    returns: "DOUBLE on the scale 0 to 1: 1 where one customer has all, 1/n where n have the same. NULL without a \
+              value and where all are 0. NULL values are left out.",
+    description: "The index of Herfindahl and Hirschman, `sum((x_i / sum(x))^2)`. `1 / hhi(value)` is the number of \
+                  equal customers that would be as concentrated. Competition authorities write percentages: times \
+                  10,000.",
     sources: &["A. O. Hirschman, \"The Paternity of an Index\", American Economic Review 54 (1964)"],
     examples: &[Example {
         sql: "SELECT hhi(revenue) AS hhi, 1 / hhi(revenue) AS as_many_equals\n\

@@ -109,7 +109,8 @@ impl Measure<3> for Holdout {
         if row.iter().flatten().any(wrong) || row[0].is_some_and(|frequency| frequency.fract() != 0.0) {
             let [frequency, expected, actual] = row.map(|number| number.map_or("NULL".to_owned(), |n| n.to_string()));
             return Err(format!(
-                "frequency {frequency}, expected {expected}, actual {actual}: all are 0 or more and the frequency is whole"
+                "frequency {frequency}, expected {expected}, actual {actual}: all are 0 or more and the frequency is \
+                 whole"
             ));
         }
         let bin = |frequency: f64| frequency.min(last_bin as f64);

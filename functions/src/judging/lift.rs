@@ -27,9 +27,9 @@ const PAGE: Page = Page {
               outcomes by customers; `lift` DOUBLE, that share by the share of all; `cumulative_share_of_outcomes` \
               DOUBLE, of this bin and those above. NULL without rows; `lift` and the cumulative share are NULL where \
               nobody had the outcome. Rows with a NULL are left out.",
-    description: "Customers are cut into bins of equal size by descending score; where the size is not whole, the first \
-                  bins have one more. Customers of the same score share their outcomes evenly: a bin that takes a third \
-                  of them takes a third of their outcomes, so that ties never depend on the order of rows, and \
+    description: "Customers are cut into bins of equal size by descending score; where the size is not whole, the \
+                  first bins have one more. Customers of the same score share their outcomes evenly: a bin that takes \
+                  a third of them takes a third of their outcomes, so that ties never depend on the order of rows, and \
                   outcomes need not be whole.",
     sources: &["M. J. A. Berry, G. S. Linoff, \"Data Mining Techniques\", 3rd edition (2011), chapter 5"],
     examples: &[Example {

@@ -101,6 +101,9 @@ impl<M: Measure<K>, const K: usize> AggregateUDFImpl for MeasureFunction<M, K> {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if arguments.is_distinct {
+            return exec_err!("{}: DISTINCT is not taken; a subquery with SELECT DISTINCT says what is meant", M::NAME);
+        }
         let option = option::<M, K>(&arguments)?;
         Ok(Box::new(Rows::<M, K> { tally: Tally::default(), left_out: 0, option, answer: None, measure: PhantomData }))
     }
