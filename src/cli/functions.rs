@@ -155,18 +155,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_fits_the_screen() {
-        for text in FUNCTIONS.iter().map(page).chain([list()]) {
-            let wide = text.lines().filter(|line| !line.contains("SELECT") && line.chars().count() > WIDTH + 20);
-            assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new());
-        }
-        assert!(list().lines().all(|line| line.chars().count() <= WIDTH));
+    fn the_list_fits_the_screen() {
+        let wide: Vec<String> =
+            list().lines().filter(|line| line.chars().count() > WIDTH).map(str::to_string).collect();
+        assert_eq!(wide, Vec::<String>::new());
     }
 
     #[test]
     fn a_page_is_laid_out() {
         let function = find("MONTHS_BETWEEN()").unwrap();
-        insta::assert_snapshot!(page(function));
+        insta::assert_snapshot!(page(function), @r"
+months_between(from, to)
+
+How many months the calendar turned between two days. (scalar function)
+
+What cohort tables count: 31 January to 1 February is 1, 1 to 31 January is 0.
+
+Arguments
+  from  DATE, the earlier day
+  to    DATE, the later day
+
+Answer
+  BIGINT, months; negative where `to` lies in an earlier month; NULL where either day is.
+
+Examples
+  SELECT months_between(DATE '2010-12-31', DATE '2011-12-01') AS months
+
+  months
+  ──────
+      12
+
+Limits
+  - Days within the month are not looked at; for lengths of time subtract the days.
+
+See also date_diff
+");
     }
 
     #[test]
