@@ -1,7 +1,7 @@
 /* ---
 description: >-
   How certain the fits make the predicted value of each region, as shares of it: the 95 % interval of the parameters,
-  found on up to `clv_interval_sample` (200) of its customers, spread evenly from the least to the most valuable. The
+  found on up to `clv_interval_sample` (50) of its customers, spread evenly from the least to the most valuable. The
   uncertainty of a fit is common to its customers, so that their intervals are added, not averaged out. What the model
   does not know of (a new rival, a campaign) is not in it.
 grain: [as_of, region]
@@ -13,7 +13,7 @@ columns:
     tests: [{range: {min: 0, max: 1}}]}
   high: {description: Upper end / predicted value, tests: [{range: {min: 1}}]}
 --- */
-{% set sample = var('clv_interval_sample', 200) %}
+{% set sample = var('clv_interval_sample', 50) %}
 WITH ranked AS (
     SELECT
         as_of,
