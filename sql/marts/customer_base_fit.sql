@@ -42,7 +42,7 @@ fitted AS (
         count(*) AS customers,
         count(*) FILTER (WHERE frequency > 0) AS repeat_buyers,
         -- Who first bought on the last day has not been watched yet and tells nothing of repeats.
-        {{ model }}_fit(frequency, recency, CASE WHEN age > 0 THEN age END, 'week') AS fit,
+        {{ model }}_fit(frequency, recency, age, 'week') AS fit,
         gamma_gamma_fit(frequency, mean_spend) AS spend_fit
     FROM scoped
     GROUP BY as_of, observed, region

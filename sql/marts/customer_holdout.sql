@@ -26,27 +26,20 @@ WITH fits AS (
         ON used.as_of = own.as_of AND used.observed = own.observed AND used.region = own.used_region
     WHERE own.observed = 'calibration'
 ),
-placed AS (
-    -- Rows of one region behind each other let the functions below make a fit ready once, not for every row.
-    SELECT *, row_number() OVER (PARTITION BY as_of, region ORDER BY customer_id) AS place
-    FROM marts.customer_purchases
-    WHERE calibration_frequency IS NOT NULL
-),
 expected AS (
     SELECT
         purchases.*,
         expected_purchases(
-            -- Who first bought on the last day has been watched for half of it.
-            fits.fit, calibration_frequency, calibration_recency_weeks, greatest(calibration_age_weeks, 1 / 14.0),
+            fits.fit, calibration_frequency, calibration_recency_weeks, calibration_age_weeks,
             CAST(dates.holdout_weeks AS DOUBLE), 'week'
         ) AS expected_purchases,
         expected_spend(fits.spend_fit, calibration_frequency, calibration_mean_spend) AS expected_spend,
         -- Who sent back all that was bought again has no positive spending, which the model needs.
         calibration_frequency > 0 AND calibration_mean_spend <= 0 AS spends_nothing
-    FROM placed AS purchases
+    FROM marts.customer_purchases AS purchases
     JOIN marts.customer_base_date AS dates ON dates.as_of = purchases.as_of
     LEFT JOIN fits ON fits.as_of = purchases.as_of AND fits.region = purchases.region
-    WHERE dates.holdout_weeks > 0 AND purchases.place > 0
+    WHERE dates.holdout_weeks > 0 AND purchases.calibration_frequency IS NOT NULL
 )
 SELECT
     as_of,

@@ -30,13 +30,8 @@ WITH placed AS (
         coalesce(customers.region, 'unknown') AS region,
         purchases.frequency,
         purchases.recency_weeks,
-        -- Who first bought on the last day has been watched for half of it.
-        greatest(purchases.age_weeks, 1 / 14.0) AS age_weeks,
-        purchases.mean_spend,
-        -- Rows of one region behind each other let the functions below make a fit ready once, not for every row.
-        row_number() OVER (
-            PARTITION BY history.as_of, coalesce(customers.region, 'unknown') ORDER BY history.customer_id
-        ) AS place
+        purchases.age_weeks,
+        purchases.mean_spend
     FROM marts.customer_history AS history
     LEFT JOIN core.customers AS customers ON customers.customer_id = history.customer_id
     LEFT JOIN marts.customer_purchases AS purchases
@@ -93,7 +88,6 @@ predicted AS (
     FROM placed
     JOIN shares ON shares.as_of = placed.as_of AND shares.region = placed.region
     LEFT JOIN fits ON fits.as_of = placed.as_of AND fits.region = placed.region
-    WHERE placed.place > 0
 )
 SELECT
     as_of,

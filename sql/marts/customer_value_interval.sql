@@ -34,7 +34,8 @@ intervals AS (
         sampled.region,
         customer_lifetime_value_interval(
             fits.fit, fits.spend_fit, purchases.frequency, purchases.recency_weeks,
-            greatest(purchases.age_weeks, 1 / 14.0), purchases.mean_spend, 1, {{ var('clv_discount_rate', 0.10) }}, {{ var('clv_horizon_months', 12) }}, 'month'
+            purchases.age_weeks, purchases.mean_spend, 1,
+            {{ var('clv_discount_rate', 0.10) }}, {{ var('clv_horizon_months', 12) }}, 'month'
         ) AS value
     FROM sampled
     JOIN marts.customer_purchases AS purchases

@@ -136,7 +136,8 @@ fn as_json(column: &ArrayRef) -> Result<StringArray> {
     writer.finish()?;
     let lines = String::from_utf8_lossy(&writer.into_inner()).into_owned();
     // Each line is {"v":...}.
-    let value = |line: &str| line.get(5..line.len().saturating_sub(1)).filter(|value| *value != "null").map(str::to_string);
+    let value =
+        |line: &str| line.get(5..line.len().saturating_sub(1)).filter(|value| *value != "null").map(str::to_string);
     Ok(lines.lines().map(value).collect())
 }
 

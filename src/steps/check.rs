@@ -343,7 +343,8 @@ impl Checker {
         if let Some(found) = engine::uncomputable_subquery(&optimised, sql) {
             return Err(vec![rendered.error(found)]);
         }
-        Ok(Some(plan.schema().inner().clone()))
+        // The types are those of the analysed plan: before it, `CASE WHEN x THEN 0 ELSE 0.5 END` counts as a whole number.
+        Ok(Some(optimised.schema().inner().clone()))
     }
 
     fn unknown_table(&self, reference: &Reference, rendered: &Rendered) -> Option<Error> {

@@ -3,7 +3,7 @@
 use super::check::Step;
 use crate::engine::{Engine, diagnose, failure, is_out_of_memory};
 use crate::error::{Error, Kind, Result};
-use crate::lake::{DataFile, DataFiles};
+use crate::lake::{DataFile, DataFiles, lake_schema};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::StreamExt;
@@ -43,6 +43,12 @@ async fn attempt(
     written: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<DataFile>, Trouble> {
     let mut rows = rows_of(engine, &step.rendered.sql, None).await.map_err(Trouble::Engine)?;
+    // Readers are told the planned columns: other ones must never be written below them.
+    let made = lake_schema(&step.name, &rows.schema()).map_err(Trouble::Other)?;
+    if made != step.schema {
+        let text = format!("{} was planned as {:?} and is computed as {made:?}", step.name, step.schema);
+        return Err(Trouble::Other(Error::bug(text)));
+    }
     let mut writer = lake.writer(&step.name, run_id, rows.schema()).map_err(Trouble::Other)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await {

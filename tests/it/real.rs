@@ -110,7 +110,9 @@ fn cdnow_gives_the_published_summary() {
     assert_eq!(of("SELECT count(*) FROM marts.published_fits"), "27");
     // The shipped marts judge the same fit by the same hold-out.
     let check = |column: &str| {
-        format!("SELECT {column} FROM marts.customer_lifetime_value_check WHERE region = 'all' AND as_of = '1998-07-01'")
+        format!(
+            "SELECT {column} FROM marts.customer_lifetime_value_check WHERE region = 'all' AND as_of = '1998-07-01'"
+        )
     };
     assert_eq!(of(&check("actual_purchases")), "1882");
     let miss: f64 = of(&check("miss")).parse().unwrap();

@@ -50,8 +50,8 @@ pub(crate) fn judge(input: &[f64; 3]) -> Judgement {
         "all three are finite numbers"
     } else if frequency < 0.0 || frequency.fract() != 0.0 {
         "the frequency is a whole number, 0 or more"
-    } else if age <= 0.0 {
-        "the age is more than 0"
+    } else if age < 0.0 {
+        "the age is 0 (first bought on the last day seen) or more"
     } else if recency < 0.0 || recency > age {
         "the recency lies between 0 and the age"
     } else if frequency == 0.0 && recency > 0.0 {

@@ -1,8 +1,8 @@
 //! `exact_sum(value)`: a sum that no order of rows and no sliding window changes by a digit.
 
-use super::exact::ExactSum;
 use super::groups::{Groups, Many, One, Rows, refuse_distinct};
 use super::numbers::{DIGITS, common_type};
+use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, Float64Array, Int64Array, Int64Builder, ListBuilder,

@@ -12,7 +12,6 @@ pub mod sessionize;
 pub mod width_bucket;
 
 mod counts;
-mod exact;
 mod groups;
 mod numbers;
 mod thresholds;

@@ -1,6 +1,6 @@
 //! Values of purchases: added without loss, whatever the order, and made a mean.
 
-use super::exact::{ExactSum, two_sum};
+use crate::exact::ExactSum;
 use arrow::datatypes::{ArrowNativeType, ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::common::exec_err;
 use datafusion::error::Result;
@@ -94,6 +94,14 @@ impl Amount for f64 {
     fn mean(parts: impl Iterator<Item = f64>, _: i8, count: i64) -> Result<f64> {
         let mut sum = ExactSum::default();
         parts.for_each(|part| sum.add(part));
-        Ok(sum.value() / count as f64)
+        Ok(sum.total() / count as f64)
     }
+}
+
+/// The rounded sum of two doubles and what rounding left. D. E. Knuth, "The Art of Computer Programming" 2, 4.2.2.
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    let a_part = sum - b_part;
+    (sum, (a - a_part) + (b - b_part))
 }

@@ -1,7 +1,7 @@
 //! What measures of concentration have in common: the base, and its total.
 
 use super::tally::Counted;
-use crate::input::exact::ExactSum;
+use crate::exact::ExactSum;
 
 /// The largest value: sums of ranks times values stay far from overflow.
 const LARGEST: f64 = 1e250;
@@ -21,5 +21,5 @@ pub(super) fn base(row: [Option<f64>; 1]) -> Result<Option<[f64; 1]>, String> {
 pub(super) fn total(rows: &[Counted<1>]) -> f64 {
     let mut total = ExactSum::default();
     rows.iter().for_each(|row| total.add(row.count as f64 * row.numbers[0]));
-    total.value()
+    total.total()
 }

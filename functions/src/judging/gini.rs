@@ -3,7 +3,7 @@
 use super::concentration::{base, total};
 use super::measure::{Measure, function};
 use super::tally::Counted;
-use crate::input::exact::ExactSum;
+use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -61,6 +61,6 @@ impl Measure<1> for Gini {
             below += count;
         }
         let total = total(rows);
-        Ok(ScalarValue::Float64((total > 0.0).then(|| differences.value() / customers as f64 / total)))
+        Ok(ScalarValue::Float64((total > 0.0).then(|| differences.total() / customers as f64 / total)))
     }
 }

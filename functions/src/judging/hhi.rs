@@ -3,7 +3,7 @@
 use super::concentration::{base, total};
 use super::measure::{Measure, function};
 use super::tally::Counted;
-use crate::input::exact::ExactSum;
+use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -55,6 +55,6 @@ impl Measure<1> for Hhi {
             let share = row.numbers[0] / total;
             squares.add(row.count as f64 * share * share);
         }
-        Ok(ScalarValue::Float64((total > 0.0).then(|| squares.value())))
+        Ok(ScalarValue::Float64((total > 0.0).then(|| squares.total())))
     }
 }

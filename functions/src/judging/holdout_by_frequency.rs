@@ -2,7 +2,7 @@
 
 use super::measure::{Measure, bigint, function, list_of, listed, structs};
 use super::tally::Counted;
-use crate::input::exact::ExactSum;
+use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
@@ -171,7 +171,7 @@ impl Bin {
                 actual.add(row.numbers[2] * row.count as f64);
             }
         }
-        Bin { expected: expected.value(), actual: actual.value(), ..bin }
+        Bin { expected: expected.total(), actual: actual.total(), ..bin }
     }
 
     fn mean(&self, total: f64) -> Option<f64> {

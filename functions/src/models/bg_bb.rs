@@ -14,8 +14,9 @@
 //!
 //! The terms of the sum depend on x and j only: customers with the same x share them.
 
+use super::hypergeometric::{hypergeometric_with_one, ln_rising};
 use super::jet::{Jet, LogSum, Slopes};
-use super::numeric::{digamma, ln_gamma};
+use super::numeric::digamma;
 use super::{Evaluation, History, Objective, PurchaseModel};
 
 /// The likelihood of many customers.
@@ -207,7 +208,7 @@ impl BgBb {
             return (dead, alive);
         }
         let left = steps - step;
-        let ratio = |below: f64, above: f64| (ln_ratio(below + step, left) - ln_ratio(above + step, left)).exp();
+        let ratio = |below: f64, above: f64| (ln_rising(below + step, left) - ln_rising(above + step, left)).exp();
         let share = if left.is_infinite() { 0.0 } else { ratio(beta, alpha + beta) * ratio(delta, gamma + delta) };
         (dead + alive * (1.0 - share) * gamma / (alpha + gamma), alive * share)
     }
@@ -248,7 +249,7 @@ impl BgBb {
                 return sum + term * whole;
             }
             let steps = horizon - step;
-            let alive = (ln_ratio(left.delta, steps) - ln_ratio(left.gamma + left.delta, steps)).exp();
+            let alive = (ln_rising(left.delta, steps) - ln_rising(left.gamma + left.delta, steps)).exp();
             let after = BgBb { delta: left.delta + steps, ..left };
             sum + term * (whole - alive * (steps * discount.ln()).exp() * after.discounted_for_ever(discount))
         }
@@ -266,7 +267,7 @@ impl BgBb {
         let ln = if exponent.abs() < 1e-4 {
             exponent * (digamma(middle) - digamma(middle + horizon))
         } else {
-            ln_ratio(near, horizon) - ln_ratio(far, horizon)
+            ln_rising(near, horizon) - ln_rising(far, horizon)
         };
         if exponent == 0.0 {
             return self.delta * (digamma(middle + horizon) - digamma(middle));
@@ -274,35 +275,11 @@ impl BgBb {
         -self.delta * ln.exp_m1() / exponent
     }
 
-    /// `Σ v^i (δ)i / (γ+δ)i` over i = 1, 2, ...: `v δ/(γ+δ) 2F1(1, δ+1; γ+δ+1; v)` by Gauss's continued fraction
-    /// (Abramowitz and Stegun 15.1; Jones and Thron 1980, equation 6.1.4).
+    /// `Σ v^i (δ)i / (γ+δ)i` over i = 1, 2, ...: `v δ/(γ+δ) 2F1(1, δ+1; γ+δ+1; v)`.
     fn discounted_for_ever(&self, v: f64) -> f64 {
-        let (b, c) = (self.delta + 1.0, self.gamma + self.delta + 1.0);
-        let (mut numerator, mut denominator, mut value) = (1.0, 0.0, 1.0);
-        for k in 1..100_000 {
-            let half = f64::from(k / 2);
-            let k = f64::from(k);
-            let coefficient = if k % 2.0 == 1.0 {
-                (b + half) * (c - 1.0 + half) / ((c + k - 2.0) * (c + k - 1.0))
-            } else {
-                half * (c - b - 1.0 + half) / ((c + k - 2.0) * (c + k - 1.0))
-            };
-            let coefficient = -coefficient * v;
-            denominator = 1.0 / (1.0 + coefficient * denominator);
-            numerator = 1.0 + coefficient / numerator;
-            let change = numerator * denominator;
-            value *= change;
-            if (change - 1.0).abs() < 1e-16 {
-                break;
-            }
-        }
-        v * self.delta / (self.gamma + self.delta) / value
+        let (gamma, delta) = (self.gamma, self.delta);
+        v * delta / (gamma + delta) * hypergeometric_with_one(delta + 1.0, gamma + delta + 1.0, v)
     }
-}
-
-/// `ln Γ(p+h)/Γ(p)`.
-fn ln_ratio(p: f64, h: f64) -> f64 {
-    ln_gamma(p + h) - ln_gamma(p)
 }
 
 impl PurchaseModel for BgBb {

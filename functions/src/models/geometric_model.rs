@@ -106,13 +106,52 @@ fn sum_over_counts(shape: f64, z: f64, none: f64, a: f64, b: f64) -> f64 {
 }
 
 /// The mean over p by the trapezoidal rule in the logit of p.
+///
+/// Where `a` is small most customers hardly ever drop out, and the integrand has a tail as long as 1/a: there the mean
+/// is taken of what drop-out costs, compared with p = 0, which has no such tail.
 fn integral_over_drop_out(shape: f64, time: f64, a: f64, b: f64) -> f64 {
+    if a < SMALL {
+        return (shape * time - mean_cost_of_drop_out(shape, time, a, b)).max(0.0);
+    }
     let ln_integrand = |y: f64| {
         let (ln_p, ln_rest) = (-ln_one_plus_exp(-y), -ln_one_plus_exp(y));
         let bought = -(-shape * (ln_p.exp() * time).ln_1p()).exp_m1();
         (a - 1.0) * ln_p + b * ln_rest + bought.ln()
     };
     (ln_trapezoidal(ln_integrand) - ln_beta(a, b)).exp()
+}
+
+/// Below this `a` the cost of drop-out is integrated.
+const SMALL: f64 = 0.5;
+
+/// The mean over p of `shape time - (1 - (1 + p time)^-shape) / p`, a sum of two positive parts over p:
+/// `shape (u - ln(1 + u))` and `w - 1 + e^-w`, with u = p time and w = shape ln(1 + u).
+fn mean_cost_of_drop_out(shape: f64, time: f64, a: f64, b: f64) -> f64 {
+    let ln_integrand = |y: f64| {
+        let (ln_p, ln_rest) = (-ln_one_plus_exp(-y), -ln_one_plus_exp(y));
+        let u = ln_p.exp() * time;
+        let cost = shape * beyond_logarithm(u) + beyond_exponential(shape * u.ln_1p());
+        (a - 1.0) * ln_p + b * ln_rest + cost.ln()
+    };
+    (ln_trapezoidal(ln_integrand) - ln_beta(a, b)).exp()
+}
+
+/// `u - ln(1 + u)` for u of 0 or more.
+fn beyond_logarithm(u: f64) -> f64 {
+    if u > 0.1 {
+        return u - u.ln_1p();
+    }
+    // Σ (-1)^k u^k / k from k = 2; the first term left out is less than 1e-17 of the first.
+    (2..=17).rev().fold(0.0, |sum, k| 1.0 / f64::from(k) - u * sum) * u * u
+}
+
+/// `w - 1 + e^-w` for w of 0 or more.
+fn beyond_exponential(w: f64) -> f64 {
+    if w > 0.1 {
+        return w + (-w).exp_m1();
+    }
+    // Σ (-1)^k w^k / k! from k = 2.
+    (3..=12).rev().fold(1.0, |sum, k| 1.0 - w / f64::from(k) * sum) * w * w / 2.0
 }
 
 #[cfg(test)]
@@ -149,10 +188,24 @@ mod tests {
             let sum = sum_over_counts(shape, z, (1.0 + time).powf(-shape), a, b);
             near(integral_over_drop_out(shape, time, a, b), sum, 1e-12);
             if a + b > 1.0 && a != 1.0 {
-                let series = super::super::hypergeometric::ln_hypergeometric(shape, b, a + b - 1.0, z);
+                let series = crate::models::closed_form::ln_hypergeometric(shape, b, a + b - 1.0, z);
                 let closed = (a + b - 1.0) / (a - 1.0) * (1.0 - (1.0 - z).powf(shape) * series.exp());
                 near(sum, closed, 1e-11);
             }
+        }
+    }
+
+    /// Next to no drop-out: against the sum where that is short, and against the limit of none at all.
+    #[test]
+    fn hardly_any_drop_out_is_as_exact() {
+        for (shape, time, a, b) in [(0.83, 3.9, 0.003, 6.75), (5.0, 2.0, 0.49, 0.1), (0.5, 0.2, 1e-4, 2.0)] {
+            let z = time / (1.0 + time);
+            let sum = sum_over_counts(shape, z, (1.0f64 + time).powf(-shape), a, b);
+            near(integral_over_drop_out(shape, time, a, b), sum, 1e-12);
+        }
+        near(integral_over_drop_out(0.8, 400.0, 1e-9, 5.0), 320.0, 1e-6);
+        for (a, b) in [(SMALL * 0.999_999_9, 3.0), (SMALL * 0.999_999_9, 0.05)] {
+            near(integral_over_drop_out(2.0, 900.0, a, b), integral_over_drop_out(2.0, 900.0, SMALL, b), 1e-6);
         }
     }
 

@@ -5,6 +5,8 @@
 
 // tools
 pub mod by_ratio;
+#[cfg(test)]
+mod closed_form;
 pub mod delta;
 pub mod discounting;
 pub mod hypergeometric;

@@ -5,6 +5,7 @@
 //! eq. 5 and 6 for the likelihood and eq. 7 for retention; Fader and Hardie, Customer-base valuation in a contractual
 //! setting, Marketing Science 29 (2010), eq. 6 for the residual lifetime.
 
+use super::hypergeometric::hypergeometric_with_one;
 use super::maximise::{Evaluation, Maximum, Objective, maximise};
 use super::numeric::{digamma, ln_gamma, trigamma};
 
@@ -183,7 +184,7 @@ impl ShiftedBetaGeometric {
         if discount == 1.0 {
             return if self.alpha > 1.0 { now.beta / (self.alpha - 1.0) } else { f64::INFINITY };
         }
-        now.retention_rate(1.0) * hypergeometric(now.beta + 1.0, now.alpha + now.beta + 1.0, discount)
+        now.retention_rate(1.0) * hypergeometric_with_one(now.beta + 1.0, now.alpha + now.beta + 1.0, discount)
     }
 
     /// The model of those still there after `tenure` periods: the beta distribution after so many stays.
@@ -223,30 +224,6 @@ impl ShiftedBetaGeometric {
         }
         sum
     }
-}
-
-/// `2F1(1, b; c; z)` for 0 < b < c and 0 < z < 1, by the continued fraction of Gauss (DLMF 15.7.5 with a = 0), which
-/// takes about 9 / sqrt(1 - z) steps where the series takes 37 / (1 - z). Its numerators lie between 0 and z.
-fn hypergeometric(b: f64, c: f64, z: f64) -> f64 {
-    // 1 / (1 - u1 z / (1 - u2 z / (1 - ...))) as a quotient of two sequences, by Wallis' recurrence with rescaling.
-    let (mut above, mut above_before) = (1.0, 0.0);
-    let (mut below, mut below_before) = (1.0, 1.0);
-    let mut value = 1.0;
-    for step in 0..1_000_000 {
-        let n = f64::from(step);
-        let odd = (b + n) * (c - 1.0 + n) / ((c + 2.0 * n - 1.0) * (c + 2.0 * n));
-        let even = (n + 1.0) * (c - b + n) / ((c + 2.0 * n) * (c + 2.0 * n + 1.0));
-        for numerator in [odd * z, even * z] {
-            let next = (above - numerator * above_before, below - numerator * below_before);
-            (above_before, below_before) = (above / next.1, below / next.1);
-            (above, below) = (next.0 / next.1, 1.0);
-        }
-        if (above - value).abs() <= 1e-15 * above.abs() {
-            break;
-        }
-        value = above;
-    }
-    above
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
+use std::hash::{Hash, Hasher};
 
 /// The types that arguments are brought to, or an error that says what is needed.
 pub(super) fn coerced(function: &str, quantity: Quantity, interval: bool, types: &[DataType]) -> Result<Vec<DataType>> {
@@ -104,11 +105,11 @@ impl Numbers {
         }
     }
 
-    /// Whether a row has the same as the row before, bit by bit.
-    pub fn repeats(&self, row: usize) -> bool {
+    /// Whether two rows have the same, bit by bit.
+    pub fn same(&self, one: usize, other: usize) -> bool {
         match self {
             Numbers::One(_) => true,
-            Numbers::Many(_) => self.get(row).map(f64::to_bits) == self.get(row - 1).map(f64::to_bits),
+            Numbers::Many(_) => self.get(one).map(f64::to_bits) == self.get(other).map(f64::to_bits),
         }
     }
 }
@@ -132,12 +133,12 @@ impl Units {
         }
     }
 
-    /// Whether a row has the same as the row before.
-    pub fn repeats(&self, row: usize) -> bool {
+    /// Whether two rows have the same.
+    pub fn same(&self, one: usize, other: usize) -> bool {
         match self {
             Units::One(_) => true,
             Units::Many(texts) => {
-                texts.is_valid(row) == texts.is_valid(row - 1) && texts.value(row) == texts.value(row - 1)
+                texts.is_valid(one) == texts.is_valid(other) && texts.value(one) == texts.value(other)
             }
         }
     }
@@ -171,49 +172,60 @@ impl Fits {
         }
     }
 
-    /// Whether a row surely has the same fit as the row before: all its numbers and words are the same.
-    pub fn repeats(&self, row: usize) -> bool {
+    /// Whether two rows surely have the same fit: all its numbers and words are the same.
+    pub fn same(&self, one: usize, other: usize) -> bool {
         match self {
             Fits::Many(fits) => {
-                fits.is_valid(row) == fits.is_valid(row - 1) && fits.columns().iter().all(|column| same(column, row))
+                fits.is_valid(one) == fits.is_valid(other)
+                    && fits.columns().iter().all(|column| same(column, one, other))
             }
             _ => true,
         }
     }
+
+    /// Adds to a hash what tells the fit of a row from most others: its numbers.
+    pub fn hash(&self, row: usize, hasher: &mut impl Hasher) {
+        if let Fits::Many(fits) = self {
+            for numbers in fits.columns().iter().filter_map(|column| column.as_primitive_opt::<Float64Type>()) {
+                numbers.is_valid(row).hash(hasher);
+                numbers.value(row).to_bits().hash(hasher);
+            }
+        }
+    }
 }
 
-fn same(column: &ArrayRef, row: usize) -> bool {
-    if column.is_valid(row) != column.is_valid(row - 1) {
+fn same(column: &ArrayRef, one: usize, other: usize) -> bool {
+    if column.is_valid(one) != column.is_valid(other) {
         return false;
     }
-    if column.is_null(row) {
+    if column.is_null(one) {
         return true;
     }
     match column.data_type() {
         DataType::Float64 => {
             let numbers = column.as_primitive::<Float64Type>().values();
-            numbers[row].to_bits() == numbers[row - 1].to_bits()
+            numbers[one].to_bits() == numbers[other].to_bits()
         }
-        DataType::Utf8 => column.as_string::<i32>().value(row) == column.as_string::<i32>().value(row - 1),
-        DataType::Utf8View => column.as_string_view().value(row) == column.as_string_view().value(row - 1),
+        DataType::Utf8 => column.as_string::<i32>().value(one) == column.as_string::<i32>().value(other),
+        DataType::Utf8View => column.as_string_view().value(one) == column.as_string_view().value(other),
         DataType::Int64 => {
             let numbers = column.as_primitive::<Int64Type>().values();
-            numbers[row] == numbers[row - 1]
+            numbers[one] == numbers[other]
         }
-        DataType::List(_) => same_list(column.as_list(), row),
-        _ => column.slice(row, 1).to_data() == column.slice(row - 1, 1).to_data(),
+        DataType::List(_) => same_list(column.as_list(), one, other),
+        _ => column.slice(one, 1).to_data() == column.slice(other, 1).to_data(),
     }
 }
 
 /// Lists are long and rows many: where they hold numbers, these are compared where they lie.
-fn same_list(lists: &ListArray, row: usize) -> bool {
+fn same_list(lists: &ListArray, one: usize, other: usize) -> bool {
     let Some(numbers) = lists.values().as_primitive_opt::<Float64Type>().filter(|numbers| numbers.null_count() == 0)
     else {
-        return lists.value(row).to_data() == lists.value(row - 1).to_data();
+        return lists.value(one).to_data() == lists.value(other).to_data();
     };
     let ends = lists.value_offsets();
     let of = |row: usize| &numbers.values()[ends[row] as usize..ends[row + 1] as usize];
-    of(row).len() == of(row - 1).len() && of(row).iter().zip(of(row - 1)).all(|(a, b)| a.to_bits() == b.to_bits())
+    of(one).len() == of(other).len() && of(one).iter().zip(of(other)).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 /// Reads a column of numbers.

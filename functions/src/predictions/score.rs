@@ -12,7 +12,7 @@ use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use hashbrown::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The confidence of an interval where none is stated.
@@ -82,13 +82,10 @@ impl ScalarUDFImpl for Score {
         let rows = if once { 1 } else { arguments.number_rows };
         let columns = Columns::read(self, &arguments)?;
         let mut answers = Answers::new(rows, self.interval);
-        let mut first = 0;
-        while first < rows {
-            let end = (first + 1..rows).find(|row| !columns.repeats(*row)).unwrap_or(rows);
-            if let Some(prepared) = self.prepared(&columns, first)? {
-                self.score(&columns, &prepared, first..end, &mut answers)?;
+        for alike in columns.rows_alike(rows) {
+            if let Some(prepared) = self.prepared(&columns, alike[0])? {
+                self.score(&columns, &prepared, &alike, &mut answers)?;
             }
-            first = end;
         }
         let answer = answers.into_array();
         if once {
@@ -175,16 +172,46 @@ impl Columns {
         Ok(columns)
     }
 
-    /// Whether fits and future are the same as in the row before.
-    fn repeats(&self, row: usize) -> bool {
-        let fits = |fits: &Option<Fits>| fits.as_ref().is_none_or(|fits| fits.repeats(row));
-        self.constant
-            || (self.horizon.repeats(row)
-                && self.discount_rate.repeats(row)
-                && self.confidence.repeats(row)
-                && self.unit.repeats(row)
-                && fits(&self.fit)
-                && fits(&self.spend_fit))
+    /// The rows in groups with the same fits and future, so that these are made ready once for all of them.
+    fn rows_alike(&self, rows: usize) -> Vec<Vec<usize>> {
+        if self.constant {
+            return if rows == 0 { Vec::new() } else { vec![(0..rows).collect()] };
+        }
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
+        for row in 0..rows {
+            let candidates = by_hash.entry(self.hash(row)).or_default();
+            match candidates.iter().find(|group| self.same(groups[**group][0], row)) {
+                Some(group) => groups[*group].push(row),
+                None => {
+                    candidates.push(groups.len());
+                    groups.push(vec![row]);
+                }
+            }
+        }
+        groups
+    }
+
+    fn hash(&self, row: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for numbers in [&self.horizon, &self.discount_rate] {
+            numbers.get(row).map(f64::to_bits).hash(&mut hasher);
+        }
+        for fits in [&self.fit, &self.spend_fit].into_iter().flatten() {
+            fits.hash(row, &mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Whether fits and future are the same in two rows.
+    fn same(&self, one: usize, other: usize) -> bool {
+        let fits = |fits: &Option<Fits>| fits.as_ref().is_none_or(|fits| fits.same(one, other));
+        self.horizon.same(one, other)
+            && self.discount_rate.same(one, other)
+            && self.confidence.same(one, other)
+            && self.unit.same(one, other)
+            && fits(&self.fit)
+            && fits(&self.spend_fit)
     }
 }
 
@@ -274,15 +301,9 @@ impl Score {
     }
 
     /// Writes the answers of rows with the same fits and future.
-    fn score(
-        &self,
-        columns: &Columns,
-        prepared: &Prepared,
-        rows: std::ops::Range<usize>,
-        answers: &mut Answers,
-    ) -> Result<()> {
+    fn score(&self, columns: &Columns, prepared: &Prepared, rows: &[usize], answers: &mut Answers) -> Result<()> {
         let mut customers = Customers::with_capacity(rows.len());
-        for row in rows {
+        for &row in rows {
             let (Some(frequency), Some(recency), Some(age), Some(factor)) = (
                 columns.frequency.get(row),
                 columns.recency.get(row),

@@ -120,7 +120,7 @@ impl<Q: Quantity> ScalarUDFImpl for OfContract<Q> {
         let mut answers = Vec::with_capacity(rows);
         for row in 0..rows {
             // A fit stands in many rows, one after the other: it is read once.
-            if row == 0 || !fits.repeats(row) {
+            if row == 0 || !fits.same(row - 1, row) {
                 ready = self.ready(&fits, row)?;
                 known.clear();
             }

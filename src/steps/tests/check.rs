@@ -11,7 +11,7 @@ async fn names_that_are_not_there() {
         ("unknown table", "SELECT * FROM core.ordrs\nJOIN nowhere.at_all USING (order_id)"),
         ("table without schema", "WITH c AS (SELECT 1)\nSELECT * FROM c, orders"),
         ("unknown function", "SELECT\n  summ(amount) AS revenue FROM core.orders"),
-        ("a function other engines have", "SELECT date_diff('day', ordered_on, ordered_on) AS d FROM core.orders"),
+        ("a function other engines have", "SELECT timestampdiff('day', ordered_on, ordered_on) AS d FROM core.orders"),
         ("ambiguous", "SELECT order_id FROM core.orders a JOIN core.orders b ON a.order_id = b.order_id"),
         ("two columns", "SELECT nope, nada FROM core.orders"),
     ])
@@ -80,13 +80,13 @@ async fn names_that_are_not_there() {
       = help: did you mean `sum`?
 
     == a function other engines have
-    error: unknown function `date_diff`
+    error: unknown function `timestampdiff`
      --> sql/marts/x.sql:4:8
       |
-    4 | SELECT date_diff('day', ordered_on, ordered_on) AS d FROM core.orders
-      |        ^^^^^^^^^
+    4 | SELECT timestampdiff('day', ordered_on, ordered_on) AS d FROM core.orders
+      |        ^^^^^^^^^^^^^
       |
-      = help: subtract dates: `later - earlier` is a number of days; months_between() counts months
+      = help: write date_diff('day', earlier, later)
 
     == ambiguous
     error: column `order_id` is ambiguous

@@ -127,7 +127,10 @@ async fn values_are_cast_exactly() {
 #[tokio::test]
 async fn structs_and_lists_are_written_as_json() {
     let steps = vec![
-        step("core.fits", "SELECT order_id, named_struct('r', 1.5::DOUBLE, 'path', [1, 2]) AS fit FROM source.erp__orders"),
+        step(
+            "core.fits",
+            "SELECT order_id, named_struct('r', 1.5::DOUBLE, 'path', [1, 2]) AS fit FROM source.erp__orders",
+        ),
         step("marts.r", "SELECT order_id, fit['r'] AS r, fit['path'][2] AS second, fit['path'] AS path FROM core.fits"),
     ];
     let mut one = project(steps);

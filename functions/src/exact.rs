@@ -13,7 +13,7 @@ const ADDITIONS: u32 = 1 << 28;
 
 /// A sum of doubles, exact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ExactSum {
+pub(crate) struct ExactSum {
     count: i64,
     nan: i64,
     plus_infinity: i64,
@@ -26,21 +26,21 @@ pub(super) struct ExactSum {
 
 /// Why a sum has no value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BeyondDouble;
+pub(crate) struct BeyondDouble;
 
 impl ExactSum {
     /// Adds a value.
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         self.change(value, 1);
     }
 
     /// Takes away a value that was added.
-    pub(super) fn remove(&mut self, value: f64) {
+    pub(crate) fn remove(&mut self, value: f64) {
         self.change(value, -1);
     }
 
     /// Adds all that another sum holds.
-    pub(super) fn merge(&mut self, other: &ExactSum) {
+    pub(crate) fn merge(&mut self, other: &ExactSum) {
         self.count += other.count;
         self.nan += other.nan;
         self.plus_infinity += other.plus_infinity;
@@ -58,8 +58,13 @@ impl ExactSum {
         self.count_addition();
     }
 
+    /// The sum rounded once, of values that are known to be finite and far from overflow; 0 where nothing was added.
+    pub(crate) fn total(&self) -> f64 {
+        self.value().ok().flatten().unwrap_or(0.0)
+    }
+
     /// The sum rounded once, to the nearest double, ties to even; nothing where nothing was added.
-    pub(super) fn value(&self) -> Result<Option<f64>, BeyondDouble> {
+    pub(crate) fn value(&self) -> Result<Option<f64>, BeyondDouble> {
         if self.count == 0 {
             return Ok(None);
         }
@@ -84,7 +89,7 @@ impl ExactSum {
     }
 
     /// As whole numbers, for a partial state.
-    pub(super) fn encode(&self) -> Vec<i64> {
+    pub(crate) fn encode(&self) -> Vec<i64> {
         let mut carried = self.clone();
         carried.carry();
         let mut words = vec![self.count, self.nan, self.plus_infinity, self.minus_infinity, carried.low];
@@ -93,14 +98,14 @@ impl ExactSum {
     }
 
     /// From what [`ExactSum::encode`] gave; nothing where it is something else.
-    pub(super) fn decode(words: &[i64]) -> Option<ExactSum> {
+    pub(crate) fn decode(words: &[i64]) -> Option<ExactSum> {
         let [count, nan, plus_infinity, minus_infinity, low, digits @ ..] = words else { return None };
         let (count, nan, plus_infinity, minus_infinity, low) = (*count, *nan, *plus_infinity, *minus_infinity, *low);
         Some(ExactSum { count, nan, plus_infinity, minus_infinity, low, digits: digits.to_vec(), since_carry: 0 })
     }
 
     /// Bytes it takes beside itself.
-    pub(super) fn heap(&self) -> usize {
+    pub(crate) fn heap(&self) -> usize {
         self.digits.capacity() * size_of::<i64>()
     }
 
