@@ -281,8 +281,7 @@ async fn make(
         return Ok((StepStatus::Unchanged, Some(version.clone())));
     }
     let written = |rows| progress.rows(&step.name, rows);
-    let files = materialise(engine, step, input.run_id, lake, &written).await?;
-    let schema = step.schema.clone();
+    let (schema, files) = materialise(engine, step, input.run_id, lake, &written).await?;
     let version = TableVersion { schema, files, fingerprint: fingerprint.to_string(), changed_in: 0 };
     engine.register_files(&step.name, &version)?;
     Ok((StepStatus::Built, Some(version)))

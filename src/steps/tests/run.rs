@@ -6,6 +6,7 @@ use crate::steps::{Progress, RunInput, RunOutcome, StepStatus, TestStatus, run, 
 use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::datatypes::DataType;
 use arrow::datatypes::{Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeSet;
@@ -146,6 +147,33 @@ async fn steps_read_what_steps_before_them_wrote() {
     let names: Vec<String> = outcome.tables.keys().map(|t| t.to_string()).collect();
     assert_eq!(names, ["core.orders", "marts.customers", "marts.total"]);
     assert_eq!(outcome.tables[&name("core.orders")].rows(), 3);
+}
+
+/// Whole numbers beside fractions, and a scale that rounding sets: the analysed types are those of the rows.
+#[tokio::test]
+async fn a_table_has_the_types_of_its_rows() {
+    let house = House::new().await;
+    let given = house.raw("r1", ROWS).await;
+    let project = project(vec![
+        step("core.orders", "SELECT order_id, amount FROM {{ source('erp', 'orders') }}"),
+        step(
+            "marts.mixed",
+            "SELECT CASE WHEN amount < 0 THEN 0 ELSE 0.5 END AS part, round(amount * 1, 1) AS rounded FROM core.orders",
+        ),
+        step("marts.half", "SELECT sum(part) AS parts, sum(rounded) AS amount FROM marts.mixed"),
+    ]);
+    let (outcome, engine) = house.run(&project, &[], &given, &BTreeMap::new(), "r1").await;
+    assert!(outcome.may_be_published());
+    let parts = outcome.tables[&name("marts.mixed")].schema.field(0).data_type().clone();
+    assert_eq!(parts, DataType::Float64);
+    // a: 10.0, b: 2.8 (2.75 rounded half away from zero), c: -0.5.
+    insta::assert_snapshot!(shown(&engine, "SELECT * FROM marts.half").await, @r"
+    +-------+--------+
+    | parts | amount |
+    +-------+--------+
+    | 1.0   | 12.3   |
+    +-------+--------+
+    ");
 }
 
 #[tokio::test]
