@@ -84,7 +84,7 @@ fn ln_euler(a: f64, b: f64, c: f64, z: f64, ln_remainder: f64) -> f64 {
         let ln_denominator = super::numeric::ln_add_exp(ln_remainder, ln_rest + z.ln());
         b * ln_s + (c - b) * ln_rest - a * ln_denominator
     };
-    ln_trapezoidal(ln_integrand) - ln_beta(b, c - b)
+    ln_trapezoidal(ln_integrand, c - b) - ln_beta(b, c - b)
 }
 
 mod tests {

@@ -9,14 +9,14 @@ pub(crate) fn ln_one_plus_exp(y: f64) -> f64 {
 }
 
 /// The logarithm of the integral over the whole line of a positive function with one hump and exponential tails,
-/// given as its logarithm.
-pub(crate) fn ln_trapezoidal(ln_integrand: impl Fn(f64) -> f64) -> f64 {
+/// given as its logarithm. To the right it falls like `e^(-fall y)` in the end.
+pub(crate) fn ln_trapezoidal(ln_integrand: impl Fn(f64) -> f64, fall: f64) -> f64 {
     let mut step = 0.5;
     let (middle, top) = hump(&ln_integrand);
     let mut last = f64::NAN;
     // Halving the step squares the error, so that a sum that has moved by 1e-8 is right to 1e-15.
     for _ in 0..6 {
-        let sum = [1.0, -1.0].iter().map(|side| side_sum(&ln_integrand, middle, top, side * step)).sum::<f64>();
+        let sum = [1.0, -1.0].iter().map(|side| side_sum(&ln_integrand, middle, top, side * step, fall)).sum::<f64>();
         let value = top + (step * (sum + (ln_integrand(middle) - top).exp())).ln();
         if (value - last).abs() < 1e-8 {
             return value;
@@ -27,17 +27,26 @@ pub(crate) fn ln_trapezoidal(ln_integrand: impl Fn(f64) -> f64) -> f64 {
     last
 }
 
-/// The sum over one side of the hump, until the rest is negligible.
-fn side_sum(ln_integrand: &impl Fn(f64) -> f64, middle: f64, top: f64, step: f64) -> f64 {
-    let (mut sum, mut before) = (0.0, 0.0);
+/// From here on to the right, a logistic function is 1.
+const RIGHT: f64 = 40.0;
+
+/// The sum over one side of the hump, until the rest is negligible, or a geometric series: a tail to the right with a
+/// small `fall` would take 40 / fall terms.
+fn side_sum(ln_integrand: &impl Fn(f64) -> f64, middle: f64, top: f64, step: f64, fall: f64) -> f64 {
+    let (mut sum, mut before, mut ln_before) = (0.0, 0.0, f64::NAN);
     for k in 1..1_000_000 {
-        let term = (ln_integrand(middle + f64::from(k) * step) - top).exp();
+        let at = middle + f64::from(k) * step;
+        let ln_term = ln_integrand(at) - top;
+        let term = ln_term.exp();
         sum += term;
+        if at > RIGHT && step > 0.0 && (ln_term - ln_before + fall * step).abs() < 1e-13 {
+            return sum + term / (fall * step).exp_m1();
+        }
         let ratio = term / before;
-        if term == 0.0 || (ratio < 1.0 && term * ratio <= 1e-17 * (1.0 - ratio) * (sum + 1.0)) {
+        if term == 0.0 || term.is_nan() || (ratio < 1.0 && term * ratio <= 1e-17 * (1.0 - ratio) * (sum + 1.0)) {
             break;
         }
-        before = term;
+        (before, ln_before) = (term, ln_term);
     }
     sum
 }
