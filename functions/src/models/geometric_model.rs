@@ -7,7 +7,7 @@
 use super::geometric::DropOut;
 use super::hypergeometric::{ln_one_plus_exp, ln_trapezoidal};
 use super::numeric::ln_beta;
-use super::{History, PurchaseModel};
+use super::{History, PurchaseModel, discounted};
 
 /// BG/NBD or MBG/NBD with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +61,11 @@ impl PurchaseModel for GeometricModel {
         let chances = frequency + self.drop_out.before_repeats();
         purchases_before_drop_out(self.r + frequency, horizon / (self.alpha + age), self.a, self.b + chances)
     }
+
+    fn discounted_if_alive(&self, frequency: f64, age: f64, horizon: f64, rate: f64) -> f64 {
+        let expected = |time: f64| self.expected_if_alive(frequency, age, time);
+        discounted(expected, self.alpha + age, horizon, rate)
+    }
 }
 
 /// Up to this share the sum over counts of purchases is short.
@@ -99,7 +104,8 @@ fn sum_over_counts(shape: f64, z: f64, none: f64, a: f64, b: f64) -> f64 {
         let term = probability * made;
         sum += term;
         let rest = f64::max(ratio, z);
-        if rest < 1.0 && term < 1e-16 * sum * (1.0 - rest) * (1.0 - rest) {
+        // Not less but at most: of next to no time both sides are 0.
+        if rest < 1.0 && term <= 1e-16 * sum * (1.0 - rest) * (1.0 - rest) {
             return sum;
         }
     }
@@ -249,6 +255,26 @@ mod tests {
                 near(model.discounted_expected_purchases(history, f64::INFINITY, 0.01), value, 1e-8);
             }
         }
+    }
+
+    #[test]
+    fn next_to_no_time_is_next_to_no_purchase() {
+        let history = History { frequency: 2.0, recency: 5.0, age: 9.0 };
+        for horizon in [0.0, 5e-324, 1e-310, 1e-300] {
+            assert!(bg().expected_purchases(history, horizon) <= horizon);
+        }
+    }
+
+    /// With no past (first bought on the last day) the scale of time is that of the model, however long the future.
+    #[test]
+    fn a_customer_of_today_is_discounted_as_exactly() {
+        let model = GeometricModel::new(DropOut::AfterRepeat, [0.24, 0.05, 0.79, 2.4]);
+        let value = |age: f64| {
+            model.discounted_expected_purchases(History { frequency: 0.0, recency: 0.0, age }, f64::INFINITY, 1.9e-4)
+        };
+        // By mpmath: the integral of e^(-rate t) E(t) over t, 30 digits.
+        near(value(0.0), 39.806_381_814_257_49, 1e-11);
+        near(value(1e-9), value(0.0), 1e-7);
     }
 
     /// A new customer is one without a past; of MBG/NBD one who may already be gone.

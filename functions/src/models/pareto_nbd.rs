@@ -278,7 +278,11 @@ impl PurchaseModel for ParetoNbd {
 
     /// Fader and Hardie (2005), "A note on deriving", equation 41.
     fn expected_purchases(&self, history: History, horizon: f64) -> f64 {
-        self.p_alive(history) * self.alive(history).expected_purchases_new(horizon)
+        self.p_alive(history) * self.expected_if_alive(history.frequency, history.age, horizon)
+    }
+
+    fn expected_if_alive(&self, frequency: f64, age: f64, horizon: f64) -> f64 {
+        self.alive(History { frequency, recency: age, age }).expected_purchases_new(horizon)
     }
 
     /// Fader and Hardie (2005), "A note on deriving", equation 27: r/α times the expected time alive in `horizon`.
