@@ -2,7 +2,6 @@
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use std::cmp::Ordering;
 
 /// An input of a fit and how many customers have it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,12 +105,11 @@ impl<const K: usize> Collapsed<K> {
 
     /// Inputs and weights in the order of their numbers, so that sums over them come out the same to the last bit.
     pub fn sorted(&self) -> Vec<Weighted<K>> {
-        let mut inputs: Vec<_> = self.iter().map(|(input, weight)| Weighted { input, weight: weight as f64 }).collect();
-        inputs.sort_unstable_by(|a, b| {
-            let orders = a.input.iter().zip(&b.input).map(|(a, b)| a.total_cmp(b));
-            orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-        });
-        inputs
+        // Numbers that are not negative have the order of their bits; of others some fixed order is enough.
+        let mut entries: Vec<_> = self.weights.iter().copied().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        let weighted = |(key, weight): ([u64; K], u64)| Weighted { input: key.map(f64::from_bits), weight: weight as f64 };
+        entries.into_iter().map(weighted).collect()
     }
 
     /// Bytes it takes.

@@ -5,22 +5,14 @@
 //! coordinate, and not a ridge that leaves the bounds of the search at an angle.
 
 use super::{Evaluation, Maximum, Objective, Outcome, maximise};
-use std::cell::Cell;
 
 /// A likelihood over `ln a, ln b/a, ln c, ln d/c` in place of `ln a, ln b, ln c, ln d`.
 struct ByRatio<'a, O> {
     objective: &'a O,
-    /// The last answer: a search asks for a start twice.
-    last: Cell<Option<([f64; 4], Evaluation<4>)>>,
 }
 
 impl<O: Objective<4>> Objective<4> for ByRatio<'_, O> {
     fn evaluate(&self, at: &[f64; 4]) -> Evaluation<4> {
-        if let Some((last, evaluation)) = self.last.get()
-            && last == *at
-        {
-            return evaluation;
-        }
         let mut here = self.objective.evaluate(&parameters(at));
         for first in [0, 2] {
             here.gradient[first] += here.gradient[first + 1];
@@ -32,7 +24,6 @@ impl<O: Objective<4>> Objective<4> for ByRatio<'_, O> {
                 *cell += other;
             }
         }
-        self.last.set(Some((*at, here)));
         here
     }
 }
@@ -48,7 +39,7 @@ fn parameters(at: &[f64; 4]) -> [f64; 4] {
 /// The search ends with the first maximum inside that no earlier end is above, or when two starts have led to the same
 /// boundary; a local maximum inside below a boundary is none.
 pub fn maximum(objective: &impl Objective<4>, starts: &[[f64; 4]]) -> Option<Maximum<4>> {
-    let by_ratio = ByRatio { objective, last: Cell::new(None) };
+    let by_ratio = ByRatio { objective };
     let mut best: Option<Maximum<4>> = None;
     let mut iterations = 0;
     for at in starts {
@@ -87,7 +78,7 @@ mod tests {
     fn derivatives_are_those_of_the_value() {
         let objective = likelihood(&[(0.0, 0.0, 4.0, 9.0), (2.0, 3.0, 4.0, 5.0), (4.0, 4.0, 4.0, 2.0)]);
         for at in [[0.0; 4], [0.5, -1.0, -0.3, 2.0]] {
-            check_derivatives(&ByRatio { objective: &objective, last: Cell::new(None) }, at);
+            check_derivatives(&ByRatio { objective: &objective }, at);
         }
     }
 

@@ -18,7 +18,7 @@ const TIME_CONSTANTS: f64 = 45.0;
 /// The value now of what `expected` counts up to a time, over `horizon`, discounted continuously at `rate`:
 /// `∫ e^(-rate t) dE(t)`, by parts `e^(-rate H) E(H) + rate ∫ e^(-rate t) E(t) dt`, so that no derivative is needed.
 ///
-/// `scale` is a time over which `expected` does not bend: that of a customer's past.
+/// `scale` is a time over which `expected` does not bend: how far before now it has a singularity.
 pub fn discounted(expected: impl Fn(f64) -> f64, scale: f64, horizon: f64, rate: f64) -> f64 {
     if horizon <= 0.0 {
         return 0.0;
@@ -30,7 +30,8 @@ pub fn discounted(expected: impl Fn(f64) -> f64, scale: f64, horizon: f64, rate:
         return f64::INFINITY;
     }
     let end = if rate > 0.0 { horizon.min(TIME_CONSTANTS / rate) } else { horizon };
-    let scale = if scale > 0.0 { scale } else { end * 1e-3 };
+    // A scale that vanishes beside the future would take panels without end.
+    let scale = scale.max(end * 1e-12);
     let (mut from, mut integral) = (0.0, 0.0);
     while from < end {
         let to = f64::min(end, from + f64::min(3.0 * (from + scale), 8.0 / rate.abs()));

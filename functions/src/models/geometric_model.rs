@@ -4,10 +4,11 @@
 //! out after a purchase with a probability p that is beta(a, b + x + m) distributed, m as in [`super::geometric`];
 //! so every prediction is one over these two, times the probability of still being a customer.
 
+use super::discounting::discounted;
 use super::geometric::DropOut;
 use super::hypergeometric::{ln_one_plus_exp, ln_trapezoidal};
 use super::numeric::ln_beta;
-use super::{History, PurchaseModel, discounted};
+use super::{History, PurchaseModel};
 
 /// BG/NBD or MBG/NBD with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,9 +63,9 @@ impl PurchaseModel for GeometricModel {
         purchases_before_drop_out(self.r + frequency, horizon / (self.alpha + age), self.a, self.b + chances)
     }
 
-    fn discounted_if_alive(&self, frequency: f64, age: f64, horizon: f64, rate: f64) -> f64 {
-        let expected = |time: f64| self.expected_if_alive(frequency, age, time);
-        discounted(expected, self.alpha + age, horizon, rate)
+    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
+        let expected = |time: f64| self.expected_if_alive(history.frequency, history.age, time);
+        self.p_alive(history) * discounted(expected, self.alpha + history.age, horizon, rate)
     }
 }
 

@@ -76,13 +76,18 @@ const FAR: f64 = 5.0;
 /// Searches from the starts in the order of their likelihood, until one ends in a maximum inside; else gives the
 /// highest end. The answer depends on nothing but the objective and the starts.
 pub fn maximise<const N: usize>(objective: &impl Objective<N>, starts: &[[f64; N]]) -> Option<Maximum<N>> {
-    let mut valued: Vec<_> = starts.iter().map(|start| (objective.value(start), *start)).collect();
+    // One start needs no comparison: the search asks for its value anyway.
+    let value = |start| if starts.len() > 1 { objective.value(start) } else { 0.0 };
+    let mut valued: Vec<_> = starts.iter().map(|start| (value(start), *start)).collect();
     valued.retain(|(value, _)| value.is_finite());
     valued.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut best: Option<Maximum<N>> = None;
     let mut steps = 0;
     for (_, start) in valued {
         let mut end = climb(objective, start);
+        if !end.evaluation.value.is_finite() {
+            continue;
+        }
         steps += end.iterations;
         end.iterations = steps;
         if end.outcome == Outcome::Converged {

@@ -8,7 +8,7 @@ pub mod by_ratio;
 #[cfg(test)]
 mod closed_form;
 pub mod delta;
-pub mod discounting;
+mod discounting;
 pub mod hypergeometric;
 mod jet;
 pub mod maximise;
@@ -27,7 +27,6 @@ pub mod pareto_nbd;
 pub mod shifted_beta_geometric;
 
 pub use delta::{Delta, Interval, Scale};
-pub use discounting::discounted;
 pub use geometric::DropOut;
 pub use geometric_model::GeometricModel;
 pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
@@ -63,16 +62,9 @@ pub trait PurchaseModel {
         let history = surely_alive(frequency, age);
         self.expected_purchases(history, horizon) / self.p_alive(history)
     }
-    /// Expected purchases of the next `horizon` (for ever where infinite) of one who is still a customer, discounted
-    /// continuously at `rate` per unit of time. Infinite where the sum does not converge.
-    fn discounted_if_alive(&self, frequency: f64, age: f64, horizon: f64, rate: f64) -> f64 {
-        discounted(|time| self.expected_if_alive(frequency, age, time), age, horizon, rate)
-    }
     /// Expected purchases of the next `horizon` (for ever where infinite), discounted continuously at `rate` per unit
     /// of time, given the history. Infinite where the sum does not converge.
-    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64 {
-        self.p_alive(history) * self.discounted_if_alive(history.frequency, history.age, horizon, rate)
-    }
+    fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64;
 }
 
 /// The history in which nothing speaks for a drop-out: the last purchase at the end of observation.

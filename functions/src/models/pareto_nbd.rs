@@ -5,8 +5,8 @@
 //! rate `beta`. Schmittlein, Morrison and Colombo (1987), Management Science 33, 1-24.
 //!
 //! The likelihood of a customer (Fader and Hardie 2005, "A note on deriving the Pareto/NBD model", equations 18 to 20)
-//! is mostly written with two hypergeometric functions, whose difference loses digits. Here it stays what it comes from,
-//! the customer who is alive at T plus the one who dropped out at a time τ between t_x and T:
+//! is mostly written with two hypergeometric functions, whose difference loses digits. Here it stays what it comes
+//! from, the customer who is alive at T plus the one who dropped out at a time τ between t_x and T:
 //!
 //! ```text
 //! L = Γ(r+x)/Γ(r) α^-x [ a(T)^(r+x) b(T)^s + s/β ∫ a(τ)^(r+x) b(τ)^(s+1) dτ ],  a(τ) = α/(α+τ), b(τ) = β/(β+τ)
