@@ -10,6 +10,7 @@
 pub mod manual;
 pub mod models;
 
+mod aggregates;
 mod exact;
 mod fits;
 mod general;

@@ -358,6 +358,7 @@ fn unsupported(text: &str) -> String {
 /// What to write instead of functions that other engines have.
 fn instead_of(name: &str) -> Option<&'static str> {
     let table = [
+        ("sessionize", "write sessionize(time, gap) OVER (PARTITION BY visitor ORDER BY time)"),
         ("timestampdiff", "write date_diff('day', earlier, later)"),
         ("date_add", "write `day + 3` or `day + INTERVAL '1 month'`"),
         ("dateadd", "write `day + 3` or `day + INTERVAL '1 month'`"),

@@ -4,8 +4,9 @@
 //! number of partitions, not in the last bit.
 
 use super::arguments::{Row, Rows, coerced};
-use super::collapsed::{Collapsed, Weighted};
+use super::collapsed::{Collapsed, MOST_CUSTOMERS, Weighted};
 use super::fit::{Fit, Model};
+use crate::aggregates::refuse_distinct;
 use crate::models::Unit;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
@@ -13,6 +14,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
@@ -88,12 +90,13 @@ impl<M: FitOf<K>, const K: usize> AggregateUDFImpl for FitFunction<M, K> {
         false
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        refuse_distinct(M::NAME, &arguments)?;
         Ok(Box::new(OneGroup::<M, K>::default()))
     }
 
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
+    fn groups_accumulator_supported(&self, arguments: AccumulatorArgs) -> bool {
+        !arguments.is_distinct
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
@@ -109,6 +112,11 @@ impl<M: FitOf<K>, const K: usize> AggregateUDFImpl for FitFunction<M, K> {
         fields.push(Arc::new(Field::new(name("left_out"), DataType::Int64, true)));
         fields.push(Arc::new(Field::new(name("unit"), DataType::Utf8, true)));
         Ok(fields)
+    }
+
+    /// `ORDER BY` inside the call makes no difference; by default the engine would hand its columns over as arguments.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
     }
 }
 
@@ -187,10 +195,19 @@ impl<M: FitOf<K>, const K: usize> Group<M, K> {
         }
     }
 
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> Result<Fit> {
+        let customers = self.customers()?;
         let fit = M::fit(&self.inputs.sorted());
-        let unit = self.unit.flatten();
-        Fit { unit, customers: self.inputs.customers(), left_out: self.left_out, ..fit }
+        Ok(Fit { unit: self.unit.flatten(), customers, left_out: self.left_out, ..fit })
+    }
+
+    /// The sum of the weights, of which a double can hold every one.
+    fn customers(&self) -> Result<u64> {
+        let customers = self.inputs.customers();
+        if customers.max(self.left_out) > MOST_CUSTOMERS {
+            return exec_err!("{}: the weights come to more than 2^53 customers", M::NAME);
+        }
+        Ok(customers)
     }
 
     fn size(&self) -> usize {
@@ -255,7 +272,7 @@ impl<M: FitOf<K>, const K: usize> GroupsAccumulator for ManyGroups<M, K> {
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        let fits: Vec<Fit> = self.taken(emit).iter().map(Group::fit).collect();
+        let fits: Vec<Fit> = self.taken(emit).iter().map(Group::fit).collect::<Result<_>>()?;
         Ok(Arc::new(Fit::to_array(M::MODEL, &fits)))
     }
 
@@ -327,7 +344,7 @@ impl<M: FitOf<K>, const K: usize> Accumulator for OneGroup<M, K> {
         if let Some(answer) = &self.answer {
             return Ok(answer.clone());
         }
-        let answer = self.group.fit().to_scalar();
+        let answer = self.group.fit()?.to_scalar();
         self.answer = Some(answer.clone());
         Ok(answer)
     }
@@ -356,6 +373,7 @@ fn states<M: FitOf<K>, const K: usize>(groups: &[Group<M, K>]) -> Result<Vec<Arr
     let mut inputs: [Vec<f64>; K] = std::array::from_fn(|_| Vec::with_capacity(total));
     let mut weights: Vec<i64> = Vec::with_capacity(total);
     for group in groups {
+        group.customers()?;
         for (input, weight) in group.inputs.iter() {
             for (list, number) in inputs.iter_mut().zip(input) {
                 list.push(number);

@@ -17,7 +17,7 @@ const PAGE: Page = Page {
     arguments: &[
         ("frequency", "whole number, opportunities with a purchase, the first purchase not counted"),
         ("recency", "whole number, the last opportunity with a purchase: 1 is the first, 0 is none"),
-        ("opportunities", "whole number, how many there were after the first purchase, at most 10,000"),
+        ("opportunities", "whole number, how many there were after the first purchase, at most 2,000"),
         ("unit", "TEXT, the time between two opportunities: day, week, month or year; the same in all rows of a group"),
         ("weight", "BIGINT, how many customers the row stands for, 1 where it is not given"),
     ],
@@ -55,7 +55,7 @@ const PAGE: Page = Page {
 };
 
 /// Beyond, the model in continuous time is the right one.
-const MOST_OPPORTUNITIES: f64 = 10_000.0;
+const MOST_OPPORTUNITIES: f64 = 2_000.0;
 
 /// Purchases below which no fit is made, as for the models in continuous time.
 const FEWEST_PURCHASES: f64 = 10.0;
@@ -74,7 +74,7 @@ impl FitOf<3> for BgBb {
         let wrong = if !input.iter().all(|number| *number >= 0.0 && number.fract() == 0.0) {
             "all three are whole numbers, 0 or more"
         } else if opportunities > MOST_OPPORTUNITIES {
-            "there are 10,000 opportunities at most"
+            "there are 2,000 opportunities at most"
         } else if recency > opportunities {
             "the recency is an opportunity and not beyond the last"
         } else if frequency > recency {

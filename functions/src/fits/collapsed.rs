@@ -3,6 +3,9 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+/// The greatest sum of weights: every whole number up to it is a double.
+pub(crate) const MOST_CUSTOMERS: u64 = 1 << 53;
+
 /// An input of a fit and how many customers have it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weighted<const K: usize> {
@@ -108,7 +111,8 @@ impl<const K: usize> Collapsed<K> {
         // Numbers that are not negative have the order of their bits; of others some fixed order is enough.
         let mut entries: Vec<_> = self.weights.iter().copied().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
-        let weighted = |(key, weight): ([u64; K], u64)| Weighted { input: key.map(f64::from_bits), weight: weight as f64 };
+        let weighted =
+            |(key, weight): ([u64; K], u64)| Weighted { input: key.map(f64::from_bits), weight: weight as f64 };
         entries.into_iter().map(weighted).collect()
     }
 

@@ -183,7 +183,8 @@ impl Fit {
 
     /// Whether predictions from it mean something.
     pub fn is_usable(&self) -> bool {
-        self.verdict == Verdict::Converged
+        let positive = |parameter: &f64| parameter.is_finite() && *parameter > 0.0;
+        self.verdict == Verdict::Converged && self.parameters.iter().flatten().all(positive)
     }
 
     /// The fields of the struct.

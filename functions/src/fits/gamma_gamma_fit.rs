@@ -107,6 +107,7 @@ impl FitOf<2> for GammaGamma {
         if fit.is_usable()
             && let Some(reason) = q.and_then(without_mean)
         {
+            (fit.standard_errors, fit.covariance) = (None, None);
             fit.verdict = Verdict::Boundary;
             fit.reason = Some(reason);
         }

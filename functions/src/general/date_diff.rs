@@ -27,7 +27,7 @@ const PAGE: Page = Page {
         ("to", "DATE or TIMESTAMP, the later one"),
     ],
     returns: "BIGINT, negative where `to` lies before `from`; NULL where any argument is.",
-    description: "As in DuckDB: counted is how often a unit begins after `from` and up to `to`, not how many whole units \
+    description: "Counted is how often a unit begins after `from` and up to `to`, not how many whole units \
         have passed. From 31 December to 1 January it is 1 day, 1 month, 1 quarter and 1 year. Weeks begin on Monday. A \
         DATE is its midnight. Times with a zone are looked at in that zone: days and longer units by its calendar, hours \
         and shorter ones by the time that passed, so that the night when clocks are changed has 23 or 25 hours. Also called \
@@ -182,7 +182,13 @@ fn seconds(array: &ArrayRef, unit: TimeUnit) -> Result<Int64Array> {
     let numbers = numbers
         .as_primitive_opt::<Int64Type>()
         .ok_or_else(|| exec_datafusion_err!("date_diff: a timestamp that is no number"))?;
-    Ok(numbers.unary(|ticks: i64| ticks.div_euclid(per_second)))
+    numbers
+        .try_unary(|ticks: i64| {
+            let seconds = ticks.div_euclid(per_second);
+            // Far beyond any calendar, and differences stay within 64 bits.
+            (-(1 << 60)..1 << 60).contains(&seconds).then_some(seconds).ok_or(ticks)
+        })
+        .map_err(|ticks: i64| exec_datafusion_err!("date_diff: the time {ticks} lies beyond the calendar"))
 }
 
 /// What the clocks of a zone showed, as seconds.

@@ -1,7 +1,8 @@
 //! `exact_sum(value)`: a sum that no order of rows and no sliding window changes by a digit.
 
-use super::groups::{Groups, Many, One, Rows, refuse_distinct};
+use super::groups::{Groups, Many, One, Rows};
 use super::numbers::{DIGITS, common_type};
+use crate::aggregates::refuse_distinct;
 use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{

@@ -3,7 +3,6 @@
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::common::{ScalarValue, not_impl_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use std::fmt::Debug;
 
@@ -165,14 +164,6 @@ impl<G: Groups> Accumulator for One<G> {
     fn size(&self) -> usize {
         size_of::<Self>() + self.0.size()
     }
-}
-
-/// The engine says when it wants values counted once; an aggregate that does not do that must not give another answer.
-pub(super) fn refuse_distinct(name: &str, arguments: &AccumulatorArgs<'_>) -> Result<()> {
-    if arguments.is_distinct {
-        return not_impl_err!("{name}: DISTINCT is not supported here; take the distinct rows in a subquery");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

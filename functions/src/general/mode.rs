@@ -1,8 +1,9 @@
 //! `mode(value)`: the value that occurs most often.
 
 use super::counts::{Counts, Finish, Sorted};
-use super::groups::{Many, One, refuse_distinct};
+use super::groups::{Many, One};
 use super::max_by::unpacked;
+use crate::aggregates::refuse_distinct;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{ArrayRef, UInt64Array};
 use arrow::compute::take;

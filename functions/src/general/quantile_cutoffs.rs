@@ -1,8 +1,9 @@
 //! `quantile_cutoffs(value, bins)`: the edges between bins that hold equally many.
 
 use super::counts::{Counts, Finish, Sorted};
-use super::groups::{Many, One, refuse_distinct};
+use super::groups::{Many, One};
 use super::numbers::{DIGITS, common_type};
+use crate::aggregates::refuse_distinct;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, ListArray, RecordBatch};
 use arrow::buffer::{NullBuffer, OffsetBuffer};

@@ -3,6 +3,7 @@
 use super::amount::Amount;
 use super::purchase_columns;
 use super::purchase_groups::{OneCustomer, PurchaseGroups};
+use crate::aggregates::refuse_distinct;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use crate::models::Unit;
 use arrow::array::RecordBatch;
@@ -10,6 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, GroupsAccumulator, Signature, TypeSignature, Volatility,
@@ -134,6 +136,11 @@ impl AggregateUDFImpl for PurchaseSummary {
         Ok(named.collect())
     }
 
+    /// `ORDER BY` inside the call makes no difference; by default the engine would hand its columns over as arguments.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         Ok(match state_amount(arguments.expr_fields[1].data_type()) {
             DataType::Int64 => Box::new(OneCustomer::new(groups::<i64>(&arguments)?)),
@@ -189,11 +196,7 @@ fn state_amount(taken: &DataType) -> DataType {
 }
 
 fn groups<A: Amount>(arguments: &AccumulatorArgs) -> Result<PurchaseGroups<A>> {
-    if arguments.is_distinct {
-        return exec_err!(
-            "purchase_summary: DISTINCT is not taken; a subquery with SELECT DISTINCT says what is meant"
-        );
-    }
+    refuse_distinct("purchase_summary", arguments)?;
     let taken = arguments.expr_fields[1].data_type();
     let scale = if let DataType::Decimal128(_, scale) = taken { *scale } else { 0 };
     Ok(PurchaseGroups::new(unit(arguments)?, state_amount(taken), scale))

@@ -139,6 +139,11 @@ impl<A: Amount> Purchases<A> {
                 shown(ends)
             );
         }
+        for day in [ends.observed_to, ends.holdout_to] {
+            if day != NO_DAY && !(-MIDDLE..MIDDLE).contains(&day) {
+                return exec_err!("purchase_summary: an end of observation {day} days from 1970 is out of range");
+            }
+        }
         *known = ends;
         Ok(())
     }

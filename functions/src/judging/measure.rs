@@ -2,6 +2,7 @@
 //! distinct rows in order. So it does not depend on the order of rows or the number of partitions, not in a bit.
 
 use super::tally::{Counted, Tally};
+use crate::aggregates::refuse_distinct;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, RecordBatch, StructArray, UInt64Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Schema, UInt64Type};
@@ -9,6 +10,7 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, TypeSignature, Volatility,
@@ -101,9 +103,7 @@ impl<M: Measure<K>, const K: usize> AggregateUDFImpl for MeasureFunction<M, K> {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if arguments.is_distinct {
-            return exec_err!("{}: DISTINCT is not taken; a subquery with SELECT DISTINCT says what is meant", M::NAME);
-        }
+        refuse_distinct(M::NAME, &arguments)?;
         let option = option::<M, K>(&arguments)?;
         Ok(Box::new(Rows::<M, K> { tally: Tally::default(), left_out: 0, option, answer: None, measure: PhantomData }))
     }
@@ -117,6 +117,11 @@ impl<M: Measure<K>, const K: usize> AggregateUDFImpl for MeasureFunction<M, K> {
         fields.push(list("count", DataType::UInt64));
         fields.push(Arc::new(Field::new(format_state_name(arguments.name, "left_out"), DataType::UInt64, true)));
         Ok(fields)
+    }
+
+    /// `ORDER BY` inside the call makes no difference; by default the engine would hand its columns over as arguments.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
     }
 }
 

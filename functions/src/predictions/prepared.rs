@@ -180,16 +180,16 @@ impl Prepared {
         if absent.is_empty() {
             return values;
         }
-        // Others wait: they mostly need the same ones.
-        let mut kept = purchases.given_alive.write().unwrap_or_else(PoisonError::into_inner);
+        // Computed without the lock: another thread may compute the same, and gets the same.
+        let mut computed: HashMap<[u64; 2], f64> = HashMap::new();
         for row in absent {
-            let key = key(&histories[row]);
-            values[row] = match kept.get(&key) {
-                Some(value) => *value,
-                None => self.compute(&purchases.model, histories[row]),
-            };
+            let compute = || self.compute(&purchases.model, histories[row]);
+            values[row] = *computed.entry(key(&histories[row])).or_insert_with(compute);
+        }
+        let mut kept = purchases.given_alive.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in computed {
             if kept.len() < MOST_KEPT {
-                kept.insert(key, values[row]);
+                kept.insert(key, value);
             }
         }
         values

@@ -3,7 +3,7 @@
 use super::columns::{Fits, Numbers, Units, coerced, fits, meanings, numbers, units};
 use super::prepared::{Customers, Future, Prepared};
 use super::quantity::{Argument, Quantity};
-use crate::fits::fit::Fit;
+use crate::fits::fit::{Fit, Model};
 use crate::models::{History, Interval};
 use arrow::array::{ArrayRef, Float64Array, StructArray};
 use arrow::buffer::NullBuffer;
@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The confidence of an interval where none is stated.
 const CONFIDENCE: f64 = 0.95;
+
+/// A horizon of BG/BB beyond this would lose digits.
+const MOST_OPPORTUNITIES_AHEAD: f64 = 100_000.0;
 
 /// Fits that are kept ready from batch to batch.
 const MOST_KEPT: usize = 256;
@@ -288,6 +291,13 @@ impl Score {
                 );
             }
         };
+        let is_counted = fits.first().is_some_and(|fit| fit.model == Model::BgBb) && horizon.is_finite();
+        if is_counted && (horizon.fract() != 0.0 || horizon > MOST_OPPORTUNITIES_AHEAD) {
+            return exec_err!(
+                "{name}: the horizon comes to {horizon} opportunities; of BG/BB it is a whole number of them, at most \
+                 {MOST_OPPORTUNITIES_AHEAD}"
+            );
+        }
         let rate = match own {
             _ if discount_rate == 0.0 => 0.0,
             Some(own) => own.continuous_rate(discount_rate),

@@ -1,6 +1,6 @@
 //! How long customers were seen, and whether they ended: the arguments and the state of the aggregates of retention.
 
-use crate::fits::collapsed::Collapsed;
+use crate::fits::collapsed::{Collapsed, MOST_CUSTOMERS};
 use crate::models::kaplan_meier::Seen;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray};
 use arrow::buffer::OffsetBuffer;
@@ -8,9 +8,6 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::{DataFusionError, Result};
 use std::sync::Arc;
-
-/// Counts are exact in a DOUBLE up to here.
-const MOST_CUSTOMERS: u64 = 1 << 53;
 
 /// The columns of a batch.
 pub(super) struct Columns<'a> {

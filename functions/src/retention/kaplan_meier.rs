@@ -1,6 +1,7 @@
 //! `kaplan_meier(duration, ended)`: how long customers stay, where some are still there.
 
 use super::durations::{Columns, Durations, Row, from_state, is_number, is_truth, is_weight, state_fields, to_state};
+use crate::aggregates::refuse_distinct;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use crate::models::kaplan_meier::{Curve, Step, curve};
 use crate::models::numeric::normal_quantile;
@@ -10,6 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int64Type
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
@@ -137,7 +139,8 @@ impl AggregateUDFImpl for KaplanMeier {
         false
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        refuse_distinct(NAME, &arguments)?;
         Ok(Box::<Group>::default())
     }
 
@@ -148,6 +151,11 @@ impl AggregateUDFImpl for KaplanMeier {
         fields.push(single("left_out", DataType::Int64));
         fields.push(single("until", DataType::Float64));
         Ok(fields)
+    }
+
+    /// `ORDER BY` inside the call makes no difference; by default the engine would hand its columns over as arguments.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
     }
 }
 

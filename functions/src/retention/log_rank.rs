@@ -3,6 +3,7 @@
 use super::durations::{
     Columns, Durations, Row, damaged, from_state, is_number, is_truth, is_weight, list_of, state_fields, to_state,
 };
+use crate::aggregates::refuse_distinct;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use crate::models::log_rank::{LogRank, chi_square_tail, log_rank};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
@@ -11,6 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -118,7 +120,8 @@ impl AggregateUDFImpl for LogRankTest {
         false
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        refuse_distinct(NAME, &arguments)?;
         Ok(Box::<Groups>::default())
     }
 
@@ -129,6 +132,11 @@ impl AggregateUDFImpl for LogRankTest {
         fields.push(Arc::new(Field::new_list(name("group_of"), text, true)));
         fields.push(Arc::new(Field::new(name("left_out"), DataType::Int64, true)));
         Ok(fields)
+    }
+
+    /// `ORDER BY` inside the call makes no difference; by default the engine would hand its columns over as arguments.
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
     }
 }
 
@@ -157,6 +165,8 @@ impl Accumulator for Groups {
         let labels = arguments[2].as_string::<i32>();
         for row in 0..labels.len() {
             match columns.row(NAME, row)? {
+                // Of nobody there is no group; the row is still looked at.
+                Row::Whole(input, 0) => Durations::default().add(NAME, input, 0)?,
                 Row::Whole(input, weight) if labels.is_valid(row) => {
                     self.group(labels.value(row))?.add(NAME, input, weight)?;
                 }

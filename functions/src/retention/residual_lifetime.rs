@@ -25,7 +25,7 @@ const PAGE: Page = Page {
             "tenure",
             "number, whole periods for which the customer has stayed: the renewals he has made, 0 for a new one",
         ),
-        ("yearly_discount_rate", "DOUBLE, 0 or more; 0.1 is ten percent a year, whatever the unit of the fit"),
+        ("yearly_discount_rate", "DOUBLE, 0 to 1; 0.1 is ten percent a year, whatever the unit of the fit"),
         (
             "horizon",
             "number, how many renewals ahead are counted: whole periods, or 'Infinity', which it is where it \
@@ -69,7 +69,7 @@ const INTERVAL_PAGE: Page = Page {
             "tenure",
             "number, whole periods for which the customer has stayed: the renewals he has made, 0 for a new one",
         ),
-        ("yearly_discount_rate", "DOUBLE, 0 or more; 0.1 is ten percent a year, whatever the unit of the fit"),
+        ("yearly_discount_rate", "DOUBLE, 0 to 1; 0.1 is ten percent a year, whatever the unit of the fit"),
         (
             "horizon",
             "number, how many renewals ahead are counted: whole periods, or 'Infinity', which it is where it \
@@ -121,8 +121,8 @@ impl Quantity for ResidualLifetime {
 /// What a period of waiting multiplies by.
 fn discount(yearly: f64, unit: Option<Unit>) -> Result<f64, String> {
     match unit {
-        _ if !(yearly.is_finite() && yearly >= 0.0) => {
-            Err(format!("the yearly discount rate is {yearly}; it is 0 or more, 0.1 being ten percent"))
+        _ if !(0.0..=1.0).contains(&yearly) => {
+            Err(format!("the yearly discount rate is {yearly}; it lies between 0 and 1, 0.1 is 10 % a year"))
         }
         _ if yearly == 0.0 => Ok(1.0),
         Some(unit) => Ok((-unit.continuous_rate(yearly)).exp()),
