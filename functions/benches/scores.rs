@@ -3,6 +3,8 @@
 //! `benches/customer_base.py` makes such a file and compares with peers. Seconds are those of all threads, reading the
 //! file included, the best of three.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods)]
+
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 const STEPS: &[(&str, &str)] = &[

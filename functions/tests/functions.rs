@@ -1,5 +1,7 @@
 //! The functions as analysts call them: the examples of the manual, and SQL logic tests.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod logic;
 mod session;
 

@@ -3,6 +3,9 @@
 //! Parameters are optimised as logarithms, time is scaled so that its mean is about 10, and all customers with the
 //! same history count as one with a weight: a fit costs what its distinct histories cost.
 
+// Matrices are written with indices as in the papers, and values of other programs with the digits these printed.
+#![allow(clippy::needless_range_loop, clippy::excessive_precision)]
+
 // tools
 pub mod by_ratio;
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn donors_have_the_published_future() {
     for (found, published) in end.at.iter().zip([1.2035, 0.7497, 0.6567, 2.7834]) {
         near(found.exp(), published, 5e-5);
     }
-    near(end.evaluation.value, -33_225.5813, 5e-5);
+    near(end.evaluation.value, -33_225.581_3, 5e-5);
     let model = BgBb::new(end.at.map(f64::exp));
     near(model.expected_purchases(history(0.0, 0.0, 6.0), 10.0), 0.1302, 5e-5);
     near(model.expected_purchases(history(4.0, 5.0, 6.0), 10.0), 3.628, 5e-4);
