@@ -3,6 +3,9 @@
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use std::fmt::Write;
 
+/// Columns of a query on a page.
+pub const WIDTH: usize = 96;
+
 /// One function: how it is made and what the manual says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
@@ -83,6 +86,31 @@ impl Page {
     }
 }
 
+impl Example {
+    /// The query in lines of at most `width` characters where blanks outside quotes allow it.
+    pub fn folded(&self, width: usize) -> String {
+        let mut text = String::new();
+        for line in self.sql.lines() {
+            // A line with a comment stands as it is.
+            let is_folded = !line.contains("--");
+            let (mut length, mut is_quoted) = (0, false);
+            for (i, word) in line.split(' ').enumerate() {
+                let may_break = i > 0 && is_folded && !is_quoted && length + 1 + word.len() > width;
+                match i {
+                    0 => {}
+                    _ if may_break => text.push_str("\n    "),
+                    _ => text.push(' '),
+                }
+                length = if may_break { 4 + word.len() } else { length + usize::from(i > 0) + word.len() };
+                is_quoted ^= word.matches('\'').count() % 2 == 1;
+                text.push_str(word);
+            }
+            text.push('\n');
+        }
+        text.trim_end().to_string()
+    }
+}
+
 impl Section {
     /// The heading of the chapter.
     pub fn title(self) -> &'static str {
@@ -149,7 +177,7 @@ impl Function {
         }
         let _ = write!(text, "\n## Answer\n\n{}\n\n## Examples\n", page.returns);
         for example in page.examples {
-            let _ = write!(text, "\n```sql\n{}\n```\n```text\n{}\n```\n", example.sql, example.answer);
+            let _ = write!(text, "\n```sql\n{}\n```\n```text\n{}\n```\n", example.folded(WIDTH), example.answer);
         }
         for (title, lines) in [("Limits", page.limits), ("Sources", page.sources)] {
             if !lines.is_empty() {

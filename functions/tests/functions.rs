@@ -15,7 +15,8 @@ async fn every_example_of_the_manual_gives_its_answer() {
     let mut wrong = Vec::new();
     for function in FUNCTIONS {
         for example in function.page.examples {
-            let answer = match session::answer(&session, example.sql).await {
+            // As it is printed.
+            let answer = match session::answer(&session, &example.folded(manual::WIDTH)).await {
                 Ok(answer) => answer,
                 Err(error) => error.to_string(),
             };

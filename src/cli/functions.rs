@@ -3,7 +3,7 @@
 use super::output::{Format, columns};
 use super::{Context, Outcome, Output};
 use crate::error::{Error, Problems, Result, closest};
-use perennial_functions::{Example, FUNCTIONS, Function};
+use perennial_functions::{Example, FUNCTIONS, Function, manual};
 
 /// The manual of perennial's own SQL functions: all of them by chapter, or the page of one.
 #[derive(clap::Args)]
@@ -96,7 +96,7 @@ fn example(example: &Example) -> String {
     let answer = columns(&header, &right, &rows);
     let indented =
         |text: &str| text.lines().map(|line| format!("  {line}").trim_end().to_string() + "\n").collect::<String>();
-    format!("{}\n{}", indented(example.sql), indented(&answer))
+    format!("{}\n{}", indented(&example.folded(manual::WIDTH)), indented(&answer))
 }
 
 /// Text behind a first word, broken at blanks so that it fits the screen, further lines below its beginning.
