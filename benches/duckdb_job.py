@@ -32,6 +32,9 @@ REWRITES = [
     # A quotient of decimals is a DOUBLE in DuckDB and has six decimal places, cut off, in DataFusion.
     (r"revenue / nullif\(orders, 0\)",
      "CAST(CAST(revenue * 1000000 AS HUGEINT) // nullif(orders, 0) AS DECIMAL(38, 0)) * 0.000001"),
+    # Functions of Perennial for quintiles.
+    (r"quantile_cutoffs\((\w+), 5\)", r"quantile_cont(CAST(\1 AS DOUBLE), [0.2, 0.4, 0.6, 0.8])"),
+    (r"quantile_score\(([\w.]+), ([\w.]+)\)", r"(1 + len(list_filter(\2, lambda edge: \1 > edge)))"),
 ]
 
 
