@@ -1,5 +1,6 @@
 //! `customer_lifetime_value`: expected discounted margin of a customer within a horizon; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -22,36 +23,16 @@ const PAGE: Page = Page {
         yearly_discount_rate, horizon [, unit])",
     summary: "Expected discounted margin of a customer within a horizon",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        (
-            "mean_spend",
-            "number, mean spend of the repeat purchases; not looked at (and may be NULL) where the \
-            frequency is 0",
-        ),
-        ("margin_share", "number from -1 to 1, the share of spend that is margin, 0.3 is 30 %"),
-        (
-            "yearly_discount_rate",
-            "number from 0 to 1, 0.1 is 10 % a year; applied continuously as `ln(1 + rate)` \
-            per year",
-        ),
-        (
-            "horizon",
-            "number, how far ahead to look, 0 or more, or `'Infinity'::DOUBLE` for ever; in the unit of the \
-            fit where no unit is given",
-        ),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
+        arguments::FIT,
+        arguments::SPEND_FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::MEAN_SPEND,
+        arguments::MARGIN_SHARE,
+        arguments::YEARLY_DISCOUNT_RATE,
+        arguments::HORIZON_OR_EVER,
+        arguments::UNIT,
     ],
     returns: "DOUBLE, money of today in the currency of the spend fit.",
     description: "`margin_share * expected_spend * discounted_expected_purchases`: predicted value, from today on. \
@@ -95,41 +76,17 @@ const INTERVAL_PAGE: Page = Page {
         yearly_discount_rate, horizon [, unit [, confidence]])",
     summary: "How certain the fit makes customer_lifetime_value: an interval",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        (
-            "mean_spend",
-            "number, mean spend of the repeat purchases; not looked at (and may be NULL) where the \
-            frequency is 0",
-        ),
-        ("margin_share", "number from -1 to 1, the share of spend that is margin, 0.3 is 30 %"),
-        (
-            "yearly_discount_rate",
-            "number from 0 to 1, 0.1 is 10 % a year; applied continuously as `ln(1 + rate)` \
-            per year",
-        ),
-        (
-            "horizon",
-            "number, how far ahead to look, 0 or more, or `'Infinity'::DOUBLE` for ever; in the unit of the \
-            fit where no unit is given",
-        ),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
-        (
-            "confidence",
-            "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
-            it, which may be NULL, and a number in the place of the unit is taken as the confidence",
-        ),
+        arguments::FIT,
+        arguments::SPEND_FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::MEAN_SPEND,
+        arguments::MARGIN_SHARE,
+        arguments::YEARLY_DISCOUNT_RATE,
+        arguments::HORIZON_OR_EVER,
+        arguments::UNIT,
+        arguments::CONFIDENCE_AFTER_UNIT,
     ],
     returns: "STRUCT of DOUBLE: `estimate` (as `customer_lifetime_value` gives it), `low`, `high`. NULL where \
         `customer_lifetime_value` is NULL.",

@@ -1,5 +1,6 @@
 //! `discounted_expected_purchases`: purchases of a customer within a horizon, discounted to today; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -21,29 +22,13 @@ const PAGE: Page = Page {
     syntax: "discounted_expected_purchases(fit, frequency, recency, age, yearly_discount_rate, horizon [, unit])",
     summary: "Expected number of purchases of a customer within a horizon, each discounted to today",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        (
-            "yearly_discount_rate",
-            "number from 0 to 1, 0.1 is 10 % a year; applied continuously as `ln(1 + rate)` \
-            per year",
-        ),
-        (
-            "horizon",
-            "number, how far ahead to look, 0 or more, or `'Infinity'::DOUBLE` for ever; in the unit of the \
-            fit where no unit is given",
-        ),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
+        arguments::FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::YEARLY_DISCOUNT_RATE,
+        arguments::HORIZON_OR_EVER,
+        arguments::UNIT,
     ],
     returns: "DOUBLE, 0 or more; multiplied with the margin of a purchase it is money of today.",
     description: "`integral from 0 to h of e^(-d t) m(t) dt` with the expected rate of purchases m(t) given the \
@@ -82,34 +67,14 @@ const INTERVAL_PAGE: Page = Page {
         unit [, confidence]])",
     summary: "How certain the fit makes discounted_expected_purchases: an interval",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        (
-            "yearly_discount_rate",
-            "number from 0 to 1, 0.1 is 10 % a year; applied continuously as `ln(1 + rate)` \
-            per year",
-        ),
-        (
-            "horizon",
-            "number, how far ahead to look, 0 or more, or `'Infinity'::DOUBLE` for ever; in the unit of the \
-            fit where no unit is given",
-        ),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
-        (
-            "confidence",
-            "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
-            it, which may be NULL, and a number in the place of the unit is taken as the confidence",
-        ),
+        arguments::FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::YEARLY_DISCOUNT_RATE,
+        arguments::HORIZON_OR_EVER,
+        arguments::UNIT,
+        arguments::CONFIDENCE_AFTER_UNIT,
     ],
     returns: "STRUCT of DOUBLE: `estimate` (as `discounted_expected_purchases` gives it), `low`, `high`. NULL where \
         `discounted_expected_purchases` is NULL.",

@@ -1,5 +1,6 @@
 //! `expected_purchases_new`: repeat purchases of a new customer within a horizon; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -20,19 +21,7 @@ const PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "expected_purchases_new(fit, horizon [, unit])",
     summary: "Expected number of repeat purchases of a new customer within a horizon of the first purchase",
-    arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
-    ],
+    arguments: &[arguments::FIT, arguments::HORIZON, arguments::UNIT],
     returns: "DOUBLE, days with a repeat purchase, 0 or more; the first purchase is not counted.",
     description: "The expectation over all customers, for one of whom nothing but the first purchase is known. \
         Summed over the first purchases of past weeks it tracks the sales of a whole cohort.",
@@ -57,24 +46,7 @@ const INTERVAL_PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "expected_purchases_new_interval(fit, horizon [, unit [, confidence]])",
     summary: "How certain the fit makes expected_purchases_new: an interval",
-    arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
-        (
-            "confidence",
-            "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
-            it, which may be NULL, and a number in the place of the unit is taken as the confidence",
-        ),
-    ],
+    arguments: &[arguments::FIT, arguments::HORIZON, arguments::UNIT, arguments::CONFIDENCE_AFTER_UNIT],
     returns: "STRUCT of DOUBLE: `estimate` (as `expected_purchases_new` gives it), `low`, `high`. NULL where \
         `expected_purchases_new` is NULL.",
     description: "The covariance of the fit's log-parameters is carried on to the answer by the delta method, with \

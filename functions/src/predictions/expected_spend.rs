@@ -1,5 +1,6 @@
 //! `expected_spend`: expected spend per purchase of a customer; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -18,15 +19,7 @@ const PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "expected_spend(spend_fit, frequency, mean_spend)",
     summary: "Expected spend per purchase of a customer",
-    arguments: &[
-        ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        (
-            "mean_spend",
-            "number, mean spend of the repeat purchases; not looked at (and may be NULL) where the \
-            frequency is 0",
-        ),
-    ],
+    arguments: &[arguments::SPEND_FIT, arguments::FREQUENCY, arguments::MEAN_SPEND],
     returns: "DOUBLE, money in the currency of the fit.",
     description: "`(p gamma + p x m) / (p x + q - 1)`: the mean over all customers and the customer's own mean `m` \
         of `x` repeat purchases, weighted by how much each says. Without a repeat purchase it is the mean over all, \
@@ -56,16 +49,7 @@ const INTERVAL_PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "expected_spend_interval(spend_fit, frequency, mean_spend [, confidence])",
     summary: "How certain the fit makes expected_spend: an interval",
-    arguments: &[
-        ("spend_fit", "STRUCT, of `gamma_gamma_fit`"),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        (
-            "mean_spend",
-            "number, mean spend of the repeat purchases; not looked at (and may be NULL) where the \
-            frequency is 0",
-        ),
-        ("confidence", "number between 0 and 1, 0.95 where it is not given"),
-    ],
+    arguments: &[arguments::SPEND_FIT, arguments::FREQUENCY, arguments::MEAN_SPEND, arguments::CONFIDENCE],
     returns: "STRUCT of DOUBLE: `estimate` (as `expected_spend` gives it), `low`, `high`. NULL where \
         `expected_spend` is NULL.",
     description: "The covariance of the fit's log-parameters is carried on to the answer by the delta method, with \

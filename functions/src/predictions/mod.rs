@@ -3,6 +3,7 @@
 //! [`models`] is the one place that knows which model is meant, [`history`] says which customers can be.
 
 pub(crate) mod columns;
+mod arguments;
 mod example;
 mod history;
 mod models;

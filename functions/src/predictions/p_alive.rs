@@ -1,5 +1,6 @@
 //! `p_alive`: probability that a customer has not dropped out; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -16,16 +17,7 @@ const PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "p_alive(fit, frequency, recency, age)",
     summary: "Probability that a customer has not dropped out",
-    arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-    ],
+    arguments: &[arguments::FIT, arguments::FREQUENCY, arguments::RECENCY, arguments::AGE],
     returns: "DOUBLE between 0 and 1.",
     description: "The probability that the customer has not dropped out, given the history. For BG/NBD: `1 / (1 + \
         a/(b+x-1) ((alpha+T)/(alpha+t_x))^(r+x))` for x > 0.\n\n**For BG/NBD it is 1 for every one-time buyer**: \
@@ -60,17 +52,7 @@ const INTERVAL_PAGE: Page = Page {
     section: Section::Predictions,
     syntax: "p_alive_interval(fit, frequency, recency, age [, confidence])",
     summary: "How certain the fit makes p_alive: an interval",
-    arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        ("confidence", "number between 0 and 1, 0.95 where it is not given"),
-    ],
+    arguments: &[arguments::FIT, arguments::FREQUENCY, arguments::RECENCY, arguments::AGE, arguments::CONFIDENCE],
     returns: "STRUCT of DOUBLE: `estimate` (as `p_alive` gives it), `low`, `high`. NULL where `p_alive` is NULL.",
     description: "The covariance of the fit's log-parameters is carried on to the answer by the delta method, with \
         the gradient from central differences, on the scale of the log-odds, so that the limits stay between 0 and \

@@ -1,5 +1,6 @@
 //! `p_no_purchase`: probability that a customer buys nothing within a horizon; and its interval.
 
+use super::arguments;
 use super::example::fits;
 use super::quantity::Quantity;
 use super::score::function;
@@ -19,20 +20,12 @@ const PAGE: Page = Page {
     syntax: "p_no_purchase(fit, frequency, recency, age, horizon [, unit])",
     summary: "Probability that a customer buys nothing within a horizon",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
+        arguments::FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::HORIZON,
+        arguments::UNIT,
     ],
     returns: "DOUBLE between 0 and 1.",
     description: "Dropped out, or alive and silent. For BG/NBD: `1 - P(alive) (1 - ((alpha+T)/(alpha+T+h))^(r+x))`. \
@@ -66,25 +59,13 @@ const INTERVAL_PAGE: Page = Page {
     syntax: "p_no_purchase_interval(fit, frequency, recency, age, horizon [, unit [, confidence]])",
     summary: "How certain the fit makes p_no_purchase: an interval",
     arguments: &[
-        (
-            "fit",
-            "STRUCT, of `bg_nbd_fit` or another fit of purchases; one for all rows as `(SELECT fit FROM fits)`, \
-            which is fastest, or a column of a join, by region for instance",
-        ),
-        ("frequency", "number, repeat purchases: days with a purchase after the first"),
-        ("recency", "number, time from the first to the last purchase in the unit of the fit, 0 without a repeat"),
-        ("age", "number, time from the first purchase to the end of observation in the unit of the fit"),
-        ("horizon", "number, how far ahead to look, 0 or more; in the unit of the fit where no unit is given"),
-        (
-            "unit",
-            "TEXT, the unit of the horizon: day, week (7 days), month (a twelfth of a year), year (365.25 \
-            days); NULL is not stated",
-        ),
-        (
-            "confidence",
-            "number between 0 and 1, 0.95 where it is not given; `confidence => 0.8` needs `unit` before \
-            it, which may be NULL, and a number in the place of the unit is taken as the confidence",
-        ),
+        arguments::FIT,
+        arguments::FREQUENCY,
+        arguments::RECENCY,
+        arguments::AGE,
+        arguments::HORIZON,
+        arguments::UNIT,
+        arguments::CONFIDENCE_AFTER_UNIT,
     ],
     returns: "STRUCT of DOUBLE: `estimate` (as `p_no_purchase` gives it), `low`, `high`. NULL where `p_no_purchase` \
         is NULL.",
