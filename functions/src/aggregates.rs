@@ -11,3 +11,8 @@ pub(crate) fn refuse_distinct(name: &str, arguments: &AccumulatorArgs<'_>) -> Re
     }
     Ok(())
 }
+
+/// A count as SQL has them.
+pub(crate) fn bigint(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

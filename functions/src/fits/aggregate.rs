@@ -6,7 +6,7 @@
 use super::arguments::{Row, Rows, coerced};
 use super::collapsed::{Collapsed, MOST_CUSTOMERS, Weighted};
 use super::fit::{Fit, Model};
-use crate::aggregates::refuse_distinct;
+use crate::aggregates::{bigint, refuse_distinct};
 use crate::models::Unit;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
@@ -378,7 +378,7 @@ fn states<M: FitOf<K>, const K: usize>(groups: &[Group<M, K>]) -> Result<Vec<Arr
             for (list, number) in inputs.iter_mut().zip(input) {
                 list.push(number);
             }
-            weights.push(whole(weight));
+            weights.push(bigint(weight));
         }
     }
     let offsets = OffsetBuffer::<i32>::from_lengths(groups.iter().map(|group| group.inputs.len()));
@@ -391,14 +391,10 @@ fn states<M: FitOf<K>, const K: usize>(groups: &[Group<M, K>]) -> Result<Vec<Arr
         columns.push(list(DataType::Float64, Arc::new(Float64Array::new(ScalarBuffer::from(numbers), None)))?);
     }
     columns.push(list(DataType::Int64, Arc::new(Int64Array::new(ScalarBuffer::from(weights), None)))?);
-    columns.push(Arc::new(groups.iter().map(|group| Some(whole(group.left_out))).collect::<Int64Array>()));
+    columns.push(Arc::new(groups.iter().map(|group| Some(bigint(group.left_out))).collect::<Int64Array>()));
     let units = groups.iter().map(|group| group.unit.map(|unit| unit.map_or("", Unit::name)));
     columns.push(Arc::new(units.collect::<StringArray>()));
     Ok(columns)
-}
-
-fn whole(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// States that have arrived from other partitions.

@@ -1,8 +1,9 @@
 //! `auc_compared(score, baseline, outcome)`: whether a score ranks better than a plain one.
 
-use super::measure::{Measure, bigint, function, struct_of, structs};
+use super::measure::{Measure, function, struct_of, structs};
 use super::ranking::{Comparison, compare};
 use super::tally::Counted;
+use crate::aggregates::bigint;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;

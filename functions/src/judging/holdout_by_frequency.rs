@@ -1,7 +1,8 @@
 //! `holdout_by_frequency(frequency, expected, actual)`: predicted against real purchases of a hold-out.
 
-use super::measure::{Measure, bigint, function, list_of, listed, structs};
+use super::measure::{Measure, function, list_of, listed, structs};
 use super::tally::Counted;
+use crate::aggregates::bigint;
 use crate::exact::ExactSum;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{Float64Array, Int64Array, StringArray};

@@ -1,8 +1,9 @@
 //! `lift(score, outcome)`: how many of the outcomes the best-scored tenths hold.
 
-use super::measure::{Measure, bigint, function, list_of, listed, structs};
+use super::measure::{Measure, function, list_of, listed, structs};
 use super::ranking::{Scored, by_score, totals};
 use super::tally::Counted;
+use crate::aggregates::bigint;
 use crate::manual::{Example, Function, Kind, Page, Section};
 use arrow::array::{Float64Array, Int64Array};
 use arrow::datatypes::DataType;

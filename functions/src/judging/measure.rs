@@ -68,11 +68,6 @@ pub(super) fn listed(rows: StructArray) -> ScalarValue {
     ScalarValue::List(Arc::new(SingleRowListArrayBuilder::new(Arc::new(rows)).build_list_array()))
 }
 
-/// A count as SQL has them.
-pub(super) fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct MeasureFunction<M, const K: usize> {
     signature: Signature,

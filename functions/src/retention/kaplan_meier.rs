@@ -1,7 +1,7 @@
 //! `kaplan_meier(duration, ended)`: how long customers stay, where some are still there.
 
 use super::durations::{Columns, Durations, Row, from_state, is_number, is_truth, is_weight, state_fields, to_state};
-use crate::aggregates::refuse_distinct;
+use crate::aggregates::{bigint, refuse_distinct};
 use crate::manual::{Example, Function, Kind, Page, Section};
 use crate::models::kaplan_meier::{Curve, Step, curve};
 use crate::models::numeric::normal_quantile;
@@ -210,7 +210,7 @@ impl Accumulator for Group {
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let counts: Vec<_> = self.durations.iter().collect();
         let mut state = to_state(&counts)?;
-        state.push(ScalarValue::Int64(Some(whole(self.left_out))));
+        state.push(ScalarValue::Int64(Some(bigint(self.left_out))));
         state.push(ScalarValue::Float64(self.until));
         Ok(state)
     }
@@ -235,10 +235,6 @@ impl Accumulator for Group {
     fn size(&self) -> usize {
         size_of::<Self>() + self.durations.size()
     }
-}
-
-fn whole(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 const COUNTS: [&str; 3] = ["customers", "ended", "left_out"];
@@ -276,7 +272,7 @@ fn answer(curve: &Curve, until: Option<f64>, left_out: u64) -> Result<StructArra
         mean.map(|mean| mean.standard_error),
         until,
     ];
-    let counts = counts.map(|count| Arc::new(Int64Array::from(vec![whole(count)])) as ArrayRef);
+    let counts = counts.map(|count| Arc::new(Int64Array::from(vec![bigint(count)])) as ArrayRef);
     let numbers = numbers.map(|number| Arc::new(Float64Array::from(vec![number])) as ArrayRef);
     let steps = steps(&curve.steps)?;
     let offsets = OffsetBuffer::from_lengths([steps.len()]);
@@ -287,7 +283,7 @@ fn answer(curve: &Curve, until: Option<f64>, left_out: u64) -> Result<StructArra
 fn steps(steps: &[Step]) -> Result<StructArray> {
     let number = |of: fn(&Step) -> Option<f64>| Arc::new(steps.iter().map(of).collect::<Float64Array>()) as ArrayRef;
     let count = |of: fn(&Step) -> u64| {
-        Arc::new(steps.iter().map(|step| Some(whole(of(step)))).collect::<Int64Array>()) as ArrayRef
+        Arc::new(steps.iter().map(|step| Some(bigint(of(step)))).collect::<Int64Array>()) as ArrayRef
     };
     let columns = vec![
         number(|step| Some(step.seen.time)),

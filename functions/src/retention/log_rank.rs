@@ -3,7 +3,7 @@
 use super::durations::{
     Columns, Durations, Row, damaged, from_state, is_number, is_truth, is_weight, list_of, state_fields, to_state,
 };
-use crate::aggregates::refuse_distinct;
+use crate::aggregates::{bigint, refuse_distinct};
 use crate::manual::{Example, Function, Kind, Page, Section};
 use crate::models::log_rank::{LogRank, chi_square_tail, log_rank};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
@@ -198,7 +198,7 @@ impl Accumulator for Groups {
         }
         let mut state = to_state(&counts)?;
         state.push(list_of(Arc::new(StringArray::from(labels)))?);
-        state.push(ScalarValue::Int64(Some(whole(self.left_out))));
+        state.push(ScalarValue::Int64(Some(bigint(self.left_out))));
         Ok(state)
     }
 
@@ -222,10 +222,6 @@ impl Accumulator for Groups {
         let groups = self.groups.iter().map(|(label, group)| label.len() + size_of::<Durations>() + group.size());
         size_of::<Self>() + groups.sum::<usize>()
     }
-}
-
-fn whole(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn fields() -> Fields {
@@ -274,8 +270,8 @@ fn answer(labels: &[&str], test: &LogRank, left_out: u64) -> Result<StructArray>
         group_fields(),
         vec![
             Arc::new(StringArray::from(labels.to_vec())),
-            Arc::new(test.groups.iter().map(|group| Some(whole(group.customers))).collect::<Int64Array>()),
-            Arc::new(test.groups.iter().map(|group| Some(whole(group.observed))).collect::<Int64Array>()),
+            Arc::new(test.groups.iter().map(|group| Some(bigint(group.customers))).collect::<Int64Array>()),
+            Arc::new(test.groups.iter().map(|group| Some(bigint(group.observed))).collect::<Int64Array>()),
             Arc::new(test.groups.iter().map(|group| Some(group.expected)).collect::<Float64Array>()),
         ],
         None,
@@ -283,10 +279,10 @@ fn answer(labels: &[&str], test: &LogRank, left_out: u64) -> Result<StructArray>
     let offsets = OffsetBuffer::from_lengths([groups.len()]);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Float64Array::from(vec![comparable.then_some(test.chi_square)])),
-        Arc::new(Int64Array::from(vec![whole(test.degrees_of_freedom as u64)])),
+        Arc::new(Int64Array::from(vec![bigint(test.degrees_of_freedom as u64)])),
         Arc::new(Float64Array::from(vec![comparable.then_some(p_value)])),
         Arc::new(StringArray::from(vec![reason(test)])),
-        Arc::new(Int64Array::from(vec![whole(left_out)])),
+        Arc::new(Int64Array::from(vec![bigint(left_out)])),
         Arc::new(ListArray::try_new(Arc::new(item()), offsets, Arc::new(groups), None)?),
     ];
     Ok(StructArray::try_new(fields(), columns, None)?)
