@@ -1,6 +1,8 @@
 //! What the tests of several rooms share. No room: it is not in the program.
 
-use crate::contract::{BadRowPolicy, Column, ColumnPolicy, Format, RejectLimit, SourceTable, ValueType};
+use crate::contract::{
+    Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable, ValueType,
+};
 use object_store::aws::AmazonS3Builder;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -28,17 +30,31 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
     SourceTable {
         name: "orders".into(),
         description: String::new(),
-        files: "*".into(),
-        format: Format::JsonLines,
+        delivery: Delivery::Files { pattern: "*".into(), format: Format::JsonLines },
+        load: Load::Deliveries,
+        history: false,
         columns,
         key: vec![],
         newest_by: None,
         on_new_column: ColumnPolicy::Accept,
         on_missing_column: ColumnPolicy::Fail,
+        on_changed_type: ColumnPolicy::Accept,
         on_bad_row: BadRowPolicy::Reject,
         max_rejects: RejectLimit::default(),
         time_column: None,
+        expectations: Expectations::default(),
         place: None,
+    }
+}
+
+/// A source of these tables.
+pub fn source(name: &str, location: &str, tables: Vec<SourceTable>) -> Source {
+    Source {
+        name: name.into(),
+        description: String::new(),
+        location: location.into(),
+        access: Access::default(),
+        tables,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::contract::Format;
+use crate::contract::{Delivery, Format};
 use crate::project::{LoadOptions, Project};
 use std::collections::{BTreeSet, HashMap};
 
@@ -202,8 +202,9 @@ fn the_contracts_fit_the_demo() {
     let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &LoadOptions::of_process()).unwrap();
     for source in &project.sources {
         let location = Path::new(&source.location);
-        for table in source.tables.iter().filter(|table| matches!(table.format, Format::Csv(_))) {
-            let file = table.files.replace('*', "2026-09-30");
+        for table in &source.tables {
+            let Delivery::Files { pattern, format: Format::Csv(_) } = &table.delivery else { continue };
+            let file = pattern.replace('*', "2026-09-30");
             let file = folder.path().join(location.file_name().unwrap()).join(file);
             let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let promised: Vec<&str> = table.columns.iter().map(|column| column.from.as_str()).collect();

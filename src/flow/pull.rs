@@ -2,7 +2,8 @@
 
 use super::issue::newest;
 use super::{Event, Observer};
-use crate::contract::{Source, SourceTable, TableName};
+use crate::contract::{Delivery, Source, SourceTable, TableName};
+use crate::sources::System;
 use crate::error::{Error, Problems, Result};
 use crate::history::{SourceRecord, SourceStatus};
 use crate::intake::{self, LoadRequest, Loaded, RejectSink};
@@ -56,13 +57,15 @@ impl Pull<'_> {
 
     async fn source<'s>(&self, source: &'s Source) -> Result<Vec<Loaded>, (&'s SourceTable, Error)> {
         let mut tables = Vec::new();
+        let Some(first) = source.tables.first() else { return Ok(tables) };
+        let system = System::open(source).await.map_err(|error| (first, error))?;
         for table in &source.tables {
-            tables.push(self.table(source, table).await.map_err(|error| (table, error))?);
+            tables.push(self.table(&system, source, table).await.map_err(|error| (table, error))?);
         }
         Ok(tables)
     }
 
-    async fn table(&self, source: &Source, table: &SourceTable) -> Result<Loaded> {
+    async fn table(&self, system: &System, source: &Source, table: &SourceTable) -> Result<Loaded> {
         let began = Instant::now();
         let label = format!("{}.{}", source.name, table.name);
         let read = AtomicU64::new(0);
@@ -70,6 +73,7 @@ impl Pull<'_> {
         let previous = self.previous.filter(|_| !self.full_refresh);
         let previous = previous.and_then(|r| Some((r.tables.get(&raw)?, r.loaded.get(&raw)?)));
         let request = LoadRequest {
+            system,
             source,
             table,
             previous,
@@ -84,8 +88,11 @@ impl Pull<'_> {
         };
         let loaded = intake::load_table(request).await?;
         if loaded.files.is_empty() {
-            let place = format!("{}/{}", source.location, table.files);
-            self.observer.event(Event::Note(format!("{label}: nothing was ever delivered; no file matches {place}")));
+            if let Delivery::Files { pattern, .. } = &table.delivery {
+                let place = format!("{}/{pattern}", source.location);
+                let note = format!("{label}: nothing was ever delivered; no file matches {place}");
+                self.observer.event(Event::Note(note));
+            }
         }
         for note in &loaded.notes {
             self.observer.event(Event::Note(format!("{label}: {note}")));

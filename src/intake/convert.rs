@@ -53,7 +53,7 @@ impl Converter {
     /// # Errors
     /// Of kind `Project` when the contract's formats or bounds make no sense.
     pub(super) fn new(table: Arc<SourceTable>, origin: Origin, accepted: &[String]) -> Result<Converter> {
-        let typed = table.format == Format::Parquet;
+        let typed = matches!(table.format(), None | Some(Format::Parquet));
         let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, typed));
         let mut columns = promised.collect::<Result<Vec<_>>>()?;
         let count = columns.len();

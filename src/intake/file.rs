@@ -1,12 +1,12 @@
 //! One file: read and converted on a blocking thread, written by the caller's task, a few batches apart.
 
 use super::convert::{Converted, Converter, Origin};
-use super::plan::{has_header, with_hash};
+use super::plan::with_hash;
 use super::rejects::{RejectSink, Tally};
 use crate::contract::{ColumnPolicy, Format, SourceTable, TableName};
 use crate::error::{Error, Result};
 use crate::lake::{DataFile, DataFileWriter, DataFiles};
-use crate::sources::{CsvReader, FileBytes, Files, JsonLinesReader, ParquetReader, SourceFile, TextReader};
+use crate::sources::{FileBytes, Files, ParquetReader, SourceFile, has_header, open_text};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -104,29 +104,28 @@ impl FileLoad<'_> {
         sender: mpsc::Sender<Piece>,
     ) -> Result<tokio::task::JoinHandle<Result<Ending>>> {
         let table = self.table.clone();
-        if table.format == Format::Parquet {
+        let format = table.format().cloned().unwrap_or(Format::JsonLines);
+        if format == Format::Parquet {
             let (files, file) = (self.files.clone(), file.clone());
             let hash = self.files.content_hash(&file).await?;
             return Ok(tokio::task::spawn_blocking(move || read_parquet(&files, &file, hash, converter, &sender)));
         }
         let bytes = self.files.read(file).await?;
-        Ok(tokio::task::spawn_blocking(move || read_text(bytes, &table, converter, &sender)))
+        Ok(tokio::task::spawn_blocking(move || read_text(bytes, &table, &format, converter, &sender)))
     }
 }
 
 fn read_text(
     bytes: FileBytes,
     table: &SourceTable,
+    format: &Format,
     mut converter: Converter,
     out: &mpsc::Sender<Piece>,
 ) -> Result<Ending> {
     let promised = Converter::promised_fields(table);
-    let mut reader: Box<dyn TextReader> = match &table.format {
-        Format::Csv(options) => Box::new(CsvReader::open(bytes, options, &promised)?),
-        _ => Box::new(JsonLinesReader::open(bytes, &promised, table.on_new_column != ColumnPolicy::Ignore)?),
-    };
+    let mut reader = open_text(bytes, format, &promised, table.on_new_column != ColumnPolicy::Ignore)?;
     converter.bind(reader.fields())?;
-    if has_header(&table.format) {
+    if has_header(format) {
         converter.refuse_missing(|name| reader.hint_for_missing(name), reader.fields())?;
     }
     let mut bound = reader.fields().len();

@@ -20,10 +20,10 @@ mod typed;
 pub use plan::{FileChange, raw_schema};
 pub use rejects::{Reject, RejectSink};
 
-use crate::contract::{ColumnPolicy, Source, SourceTable, TableName};
-use crate::error::{Result, list};
+use crate::contract::{ColumnPolicy, Delivery, Source, SourceTable, TableName};
+use crate::error::{Error, Result, list};
 use crate::lake::{DataFile, DataFiles, LoadState, LoadedFile, TableVersion};
-use crate::sources::Files;
+use crate::sources::System;
 use file::{FileLoad, ReadFile};
 use rejects::Tally;
 use sha2::{Digest, Sha256};
@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 /// What to load.
 pub struct LoadRequest<'a> {
+    /// The source, opened.
+    pub system: &'a System,
     /// The source, for its name and location.
     pub source: &'a Source,
     /// The table.
@@ -105,13 +107,15 @@ pub struct FileOutcome {
 /// reached.
 /// Rejects found before stay with the sink.
 pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
-    let files = Files::open(&request.source.location)?;
+    let (System::Files(files), Delivery::Files { pattern, .. }) = (request.system, &request.table.delivery) else {
+        return Err(Error::bug("not there yet"));
+    };
     let contract = plan::contract_fingerprint(request.table);
-    let plan = plan::plan(request.table, &files, request.previous, &contract).await?;
+    let plan = plan::plan(request.table, files, pattern, request.previous, &contract).await?;
     let table = Arc::new(request.table.clone());
     let target = TableName::raw(&request.source.name, &request.table.name);
     let load = FileLoad {
-        files: &files,
+        files,
         lake: request.lake,
         target: &target,
         source: &request.source.name,
@@ -150,7 +154,7 @@ impl<'a> Gathered<'a> {
         let accepted_columns = plan.accepted.clone();
         let mut gathered = Gathered {
             previous: request.previous,
-            state: LoadState { contract, files: BTreeMap::new(), accepted_columns },
+            state: LoadState { contract, accepted_columns, ..LoadState::default() },
             data_files: Vec::new(),
             outcomes: Vec::new(),
             notes: Notes::default(),

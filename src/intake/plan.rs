@@ -1,6 +1,6 @@
 //! Which files a load has to read: the new ones, those that changed, or all of them under another contract.
 
-use crate::contract::{ColumnPolicy, Format, SourceTable, origin_fields};
+use crate::contract::{ColumnPolicy, SourceTable, origin_fields};
 use crate::error::{Error, Result, list};
 use crate::lake::{LoadState, LoadedFile, TableVersion};
 use crate::sources::{Files, SourceFile};
@@ -52,7 +52,7 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    add(format!("{READER_VERSION} {:?} {:?} {:?}", table.format, table.key, table.time_column));
+    add(format!("{READER_VERSION} {:?} {:?} {:?}", table.format(), table.key, table.time_column));
     add(format!("{:?} {:?} {:?}", table.on_new_column, table.on_missing_column, table.on_bad_row));
     for c in &table.columns {
         add(format!("{:?} {:?} {:?} {:?}", c.name, c.from, c.data_type, c.required));
@@ -75,10 +75,11 @@ pub fn raw_schema(table: &SourceTable, accepted: &[String]) -> SchemaRef {
 pub(super) async fn plan(
     table: &SourceTable,
     files: &Files,
+    pattern: &str,
     previous: Option<(&TableVersion, &LoadState)>,
     contract: &str,
 ) -> Result<LoadPlan> {
-    let listed = files.list(&table.files).await?;
+    let listed = files.list(pattern).await?;
     let Some((version, state)) = previous else {
         let files = listed.into_iter().map(|file| (file, FileChange::New)).collect();
         return Ok(LoadPlan { files, vanished: Vec::new(), accepted: Vec::new() });
@@ -174,13 +175,4 @@ fn tag_parts(tag: &str) -> (&str, Option<&str>) {
 pub(super) fn content_sign(file: &LoadedFile) -> &str {
     let (sign, hash) = tag_parts(&file.tag);
     hash.unwrap_or(sign)
-}
-
-/// Whether a format finds its columns in a header, so that a promised one can be missing as a whole.
-pub(super) fn has_header(format: &Format) -> bool {
-    match format {
-        Format::Csv(options) => options.header,
-        Format::Parquet => true,
-        Format::JsonLines => false,
-    }
 }

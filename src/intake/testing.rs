@@ -1,11 +1,11 @@
 //! What the tests of this room share: a folder of files, a contract over them and a lake in memory.
 
 use super::*;
-use crate::contract::{Column, CsvOptions, Format, TextEncoding, ValueType};
+use crate::contract::{Column, CsvOptions, Delivery, Format, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
 use crate::lake::DataFileWriter;
 pub(super) use crate::testing::column;
-use crate::testing::source_table;
+use crate::testing::{source, source_table};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -70,7 +70,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(columns: Vec<Column>) -> World {
-        let table = SourceTable { format: csv(true), ..source_table(columns) };
+        let table = SourceTable { delivery: files("*", csv(true)), ..source_table(columns) };
         let folder = tempfile::tempdir().unwrap();
         World { folder, table, lake: MemoryLake::default(), rejects: Kept::default(), last: None, runs: 0 }
     }
@@ -85,14 +85,12 @@ impl World {
 
     pub(super) fn load(&mut self) -> Result<Loaded> {
         self.runs += 1;
-        let source = Source {
-            name: "erp".into(),
-            description: String::new(),
-            location: self.folder.path().to_str().unwrap().into(),
-            tables: vec![],
-        };
+        let source = source("erp", self.folder.path().to_str().unwrap(), vec![]);
         let run_id = format!("run{}", self.runs);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let system = runtime.block_on(System::open(&source)).unwrap();
         let request = LoadRequest {
+            system: &system,
             source: &source,
             table: &self.table,
             previous: self.last.as_ref().map(|(version, state)| (version, state)),
@@ -102,7 +100,6 @@ impl World {
             rejects: &self.rejects,
             progress: &|_, _| {},
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let loaded = runtime.block_on(load_table(request))?;
         self.last = Some((loaded.version.clone(), loaded.state.clone()));
         Ok(loaded)
@@ -139,6 +136,10 @@ impl World {
     pub(super) fn reasons(&self) -> Vec<String> {
         self.rejects.0.lock().unwrap().iter().map(|r| r.reason.clone()).collect()
     }
+}
+
+pub(super) fn files(pattern: &str, format: Format) -> Delivery {
+    Delivery::Files { pattern: pattern.into(), format }
 }
 
 pub(super) fn csv(header: bool) -> Format {

@@ -274,7 +274,7 @@ fn a_failed_load_changes_nothing_and_the_next_one_goes_on() {
 #[test]
 fn no_file_is_an_empty_table() {
     let mut world = World::new(two());
-    world.table.files = "*.csv".into();
+    world.table.delivery = files("*.csv", csv(true));
     let loaded = world.load().unwrap();
     assert_eq!((loaded.files.len(), loaded.version.rows(), loaded.changed), (0, 0, true));
     assert_eq!(loaded.version.schema.fields().len(), 6);
@@ -284,7 +284,7 @@ fn no_file_is_an_empty_table() {
 #[test]
 fn columns_without_header_come_in_the_contracts_order() {
     let mut world = World::new(two());
-    world.table.format = csv(false);
+    world.table.delivery = files("*", csv(false));
     world.write("a.csv", "1,2\n3\n");
     world.load().unwrap();
     assert_eq!(world.rows(&["id", "amount", "_line"]), ["1|2.00|1"]);
@@ -296,7 +296,7 @@ fn json_lines_are_typed_and_drift() {
     let mut device = column("device", ValueType::Text);
     device.from = "props.device".into();
     let mut world = World::new(vec![column("id", ValueType::Integer), column("amount", money()), device]);
-    world.table.format = Format::JsonLines;
+    world.table.delivery = files("*", Format::JsonLines);
     let mut text = String::from(
         "{\"id\":1,\"amount\":0.10,\"props\":{\"device\":\"tv\"}}\n[]\n{\"id\":\"2\",\"amount\":\"3.5\"}\n",
     );
@@ -339,7 +339,7 @@ fn parquet_is_cast_exactly_or_refused() {
         column("at", instant),
         column("day", day("%d.%m.%Y")),
     ]);
-    world.table.format = Format::Parquet;
+    world.table.delivery = files("*", Format::Parquet);
     let batch = RecordBatch::try_from_iter([
         ("id", Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, Some("d")])) as ArrayRef),
         ("customer", Arc::new(Float64Array::from(vec![Some(17850.0), None, Some(1.5), Some(2.0)]))),
@@ -383,13 +383,11 @@ fn progress_adds_up() {
     let world = World::new(two());
     world.write("a.csv", format!("id,amount\n{}", "1,1\n".repeat(300_000)));
     let (bytes, rows) = (Mutex::new(0), Mutex::new(0));
-    let source = Source {
-        name: "erp".into(),
-        description: String::new(),
-        location: world.folder.path().to_str().unwrap().into(),
-        tables: vec![],
-    };
+    let source = crate::testing::source("erp", world.folder.path().to_str().unwrap(), vec![]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let system = runtime.block_on(System::open(&source)).unwrap();
     let request = LoadRequest {
+        system: &system,
         source: &source,
         table: &world.table,
         previous: None,
@@ -402,7 +400,6 @@ fn progress_adds_up() {
             *rows.lock().unwrap() += r;
         },
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(load_table(request)).unwrap();
     assert_eq!((*bytes.lock().unwrap(), *rows.lock().unwrap()), (1_200_010, 300_000));
 }
@@ -439,7 +436,7 @@ proptest! {
         }
         expected.sort();
         if json {
-            world.table.format = Format::JsonLines;
+            world.table.delivery = files("*", Format::JsonLines);
             world.write("a", lines);
         } else {
             world.write("a", writer.into_inner().unwrap());

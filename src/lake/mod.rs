@@ -39,7 +39,7 @@ pub use writer::TableWriter;
 
 use crate::contract::TableName;
 use arrow::datatypes::SchemaRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One published state of every table.
 #[derive(Clone, Debug)]
@@ -117,6 +117,30 @@ pub struct LoadState {
     pub files: BTreeMap<String, LoadedFile>,
     /// Columns that were not promised and accepted, in order of arrival.
     pub accepted_columns: Vec<String>,
+    /// How far the system was read, in its own words; only where loads read what changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
+    /// When the whole table was last compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_at: Option<jiff::Timestamp>,
+    /// The system's own names of its columns' types.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, String>,
+    /// What the last loads that read something brought, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<LoadCount>,
+    /// Rejects (run, file and line, as `run_id/line/file`) whose rows were taken after all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replayed: BTreeSet<String>,
+}
+
+/// What one load brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LoadCount {
+    /// Rows read, refused ones among them.
+    pub read: u64,
+    /// Rows refused.
+    pub rejects: u64,
 }
 
 /// One source file that has been read.

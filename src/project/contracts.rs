@@ -4,18 +4,17 @@ use super::columns;
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::names;
-use crate::contract::{BadRowPolicy, Column, ColumnPolicy, CsvOptions, Format, RejectLimit, Source, SourceTable};
-use crate::contract::{TextEncoding, ValueType};
+use super::{access, deliveries, loads, names};
+use crate::contract::{
+    BadRowPolicy, Column, ColumnPolicy, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
+};
 use crate::error::Error;
+use crate::sources::{self, SystemKind};
 use std::path::Path;
 
 const COLUMN_POLICIES: [(&str, ColumnPolicy); 3] =
     [("accept", ColumnPolicy::Accept), ("ignore", ColumnPolicy::Ignore), ("fail", ColumnPolicy::Fail)];
 const BAD_ROW_POLICIES: [(&str, BadRowPolicy); 2] = [("reject", BadRowPolicy::Reject), ("fail", BadRowPolicy::Fail)];
-const ENCODINGS: [(&str, TextEncoding); 3] =
-    [("utf-8", TextEncoding::Utf8), ("gb18030", TextEncoding::Gb18030), ("big5", TextEncoding::Big5)];
-const FORMATS: [&str; 3] = ["csv", "json_lines", "parquet"];
 /// The share of rejects that fails a source when the contract names no other.
 const DEFAULT_REJECT_SHARE: f64 = 0.05;
 
@@ -33,14 +32,24 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     let node = document.parse_all()?;
     let fields = Fields::of(document, &node, "a source", 0..0)?;
     let description = fields.words("description");
-    let location =
-        fields.required_text("location").and_then(|text| environment::expand(document, &text, around.lookup));
+    let location = fields.required_text("location").and_then(|text| {
+        let location = environment::locate(around.root, &environment::expand(document, &text, around.lookup)?);
+        match sources::kind_of(&location) {
+            Ok(kind) => Some((location, kind)),
+            Err(error) => {
+                document.report(&text.span, error);
+                None
+            }
+        }
+    });
+    let kind = location.as_ref().map(|(_, kind)| *kind);
+    let access = access::read(&fields, around.root);
     let tables = fields.required("tables");
     let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
-    let tables = tables.iter().filter_map(|(key, node)| read_table(document, key, node, around)).collect();
+    let tables = tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
     fields.finish();
-    let location = environment::locate(around.root, &location?);
-    Some(Source { name: name.to_string(), description, location, tables })
+    let (location, _) = location?;
+    Some(Source { name: name.to_string(), description, location, access, tables })
 }
 
 fn check_source_name(document: &Document, name: &str) {
@@ -52,7 +61,13 @@ fn check_source_name(document: &Document, name: &str) {
     }
 }
 
-fn read_table(document: &Document, key: &Text, node: &Node, around: &Surroundings) -> Option<SourceTable> {
+fn read_table(
+    document: &Document,
+    key: &Text,
+    node: &Node,
+    kind: Option<SystemKind>,
+    around: &Surroundings,
+) -> Option<SourceTable> {
     if let Err(error) = names::check("a table", &key.value) {
         document.report(&key.span, error);
     }
@@ -60,133 +75,31 @@ fn read_table(document: &Document, key: &Text, node: &Node, around: &Surrounding
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
-        files: files(&fields).unwrap_or_default(),
-        format: fields.required("format").and_then(|node| format(document, node)).unwrap_or(Format::JsonLines),
+        delivery: deliveries::read(&fields, &key.value, kind),
+        load: Load::Deliveries,
+        history: false,
         on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
+        on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),
         max_rejects: max_rejects(&fields),
         columns: read_columns(&fields, around),
         key: Vec::new(),
         newest_by: None,
         time_column: None,
+        expectations: Expectations::default(),
         place: Some(document.place(&key.span)),
     };
-    let table = name_columns(&fields, table);
+    let mut table = name_columns(&fields, table);
+    table.load = loads::read(&fields, &table);
+    table.history = loads::history(&fields, &table.load);
+    table.expectations = loads::expectations(&fields, &table);
     fields.finish();
     Some(table)
 }
 
-fn files(fields: &Fields) -> Option<String> {
-    let text = fields.required_text("files")?;
-    let pattern = &text.value;
-    let error = match globset::GlobBuilder::new(pattern).literal_separator(true).build() {
-        Err(error) => Error::project(format!("`{pattern}` is not a pattern of files: {}", error.kind())),
-        Ok(_)
-            if pattern.starts_with('/')
-                || pattern.split('/').any(|part| part == "..")
-                || environment::is_url(pattern) =>
-        {
-            Error::project(format!("the files `{pattern}` lie outside the source's location"))
-                .hint("`files` counts from `location`; move the common part there")
-        }
-        Ok(_) => return Some(pattern.clone()),
-    };
-    fields.document.report(&text.span, error);
-    None
-}
-
-fn format(document: &Document, node: &Node) -> Option<Format> {
-    match &node.value {
-        Value::Scalar { text, .. } => format_named(document, &Text { value: text.clone(), span: node.span.clone() }),
-        Value::Map(entries) => match entries.as_slice() {
-            [(key, options)] if key.value == "csv" => csv(document, key, options),
-            [(key, options)] => {
-                let format = format_named(document, key)?;
-                if let Some(fields) = Fields::of(document, options, "this format", key.span.clone()) {
-                    fields.finish();
-                }
-                Some(format)
-            }
-            _ => {
-                document
-                    .report(&node.span, Error::project("a format is one word or one key with options").hint(formats()));
-                None
-            }
-        },
-        _ => {
-            let message = format!("a format is one word or one key with options, found {}", node.kind());
-            document.report(&node.span, Error::project(message).hint(formats()));
-            None
-        }
-    }
-}
-
-fn formats() -> String {
-    one_of(FORMATS.into_iter())
-}
-
-fn format_named(document: &Document, text: &Text) -> Option<Format> {
-    match text.value.as_str() {
-        "csv" => Some(Format::Csv(plain_csv())),
-        "json_lines" => Some(Format::JsonLines),
-        "parquet" => Some(Format::Parquet),
-        other => {
-            document.report(&text.span, Error::project(format!("unknown format `{other}`")).hint(formats()));
-            None
-        }
-    }
-}
-
-fn plain_csv() -> CsvOptions {
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 }
-}
-
-fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
-    let defaults = plain_csv();
-    let fields = Fields::of(document, node, "the csv format", key.span.clone())?;
-    let delimiter = fields.text("delimiter").and_then(|text| one_byte(document, "delimiter", &text, &[("tab", b'\t')]));
-    let quote = match fields.text("quote") {
-        Some(text) if text.value == "none" => None,
-        Some(text) => one_byte(document, "quote", &text, &[]).or(defaults.quote),
-        None => defaults.quote,
-    };
-    let options = CsvOptions {
-        delimiter: delimiter.unwrap_or(defaults.delimiter),
-        collapse: fields.flag("collapse", defaults.collapse),
-        quote,
-        header: fields.flag("header", defaults.header),
-        encoding: fields.choice("encoding", &ENCODINGS, defaults.encoding),
-    };
-    if options.quote == Some(options.delimiter) {
-        let error = Error::project("`quote` and `delimiter` are the same character");
-        document.report(&fields.span_of("quote"), error);
-    }
-    fields.finish();
-    Some(Format::Csv(options))
-}
-
-fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) -> Option<u8> {
-    if let Some((_, byte)) = words.iter().find(|(word, _)| *word == text.value) {
-        return Some(*byte);
-    }
-    match text.value.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Some(*byte),
-        _ => {
-            let error = Error::project(format!("`{what}` is `{}`, which is not one ASCII character", text.value));
-            let hint = if words.is_empty() {
-                "write one character in quotes, or `none`"
-            } else {
-                "write one character in quotes, or `tab`"
-            };
-            document.report(&text.span, error.hint(hint));
-            None
-        }
-    }
-}
-
 fn max_rejects(fields: &Fields) -> RejectLimit {
-    let defaults = RejectLimit { rows: None, share: Some(DEFAULT_REJECT_SHARE) };
+    let defaults = RejectLimit { rows: None, share: Some(DEFAULT_REJECT_SHARE), times_usual: None };
     let Some(node) = fields.optional("max_rejects") else { return defaults };
     let owner = fields.span_of("max_rejects");
     let Some(limit) = Fields::of(fields.document, node, "`max_rejects`", owner.clone()) else { return defaults };
@@ -200,11 +113,19 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
         }
         good.then_some(share)
     });
-    if !limit.has("rows") && !limit.has("share") {
-        fields.document.report(&owner, Error::project("`max_rejects` needs `rows` or `share`"));
+    let times_usual = limit.number::<f64>("times_usual", "a number").and_then(|(times, span)| {
+        let good = times.is_finite() && times >= 1.0;
+        if !good {
+            let error = Error::project(format!("`times_usual` is `{times}`"));
+            fields.document.report(&span, error.hint("write a number of at least 1: `3` is three times the usual share"));
+        }
+        good.then_some(times)
+    });
+    if !["rows", "share", "times_usual"].iter().any(|key| limit.has(key)) {
+        fields.document.report(&owner, Error::project("`max_rejects` needs `rows`, `share` or `times_usual`"));
     }
     limit.finish();
-    RejectLimit { rows, share }
+    RejectLimit { rows, share, times_usual }
 }
 
 fn read_columns(fields: &Fields, around: &Surroundings) -> Vec<Column> {

@@ -2,13 +2,18 @@
 //!
 //! Loading reads every file and reports every problem at once, each with file, line and column.
 
+mod access;
 mod columns;
 mod contracts;
+mod deliveries;
 mod document;
 mod environment;
 mod fields;
+mod formats;
 mod load;
+mod loads;
 mod names;
+mod pages;
 mod pipelines;
 mod reports;
 mod settings;

@@ -172,7 +172,7 @@ queries:
     let sales = &till.tables[0];
     let csv =
         CsvOptions { delimiter: b'\t', collapse: false, quote: None, header: false, encoding: TextEncoding::Gb18030 };
-    assert_eq!(sales.format, Format::Csv(csv));
+    assert_eq!(sales.format(), Some(&Format::Csv(csv)));
     assert_eq!((sales.on_new_column, sales.on_missing_column), (ColumnPolicy::Ignore, ColumnPolicy::Fail));
     assert_eq!(sales.on_bad_row, BadRowPolicy::Fail);
     assert_eq!((sales.max_rejects.rows, sales.max_rejects.share), (Some(10), None));

@@ -1,6 +1,7 @@
 //! What lies under a source's location: a folder, or a prefix of an object store.
 
 use super::bytes::FileBytes;
+use crate::contract::Access;
 use crate::error::{Error, Result};
 use futures::TryStreamExt;
 use globset::{GlobBuilder, GlobMatcher};
@@ -41,7 +42,7 @@ impl Files {
     ///
     /// # Errors
     /// Of kind `Project` when the location is not one of these.
-    pub fn open(location: &str) -> Result<Files> {
+    pub async fn open(location: &str, _access: &Access) -> Result<Files> {
         let place = match url::Url::parse(location) {
             Ok(url) if url.scheme() == "file" => Location::Folder(
                 url.to_file_path()

@@ -1,28 +1,46 @@
-//! Finds and reads the files of a source: reads, never writes.
+//! Reads the systems that a company has: files, databases, services. Reads, never writes.
 //!
-//! [`Files`] lists what lies under a source's location; [`Files::read`] opens one file; [`CsvReader`],
-//! [`JsonLinesReader`] and [`ParquetReader`] turn its bytes into rows that know the line they stood on. What a row has
-//! to be is the contract's business, applied in `intake`; here a row is only text, or refused because it is none.
+//! [`System::open`] opens a source by its location. [`Files`] lists and reads files, in a folder, a store or on an SFTP
+//! server; [`Database`] reads relations, all seen at one moment; [`Http`] reads pages of JSON. All give rows through one of
+//! two readers: [`TextReader`] gives rows of text that know their line, [`TypedReader`] Arrow batches. What a row has to
+//! be is the contract's business, applied in `intake`; here a row is only read, or refused because it cannot be.
 //!
-//! The readers are synchronous and belong on a blocking thread; each holds one window of the file, never all of it.
+//! The readers block and belong on a thread that may; each holds a window of its input, never all of it.
 
 mod bytes;
 mod csv;
 mod csv_cut;
+mod database;
 mod encoding;
+mod excel;
 mod files;
+pub mod formats;
+mod http;
 mod json;
+mod json_documents;
 mod json_scan;
+mod lines;
+mod mysql;
+mod open;
 mod parquet;
+mod postgresql;
+mod sqlite;
+mod system;
 mod text;
+mod typed;
 mod window;
 
 pub use bytes::FileBytes;
 pub use csv::CsvReader;
+pub use database::{Database, FoundColumn, FoundRelation, FoundTable, RelationRequest, Since};
 pub use files::{Files, SourceFile};
+pub use http::{Http, PagesReader};
 pub use json::JsonLinesReader;
+pub use open::{has_header, open_text};
 pub use parquet::ParquetReader;
+pub use system::{SCHEMES, System, SystemKind, kind_of, scheme};
 pub use text::{RowFault, TextReader, TextRows};
+pub use typed::{RowReader, TypedFault, TypedReader, TypedRows};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::contract::{CsvOptions, TextEncoding};
+use crate::contract::{Access, CsvOptions, TextEncoding};
 use crate::error::{Error, Kind, Result};
 use proptest::prelude::*;
 use std::io::Write;
@@ -16,10 +16,14 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(future)
 }
 
+fn files_in(location: &str) -> Result<Files> {
+    wait(Files::open(location, &Access::default()))
+}
+
 fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "f", bytes);
-    let files = Files::open(folder.path().to_str().unwrap()).unwrap();
+    let files = files_in(folder.path().to_str().unwrap()).unwrap();
     let file = wait(async { files.read(&files.list("f").await.unwrap()[0]).await.unwrap() });
     (folder, file)
 }
@@ -91,7 +95,7 @@ fn lists_by_glob_below_the_location() {
     {
         write(folder.path(), name, b"x");
     }
-    let files = Files::open(folder.path().to_str().unwrap()).unwrap();
+    let files = files_in(folder.path().to_str().unwrap()).unwrap();
     let list =
         |glob: &str| -> Vec<String> { wait(files.list(glob)).unwrap().into_iter().map(|file| file.path).collect() };
     assert_eq!(list("orders.csv"), ["orders.csv"]);
@@ -187,11 +191,11 @@ fn s3_is_read_as_a_folder_is() {
 
 #[test]
 fn a_location_that_is_none_says_so() {
-    let files = Files::open("/no/such/folder").unwrap();
+    let files = files_in("/no/such/folder").unwrap();
     let error = wait(files.list("*.csv")).unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
     assert!(error.message().contains("/no/such/folder"), "{error}");
-    assert_eq!(Files::open("ftp://host/x").unwrap_err().kind(), Kind::Project);
+    assert_eq!(files_in("ftp://host/x").unwrap_err().kind(), Kind::Project);
 }
 
 #[test]

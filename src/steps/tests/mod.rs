@@ -14,7 +14,7 @@ use crate::project::{
     AsOf, ColumnHeader, ColumnTest, Language, Project, Severity, SqlFile, StepHeader, TextFile, Theme,
 };
 use crate::project::{ColumnRule, Materialize};
-use crate::testing::{column, source_table};
+use crate::testing::{column, source, source_table};
 use std::collections::BTreeMap;
 
 pub fn name(text: &str) -> TableName {
@@ -67,7 +67,7 @@ fn erp() -> Source {
         column("amount", ValueType::Decimal { precision: 18, scale: 2 }),
     ];
     let orders = SourceTable { key: vec!["order_id".into()], ..source_table(columns) };
-    Source { name: "erp".into(), description: String::new(), location: String::new(), tables: vec![orders] }
+    source("erp", "", vec![orders])
 }
 
 pub fn project(steps: Vec<SqlFile>) -> Project {

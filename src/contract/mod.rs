@@ -3,6 +3,16 @@
 //! Only data types live here, already validated. YAML is read in `project`, files in `sources`, and the promise is
 //! applied to rows in `intake`.
 
+mod access;
+mod delivery;
+mod load;
+
+pub use access::{Access, Secret, Tls};
+pub use delivery::{
+    CsvOptions, Delivery, ExcelOptions, Format, Pages, Paging, Relation, RelationRows, SinceFormat, TextEncoding,
+};
+pub use load::{Expectations, Load, Overlap};
+
 use crate::error::Place;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use std::fmt;
@@ -66,9 +76,11 @@ pub struct Source {
     pub name: String,
     /// What it is, for readers.
     pub description: String,
-    /// Folder or object-store prefix its files lie under: a path (absolute, or made absolute against the project's
-    /// folder) or a URL such as `s3://bucket/prefix`.
+    /// Where it is: a folder (absolute, or made absolute against the project's folder) or a URL whose scheme says what
+    /// kind of system it is (`s3://bucket/prefix`, `postgresql://host/database`, `sftp://host/folder`).
     pub location: String,
+    /// How it lets us in.
+    pub access: Access,
     /// Its tables, in the order of the file.
     pub tables: Vec<SourceTable>,
 }
@@ -80,10 +92,12 @@ pub struct SourceTable {
     pub name: String,
     /// What a row is, for readers.
     pub description: String,
-    /// Glob below the source's location (`orders.csv`, `orders/*.csv.gz`, `orders/**/*.parquet`).
-    pub files: String,
-    /// How the files are written.
-    pub format: Format,
+    /// How its rows are delivered.
+    pub delivery: Delivery,
+    /// How it is kept up to date.
+    pub load: Load,
+    /// Earlier versions of rows are shown as well, in a relation of their own (a slowly changing dimension of type 2).
+    pub history: bool,
     /// The promised columns, in order.
     pub columns: Vec<Column>,
     /// Columns that identify a row; none when every row stands for itself.
@@ -94,51 +108,18 @@ pub struct SourceTable {
     pub on_new_column: ColumnPolicy,
     /// What a promised column does that the file lacks.
     pub on_missing_column: ColumnPolicy,
+    /// What a column does whose type in the system is another than at the last load.
+    pub on_changed_type: ColumnPolicy,
     /// What a row does that breaks the promise.
     pub on_bad_row: BadRowPolicy,
     /// When rejects are too many, the source fails.
     pub max_rejects: RejectLimit,
     /// Column that says when a row happened, for freshness in reports.
     pub time_column: Option<String>,
+    /// What is expected of every load.
+    pub expectations: Expectations,
     /// Where in the project the table is declared, for errors.
     pub place: Option<Place>,
-}
-
-/// How a file is written. Compression (`.gz`, `.zst`) is told from the bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Format {
-    /// Delimited text.
-    Csv(CsvOptions),
-    /// One JSON object a line; UTF-8.
-    JsonLines,
-    /// Apache Parquet.
-    Parquet,
-}
-
-/// How delimited text is written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CsvOptions {
-    /// Between two fields; `b' '` with `collapse` for blank-aligned files.
-    pub delimiter: u8,
-    /// Runs of the delimiter count as one and leading ones are dropped.
-    pub collapse: bool,
-    /// Around a field; `None` when fields are never quoted.
-    pub quote: Option<u8>,
-    /// The first line holds the columns' names; without it columns are taken in the contract's order.
-    pub header: bool,
-    /// How bytes are letters.
-    pub encoding: TextEncoding,
-}
-
-/// How bytes are letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextEncoding {
-    /// UTF-8, with or without byte-order mark.
-    Utf8,
-    /// GB18030 (and so GBK and GB2312).
-    Gb18030,
-    /// Big5.
-    Big5,
 }
 
 /// One promised column.
@@ -213,6 +194,16 @@ impl ValueType {
     }
 }
 
+impl SourceTable {
+    /// How its files are written, if it is delivered in files.
+    pub fn format(&self) -> Option<&Format> {
+        match &self.delivery {
+            Delivery::Files { format, .. } => Some(format),
+            _ => None,
+        }
+    }
+}
+
 impl Column {
     /// Its Arrow field. Always nullable, so that a relaxed contract needs no rewritten files.
     pub fn field(&self) -> Field {
@@ -247,7 +238,12 @@ pub struct RejectLimit {
     pub rows: Option<u64>,
     /// A greater share of the rows read than this (0 to 1).
     pub share: Option<f64>,
+    /// More than so many times the usual share (the median of the last loads), and more than ten rows.
+    pub times_usual: Option<f64>,
 }
+
+/// A row of `raw.*` that says that the row of its key is gone; only in tables whose loads find that out.
+pub const DELETED_COLUMN: &str = "_deleted";
 
 /// Columns that intake adds to every row of `raw.*`, after the promised and accepted ones.
 pub fn origin_fields() -> Vec<Arc<Field>> {

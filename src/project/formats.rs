@@ -1,0 +1,153 @@
+//! `format`: how the files of a table are written.
+
+use super::document::{Document, Node, Text, Value};
+use super::fields::{Fields, one_of};
+use crate::contract::{CsvOptions, ExcelOptions, Format, TextEncoding};
+use crate::error::Error;
+use crate::sources;
+
+const ENCODINGS: [(&str, TextEncoding); 3] =
+    [("utf-8", TextEncoding::Utf8), ("gb18030", TextEncoding::Gb18030), ("big5", TextEncoding::Big5)];
+/// Formats that are no system's own.
+const FORMATS: [&str; 6] = ["csv", "json_lines", "json", "lines", "parquet", "excel"];
+
+/// Reads a format: one word, or one key with options.
+pub(super) fn read(document: &Document, node: &Node) -> Option<Format> {
+    match &node.value {
+        Value::Scalar { text, .. } => format_named(document, &Text { value: text.clone(), span: node.span.clone() }),
+        Value::Map(entries) => match entries.as_slice() {
+            [(key, options)] if key.value == "csv" => csv(document, key, options),
+            [(key, options)] if key.value == "json" => json(document, key, options),
+            [(key, options)] if key.value == "lines" => lines(document, key, options),
+            [(key, options)] if key.value == "excel" => excel(document, key, options),
+            [(key, options)] => {
+                let format = format_named(document, key)?;
+                if let Some(fields) = Fields::of(document, options, "this format", key.span.clone()) {
+                    fields.finish();
+                }
+                Some(format)
+            }
+            _ => {
+                document
+                    .report(&node.span, Error::project("a format is one word or one key with options").hint(formats()));
+                None
+            }
+        },
+        _ => {
+            let message = format!("a format is one word or one key with options, found {}", node.kind());
+            document.report(&node.span, Error::project(message).hint(formats()));
+            None
+        }
+    }
+}
+
+fn formats() -> String {
+    one_of(FORMATS.into_iter().chain(sources::formats::FORMATS.iter().map(|format| format.name)))
+}
+
+fn format_named(document: &Document, text: &Text) -> Option<Format> {
+    match text.value.as_str() {
+        "csv" => Some(Format::Csv(plain_csv())),
+        "json_lines" => Some(Format::JsonLines),
+        "json" => Some(Format::Json { rows: String::new() }),
+        "parquet" => Some(Format::Parquet),
+        "excel" => Some(Format::Excel(ExcelOptions::default())),
+        "lines" => {
+            let error = Error::project("`lines` needs a `pattern`");
+            document.report(&text.span, error.hint("write `format: {lines: {pattern: '(?<time>\\S+) (?<rest>.*)'}}`"));
+            None
+        }
+        name if sources::formats::named(name).is_some() => Some(Format::Named(name.to_string())),
+        other => {
+            document.report(&text.span, Error::project(format!("unknown format `{other}`")).hint(formats()));
+            None
+        }
+    }
+}
+
+fn plain_csv() -> CsvOptions {
+    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 }
+}
+
+fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
+    let defaults = plain_csv();
+    let fields = Fields::of(document, node, "the csv format", key.span.clone())?;
+    let delimiter = fields.text("delimiter").and_then(|text| one_byte(document, "delimiter", &text, &[("tab", b'\t')]));
+    let quote = match fields.text("quote") {
+        Some(text) if text.value == "none" => None,
+        Some(text) => one_byte(document, "quote", &text, &[]).or(defaults.quote),
+        None => defaults.quote,
+    };
+    let options = CsvOptions {
+        delimiter: delimiter.unwrap_or(defaults.delimiter),
+        collapse: fields.flag("collapse", defaults.collapse),
+        quote,
+        header: fields.flag("header", defaults.header),
+        encoding: fields.choice("encoding", &ENCODINGS, defaults.encoding),
+    };
+    if options.quote == Some(options.delimiter) {
+        let error = Error::project("`quote` and `delimiter` are the same character");
+        document.report(&fields.span_of("quote"), error);
+    }
+    fields.finish();
+    Some(Format::Csv(options))
+}
+
+fn json(document: &Document, key: &Text, node: &Node) -> Option<Format> {
+    let fields = Fields::of(document, node, "the json format", key.span.clone())?;
+    let rows = fields.words("rows");
+    if !rows.is_empty() && !rows.ends_with("[]") {
+        let error = Error::project(format!("`rows` is `{rows}`, which does not end at the elements of a list"));
+        document.report(&fields.span_of("rows"), error.hint(format!("mark lists by `[]`: `{rows}[]`")));
+    }
+    fields.finish();
+    Some(Format::Json { rows })
+}
+
+fn lines(document: &Document, key: &Text, node: &Node) -> Option<Format> {
+    let fields = Fields::of(document, node, "the lines format", key.span.clone())?;
+    let encoding = fields.choice("encoding", &ENCODINGS, TextEncoding::Utf8);
+    let pattern = fields.required_text("pattern").filter(|text| {
+        let fault = match regex::Regex::new(&text.value) {
+            Err(error) => Some(format!("`pattern` is no regular expression: {error}")),
+            Ok(regex) if regex.capture_names().flatten().next().is_none() => {
+                Some("`pattern` has no named group, so lines have no fields; write `(?<name>...)`".to_string())
+            }
+            Ok(_) => None,
+        };
+        if let Some(fault) = &fault {
+            document.report(&text.span, Error::project(fault.clone()));
+        }
+        fault.is_none()
+    });
+    fields.finish();
+    Some(Format::Lines { pattern: pattern?.value, encoding })
+}
+
+fn excel(document: &Document, key: &Text, node: &Node) -> Option<Format> {
+    let fields = Fields::of(document, node, "the excel format", key.span.clone())?;
+    let sheet = fields.text("sheet").map(|text| text.value);
+    let header_row = fields.number::<u32>("header_row", "the number of a row").map(|(row, _)| row.max(1));
+    fields.finish();
+    Some(Format::Excel(ExcelOptions { sheet, header_row }))
+}
+
+fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) -> Option<u8> {
+    if let Some((_, byte)) = words.iter().find(|(word, _)| *word == text.value) {
+        return Some(*byte);
+    }
+    match text.value.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Some(*byte),
+        _ => {
+            let error = Error::project(format!("`{what}` is `{}`, which is not one ASCII character", text.value));
+            let hint = if words.is_empty() {
+                "write one character in quotes, or `none`"
+            } else {
+                "write one character in quotes, or `tab`"
+            };
+            document.report(&text.span, error.hint(hint));
+            None
+        }
+    }
+}
+

@@ -1,0 +1,205 @@
+//! How a table is kept up to date and what is expected of it: `load`, `history`, `expect`.
+
+use super::document::{Node, Text, Value};
+use super::fields::{Fields, one_of};
+use crate::contract::{Delivery, Expectations, Load, Overlap, SourceTable, ValueType};
+use crate::error::Error;
+use std::ops::Range;
+
+const MODES: [&str; 4] = ["deliveries", "snapshot", "incremental", "append"];
+const OTHERWISE: [(&str, bool); 2] = [("warn", false), ("fail", true)];
+/// How far before a watermark reading begins when the contract does not say.
+const OVERLAP_SECONDS: i64 = 3600;
+const OVERLAP_COUNT: i64 = 1000;
+const LATE_WINDOW_SECONDS: i64 = 3 * 86_400;
+/// Days between two comparisons of the whole table when the contract does not say.
+const FULL_EVERY_DAYS: u32 = 7;
+
+/// Reads `load` of a table whose columns and key are known.
+pub(super) fn read(fields: &Fields, table: &SourceTable) -> Load {
+    let files = matches!(table.delivery, Delivery::Files { .. });
+    let Some(node) = fields.optional("load") else {
+        return if files { Load::Deliveries } else { Load::Snapshot };
+    };
+    let span = node.span.clone();
+    let load = match &node.value {
+        Value::Scalar { text, .. } => mode(fields, text, &span, None, table),
+        Value::Map(entries) => match entries.as_slice() {
+            [(key, options)] => mode(fields, &key.value, &key.span, Some(options), table),
+            _ => None,
+        },
+        _ => None,
+    };
+    let load = load.unwrap_or_else(|| {
+        if !matches!(node.value, Value::Scalar { .. } | Value::Map(_)) {
+            let error = Error::project(format!("`load` is one word or one key with options, found {}", node.kind()));
+            fields.document.report(&span, error.hint(one_of(MODES.into_iter())));
+        }
+        if files { Load::Deliveries } else { Load::Snapshot }
+    });
+    check(fields, table, &load, &span);
+    load
+}
+
+fn mode(fields: &Fields, word: &str, span: &Range<usize>, options: Option<&Node>, table: &SourceTable) -> Option<Load> {
+    let document = fields.document;
+    let plain = Node { value: Value::Null, span: span.clone() };
+    let options = Fields::of(document, options.unwrap_or(&plain), "this mode of loading", span.clone())?;
+    let load = match word {
+        "deliveries" => Some(Load::Deliveries),
+        "snapshot" => Some(Load::Snapshot),
+        "incremental" => {
+            let cursor = cursor(&options, table, options.required("cursor").is_some());
+            let overlap = overlap(&options, "overlap", cursor_type(table, &cursor), OVERLAP_SECONDS);
+            let full_every_days = full_every(&options);
+            (!cursor.is_empty()).then_some(Load::Incremental { cursor, overlap, full_every_days })
+        }
+        "append" => {
+            let cursor = cursor(&options, table, true);
+            let late_window = overlap(&options, "late_window", cursor_type(table, &cursor), LATE_WINDOW_SECONDS);
+            Some(Load::Append { cursor: cursor.into_iter().next(), late_window })
+        }
+        other => {
+            let error = Error::project(format!("unknown mode of loading `{other}`"));
+            document.report(span, error.suggest(other, MODES));
+            return None;
+        }
+    };
+    options.finish();
+    load
+}
+
+/// The columns named as cursor, which must be of types that have an order in time or number.
+fn cursor(options: &Fields, table: &SourceTable, wanted: bool) -> Vec<String> {
+    let mut columns: Vec<String> = Vec::new();
+    if !wanted {
+        return columns;
+    }
+    for text in options.texts("cursor") {
+        let found = table.columns.iter().find(|column| column.name == text.value);
+        let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        match found.map(|column| &column.data_type) {
+            None if known.is_empty() => {}
+            None => {
+                let error = Error::project(format!("`cursor` names the unknown column `{}`", text.value));
+                options.document.report(&text.span, error.suggest(&text.value, known));
+            }
+            Some(ValueType::Integer | ValueType::Date { .. } | ValueType::Instant { .. }) => columns.push(text.value),
+            Some(_) => {
+                let message = format!("`cursor` names `{}`, which is no integer, date or instant", text.value);
+                options.document.report(&text.span, Error::project(message));
+            }
+        }
+    }
+    if let Some(first) = cursor_type(table, &columns) {
+        let kind = |t: &ValueType| std::mem::discriminant(t);
+        let types = columns.iter().filter_map(|name| table.columns.iter().find(|c| c.name == *name));
+        if types.map(|c| kind(&c.data_type)).any(|other| other != kind(first)) {
+            let error = Error::project("the columns of `cursor` are of different types");
+            options.document.report(&options.span_of("cursor"), error);
+        }
+    }
+    columns
+}
+
+fn cursor_type<'a>(table: &'a SourceTable, cursor: &[String]) -> Option<&'a ValueType> {
+    let first = cursor.first()?;
+    table.columns.iter().find(|column| column.name == *first).map(|column| &column.data_type)
+}
+
+/// A stretch before the watermark: a duration for times, a count for numbers.
+fn overlap(options: &Fields, key: &'static str, cursor: Option<&ValueType>, seconds: i64) -> Overlap {
+    let counts = matches!(cursor, Some(ValueType::Integer));
+    let otherwise = if counts { Overlap::Count(OVERLAP_COUNT) } else { Overlap::Seconds(seconds) };
+    if counts {
+        let count = options.number::<i64>(key, "a whole number, as its cursor is one");
+        return count.filter(|(count, _)| *count >= 0).map_or(otherwise, |(count, _)| Overlap::Count(count));
+    }
+    options.text(key).and_then(|text| duration(options, key, &text)).map_or(otherwise, Overlap::Seconds)
+}
+
+/// A length of time as people write it (`90m`, `26h`, `3d`), in seconds; days have 24 hours.
+fn duration(fields: &Fields, key: &str, text: &Text) -> Option<i64> {
+    let seconds = text.value.parse::<jiff::Span>().ok().and_then(|span| {
+        let days = jiff::SpanRelativeTo::days_are_24_hours();
+        span.total((jiff::Unit::Second, days)).ok()
+    });
+    match seconds {
+        Some(seconds) if seconds >= 0.0 => Some(seconds as i64),
+        _ => {
+            let error = Error::project(format!("`{key}` is `{}`, which is no length of time", text.value));
+            fields.document.report(&text.span, error.hint("write it such as `90m`, `26h` or `3d`"));
+            None
+        }
+    }
+}
+
+fn full_every(options: &Fields) -> Option<u32> {
+    let Some(text) = options.text("full_every") else { return Some(FULL_EVERY_DAYS) };
+    if text.value == "never" {
+        return None;
+    }
+    let seconds = duration(options, "full_every", &text)?;
+    Some(u32::try_from(seconds.div_euclid(86_400)).unwrap_or(u32::MAX).max(1))
+}
+
+/// What a mode needs of the table it is for.
+fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>) {
+    let files = matches!(table.delivery, Delivery::Files { .. });
+    let fault = match load {
+        Load::Deliveries if !files => Some("`deliveries` is for files"),
+        Load::Incremental { .. } if files => Some("files are read when they are new or changed, not by a cursor"),
+        Load::Append { cursor: Some(_), .. } if files => Some("files are read when they are new or changed, not by a cursor"),
+        Load::Incremental { .. } if !fields.has("key") => Some("`incremental` compares rows by `key`, and there is none"),
+        Load::Append { .. } if !fields.has("key") => Some("`append` knows events by `key`, and there is none"),
+        Load::Snapshot if files && !fields.has("key") => Some("`snapshot` compares rows by `key`, and there is none"),
+        _ => None,
+    };
+    if let Some(fault) = fault {
+        fields.document.report(span, Error::project(fault.to_string()));
+    }
+}
+
+/// Reads `history`, which stands on a key and on a mode that sees changes.
+pub(super) fn history(fields: &Fields, load: &Load) -> bool {
+    let history = fields.flag("history", false);
+    if history && !fields.has("key") {
+        let error = Error::project("`history` follows rows by `key`, and there is none");
+        fields.document.report(&fields.span_of("history"), error);
+    }
+    if history && matches!(load, Load::Append { .. }) {
+        let error = Error::project("`history` says nothing of a table whose rows never change (`append`)");
+        fields.document.report(&fields.span_of("history"), error);
+    }
+    history
+}
+
+/// Reads `expect`.
+pub(super) fn expectations(fields: &Fields, table: &SourceTable) -> Expectations {
+    let Some(node) = fields.optional("expect") else { return Expectations::default() };
+    let owner = fields.span_of("expect");
+    let Some(expect) = Fields::of(fields.document, node, "`expect`", owner) else { return Expectations::default() };
+    let fresh = expect.text("fresh_within").and_then(|text| duration(&expect, "fresh_within", &text));
+    if fresh.is_some() && !fields.has("time_column") && table.time_column.is_none() {
+        let error = Error::project("`fresh_within` looks at `time_column`, and there is none");
+        fields.document.report(&expect.span_of("fresh_within"), error);
+    }
+    let share = |key, least: f64| {
+        let (share, span) = expect.number::<f64>(key, "a number")?;
+        if !share.is_finite() || share < least {
+            let error = Error::project(format!("`{key}` is `{share}`")).hint(format!("write a number of at least {least}"));
+            fields.document.report(&span, error);
+            return None;
+        }
+        Some(share)
+    };
+    let expectations = Expectations {
+        fresh_within_seconds: fresh,
+        least_rows: expect.number::<u64>("least_rows", "a number of rows").map(|(rows, _)| rows),
+        least_of_usual: share("least_of_usual", 0.0),
+        most_of_usual: share("most_of_usual", 1.0),
+        fail: expect.choice("otherwise", &OTHERWISE, false),
+    };
+    expect.finish();
+    expectations
+}

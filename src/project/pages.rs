@@ -1,0 +1,73 @@
+//! `path`, `rows` and `paging`: how a service over HTTP delivers the rows of a table.
+
+use super::document::{Node, Value};
+use super::fields::{Fields, one_of};
+use crate::contract::{Pages, Paging, SinceFormat};
+use crate::error::Error;
+
+const SINCE_FORMATS: [(&str, SinceFormat); 3] = [
+    ("as_delivered", SinceFormat::AsDelivered),
+    ("epoch_seconds", SinceFormat::EpochSeconds),
+    ("rfc3339", SinceFormat::Rfc3339),
+];
+const PAGINGS: [&str; 5] = ["none", "page", "offset", "cursor", "link"];
+/// Rows asked for at a time when paging counts rows and the contract does not say.
+const DEFAULT_LIMIT: u64 = 100;
+
+/// Reads how a table is delivered over HTTP.
+pub(super) fn read(fields: &Fields) -> Pages {
+    let path = fields.required_text("path").map(|text| text.value).unwrap_or_default();
+    Pages {
+        path,
+        rows: fields.text("rows").map(|text| text.value),
+        paging: fields.optional("paging").and_then(|node| paging(fields, node)).unwrap_or(Paging::None),
+        since_parameter: fields.text("since_parameter").map(|text| text.value),
+        since_format: fields.choice("since_format", &SINCE_FORMATS, SinceFormat::AsDelivered),
+        most_requests_per_second: fields
+            .number::<u32>("most_requests_per_second", "a whole number")
+            .map(|(most, _)| most.max(1)),
+    }
+}
+
+/// Reads `paging`: one word, or one key with options.
+fn paging(fields: &Fields, node: &Node) -> Option<Paging> {
+    let document = fields.document;
+    let plain = Node { value: Value::Null, span: node.span.clone() };
+    let (word, span, options) = match &node.value {
+        Value::Scalar { text, .. } => (text.as_str(), node.span.clone(), &plain),
+        Value::Map(entries) if entries.len() == 1 => (entries[0].0.value.as_str(), entries[0].0.span.clone(), &entries[0].1),
+        _ => {
+            let error = Error::project(format!("`paging` is one word or one key with options, found {}", node.kind()));
+            document.report(&node.span, error.hint(one_of(PAGINGS.into_iter())));
+            return None;
+        }
+    };
+    let options = Fields::of(document, options, "this paging", span.clone())?;
+    let words = |key, otherwise: &str| options.text(key).map_or(otherwise.to_string(), |text| text.value);
+    let paging = match word {
+        "none" => Paging::None,
+        "page" => Paging::Page {
+            parameter: words("parameter", "page"),
+            first: options.number::<u64>("first", "a whole number").map_or(1, |(first, _)| first),
+        },
+        "offset" => Paging::Offset {
+            parameter: words("parameter", "offset"),
+            limit_parameter: words("limit_parameter", "limit"),
+            limit: options.number::<u64>("limit", "a number of rows").map_or(DEFAULT_LIMIT, |(limit, _)| limit.max(1)),
+        },
+        "cursor" => Paging::Cursor {
+            parameter: words("parameter", "cursor"),
+            token: options.required_text("token").map(|text| text.value).unwrap_or_default(),
+            end: options.text("end").map(|text| text.value),
+            keeps: options.flag("keeps", false),
+        },
+        "link" => Paging::Link { field: options.text("field").map(|text| text.value) },
+        other => {
+            let error = Error::project(format!("unknown paging `{other}`"));
+            document.report(&span, error.suggest(other, PAGINGS));
+            return None;
+        }
+    };
+    options.finish();
+    Some(paging)
+}

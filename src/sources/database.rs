@@ -1,0 +1,92 @@
+//! What every database can be asked for, whichever it is.
+
+use super::typed::TypedReader;
+use crate::contract::{Overlap, Relation, SourceTable, ValueType};
+use crate::error::Result;
+
+/// A database, connected, seen as it was at one moment: everything read through one value of this type belongs together.
+#[async_trait::async_trait]
+pub trait Database: Send + Sync {
+    /// What answers, for people: `PostgreSQL 15.18`.
+    async fn version(&self) -> Result<String>;
+
+    /// Readers that together give every row of a relation once. Several share the work by ranges of the key where the
+    /// relation is large; each may run on a thread of its own.
+    ///
+    /// # Errors
+    /// Of kind `Project` when the relation or one of its columns does not exist or its condition is no SQL (naming what
+    /// there is), `Unreachable` when the server is lost, hangs or refuses the account.
+    async fn read(&self, request: &RelationRequest<'_>) -> Result<Vec<Box<dyn TypedReader>>>;
+
+    /// The greatest cursor of all rows of a relation, in the database's own words, such that it can stand in
+    /// [`Since::watermark`]; `None` when no row has one.
+    async fn watermark(&self, relation: &Relation, cursor: &[String]) -> Result<Option<String>>;
+
+    /// The tables and views that the account may read, by name.
+    async fn tables(&self) -> Result<Vec<FoundTable>>;
+
+    /// The columns of one of them.
+    async fn describe(&self, table: &str) -> Result<FoundRelation>;
+}
+
+/// What is to be read of a relation.
+pub struct RelationRequest<'a> {
+    /// The relation.
+    pub relation: &'a Relation,
+    /// The contract: which columns are wanted (`Column::from`) and what type they are to have.
+    pub table: &'a SourceTable,
+    /// Columns that the contract does not name are wanted as well, as text.
+    pub all_columns: bool,
+    /// Only rows changed since, or all.
+    pub since: Option<Since<'a>>,
+}
+
+/// From where on rows are read: those whose cursor is at least `watermark - overlap`, and those that have none.
+#[derive(Clone, Debug)]
+pub struct Since<'a> {
+    /// The columns, by their names in the database; the greatest that has a value counts.
+    pub cursor: Vec<String>,
+    /// Their type by the contract.
+    pub data_type: &'a ValueType,
+    /// As [`Database::watermark`] gave it.
+    pub watermark: &'a str,
+    /// How far before it reading begins.
+    pub overlap: Overlap,
+}
+
+/// A table or view found in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTable {
+    /// Its name as a contract would write it; with its schema unless that is the account's own.
+    pub name: String,
+    /// About how many rows, where the database knows.
+    pub about_rows: Option<u64>,
+    /// Whether it is a view.
+    pub is_view: bool,
+}
+
+/// The columns of a relation, for the draft of a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundRelation {
+    /// In order.
+    pub columns: Vec<FoundColumn>,
+    /// Columns of the primary key, or of the first unique key without NULL.
+    pub key: Vec<String>,
+    /// The comment on the table.
+    pub comment: Option<String>,
+}
+
+/// A column found in a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundColumn {
+    /// Its name.
+    pub name: String,
+    /// The system's own name of its type.
+    pub type_name: String,
+    /// The contract's type that holds its values exactly.
+    pub data_type: ValueType,
+    /// It may not be NULL.
+    pub required: bool,
+    /// The comment on it.
+    pub comment: Option<String>,
+}
