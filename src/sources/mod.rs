@@ -20,6 +20,7 @@ mod json;
 mod json_documents;
 mod json_scan;
 mod lines;
+mod local_time;
 mod mysql;
 mod open;
 mod parquet;
@@ -27,6 +28,7 @@ mod postgresql;
 mod sqlite;
 mod system;
 mod text;
+mod tls;
 mod typed;
 mod window;
 
