@@ -3,12 +3,13 @@
 mod failures;
 mod loads;
 mod real;
+mod speed;
 mod types;
 
 use super::open;
 use crate::contract::{Access, Column, Relation, RelationRows, SourceTable, Tls, ValueType};
 use crate::error::Result;
-use crate::sources::{Database, RelationRequest, Since, TypedFault};
+use crate::sources::{Database, RelationRequest, Since, TypedFault, TypedReader, TypedRows};
 use crate::testing::{PostgresServer, column, source_table};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -77,21 +78,19 @@ impl Read {
     }
 }
 
+/// All rows of a reader, with its fields and their types.
+fn drained(mut reader: Box<dyn TypedReader>) -> Result<(Vec<String>, Vec<String>, Vec<TypedRows>)> {
+    let mut found = Vec::new();
+    while let Some(rows) = reader.next_rows()? {
+        found.push(rows);
+    }
+    Ok((reader.fields().to_vec(), reader.types().to_vec(), found))
+}
+
 async fn read_request(database: &Arc<dyn Database>, request: RelationRequest<'_>) -> Result<Read> {
     let readers = database.read(&request).await?;
     let mut read = Read { readers: readers.len(), ..Read::default() };
-    let tasks: Vec<_> = readers
-        .into_iter()
-        .map(|mut reader| {
-            tokio::task::spawn_blocking(move || {
-                let mut found = Vec::new();
-                while let Some(rows) = reader.next_rows()? {
-                    found.push(rows);
-                }
-                Result::Ok((reader.fields().to_vec(), reader.types().to_vec(), found))
-            })
-        })
-        .collect();
+    let tasks: Vec<_> = readers.into_iter().map(|reader| tokio::task::spawn_blocking(|| drained(reader))).collect();
     for task in tasks {
         let (fields, types, found) = task.await.unwrap()?;
         (read.fields, read.types) = (fields, types);

@@ -43,8 +43,7 @@ async fn accounts_and_databases_that_do_not_exist_are_named() {
     let socket = format!("postgresql://postgres@/postgres?host={}", server.folder.display());
     let with_port = socket.replace("@/", &format!("@:{}/", server.port));
     assert_eq!(refused(&socket, &access()).await.kind(), Kind::Unreachable);
-    // A URL has no port without a host, so the socket's port stands behind a percent-encoded folder.
-    assert!(refused(&with_port, &access()).await.message().contains("location"));
+    assert!(open(&with_port, &access()).await.is_ok());
     let folder = server.folder.display().to_string().replace('/', "%2F");
     let encoded = format!("postgresql://postgres@{folder}:{}/postgres", server.port);
     assert!(open(&encoded, &Access { tls: Tls::Verify, ..access() }).await.is_ok());
@@ -62,7 +61,7 @@ async fn names_that_do_not_exist_are_met_with_close_ones() {
     let error = try_read(&database, &table("public.order"), &wanted).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Project);
     let error = database.describe("hidden").await.unwrap_err();
-    assert_eq!(error.hint_text(), Some("known are `orders` and `s.hidden`"));
+    assert_eq!(error.hint_text(), Some("did you mean `s.hidden`?"));
     // What the contract promises and the table lacks is only left out; the contract's policy decides.
     let read = read(&database, &table("orders"), &[("id", ValueType::Integer), ("gone", ValueType::Text)]).await;
     assert_eq!(read.fields, ["id"]);
@@ -101,7 +100,9 @@ async fn encryption_is_never_given_up_silently() {
     let error = refused(&place, &with(Tls::Verify, Some("/nowhere.pem".into()))).await;
     assert_eq!(error.kind(), Kind::Project);
     // A server that knows no TLS, and one whose TLS is too old: it sends the alert `protocol_version`.
-    for (answer, said) in [(&b"N"[..], "does not support TLS"), (&b"S\x15\x03\x01\x00\x02\x02\x46"[..], "TLS")] {
+    for (answer, said) in
+        [(&b"N"[..], "does not support TLS"), (&b"S\x15\x03\x01\x00\x02\x02\x46"[..], "ProtocolVersion")]
+    {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {

@@ -169,7 +169,7 @@ async fn queries_and_conditions_are_taken_as_they_are_written() {
         ("SELECT 1/0 AS id", Kind::Data),
         ("SELEC 1", Kind::Project),
         ("SELECT 1 AS id) AS x; CREATE TABLE written (id int); SELECT * FROM (SELECT 1 AS id", Kind::Project),
-        ("SELECT set_config('transaction_read_only', 'off', false)::int AS id FROM pg_class", Kind::Data),
+        ("SELECT set_config('transaction_read_only', 'off', false)::int AS id FROM pg_class", Kind::Project),
         ("SELECT id FROM nowhere", Kind::Project),
     ] {
         let error = try_read(&database, &query(sql), &columns(&ID)).await.unwrap_err();
