@@ -77,7 +77,7 @@ pub struct FoundRelation {
 }
 
 /// A column found in a system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundColumn {
     /// Its name.
     pub name: String,
