@@ -185,4 +185,3 @@ fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) 
         }
     }
 }
-

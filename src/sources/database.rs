@@ -66,7 +66,7 @@ pub struct FoundTable {
 }
 
 /// The columns of a relation, for the draft of a contract.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FoundRelation {
     /// In order.
     pub columns: Vec<FoundColumn>,
