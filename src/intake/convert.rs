@@ -357,5 +357,8 @@ fn as_json(cells: Vec<(String, Option<String>)>) -> Option<String> {
 
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.
 fn lake_name(field: &str) -> String {
+    // Lists of JSON (`lines[].sku`) are told by the names alone.
+    let field = field.replace("[]", "");
+    let field = field.trim_start_matches('.');
     field.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }

@@ -18,6 +18,8 @@ pub mod formats;
 mod http;
 mod json;
 mod json_documents;
+mod json_paths;
+mod json_rows;
 mod json_scan;
 mod lines;
 mod mysql;
@@ -36,6 +38,7 @@ pub use database::{Database, FoundColumn, FoundRelation, FoundTable, RelationReq
 pub use files::{Files, SourceFile};
 pub use http::{Http, PagesReader};
 pub use json::JsonLinesReader;
+pub use json_documents::check_paths;
 pub use open::{has_header, open_text};
 pub use parquet::ParquetReader;
 pub use system::{SCHEMES, System, SystemKind, kind_of, scheme};

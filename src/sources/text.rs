@@ -74,6 +74,14 @@ impl Span {
         Span { start: start as u32 | Span::UNESCAPED, end: end as u32 | Span::UNESCAPED }
     }
 
+    /// The same cell where its text begins so many bytes further; what is unescaped stays.
+    pub(super) fn shifted(self, by: usize) -> Span {
+        if self.start & Span::UNESCAPED != 0 {
+            return self;
+        }
+        Span { start: self.start + by as u32, end: self.end + by as u32 }
+    }
+
     /// Its bytes among those of the window; not for unescaped ones.
     pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start as usize..self.end as usize]
