@@ -2,10 +2,9 @@
 
 use super::files::{Files, Location, SourceFile, below};
 use super::sftp::RangeFile;
+use super::typed::{TypedReader, TypedRows};
 use crate::error::{Error, Result};
 use ::bytes::{Buf, Bytes};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
@@ -26,25 +25,32 @@ const BLOCKS_KEPT: usize = 8;
 /// Reads a Parquet file.
 pub struct ParquetReader {
     name: String,
-    schema: SchemaRef,
+    fields: Vec<String>,
     rows: ParquetRecordBatchReader,
     /// Why a block of a remote file could not be fetched.
     lost: Lost,
+    hash: Option<String>,
 }
 
 /// Arrow keeps of an error only its words.
 type Lost = Arc<Mutex<Option<Error>>>;
 
 impl ParquetReader {
-    /// Opens a file; `wanted` chooses the columns by name. Blocks, and needs a running Tokio for remote files.
+    /// Opens a file; `wanted` chooses the columns by name, `hash` is what is known of the content. Blocks, and needs a
+    /// running Tokio for remote files.
     ///
     /// # Errors
     /// Of kind `Data` when it is no Parquet file, `Unreachable` when it cannot be read.
-    pub fn open(files: &Files, file: &SourceFile, wanted: impl Fn(&str) -> bool) -> Result<ParquetReader> {
+    pub fn open(
+        files: &Files,
+        file: &SourceFile,
+        hash: Option<String>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<ParquetReader> {
         if file.bytes == 0 {
             return Err(Error::data(format!("`{}` is empty (0 bytes) and so no Parquet file", file.path)));
         }
-        match files.place() {
+        let reader = match files.place() {
             Location::Folder(root) => {
                 let opened = File::open(root.join(&file.path))
                     .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
@@ -61,20 +67,24 @@ impl ParquetReader {
                 let remote = Remote::new(place, file, handle);
                 build(&file.path, remote.clone(), remote.lost.clone(), wanted)
             }
-        }
+        };
+        reader.map(|reader| ParquetReader { hash, ..reader })
+    }
+}
+
+impl TypedReader for ParquetReader {
+    fn fields(&self) -> &[String] {
+        &self.fields
     }
 
-    /// The columns chosen.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+    fn next_rows(&mut self) -> Result<Option<TypedRows>> {
+        let batch = self.rows.next().transpose();
+        let batch = batch.map_err(|e| broken(&self.name, &self.lost, e))?;
+        Ok(batch.map(|batch| TypedRows { batch, faults: Vec::new() }))
     }
 
-    /// The next rows.
-    ///
-    /// # Errors
-    /// When the file is damaged or cannot be read further.
-    pub fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
-        self.rows.next().transpose().map_err(|e| broken(&self.name, &self.lost, e))
+    fn finish(&mut self) -> Result<Option<String>> {
+        Ok(self.hash.take())
     }
 }
 
@@ -93,10 +103,10 @@ fn build<T: ChunkReader + 'static>(
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(name, &lost, e))?;
     let fields = builder.schema().fields();
     let roots: Vec<usize> = (0..fields.len()).filter(|i| wanted(fields[*i].name())).collect();
-    let schema = Arc::new(builder.schema().project(&roots)?);
+    let fields = builder.schema().project(&roots)?.fields().iter().map(|field| field.name().clone()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let rows = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| broken(name, &lost, e))?;
-    Ok(ParquetReader { name: name.to_string(), schema, rows, lost })
+    Ok(ParquetReader { name: name.to_string(), fields, rows, lost, hash: None })
 }
 
 /// Where blocks come from.

@@ -76,9 +76,10 @@ impl Course {
         &self.url
     }
 
-    /// The last token that an answer gave, or the one we began with.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+    /// The token that the next load goes on with, where the paging keeps one: the last that an answer gave, or the one we
+    /// began with.
+    pub(super) fn kept_token(&self) -> Option<&str> {
+        self.token.as_deref().filter(|_| matches!(self.paging, Paging::Cursor { keeps: true, .. }))
     }
 
     /// The page after this one; `None` when this was the last.
@@ -359,11 +360,11 @@ mod tests {
         let query = next(&mut course, r#"{"rows": [1], "meta": {"next": "a+b="}, "end": false}"#).unwrap();
         assert_eq!(query.as_deref(), Some("version=3&cursor=a%2Bb%3D"));
         assert_eq!(next(&mut course, r#"{"rows": [2], "meta": {"next": "k"}, "end": true}"#).unwrap(), None);
-        assert_eq!(course.token(), Some("k"));
+        assert_eq!(course.kept_token(), Some("k"));
         let mut course = start("/x?since=0", CURSOR(true), Some("k"));
         assert_eq!(course.url().query(), Some("version=3&cursor=k"));
         assert_eq!(next(&mut course, r#"{"rows": [], "meta": {"next": null}, "end": true}"#).unwrap(), None);
-        assert_eq!(course.token(), Some("k"));
+        assert_eq!(course.kept_token(), Some("k"));
         // A token of one load only stands beside the watermark.
         let mut course = start("/x", CURSOR(false), Some("7"));
         let query = next(&mut course, r#"{"rows": [1], "meta": {"next": "t"}}"#).unwrap();

@@ -68,7 +68,8 @@ impl Http {
     /// The same service, waited for only this long before a request is tried again.
     #[cfg(test)]
     fn with_first_wait(self, first_wait: std::time::Duration) -> Http {
-        let client = Client { first_wait, ..Arc::into_inner(self.client).unwrap() };
+        let mut client = Arc::into_inner(self.client).unwrap();
+        client.first_wait = first_wait;
         Http { client: Arc::new(client) }
     }
 }

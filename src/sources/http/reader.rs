@@ -29,7 +29,7 @@ enum Rows {
     Open(JsonLinesReader),
 }
 
-/// How the task that asks for pages ended: the last token, or nothing when it was stopped.
+/// How the task that asks for pages ended: with a token for the next load or without one; nothing when it was stopped.
 type Ending = Arc<Mutex<Option<Option<String>>>>;
 
 impl PagesReader {
@@ -47,11 +47,6 @@ impl PagesReader {
         tokio::spawn(asking.run(sender, ending.clone()));
         let bytes = FileBytes::from_pieces(&name, None, pieces);
         PagesReader { paths: paths.to_vec(), collect_new, name, rows: Rows::Coming(Some(bytes)), ending }
-    }
-
-    /// After the last row: the token that the next load goes on with, where the paging keeps one.
-    pub fn token(&self) -> Option<String> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner).clone().flatten()
     }
 
     fn open(&mut self) -> Result<&mut JsonLinesReader> {
@@ -81,8 +76,8 @@ impl TextReader for PagesReader {
 
     fn finish(&mut self) -> Result<Option<String>> {
         self.open()?.finish()?;
-        match *self.ending.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(_) => Ok(None),
+        match &*self.ending.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(token) => Ok(token.clone()),
             None => Err(Error::unreachable(format!("asking for the pages of `{}` was stopped", self.name))),
         }
     }
@@ -111,7 +106,7 @@ impl Asking {
             match self.page().await {
                 Ok((lines, goes_on)) => {
                     if !goes_on {
-                        let token = self.course.token().map(str::to_string);
+                        let token = self.course.kept_token().map(str::to_string);
                         *ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
                     }
                     room.send(Ok(lines));
