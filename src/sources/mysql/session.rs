@@ -149,8 +149,12 @@ async fn encryption(access: &Access) -> Result<SslOpts> {
         let options = SslOpts::default().with_danger_accept_invalid_certs(true);
         return Ok(options.with_danger_skip_domain_validation(true));
     }
-    let mut trusted: Vec<Vec<u8>> =
-        rustls_native_certs::load_native_certs().certs.into_iter().map(|cert| cert.to_vec()).collect();
+    // A certificate of the machine that cannot be read is left out; the driver would refuse them all.
+    let readable = |cert: &rustls::pki_types::CertificateDer<'static>| {
+        rustls::RootCertStore::empty().add(cert.clone()).is_ok()
+    };
+    let machine = rustls_native_certs::load_native_certs().certs;
+    let mut trusted: Vec<Vec<u8>> = machine.into_iter().filter(readable).map(|cert| cert.to_vec()).collect();
     if let Some(path) = &access.ca_file {
         let file = tokio::fs::read(path).await;
         trusted.push(file.map_err(|e| Error::project(format!("the certificates in {}: {e}", path.display())))?);
