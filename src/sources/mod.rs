@@ -7,7 +7,9 @@
 //!
 //! The readers block and belong on a thread that may; each holds a window of its input, never all of it.
 
+mod batch;
 mod bytes;
+mod channel;
 mod csv;
 mod csv_cut;
 mod database;
