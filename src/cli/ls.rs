@@ -2,7 +2,8 @@
 
 use super::output::{Format, columns};
 use super::{Context, Outcome, Output};
-use crate::error::Problems;
+use crate::contract::{Delivery, SourceTable};
+use crate::error::{Place, Problems};
 use crate::flow;
 use crate::project::{Materialize, Project};
 
@@ -74,8 +75,23 @@ type Listing = (&'static [&'static str], Vec<Vec<String>>);
 
 fn sources(project: &Project) -> Listing {
     let tables = project.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t)));
-    let rows = tables.map(|(s, t)| vec![format!("{}.{}", s.name, t.name), t.files.clone(), t.description.clone()]);
-    (&["table", "files", "description"], rows.collect())
+    let rows = tables.map(|(s, t)| {
+        let contract = match &t.place {
+            Some(Place::File { file, .. }) => file.clone(),
+            _ => String::new(),
+        };
+        vec![format!("{}.{}", s.name, t.name), delivered(t), contract, t.description.clone()]
+    });
+    (&["table", "delivered", "contract", "description"], rows.collect())
+}
+
+/// Where a table's rows come from, in a few words.
+fn delivered(table: &SourceTable) -> String {
+    match &table.delivery {
+        Delivery::Files { pattern, .. } => pattern.clone(),
+        Delivery::Relation(relation) => relation.label().to_string(),
+        Delivery::Pages(pages) => pages.path.clone(),
+    }
 }
 
 fn tests(project: &Project) -> Listing {

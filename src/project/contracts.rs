@@ -4,9 +4,9 @@ use super::columns;
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, deliveries, loads, names};
+use super::{access, deliveries, loads, names, ready_made};
 use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
+    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
 };
 use crate::error::Error;
 use crate::sources::{self, SystemKind};
@@ -31,7 +31,7 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     check_source_name(document, name);
     let node = document.parse_all()?;
     let fields = Fields::of(document, &node, "a source", 0..0)?;
-    let description = fields.words("description");
+    let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(around.root, &environment::expand(document, &text, around.lookup)?);
         match sources::kind_of(&location) {
@@ -44,12 +44,32 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     });
     let kind = location.as_ref().map(|(_, kind)| *kind);
     let access = access::read(&fields, around.root);
-    let tables = fields.required("tables");
-    let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
-    let tables = tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
+    let ready_made = ready_made::read(&fields, location.as_ref().map(|(location, _)| location.as_str()), around);
+    let tables = match fields.has("ready_made") {
+        true => fields.optional("tables"),
+        false => fields.required("tables"),
+    };
+    let mut tables = tables.map(|node| read_tables(document, node, kind, around)).unwrap_or_default();
+    if let Some(ready_made) = ready_made {
+        tables = ready_made.with(tables);
+        if description.is_empty() {
+            description = ready_made.description;
+        }
+    }
     fields.finish();
     let (location, _) = location?;
     Some(Source { name: name.to_string(), description, location, access, tables })
+}
+
+/// Reads the tables of a source; those that cannot be read at all are left out.
+pub(super) fn read_tables(
+    document: &Document,
+    node: &Node,
+    kind: Option<SystemKind>,
+    around: &Surroundings,
+) -> Vec<SourceTable> {
+    let entries = document.entries(node, "`tables`").unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect()
 }
 
 fn check_source_name(document: &Document, name: &str) {
@@ -77,6 +97,7 @@ fn read_table(
         description: fields.words("description"),
         delivery: deliveries::read(&fields, &key.value, kind),
         load: Load::Deliveries,
+        optional: false,
         history: false,
         on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
@@ -91,11 +112,22 @@ fn read_table(
         place: Some(document.place(&key.span)),
     };
     let mut table = name_columns(&fields, table);
+    table.optional = optional(&fields, &table);
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
     fields.finish();
     Some(table)
+}
+
+/// Reads `optional`, which is about relations: folders without files are good as they are.
+fn optional(fields: &Fields, table: &SourceTable) -> bool {
+    let optional = fields.flag("optional", false);
+    if optional && !matches!(table.delivery, Delivery::Relation(_)) {
+        let error = Error::project("`optional` is for tables of a database");
+        fields.document.report(&fields.span_of("optional"), error);
+    }
+    optional
 }
 
 fn max_rejects(fields: &Fields) -> RejectLimit {
@@ -117,7 +149,9 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
         let good = times.is_finite() && times >= 1.0;
         if !good {
             let error = Error::project(format!("`times_usual` is `{times}`"));
-            fields.document.report(&span, error.hint("write a number of at least 1: `3` is three times the usual share"));
+            fields
+                .document
+                .report(&span, error.hint("write a number of at least 1: `3` is three times the usual share"));
         }
         good.then_some(times)
     });
