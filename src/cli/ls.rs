@@ -2,7 +2,6 @@
 
 use super::output::{Format, columns};
 use super::{Context, Outcome, Output};
-use crate::contract::{Delivery, SourceTable};
 use crate::error::{Place, Problems};
 use crate::flow;
 use crate::project::{Materialize, Project};
@@ -80,18 +79,9 @@ fn sources(project: &Project) -> Listing {
             Some(Place::File { file, .. }) => file.clone(),
             _ => String::new(),
         };
-        vec![format!("{}.{}", s.name, t.name), delivered(t), contract, t.description.clone()]
+        vec![format!("{}.{}", s.name, t.name), t.delivery.words().to_string(), contract, t.description.clone()]
     });
-    (&["table", "delivered", "contract", "description"], rows.collect())
-}
-
-/// Where a table's rows come from, in a few words.
-fn delivered(table: &SourceTable) -> String {
-    match &table.delivery {
-        Delivery::Files { pattern, .. } => pattern.clone(),
-        Delivery::Relation(relation) => relation.label().to_string(),
-        Delivery::Pages(pages) => pages.path.clone(),
-    }
+    (&["table", "rows_from", "contract", "description"], rows.collect())
 }
 
 fn tests(project: &Project) -> Listing {

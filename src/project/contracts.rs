@@ -57,6 +57,7 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
         }
     }
     fields.finish();
+    check_histories(document, &tables);
     let (location, _) = location?;
     Some(Source { name: name.to_string(), description, location, access, tables })
 }
@@ -70,6 +71,18 @@ pub(super) fn read_tables(
 ) -> Vec<SourceTable> {
     let entries = document.entries(node, "`tables`").unwrap_or_default();
     entries.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect()
+}
+
+/// The history of a table is a relation of its own, whose name no other table may have.
+fn check_histories(document: &Document, tables: &[SourceTable]) {
+    for table in tables.iter().filter(|table| table.history) {
+        let name = format!("{}_history", table.name);
+        if tables.iter().any(|other| other.name == name) {
+            let message = format!("the table `{name}` has the name of the history of `{}`", table.name);
+            let error = Error::project(message).hint("give the table another name, or the other no `history`");
+            document.report(&(0..0), error);
+        }
+    }
 }
 
 fn check_source_name(document: &Document, name: &str) {

@@ -150,4 +150,3 @@ fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) 
         }
     }
 }
-
