@@ -33,6 +33,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         description: String::new(),
         delivery: Delivery::Files { pattern: "*".into(), format: Format::JsonLines },
         load: Load::Deliveries,
+        optional: false,
         history: false,
         columns,
         key: vec![],
