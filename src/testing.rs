@@ -1,5 +1,9 @@
 //! What the tests of several rooms share. No room: it is not in the program.
 
+mod postgresql;
+
+pub use postgresql::{PostgresServer, PostgresSession, postgres_server};
+
 use crate::contract::{
     Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
     ValueType,
@@ -33,6 +37,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         description: String::new(),
         delivery: Delivery::Files { pattern: "*".into(), format: Format::JsonLines },
         load: Load::Deliveries,
+        optional: false,
         history: false,
         columns,
         key: vec![],
@@ -127,169 +132,101 @@ impl S3Server {
     }
 }
 
-/// Where Debian keeps the programs of its PostgreSQL.
-const POSTGRESQL_FOLDERS: [&str; 4] = [
-    "/usr/lib/postgresql/17/bin",
-    "/usr/lib/postgresql/16/bin",
-    "/usr/lib/postgresql/15/bin",
-    "/usr/lib/postgresql/14/bin",
-];
-
-/// Starts a server in a new folder and ends it when its standard input closes; prints port and folder when it answers.
-/// PostgreSQL does not run as root, so that root becomes `nobody` first.
-const START_POSTGRESQL: &str = r#"
-import os, pwd, shutil, socket, subprocess, sys, tempfile, time
-programs = sys.argv[1]
-folder = tempfile.mkdtemp(prefix='perennial-postgresql-')
-as_user = {}
-if os.getuid() == 0:
-    nobody = pwd.getpwnam('nobody')
-    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    as_user = {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': []}
-quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
-data = folder + '/data'
-subprocess.run([programs + '/initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C',
-                '--no-sync'], check=True, **quiet, **as_user)
-made = subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj',
-                       '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-addext',
-                       'basicConstraints=critical,CA:FALSE', '-keyout', folder + '/key.pem', '-out',
-                       folder + '/certificate.pem'], **quiet, **as_user) if shutil.which('openssl') else None
-tls = made is not None and made.returncode == 0
-with open(data + '/pg_hba.conf', 'w') as hba:
-    hba.write('local all all trust\nhostnossl plain_only all all reject\n'
-              'host all postgres all trust\nhost all all all scram-sha-256\n')
-with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
-settings = ['listen_addresses=localhost', 'port=%d' % port, 'unix_socket_directories=' + folder, 'fsync=off',
-            'full_page_writes=off', 'synchronous_commit=off', 'max_connections=200', 'autovacuum=off',
-            'shared_buffers=64MB', 'max_wal_size=2GB', 'log_min_messages=fatal']
-if tls:
-    settings += ['ssl=on', 'ssl_cert_file=' + folder + '/certificate.pem', 'ssl_key_file=' + folder + '/key.pem']
-server = subprocess.Popen([programs + '/postgres', '-D', data] + [x for s in settings for x in ('-c', s)],
-                          **quiet, **as_user)
-while subprocess.run([programs + '/pg_isready', '-q', '-h', '127.0.0.1', '-p', str(port)]).returncode != 0:
-    if server.poll() is not None:
-        sys.exit('the server ended')
-    time.sleep(0.05)
-print(port, server.pid, folder, int(tls), flush=True)
-sys.stdin.read()
-server.kill()
-server.wait()
-shutil.rmtree(folder, ignore_errors=True)
-"#;
-
-/// A PostgreSQL server on a free port. The account `postgres` may do everything without a password, also through the
-/// socket in [`PostgresServer::folder`]; `reader` may read and has the password `s3cret`.
-pub struct PostgresServer {
-    /// The port on `localhost`.
+/// A MariaDB server of its own, on a free port, in a folder that goes when the process goes.
+pub struct MariaDbServer {
+    /// The port on this machine.
     pub port: u16,
-    /// The process of the server itself.
-    pub process_id: u32,
-    /// Its folder: data, socket, `certificate.pem`.
-    pub folder: std::path::PathBuf,
-    /// Whether it encrypts.
-    pub tls: bool,
-    programs: &'static str,
+    /// Certificate of the authority that signed the server's; only where `openssl` is there.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// Socket on this machine.
+    pub socket: std::path::PathBuf,
+    /// Its process.
+    pub process_id: String,
     /// It ends with the process: its standard input closes.
     _process: Child,
 }
 
-/// The server for all tests of this process, started when it is first asked for; nothing where PostgreSQL is not
-/// installed.
-pub fn postgres_server() -> Option<&'static PostgresServer> {
-    static SERVER: LazyLock<Option<PostgresServer>> = LazyLock::new(PostgresServer::start);
-    SERVER.as_ref()
+/// The server that all tests of this process share, started when it is first asked for.
+pub fn mariadb_server() -> &'static MariaDbServer {
+    static SERVER: LazyLock<MariaDbServer> = LazyLock::new(MariaDbServer::start);
+    &SERVER
 }
 
-impl PostgresServer {
-    /// A server of one's own, for tests that stop it.
-    pub fn start() -> Option<PostgresServer> {
-        let programs = POSTGRESQL_FOLDERS.into_iter().find(|folder| std::path::Path::new(folder).is_dir())?;
-        let mut process = python()
-            .args(["-c", START_POSTGRESQL, programs])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python is needed");
-        let mut line = String::new();
-        let output = process.stdout.take().expect("the output is a pipe");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).unwrap();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [port, process_id, folder, tls] = words[..] else { panic!("PostgreSQL does not start: {line}") };
-        let server = PostgresServer {
-            port: port.parse().unwrap(),
-            process_id: process_id.parse().unwrap(),
-            folder: folder.into(),
-            tls: tls == "1",
-            programs,
-            _process: process,
+impl MariaDbServer {
+    /// Account that may only read, and its password.
+    pub const READER: (&'static str, &'static str) = ("reader", "Pa55-wört");
+    /// Account that may do everything.
+    pub const OWNER: (&'static str, &'static str) = ("owner", "0wner");
+
+    /// Starts one that no other test has.
+    pub fn start() -> MariaDbServer {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::Builder::new().prefix("perennial-mariadb-").tempdir().unwrap().keep();
+        let account = |(name, password): (&str, &str), rights: &str| {
+            format!("CREATE USER '{name}'@'%' IDENTIFIED BY '{password}';\nGRANT {rights} ON *.* TO '{name}'@'%';\n")
         };
-        server.sql("postgres", "CREATE ROLE reader LOGIN PASSWORD 's3cret'; GRANT pg_read_all_data TO reader");
-        Some(server)
-    }
-
-    /// One of PostgreSQL's programs, told where the server is.
-    pub fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(format!("{}/{name}", self.programs));
-        command.args(["-h", "localhost", "-p", &self.port.to_string(), "-U", "postgres"]).env("PGSSLMODE", "disable");
-        command
-    }
-
-    /// Makes a database, anew.
-    pub fn database(&self, name: &str) {
-        self.sql("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        self.sql("postgres", &format!("CREATE DATABASE {name}"));
-    }
-
-    /// What psql answers to statements, without frames: columns with `|` between them.
-    pub fn sql(&self, database: &str, statements: &str) -> String {
-        let done = self
-            .program("psql")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statements])
-            .output()
-            .expect("psql is needed");
-        assert!(done.status.success(), "{statements}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim_end_matches('\n').to_string()
-    }
-
-    /// A session of psql that stays open, for what happens between two statements.
-    pub fn session(&self, database: &str) -> PostgresSession {
-        let mut process = self
-            .program("psql")
-            .args(["-X", "-q", "-A", "-t", "-d", database])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("psql is needed");
-        let answers = std::io::BufReader::new(process.stdout.take().expect("the output is a pipe"));
-        PostgresSession { process, answers }
-    }
-}
-
-/// A session of psql.
-pub struct PostgresSession {
-    process: Child,
-    answers: std::io::BufReader<std::process::ChildStdout>,
-}
-
-impl PostgresSession {
-    /// Runs statements and waits until they are done.
-    pub fn run(&mut self, statements: &str) {
-        let input = self.process.stdin.as_mut().expect("the input is a pipe");
-        writeln!(input, "{statements};\n\\echo done").unwrap();
-        let mut line = String::new();
-        while line.trim() != "done" {
-            line.clear();
-            let bytes = std::io::BufRead::read_line(&mut self.answers, &mut line).unwrap();
-            assert!(bytes > 0, "the session ended");
+        let accounts = account(Self::READER, "SELECT") + &account(Self::OWNER, "ALL");
+        std::fs::write(folder.join("accounts.sql"), format!("SET NAMES utf8mb4;\n{accounts}")).unwrap();
+        let ca_file = make_certificates(&folder);
+        // A small parent that ends the server as soon as this process is gone, however it goes.
+        let lines = "folder=$1; port=$2; shift 2\n\
+            me=$(id -un)\n\
+            exec 3>&1 >$folder/log 2>&1\n\
+            mariadb-install-db --no-defaults --user=$me --datadir=$folder/data --skip-test-db --skip-name-resolve \
+                --auth-root-authentication-method=normal < /dev/null || exit 1\n\
+            mariadbd --no-defaults --user=$me --datadir=$folder/data --socket=$folder/socket --port=$port \
+                --bind-address=127.0.0.1 --pid-file=$folder/pid --init-file=$folder/accounts.sql --skip-name-resolve \
+                --character-set-server=utf8mb4 --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=0 \
+                --sql-mode= \"$@\" < /dev/null 3>&- &\n\
+            server=$!\n\
+            echo $server >&3\n\
+            exec 3>&-\n\
+            cat > /dev/null\n\
+            kill -9 $server\n\
+            wait\n\
+            rm -rf $folder\n";
+        let mut command = Command::new("sh");
+        command.args(["-c", lines, "sh"]).arg(&folder).arg(port.to_string());
+        if ca_file.is_some() {
+            for (option, file) in [("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")] {
+                command.arg(format!("--ssl-{option}={}", folder.join(file).display()));
+            }
         }
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process_id = String::new();
+        process.stdout.take().unwrap().read_to_string(&mut process_id).unwrap();
+        let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        assert!(!process_id.trim().is_empty(), "mariadbd is needed; scripts/test says how to get it: {}", log());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !log().contains("ready for connections") {
+            assert!(Instant::now() < deadline, "the MariaDB server does not answer: {}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let process_id = process_id.trim().to_string();
+        MariaDbServer { port, ca_file, socket: folder.join("socket"), process_id, _process: process }
+    }
+
+    /// The location of one of its databases, without an account.
+    pub fn location(&self, database: &str) -> String {
+        format!("mysql://localhost:{}/{database}", self.port)
+    }
+
+    /// Stops the server where it stands, or lets it go on (`STOP`, `CONT`).
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([&format!("-{signal}"), &self.process_id]).status().unwrap().success());
     }
 }
 
-impl Drop for PostgresSession {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// An authority and a server's certificate for `localhost`, made by `openssl`; nothing without it.
+fn make_certificates(folder: &std::path::Path) -> Option<std::path::PathBuf> {
+    let lines = "set -e; cd $1\n\
+        key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'\n\
+        openssl req -x509 $key -keyout ca.key -out ca.pem -days 30 -subj '/CN=perennial tests'\n\
+        openssl req $key -keyout server.key -out server.csr -subj /CN=localhost\n\
+        printf 'subjectAltName=DNS:localhost\\nbasicConstraints=CA:FALSE\\n' > extensions\n\
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 30 \
+            -extfile extensions\n";
+    let made = Command::new("sh").args(["-c", lines, "sh"]).arg(folder).output().unwrap();
+    made.status.success().then(|| folder.join("ca.pem"))
 }

@@ -148,7 +148,14 @@ impl Pull<'_> {
             table: &label,
             rows: loaded.rows,
             rejects: loaded.rejects,
-            files: loaded.files_read(),
+            files: match table.delivery {
+                Delivery::Files { .. } => loaded.files_read(),
+                _ => u64::from(loaded.changed || loaded.rejects > 0),
+            },
+            relation: match &table.delivery {
+                Delivery::Files { .. } => None,
+                other => Some(other.words()),
+            },
             seconds: began.elapsed().as_secs_f64(),
         });
         Ok(loaded)
@@ -181,7 +188,7 @@ impl Pull<'_> {
 }
 
 impl Pulled {
-    fn take(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: Loaded) {
+    pub(super) fn take(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: Loaded) {
         self.records.push(SourceRecord {
             files_read: loaded.files_read(),
             files_unchanged: loaded.files_unchanged(),
