@@ -4,6 +4,7 @@ use super::decoded;
 use crate::contract::{Access, Secret};
 use crate::error::{Error, Kind, Result};
 use crate::testing::{SshServer, new_ssh_key};
+use russh::server::Auth;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -54,7 +55,9 @@ async fn folders_are_listed_as_local_ones_are() {
     std::os::unix::fs::symlink("a.csv", folder.join("z.csv")).unwrap();
     let files = open(&server, &folder, &server.access()).await;
     let local = Files::open(folder.to_str().unwrap(), &Access::default()).await.unwrap();
-    for glob in ["*.csv", "**/*.csv", "**", "2026/*/*.csv", "{a,b}.csv", "a.csv", "2026/01/客户.csv", "none.csv", "no/*", "*/*"] {
+    for glob in
+        ["*.csv", "**/*.csv", "**", "2026/*/*.csv", "{a,b}.csv", "a.csv", "2026/01/客户.csv", "none.csv", "no/*", "*/*"]
+    {
         assert_eq!(paths(&files, glob).await, paths(&local, glob).await, "{glob}");
     }
     assert_eq!(paths(&files, "*.csv").await, ["a.csv", "b.csv", "z.csv"]);
@@ -233,7 +236,10 @@ async fn a_refused_account_is_told_by_what_and_never_the_password() {
     access.private_key_file = Some(server.path("stranger"));
     let error = refused(&server, &access).await;
     assert_eq!(error.kind(), Kind::Project);
-    assert!(error.message().contains("refuses the account `") && error.message().ends_with("with its private key"), "{error}");
+    assert!(
+        error.message().contains("refuses the account `") && error.message().ends_with("with its private key"),
+        "{error}"
+    );
     assert!(error.hint_text().unwrap().contains("the server takes publickey, password"), "{error:?}");
     access.password = password("wrong-s3cret");
     access.private_key_file = None;
@@ -262,8 +268,10 @@ async fn what_is_not_there_or_not_ours_is_said() {
     assert!(error.message().contains("there is no `/") && error.message().contains("/none` on 127.0.0.1:"), "{error}");
     let error = open(&server, &folder.join("a.csv"), &access).await.list("*").await.unwrap_err();
     assert!(error.message().contains("is not a folder"), "{error}");
-    std::fs::write(folder.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xbf\xcd.csv")), b"x").unwrap();
-    for files in [open(&server, &folder, &access).await, Files::open(folder.to_str().unwrap(), &access).await.unwrap()] {
+    std::fs::write(folder.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xbf\xcd.csv")), b"x")
+        .unwrap();
+    for files in [open(&server, &folder, &access).await, Files::open(folder.to_str().unwrap(), &access).await.unwrap()]
+    {
         let error = files.list("*.csv").await.unwrap_err();
         assert!(error.kind() == Kind::Data && error.message().contains("is not UTF-8"), "{error}");
         assert_eq!(paths(&files, "a*").await, ["a.csv"]);
@@ -277,7 +285,10 @@ async fn what_is_not_there_or_not_ours_is_said() {
     let port = listener.local_addr().unwrap().port();
     access.connect_timeout_seconds = 1;
     let error = Files::open(&format!("sftp://127.0.0.1:{port}/x"), &access).await.unwrap().list("*").await.unwrap_err();
-    assert!(error.kind() == Kind::Unreachable && error.message().contains("does not answer within 1 seconds"), "{error}");
+    assert!(
+        error.kind() == Kind::Unreachable && error.message().contains("does not answer within 1 seconds"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,10 +303,116 @@ async fn a_server_that_hangs_is_not_waited_for_for_ever() {
     let began = Instant::now();
     let error = files.read(&file).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
-    assert!(error.message().contains("nothing came from 127.0.0.1:") && error.message().contains("for 2 seconds"), "{error}");
+    assert!(
+        error.message().contains("nothing came from 127.0.0.1:") && error.message().contains("for 2 seconds"),
+        "{error}"
+    );
     let error = open(&server, &folder, &access).await.list("*").await.unwrap_err();
     assert!(error.message().contains("does not answer within 2 seconds"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+/// A server that takes a password, at once or as the answer to a question: OpenSSH takes one only of real accounts.
+struct PasswordServer {
+    asks: bool,
+    channel: Option<russh::Channel<russh::server::Msg>>,
+}
+
+impl russh::server::Handler for PasswordServer {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        let right = !self.asks && user == "shop" && password == "open sesame";
+        Ok(if right { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<russh::server::Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        let Some(mut answers) = response.filter(|_| self.asks) else {
+            let prompts = vec![("Password: ".into(), false)].into();
+            return Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts });
+        };
+        let right = user == "shop" && answers.next().is_some_and(|answer| answer.as_ref() == b"open sesame");
+        Ok(if right { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: russh::Channel<russh::server::Msg>,
+        reply: russh::server::ChannelOpenHandle,
+        _session: &mut russh::server::Session,
+    ) -> Result<(), russh::Error> {
+        self.channel = Some(channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: russh::ChannelId,
+        _name: &str,
+        session: &mut russh::server::Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(id)?;
+        let mut channel = self.channel.take().unwrap().into_stream();
+        tokio::spawn(async move {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            let output = std::os::fd::OwnedFd::from(theirs.try_clone().unwrap());
+            let mut program = Command::new("/usr/lib/openssh/sftp-server")
+                .stdin(std::os::fd::OwnedFd::from(theirs))
+                .stdout(output)
+                .spawn()
+                .unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let mut ours = tokio::net::UnixStream::from_std(ours).unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut channel, &mut ours).await;
+            let _ = program.kill();
+            let _ = program.wait();
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_let_in_by_a_password_however_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "in/a.csv", b"a,b\n1,2\n");
+    new_ssh_key(&folder.path().join("host"), "ed25519", "");
+    let host_key = russh::keys::load_secret_key(folder.path().join("host"), None).unwrap();
+    let public = std::fs::read_to_string(folder.path().join("host.pub")).unwrap();
+    for asks in [false, true] {
+        let config = std::sync::Arc::new(russh::server::Config {
+            keys: vec![host_key.clone()],
+            auth_rejection_time: Duration::from_millis(10),
+            ..Default::default()
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let running =
+                    russh::server::run_stream(config.clone(), stream, PasswordServer { asks, channel: None }).await;
+                if let Ok(running) = running {
+                    tokio::spawn(running);
+                }
+            }
+        });
+        let known = folder.path().join("known");
+        std::fs::write(&known, format!("[127.0.0.1]:{port} {public}")).unwrap();
+        let mut access =
+            Access { known_hosts_file: Some(known), password: password("open sesame"), ..Access::default() };
+        let location = format!("sftp://shop@127.0.0.1:{port}{}/in", folder.path().display());
+        let files = Files::open(&location, &access).await.unwrap();
+        let found = files.list("*").await.unwrap();
+        assert_eq!(csv(&files, &found[0]).await.unwrap().len(), 1, "{asks}");
+        access.password = password("open barley");
+        let error = Files::open(&location, &access).await.unwrap().list("*").await.unwrap_err();
+        assert!(error.message().contains("refuses the account `shop` with its password"), "{error}");
+    }
 }
 
 #[test]
