@@ -216,7 +216,7 @@ fn cells(kind: Kind, wanted: &[&Column]) -> Cells {
         return Cells::Text;
     }
     match (kind, &first.data_type) {
-        (Kind::Integer, ValueType::Integer) => Cells::Integer,
+        (Kind::Integer | Kind::Year, ValueType::Integer) => Cells::Integer,
         (Kind::Double, ValueType::Float) => Cells::Float,
         (Kind::Timestamp, ValueType::Instant { .. }) => Cells::Moment,
         (Kind::DateTime, ValueType::Instant { zone, .. }) if is_utc(zone) => Cells::Moment,
