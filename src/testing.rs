@@ -1,7 +1,8 @@
 //! What the tests of several rooms share. No room: it is not in the program.
 
 use crate::contract::{
-    Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable, ValueType,
+    Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
+    ValueType,
 };
 use object_store::aws::AmazonS3Builder;
 use std::io::{Read, Write};
@@ -32,6 +33,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         description: String::new(),
         delivery: Delivery::Files { pattern: "*".into(), format: Format::JsonLines },
         load: Load::Deliveries,
+        optional: false,
         history: false,
         columns,
         key: vec![],

@@ -6,11 +6,12 @@ use crate::contract::{Column, SourceTable, ValueType};
 use crate::error::{Error, Result};
 use crate::sources::TextRows;
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder,
-    StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    NullBufferBuilder, PrimitiveArray, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl Faults {
     }
 
     #[cold]
-    fn push(&mut self, row: usize, value: &str, reason: Cow<'static, str>) {
+    pub(super) fn push(&mut self, row: usize, value: &str, reason: Cow<'static, str>) {
         if !std::mem::replace(&mut self.bad[row], true) {
             let value = value.chars().take(super::rejects::RAW_CHARACTERS).collect();
             self.found.push(CellFault { row, column: self.column, value, reason: reason.into_owned() });
@@ -201,6 +202,27 @@ impl ColumnReader {
         self.read(&Nothing(rows), faults)
     }
 
+    /// Takes a column that is exact already: of its type in the lake, and a type whose values are never "no value".
+    /// Nothing when it must be read as text.
+    pub(super) fn read_exact(&mut self, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
+        if *array.data_type() != self.data_type || !self.absence.words.is_empty() {
+            return None;
+        }
+        match &self.parser {
+            Parser::Integer(bounds) => check_all(array.as_primitive::<Int64Type>(), bounds, faults),
+            Parser::Decimal { bounds, .. } => check_all(array.as_primitive::<Decimal128Type>(), bounds, faults),
+            Parser::Float(bounds) => check_all(array.as_primitive::<Float64Type>(), bounds, faults),
+            Parser::Date(_, bounds) => check_all(array.as_primitive::<Date32Type>(), bounds, faults),
+            Parser::Instant(_, bounds) => check_all(array.as_primitive::<TimestampMicrosecondType>(), bounds, faults),
+            Parser::Boolean => {}
+            _ => return None,
+        }
+        if let Some(reason) = self.absence.fault.filter(|_| array.null_count() > 0) {
+            (0..array.len()).filter(|row| array.is_null(*row)).for_each(|row| faults.push(row, "", reason.into()));
+        }
+        Some(array.clone())
+    }
+
     /// Reads a column; cells that break the promise are noted and left without value.
     pub(super) fn read<C: Cells>(&mut self, cells: &C, faults: &mut Faults) -> Result<ArrayRef> {
         let absence = &self.absence;
@@ -245,6 +267,23 @@ impl ColumnReader {
                 Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
             }
         })
+    }
+}
+
+/// Compares every value with the bounds.
+fn check_all<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, bounds: &Bounds<T::Native>, faults: &mut Faults)
+where
+    T::Native: PartialOrd,
+{
+    if bounds.min.is_none() && bounds.max.is_none() {
+        return;
+    }
+    for (row, value) in array.iter().enumerate() {
+        if let Some(Err(reason)) = value.map(|value| bounds.check(value)) {
+            let shown = ArrayFormatter::try_new(array, &FormatOptions::default());
+            let shown = shown.map(|shown| shown.value(row).to_string()).unwrap_or_default();
+            faults.push(row, &shown, reason);
+        }
     }
 }
 

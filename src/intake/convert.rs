@@ -1,16 +1,18 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{CellFault, Cells, ColumnReader, Faults, TextColumn};
+use super::columns::{CellFault, ColumnReader, Faults, TextColumn};
+use super::feed::take_lines;
 use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::typed;
 use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
-use crate::sources::{RowFault, TextRows};
+use crate::sources::{RowFault, TextRows, TypedRows};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Where a file's rows come from, written beside every row.
 pub(super) struct Origin {
@@ -44,7 +46,8 @@ pub(super) struct Converter {
     newest: Option<i64>,
     /// Fields that are new and left out.
     pub(super) ignored: Vec<String>,
-    rows_before: u64,
+    /// Rows of typed readers so far, counted by all that share the work.
+    lines: Arc<AtomicU64>,
 }
 
 impl Converter {
@@ -52,7 +55,12 @@ impl Converter {
     ///
     /// # Errors
     /// Of kind `Project` when the contract's formats or bounds make no sense.
-    pub(super) fn new(table: Arc<SourceTable>, origin: Origin, accepted: &[String]) -> Result<Converter> {
+    pub(super) fn new(
+        table: Arc<SourceTable>,
+        origin: Origin,
+        accepted: &[String],
+        lines: Arc<AtomicU64>,
+    ) -> Result<Converter> {
         let typed = matches!(table.format(), None | Some(Format::Parquet));
         let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, typed));
         let mut columns = promised.collect::<Result<Vec<_>>>()?;
@@ -71,7 +79,7 @@ impl Converter {
             time_column,
             newest: None,
             ignored: Vec::new(),
-            rows_before: 0,
+            lines,
         };
         converter.shape();
         Ok(converter)
@@ -80,11 +88,6 @@ impl Converter {
     /// The names in a file that this contract reads.
     pub(super) fn promised_fields(table: &SourceTable) -> Vec<String> {
         table.columns.iter().map(|column| column.from.clone()).collect()
-    }
-
-    /// Whether a field of the file is read at all.
-    pub(super) fn wants(&self, field: &str) -> bool {
-        self.table.on_new_column != ColumnPolicy::Ignore || self.table.columns.iter().any(|column| column.from == field)
     }
 
     /// The columns accepted by now, by their names in the lake.
@@ -200,42 +203,84 @@ impl Converter {
     /// Rows of text under the contract.
     pub(super) fn convert_text(&mut self, rows: &TextRows<'_>) -> Result<Converted> {
         let lines = Int64Array::from_iter_values(rows.lines().iter().map(|line| *line as i64));
-        self.convert(lines, rows.faults, |field| Ok(TextColumn { rows, field }))
+        let faults = Faults::new(rows.len());
+        let column = |reader: &mut ColumnReader, field: usize, faults: &mut Faults| {
+            reader.read(&TextColumn { rows, field }, faults)
+        };
+        let row = |row: usize| {
+            let cells = rows.fields().iter().enumerate();
+            as_json(cells.map(|(field, name)| (name.clone(), rows.cell(row, field).map(str::to_string))).collect())
+        };
+        self.convert(lines, rows.faults, faults, column, row)
     }
 
-    /// A batch of a typed file under the contract; its rows are counted from 1.
-    pub(super) fn convert_typed(&mut self, batch: &RecordBatch) -> Result<Converted> {
-        let first = self.rows_before + 1;
-        self.rows_before += batch.num_rows() as u64;
-        let lines = Int64Array::from_iter_values(first as i64..=self.rows_before as i64);
+    /// A batch of a typed system under the contract; its rows are counted from 1.
+    pub(super) fn convert_typed(&mut self, rows: &TypedRows) -> Result<Converted> {
+        let lines = Int64Array::from_iter_values(take_lines(&self.lines, rows.batch.num_rows()));
+        self.convert_batch(lines, rows)
+    }
+
+    /// Rows of texts whose lines are known.
+    pub(super) fn convert_rows(&mut self, lines: Vec<i64>, batch: RecordBatch) -> Result<Converted> {
+        self.convert_batch(lines.into(), &TypedRows { batch, faults: Vec::new() })
+    }
+
+    fn convert_batch(&mut self, lines: Int64Array, rows: &TypedRows) -> Result<Converted> {
+        let batch = &rows.batch;
         let mut targets = vec![DataType::Utf8; batch.num_columns()];
         for (column, field) in self.columns.iter().zip(&self.fields) {
             if let Some(field) = field {
                 targets[*field] = column.data_type.clone();
             }
         }
-        self.convert(lines, &[], |field| typed::text_of(batch.column(field), &targets[field]))
+        let mut faults = Faults::new(batch.num_rows());
+        for fault in &rows.faults {
+            for column in (0..self.columns.len()).filter(|column| self.fields[*column] == Some(fault.field)) {
+                faults.column = column;
+                faults.push(fault.row, &fault.raw, fault.reason.clone().into());
+            }
+        }
+        let column = |reader: &mut ColumnReader, field: usize, faults: &mut Faults| {
+            let array = batch.column(field);
+            match reader.read_exact(array, faults) {
+                Some(array) => Ok(array),
+                None => reader.read(&typed::text_of(array, &targets[field])?, faults),
+            }
+        };
+        let row = |row: usize| {
+            let texts = (0..batch.num_columns()).map(|field| typed::text_of(batch.column(field), &DataType::Utf8));
+            let names = batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+            let cells = names.into_iter().zip(texts);
+            let cells = cells.map(|(name, text)| Some((name, text.ok()?.iter().nth(row)?.map(str::to_string))));
+            as_json(cells.collect::<Option<Vec<_>>>()?)
+        };
+        self.convert(lines, &[], faults, column, row)
     }
 
-    fn convert<C: Cells>(
+    /// `read` reads a field as a column, `whole` gives a row as JSON for those that are refused.
+    fn convert(
         &mut self,
         lines: Int64Array,
         row_faults: &[RowFault],
-        cells: impl Fn(usize) -> Result<C>,
+        mut faults: Faults,
+        read: impl Fn(&mut ColumnReader, usize, &mut Faults) -> Result<ArrayRef>,
+        whole: impl Fn(usize) -> Option<String>,
     ) -> Result<Converted> {
         let rows = lines.len();
-        let mut faults = Faults::new(rows);
         let mut arrays = Vec::with_capacity(self.columns.len() + 4);
         for (i, column) in self.columns.iter_mut().enumerate() {
             faults.column = i;
             arrays.push(match self.fields[i] {
-                Some(field) => column.read(&cells(field)?, &mut faults)?,
+                Some(field) => read(column, field, &mut faults)?,
                 None => column.read_none(rows, &mut faults)?,
             });
         }
-        let rejects = self.rejects(row_faults, &faults.found, &lines);
+        let rejects = self.rejects(row_faults, &faults.found, &lines, whole);
         let [file, loaded_at, run_id] = self.constants(rows);
         arrays.extend([file, Arc::new(lines) as ArrayRef, loaded_at, run_id]);
+        if self.table.load.finds_deletes() {
+            arrays.push(Arc::new(BooleanArray::from(vec![false; rows])));
+        }
         let mut batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
         if !faults.found.is_empty() {
             let good: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
@@ -272,8 +317,15 @@ impl Converter {
         }
     }
 
-    fn rejects(&self, row_faults: &[RowFault], cell_faults: &[CellFault], lines: &Int64Array) -> Vec<Reject> {
-        let reject = |line: u64, column: Option<String>, raw: &str, reason: &str| Reject {
+    fn rejects(
+        &self,
+        row_faults: &[RowFault],
+        cell_faults: &[CellFault],
+        lines: &Int64Array,
+        whole: impl Fn(usize) -> Option<String>,
+    ) -> Vec<Reject> {
+        let reject = |line: u64, column: Option<String>, raw: &str, reason: &str, row: Option<String>| Reject {
+            row,
             source: self.origin.source.clone(),
             table: self.table.name.clone(),
             file: self.origin.file.clone(),
@@ -282,18 +334,31 @@ impl Converter {
             raw: raw.to_string(),
             reason: reason.to_string(),
         };
-        let whole = row_faults.iter().map(|fault| reject(fault.line, None, &fault.raw, &fault.reason));
+        let rows = row_faults.iter().map(|fault| reject(fault.line, None, &fault.raw, &fault.reason, None));
         let cells = cell_faults.iter().map(|fault| {
             let column = Some(self.columns[fault.column].name.clone());
-            reject(lines.value(fault.row) as u64, column, &fault.value, &fault.reason)
+            reject(lines.value(fault.row) as u64, column, &fault.value, &fault.reason, whole(fault.row))
         });
-        let mut rejects: Vec<Reject> = whole.chain(cells).collect();
+        let mut rejects: Vec<Reject> = rows.chain(cells).collect();
         rejects.sort_by_key(|reject| reject.line);
         rejects
     }
 }
 
+/// Bytes of a refused row that are kept for a replay, at most.
+const MOST_ROW_BYTES: usize = 256 * 1024;
+
+/// A row as a JSON object of texts; nothing when it is too long to be kept.
+fn as_json(cells: Vec<(String, Option<String>)>) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        cells.into_iter().map(|(name, text)| (name, text.map_or(serde_json::Value::Null, Into::into))).collect();
+    serde_json::to_string(&object).ok().filter(|text| text.len() <= MOST_ROW_BYTES)
+}
+
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.
 fn lake_name(field: &str) -> String {
+    // Lists of JSON (`lines[].sku`) are told by the names alone.
+    let field = field.replace("[]", "");
+    let field = field.trim_start_matches('.');
     field.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }

@@ -5,8 +5,10 @@ use super::fields::{Fields, one_of};
 use crate::contract::{Pages, Paging, SinceFormat};
 use crate::error::Error;
 
-const SINCE_FORMATS: [(&str, SinceFormat); 3] = [
+const SINCE_FORMATS: [(&str, SinceFormat); 5] = [
     ("as_delivered", SinceFormat::AsDelivered),
+    ("date", SinceFormat::Date),
+    ("epoch_milliseconds", SinceFormat::EpochMilliseconds),
     ("epoch_seconds", SinceFormat::EpochSeconds),
     ("rfc3339", SinceFormat::Rfc3339),
 ];
@@ -35,7 +37,9 @@ fn paging(fields: &Fields, node: &Node) -> Option<Paging> {
     let plain = Node { value: Value::Null, span: node.span.clone() };
     let (word, span, options) = match &node.value {
         Value::Scalar { text, .. } => (text.as_str(), node.span.clone(), &plain),
-        Value::Map(entries) if entries.len() == 1 => (entries[0].0.value.as_str(), entries[0].0.span.clone(), &entries[0].1),
+        Value::Map(entries) if entries.len() == 1 => {
+            (entries[0].0.value.as_str(), entries[0].0.span.clone(), &entries[0].1)
+        }
         _ => {
             let error = Error::project(format!("`paging` is one word or one key with options, found {}", node.kind()));
             document.report(&node.span, error.hint(one_of(PAGINGS.into_iter())));
@@ -59,6 +63,7 @@ fn paging(fields: &Fields, node: &Node) -> Option<Paging> {
             parameter: words("parameter", "cursor"),
             token: options.required_text("token").map(|text| text.value).unwrap_or_default(),
             end: options.text("end").map(|text| text.value),
+            more: options.text("more").map(|text| text.value),
             keeps: options.flag("keeps", false),
         },
         "link" => Paging::Link { field: options.text("field").map(|text| text.value) },

@@ -3,6 +3,7 @@
 use super::bytes::FileBytes;
 use super::csv::CsvReader;
 use super::json::JsonLinesReader;
+use super::json_documents::RowsPath;
 use super::text::TextReader;
 use super::{excel, formats, json_documents, lines};
 use crate::contract::Format;
@@ -13,11 +14,19 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// As the reader of the format says them.
-pub fn open_text(bytes: FileBytes, format: &Format, wanted: &[String], collect_new: bool) -> Result<Box<dyn TextReader>> {
+pub fn open_text(
+    bytes: FileBytes,
+    format: &Format,
+    wanted: &[String],
+    collect_new: bool,
+) -> Result<Box<dyn TextReader>> {
     Ok(match format {
         Format::Csv(options) => Box::new(CsvReader::open(bytes, options, wanted)?),
         Format::JsonLines => Box::new(JsonLinesReader::open(bytes, wanted, collect_new)?),
-        Format::Json { rows } => json_documents::open(bytes, rows, wanted, collect_new)?,
+        Format::Json { rows } => {
+            let rows = RowsPath { wrapper: None, rows };
+            json_documents::open(bytes, rows, wanted, collect_new)?
+        }
         Format::Lines { pattern, encoding } => lines::open(bytes, pattern, *encoding)?,
         Format::Excel(options) => excel::open(bytes, options, wanted)?,
         Format::Named(name) => match formats::named(name) {
@@ -36,4 +45,3 @@ pub fn has_header(format: &Format) -> bool {
         Format::Lines { .. } | Format::Parquet | Format::Excel(_) | Format::Named(_) => true,
     }
 }
-

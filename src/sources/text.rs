@@ -18,7 +18,8 @@ pub trait TextReader: Send {
     /// When the file as a whole cannot be read further; rows that are wrong by themselves come as [`RowFault`]s.
     fn next_rows(&mut self) -> Result<Option<TextRows<'_>>>;
 
-    /// After the last row: the content's hash on a local folder, to tell a touched file from a changed one.
+    /// After the last row: of a file on a local folder its content's hash, to tell a touched file from a changed one; of
+    /// a service the token with which the next load goes on, where it gives one.
     ///
     /// # Errors
     /// When the file changed while it was read.
@@ -71,6 +72,14 @@ impl Span {
 
     pub(super) fn unescaped(start: usize, end: usize) -> Span {
         Span { start: start as u32 | Span::UNESCAPED, end: end as u32 | Span::UNESCAPED }
+    }
+
+    /// The same cell where its text begins so many bytes further; what is unescaped stays.
+    pub(super) fn shifted(self, by: usize) -> Span {
+        if self.start & Span::UNESCAPED != 0 {
+            return self;
+        }
+        Span { start: self.start + by as u32, end: self.end + by as u32 }
     }
 
     /// Its bytes among those of the window; not for unescaped ones.
