@@ -111,8 +111,7 @@ fn connect(path: &Path, busy: Duration) -> rusqlite::Result<Connection> {
 /// Opens a file of which is known that nobody writes to it.
 fn connect_unlocked(path: &Path) -> rusqlite::Result<Connection> {
     let url = url::Url::from_file_path(path).map_err(|()| rusqlite::Error::InvalidPath(path.to_path_buf()))?;
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     begin(Connection::open_with_flags(format!("{url}?immutable=1"), flags)?)
 }
 
@@ -227,7 +226,9 @@ struct Shape {
 fn shape(opened: &Opened, connection: &Connection, relation: &Relation) -> Result<Shape> {
     let doing = format!("reading `{}`", relation.label());
     let failed = |e: rusqlite::Error| match &relation.rows {
-        RelationRows::Table(table) if words(&e).starts_with("no such table") => unknown_table(opened, connection, table),
+        RelationRows::Table(table) if words(&e).starts_with("no such table") => {
+            unknown_table(opened, connection, table)
+        }
         _ => explain(&e, &opened.path, &doing),
     };
     let statement = connection.prepare(&format!("SELECT * FROM {}", select::from(relation))).map_err(failed)?;

@@ -1,10 +1,7 @@
 //! What is asked of a relation, as SQLite's SQL.
 
-use crate::contract::{Overlap, Relation, RelationRows, ValueType};
+use crate::contract::{EPOCH_FORMATS, Relation, RelationRows, ValueType};
 use crate::sources::database::Since;
-
-/// Clocks that are put back repeat an hour.
-const REPEATED_HOUR_SECONDS: i64 = 3600;
 
 /// A name in SQL.
 pub(super) fn quoted(name: &str) -> String {
@@ -64,11 +61,8 @@ pub(super) fn changed(since: &Since<'_>, columns: &[String]) -> Option<String> {
     if !ordered(since.data_type) {
         return None;
     }
-    let (Overlap::Seconds(mut back) | Overlap::Count(mut back)) = since.overlap;
     let number = since.watermark.parse::<f64>().is_ok_and(f64::is_finite);
-    if !number && shifts(since.data_type) {
-        back = back.saturating_add(REPEATED_HOUR_SECONDS);
-    }
+    let back = if number { since.numbers_back() } else { since.clock_seconds_back() };
     let mark = if number { since.watermark.to_string() } else { position(&literal(since.watermark)) };
     let positions: Vec<String> = columns.iter().map(|column| position(&quoted(column))).collect();
     let reached: Vec<String> = positions.iter().map(|position| format!("{position} >= ({mark}) - {back}")).collect();
@@ -80,20 +74,17 @@ pub(super) fn changed(since: &Since<'_>, columns: &[String]) -> Option<String> {
 fn ordered(data_type: &ValueType) -> bool {
     match data_type {
         ValueType::Date { formats } | ValueType::Instant { formats, .. } => {
-            formats.iter().all(|format| format == "%s" || format.starts_with("%Y-%m-%d") || format.starts_with("%F"))
+            let counts = |format: &str| format == "%s" || EPOCH_FORMATS.iter().any(|(name, _)| *name == format);
+            formats.iter().all(|format| counts(format) || format.starts_with("%Y-%m-%d") || format.starts_with("%F"))
         }
         _ => true,
     }
 }
 
-/// Whether moments are written by a clock that may be put back.
-fn shifts(data_type: &ValueType) -> bool {
-    matches!(data_type, ValueType::Instant { zone, .. } if zone != "UTC" && zone != "Etc/UTC")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Overlap;
 
     #[test]
     fn names_and_texts_cannot_leave_their_quotes() {
@@ -133,7 +124,7 @@ mod tests {
             changed(&since, &["c".to_string()])
         };
         assert_eq!(since(&["%d/%m/%Y %H:%M"]), None);
-        assert!(since(&["%s"]).is_some());
+        assert!(since(&["%s", "epoch_milliseconds"]).is_some());
         assert!(since(&[]).unwrap().contains(") - 3660"), "an hour more, which clocks in Berlin repeat");
     }
 }

@@ -73,7 +73,11 @@ async fn drain(mut reader: Box<dyn TypedReader>) -> Result<(Vec<String>, Vec<Str
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-async fn read(database: &dyn Database, relation: &Relation, columns: Vec<Column>) -> Result<(Vec<String>, Vec<String>)> {
+async fn read(
+    database: &dyn Database,
+    relation: &Relation,
+    columns: Vec<Column>,
+) -> Result<(Vec<String>, Vec<String>)> {
     drain(reader_of(database, relation, &contract(columns), None).await?).await
 }
 
@@ -96,7 +100,18 @@ async fn each_value_has_its_own_type() {
     let (lines, faults) = read(database.as_ref(), &ordered, vec![column("v", ValueType::Text)]).await.unwrap();
     let large = format!("1{}", "0".repeat(300));
     let expected = [
-        "1", "-9223372036854775808", "12.3", &large, "12", "12.30", "王芳 😀", "", "00ff", "-", "-", "inf",
+        "1",
+        "-9223372036854775808",
+        "12.3",
+        &large,
+        "12",
+        "12.30",
+        "王芳 😀",
+        "",
+        "00ff",
+        "-",
+        "-",
+        "inf",
         "0.30000000000000004",
     ];
     assert_eq!(lines, expected);
@@ -113,8 +128,10 @@ async fn each_value_has_its_own_type() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_are_seen_at_one_moment_also_with_write_ahead_logging() {
     for mode in ["WAL", "DELETE"] {
-        let tables = format!("PRAGMA journal_mode = {mode}; CREATE TABLE a (id INTEGER PRIMARY KEY);
-            CREATE TABLE b (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1)");
+        let tables = format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE a (id INTEGER PRIMARY KEY);
+            CREATE TABLE b (id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1)"
+        );
         let (_folder, path, writer) = filled(&tables);
         let database = opened(&path).await.unwrap();
         let id = || vec![column("id", ValueType::Integer)];
@@ -152,7 +169,10 @@ async fn what_cannot_be_read_is_said() {
     let other = folder.path().join("other.db");
     std::fs::write(&other, "order_id;amount\n".repeat(100)).unwrap();
     let error = refused(&other).await;
-    assert_eq!(said(&error), format!("Data: `{}` is no SQLite database [it may be encrypted, or another kind of file]", other.display()));
+    assert_eq!(
+        said(&error),
+        format!("Data: `{}` is no SQLite database [it may be encrypted, or another kind of file]", other.display())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
