@@ -266,7 +266,7 @@ async fn tables_are_described_and_unknown_names_suggested() {
         CREATE TABLE lines (a TEXT NOT NULL, b INT NOT NULL, c INT, PRIMARY KEY (b, a)) WITHOUT ROWID;
         CREATE TABLE keyless (a INT UNIQUE, b TEXT NOT NULL UNIQUE);
         CREATE VIEW busy AS SELECT id FROM customers;
-        INSERT INTO customers (id, \"we\"\"ird\") VALUES (1, 'x')",
+        INSERT INTO customers (id, email, \"we\"\"ird\") VALUES (1, 'e', 'x')",
     );
     let database = opened(&path).await.unwrap();
     let tables = database.tables().await.unwrap();
