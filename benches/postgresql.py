@@ -40,11 +40,11 @@ VACUUM (ANALYZE) order_lines;
 # Perennial's contract of it.
 SOURCE = """
 location: postgresql://postgres@localhost:{port}/postgres
-access: {{tls: off, connections: {connections}}}
+tls: off
+connections: {connections}
 tables:
   order_lines:
     description: Lines of orders
-    table: order_lines
     load: append
     key: [line_id]
     columns:
@@ -159,11 +159,11 @@ def project(folder, port, connections):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(f"{folder}/pipelines/sources")
     with open(f"{folder}/perennial.yml", "w") as settings:
-        settings.write("name: bench\nlake: lake\ntime_zone: UTC\ncurrency: EUR\nas_of: 2026-01-01\n")
+        settings.write("name: bench\nlake: lake\ntime_zone: UTC\n")
     with open(f"{folder}/pipelines/sources/erp.yml", "w") as source:
         source.write("description: An ERP\n" + SOURCE.format(port=port, connections=connections).lstrip())
     with open(f"{folder}/pipelines/nightly.yml", "w") as pipeline:
-        pipeline.write("description: All\nsources: [erp]\nsteps: []\nreports: []\n")
+        pipeline.write("sources: [erp]\nsteps: []\nreports: []\n")
 
 
 def main():

@@ -11,6 +11,10 @@ use crate::sources::{Database, RelationRequest, Since};
 /// Hours by which a night may come earlier than the one before and still count as a day later.
 const SLACK_HOURS: i64 = 12;
 
+/// Where stamps are clock times, databases begin an hour earlier, and that hour can be two in autumn. Rows that are read
+/// again have to be known, or they would count as new.
+const CLOCK_CHANGE_SECONDS: i64 = 2 * 3600;
+
 /// How much a load reads.
 #[derive(Clone, Debug)]
 pub(super) enum Scope {
@@ -66,7 +70,7 @@ impl Scope {
         let overlap = match (table.load.overlap(), cursor_type(table)?) {
             (Overlap::Count(count), _) => count,
             (Overlap::Seconds(seconds), ValueType::Date { .. }) => seconds / 86_400 + 1,
-            (Overlap::Seconds(seconds), _) => seconds.saturating_mul(1_000_000),
+            (Overlap::Seconds(seconds), _) => seconds.saturating_add(CLOCK_CHANGE_SECONDS).saturating_mul(1_000_000),
         };
         Some(Window { cursor: table.load.cursor(), from: greatest.saturating_sub(overlap) })
     }

@@ -110,6 +110,23 @@ fn an_incremental_load_finds_late_commits_missing_stamps_and_deletes() {
     assert_eq!(orders(&project), ["1:11.00", "3:31.00", "4:40.00", "5:50.00"]);
 }
 
+/// A typing error, 9999 for 2026, is the greatest stamp there is. It must not end the reading of changes, nor bring
+/// unchanged rows again every night.
+#[test]
+fn a_stamp_in_the_future_does_not_hide_what_changes_after_it() {
+    let Some((server, location)) = shop("future") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let load = "    load: {incremental: {cursor: [changed], overlap: 1h}}\n";
+    let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{load}{COLUMNS}"));
+    server.sql("future", "INSERT INTO orders VALUES (1, 10, now()), (2, 20, now()), (3, 30, '9999-12-31')");
+    night(&project).ended(0);
+    assert!(night(&project).ended(0).stderr.contains("nothing new"));
+    server.sql("future", "INSERT INTO orders VALUES (4, 40, now()); UPDATE orders SET amount = 31 WHERE id = 3");
+    night(&project).ended(0);
+    assert_eq!(orders(&project), ["1:10.00", "2:20.00", "3:31.00", "4:40.00"]);
+    assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "5");
+}
+
 /// Sets back the moment of the last comparison in the newest release.
 fn age_the_comparison(project: &Path) {
     let folder = project.join("lake/_perennial/releases");

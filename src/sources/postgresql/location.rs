@@ -48,7 +48,7 @@ pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
         .map_err(|e| Error::project(format!("the location of a PostgreSQL database cannot be read: {e}")).hint(form))?;
     if url.password().is_some() {
         return Err(Error::project("the location of a PostgreSQL database carries a password").hint(
-            "take it out and name it under `access`: `password: ${NAME}` of the environment, or `password_file`",
+            "take it out and name it beside `location`: `password: ${NAME}` of the environment, or `password_file`",
         ));
     }
     let database = decoded(url.path().trim_start_matches('/'))?;
@@ -59,14 +59,14 @@ pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let user = match (&access.user, user.is_empty()) {
         (Some(other), false) if *other != user => {
             return Err(Error::project(format!(
-                "two accounts are named: `{user}` in `location`, `{other}` in `access`"
+                "two accounts are named: `{user}` in `location`, `{other}` as `user`"
             )));
         }
         (Some(user), _) => user.clone(),
         (None, false) => user,
         (None, true) => {
             return Err(Error::project(format!("`{location}` names no account"))
-                .hint("name it in the location, `postgresql://user@host/database`, or under `access` as `user`"));
+                .hint("name it in the location, `postgresql://user@host/database`, or as `user`"));
         }
     };
     Ok(Location { server: server(&url, location)?, database, user })
@@ -92,7 +92,7 @@ fn server(url: &Url, location: &str) -> Result<Server> {
             "host" => host = value.into_owned(),
             "sslmode" | "sslrootcert" => {
                 return Err(Error::project(format!("`{key}` is not part of the location"))
-                    .hint("say it under `access`: `tls: verify`, `encrypt` or `off`, and `ca_file`"));
+                    .hint("say it beside `location`: `tls: verify`, `encrypt` or `off`, and `ca_file`"));
             }
             // The value may be a secret, so only the key is shown.
             _ => {
@@ -168,7 +168,7 @@ mod tests {
         let error = read("postgresql://u:s3cret@h/erp").unwrap_err();
         assert!(error.message().contains("carries a password"), "{error}");
         assert!(!format!("{error:?}").contains("s3cret"));
-        assert!(error.hint_text().unwrap().contains("access"));
+        assert!(error.hint_text().unwrap().contains("password_file"));
         let error = read("postgresql://u@h/erp?password=s3cret").unwrap_err();
         assert!(!format!("{error:?}").contains("s3cret"));
     }

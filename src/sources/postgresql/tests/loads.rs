@@ -69,6 +69,11 @@ async fn rows_without_cursor_are_always_read_and_the_greatest_counts() {
     let ids = |read: Read| read.sorted("id").join(" ");
     assert_eq!(ids(read_since(&database, "t", &ID, since(&both, &watermark, 0, &kind)).await), "3 4 5");
     assert_eq!(ids(read_since(&database, "t", &ID, since(&both, &watermark, 86_400, &kind)).await), "2 3 4 5");
+    // Clocks that are put back show an hour twice.
+    let berlin = ValueType::Instant { formats: vec![], zone: "Europe/Berlin".into() };
+    let seconds = 86_400 - 3600;
+    assert_eq!(ids(read_since(&database, "t", &ID, since(&both, &watermark, seconds, &berlin)).await), "2 3 4 5");
+    assert_eq!(ids(read_since(&database, "t", &ID, since(&both, &watermark, seconds, &kind)).await), "3 4 5");
     let exact = "2026-01-09 00:00:00.000001";
     assert_eq!(ids(read_since(&database, "t", &ID, since(&both, exact, 0, &kind)).await), "2 3 4 5");
     let numbers = Since { overlap: Overlap::Count(38), ..since(&["number"], "40", 0, &ValueType::Integer) };
