@@ -155,9 +155,9 @@ impl DocumentsReader {
             return Err(Error::data(format!("`{name}`: the document that begins at line {line} is cut short"))
                 .hint("deliver the file again and run again; none of its rows were taken"));
         }
-        let reason = match bytes[from] {
-            b'{' | b'[' => mistake.words(|at| place(bytes, from, line, at)).into_owned(),
-            _ => "a JSON document should begin here, with `{` or `[`".to_string(),
+        let (reason, indent) = match bytes[from] {
+            b'{' | b'[' => (mistake.words(|at| place(bytes, from, line, at)).into_owned(), indent),
+            _ => ("a JSON document should begin here, with `{` or `[`".to_string(), usize::MAX),
         };
         self.buffers.faults.push(RowFault::new(line, &bytes[from..], reason));
         self.skipping = Some(indent);

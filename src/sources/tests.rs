@@ -20,7 +20,7 @@ fn files_in(location: &str) -> Result<Files> {
     wait(Files::open(location, &Access::default()))
 }
 
-fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
+pub(super) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "f", bytes);
     let files = files_in(folder.path().to_str().unwrap()).unwrap();
@@ -32,14 +32,18 @@ const PLAIN: CsvOptions =
     CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 };
 
 #[derive(Debug, Default, PartialEq)]
-struct Read {
-    fields: Vec<String>,
+pub(super) struct Read {
+    pub(super) fields: Vec<String>,
     /// Line and cells; a cell without value is `∅`.
-    rows: Vec<(u64, Vec<String>)>,
-    faults: Vec<RowFault>,
+    pub(super) rows: Vec<(u64, Vec<String>)>,
+    pub(super) faults: Vec<RowFault>,
 }
 
-fn drain(mut reader: impl TextReader) -> Result<Read> {
+fn drain(reader: impl TextReader + 'static) -> Result<Read> {
+    drain_boxed(Box::new(reader))
+}
+
+pub(super) fn drain_boxed(mut reader: Box<dyn TextReader>) -> Result<Read> {
     let mut read = Read::default();
     while let Some(rows) = reader.next_rows()? {
         for row in 0..rows.len() {
@@ -53,7 +57,7 @@ fn drain(mut reader: impl TextReader) -> Result<Read> {
     Ok(read)
 }
 
-fn names(names: &[&str]) -> Vec<String> {
+pub(super) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| name.to_string()).collect()
 }
 
@@ -71,7 +75,7 @@ fn json(bytes: &[u8], paths: &[&str], collect_new: bool) -> Read {
     drain(JsonLinesReader::open(file, &names(paths), collect_new).unwrap()).unwrap()
 }
 
-fn rows(rows: &[(u64, &[&str])]) -> Vec<(u64, Vec<String>)> {
+pub(super) fn rows(rows: &[(u64, &[&str])]) -> Vec<(u64, Vec<String>)> {
     rows.iter().map(|(line, cells)| (*line, names(cells))).collect()
 }
 
@@ -81,7 +85,7 @@ fn data_error(result: Result<Read>) -> Error {
     error
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

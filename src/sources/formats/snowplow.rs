@@ -93,12 +93,11 @@ columns:
     sample: concat!(
         "shop\tweb\t2026-01-05 09:00:03.000\t2026-01-05 09:00:01.250\t2026-01-05 09:00:00.900\tpage_view\t",
         "11111111-1111-4111-8111-111111111111\t\tsp\tjs-3.24.0\tssc-2.9.0\tenrich-3.8.0\tu7\t192.0.2.7\t\t",
-        "22222222-2222-4222-8222-222222222222\t3\t33333333-3333-4333-8333-333333333333\tDE\t\tBerlin\t\t\t\t\t\t\t\t\t",
-        "https://shop.example/item?id=7\tAn item\t\thttps\tshop.example\t443\t/item\tid=7\t",
-        // From page_urlfragment (38) to the last.
-        "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t",
-        "Mozilla/5.0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\tDesktop\t0\t\t\t\t\t\t\t\t\t\t\t\t\t",
-        "\t\t\t\t\t\t\t44444444-4444-4444-8444-444444444444\t2026-01-05 09:00:01.200\tcom.snowplowanalytics.snowplow\t",
+        "22222222-2222-4222-8222-222222222222\t3\t33333333-3333-4333-8333-333333333333\tDE\t\tBerlin\t\t\t\t\t\t\t",
+        "\t\thttps://shop.example/item?id=7\tAn item\t\thttps\tshop.example\t443\t/item\tid=7\t\t\t\t\t\t\t\t\t\t",
+        "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\tMozilla/5.0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t",
+        "\t\t\t\t\t\t\t\tDesktop\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t",
+        "44444444-4444-4444-8444-444444444444\t2026-01-05 09:00:01.200\tcom.snowplowanalytics.snowplow\t",
         "page_view\tjsonschema\t1-0-0\tabc\t\n",
     ),
     fields: &FIELDS,
