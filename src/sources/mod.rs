@@ -7,7 +7,9 @@
 //!
 //! The readers block and belong on a thread that may; each holds a window of its input, never all of it.
 
+mod batch;
 mod bytes;
+mod channel;
 mod csv;
 mod csv_cut;
 mod database;
@@ -22,13 +24,17 @@ mod json_paths;
 mod json_rows;
 mod json_scan;
 mod lines;
+mod local_time;
 mod mysql;
 mod open;
 mod parquet;
+mod pattern;
 mod postgresql;
+mod sftp;
 mod sqlite;
 mod system;
 mod text;
+mod tls;
 mod typed;
 mod window;
 

@@ -5,7 +5,7 @@ use crate::error::Result;
 /// Rows given at most at a time.
 pub(super) const MOST_ROWS: usize = 16_384;
 /// Characters of a refused row that are kept.
-const RAW_CHARACTERS: usize = 1000;
+pub(super) const RAW_CHARACTERS: usize = 1000;
 
 /// A reader of rows of text.
 pub trait TextReader: Send {
