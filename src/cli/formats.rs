@@ -117,6 +117,8 @@ mod tests {
         for part in ["mod_cdr_csv", "  key: [uuid]\n", "  time_column: started_at\n", "caller_id_number"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert!(page_text(find(&pages, "combined_log").unwrap()).contains("Further fields\n  remote_log_name, request"));
+        assert!(
+            page_text(find(&pages, "combined_log").unwrap()).contains("Further fields\n  remote_log_name, request")
+        );
     }
 }

@@ -69,7 +69,12 @@ impl FormatPage {
     pub fn markdown(&self) -> String {
         let mut text = format!("# {}\n\n{}.\n\n{}\n", self.name, self.title, self.manual);
         let _ = write!(text, "## Contract\n\n```yaml\n{}```\n\nis the same as\n\n```yaml\n", self.example());
-        let _ = write!(text, "{}{}```\n\nwith these columns, each of which a table may replace, add to or `omit`:\n\n", self.example(), self.rules());
+        let _ = write!(
+            text,
+            "{}{}```\n\nwith these columns, each of which a table may replace, add to or `omit`:\n\n",
+            self.example(),
+            self.rules()
+        );
         text.push_str("| column | type | read from | |\n|---|---|---|---|\n");
         for column in &self.columns {
             let from = column.from.replace('|', "\\|");
@@ -114,19 +119,6 @@ pub fn notes(column: &Column) -> String {
     notes.join("; ")
 }
 
-/// The list of formats as Markdown that links their pages.
-pub fn format_index(pages: &[FormatPage]) -> String {
-    let mut text = String::from(
-        "# Formats of known systems\n\nA table whose `format` is one of these names has its columns, key and time from \
-         the format. `perennial formats NAME`\nprints a page. These pages are generated from the code; every format \
-         reads a sample as a test.\n\n| format | what it reads |\n|---|---|\n",
-    );
-    for page in pages {
-        let _ = writeln!(text, "| [{0}]({0}.md) | {1} |", page.name, page.title);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::contracts;
@@ -134,6 +126,19 @@ mod tests {
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
+
+    /// The list of formats as Markdown that links their pages.
+    fn format_index(pages: &[FormatPage]) -> String {
+        let mut text = String::from(
+            "# Formats of known systems\n\nA table whose `format` is one of these names has its columns, key and time from \
+             the format. `perennial formats NAME`\nprints a page. These pages are generated from the code; every format \
+             reads a sample as a test.\n\n| format | what it reads |\n|---|---|\n",
+        );
+        for page in pages {
+            let _ = writeln!(text, "| [{0}]({0}.md) | {1} |", page.name, page.title);
+        }
+        text
+    }
 
     #[test]
     fn every_format_has_a_contract_without_problems() {

@@ -32,8 +32,15 @@ fn every_element_along_the_path_is_a_row_with_the_fields_around_it() {
 }
 "#;
     let wanted = [
-        "sent", "total", "orders[].id", "orders[].by.name", "orders[].lines[].sku", "orders[].lines[].price",
-        "orders[].lines[].more", "orders[].lines[#]", "orders[#]",
+        "sent",
+        "total",
+        "orders[].id",
+        "orders[].by.name",
+        "orders[].lines[].sku",
+        "orders[].lines[].price",
+        "orders[].lines[].more",
+        "orders[].lines[#]",
+        "orders[#]",
     ];
     // Every level has what is written on it, before or behind the list.
     assert_eq!(
@@ -75,11 +82,7 @@ fn elements_are_found_by_a_value() {
     let found = read(text, "", &wanted);
     assert_eq!(
         found.rows,
-        rows(&[
-            (1, &["x", "7", "∅", "∅"]),
-            (2, &["y", "∅", "3", r#"{"id": 12, "v": 3}"#]),
-            (3, &["∅", "∅", "∅", "∅"])
-        ])
+        rows(&[(1, &["x", "7", "∅", "∅"]), (2, &["y", "∅", "3", r#"{"id": 12, "v": 3}"#]), (3, &["∅", "∅", "∅", "∅"])])
     );
     assert_eq!(reasons(&found), [(4, "`p[key=a]` stands twice"), (5, "`p` is not a list")]);
 }
@@ -106,10 +109,7 @@ fn what_is_damaged_is_refused_by_itself() {
     assert_eq!((found.rows, found.faults.len()), (rows(&[(6, &["2"])]), 1));
     // Lists and objects of another kind than the path says.
     let found = read("[1]\n{\"b\": {}}\n{\"b\": [{\"x\": 2}]}\n7\n", "b[]", &["b[].x"]);
-    assert_eq!(
-        reasons(&found)[..2],
-        [(1, "`the document` is not an object"), (2, "`the list of rows` is not a list")]
-    );
+    assert_eq!(reasons(&found)[..2], [(1, "`the document` is not an object"), (2, "`the list of rows` is not a list")]);
     assert_eq!((found.rows.len(), found.faults.len()), (1, 3));
 }
 
@@ -161,7 +161,9 @@ fn many_documents_cross_the_window() {
     let text: String = (0..20_000).map(line).collect();
     let found = read(&text, "list[]", &["id", "list[].v"]);
     assert_eq!((found.rows.len(), found.faults.len()), (20_000, 0));
-    let good = |(i, row): (usize, &(u64, Vec<String>))| row.0 == i as u64 + 1 && row.1[0] == i.to_string() && row.1[1].len() == i % 700;
+    let good = |(i, row): (usize, &(u64, Vec<String>))| {
+        row.0 == i as u64 + 1 && row.1[0] == i.to_string() && row.1[1].len() == i % 700
+    };
     assert!(found.rows.iter().enumerate().all(good));
 }
 
@@ -171,10 +173,7 @@ fn new_fields_are_those_of_the_rows() {
     let found = read_new(text.as_bytes(), "b[]", &["b[].x"], true).unwrap();
     assert_eq!(found.fields, ["b[].x", "b[].y", "b[].w"]);
     // Rows of one batch have one width.
-    assert_eq!(
-        found.rows,
-        rows(&[(1, &["1", "∅", "∅"]), (1, &["2", "{\"z\": 3}", "∅"]), (2, &["∅", "∅", "4"])])
-    );
+    assert_eq!(found.rows, rows(&[(1, &["1", "∅", "∅"]), (1, &["2", "{\"z\": 3}", "∅"]), (2, &["∅", "∅", "4"])]));
     let wide: Vec<String> = (0..250).map(|i| format!("\"k{i}\": 1")).collect();
     let error = read_new(format!("{{{}}}", wide.join(",")).as_bytes(), "", &["x"], true).unwrap_err();
     assert!(error.message().contains("more than 200 fields"), "{error}");
@@ -213,7 +212,8 @@ fn documents() -> impl Strategy<Value = Value> {
         "[ -~äπ中\n\"\\\\]{0,6}".prop_map(Value::from)
     ];
     let line = prop::collection::vec(leaf.clone(), 2).prop_map(|v| json!({"p": v[0], "q": v[1]}));
-    let order = (leaf.clone(), prop::collection::vec(line, 0..4)).prop_map(|(k, lines)| json!({"k": k, "lines": lines}));
+    let order =
+        (leaf.clone(), prop::collection::vec(line, 0..4)).prop_map(|(k, lines)| json!({"k": k, "lines": lines}));
     (leaf, prop::collection::vec(order, 0..4)).prop_map(|(s, orders)| json!({"orders": orders, "s": s}))
 }
 

@@ -26,7 +26,10 @@ fn lines_that_are_no_text_are_refused_one_by_one() {
     let found = read(text, r"^(?<k>\w) (?<v>\d)$", TextEncoding::Utf8);
     assert_eq!(found.rows, rows(&[(1, &["a", "1"]), (3, &["c", "3"]), (5, &["d", "5"])]));
     let faults: Vec<(u64, &str)> = found.faults.iter().map(|f| (f.line, f.reason.as_str())).collect();
-    assert_eq!(faults, [(2, "the line holds bytes that are not utf-8"), (4, "the line holds bytes that are not utf-8")]);
+    assert_eq!(
+        faults,
+        [(2, "the line holds bytes that are not utf-8"), (4, "the line holds bytes that are not utf-8")]
+    );
 }
 
 #[test]
@@ -43,6 +46,7 @@ fn long_files_cross_the_window() {
     let text: String = (0..60_000).map(|i| format!("{i} {}\n", "é".repeat(i % 40))).collect();
     let found = read(text.as_bytes(), r"^(?<i>\d+) (?<e>é*)$", TextEncoding::Utf8);
     assert_eq!((found.rows.len(), found.faults.len()), (60_000, 0));
-    let good = |(i, row): (usize, &(u64, Vec<String>))| *row == (i as u64 + 1, names(&[&i.to_string(), &"é".repeat(i % 40)]));
+    let good =
+        |(i, row): (usize, &(u64, Vec<String>))| *row == (i as u64 + 1, names(&[&i.to_string(), &"é".repeat(i % 40)]));
     assert!(found.rows.iter().enumerate().all(good));
 }

@@ -9,6 +9,7 @@
 
 mod company;
 mod faults;
+mod formats;
 mod layers;
 mod pages;
 mod readers;

@@ -65,17 +65,29 @@ fn the_zone_of_a_table_is_that_of_its_instants() {
 #[test]
 fn mistakes_about_formats_are_reported() {
     let cases = [
-        ("files: a\nformat: asterisk_queue_log\ncolumns:\n  x: {type: text, from: agnet}", "has no field `agnet` [did you mean `agent`?]"),
-        ("files: a\nformat: asterisk_queue_log\ncolumns:\n  agnt: omit", "`agnt` is no column of the format [did you mean `agent`?]"),
+        (
+            "files: a\nformat: asterisk_queue_log\ncolumns:\n  x: {type: text, from: agnet}",
+            "has no field `agnet` [did you mean `agent`?]",
+        ),
+        (
+            "files: a\nformat: asterisk_queue_log\ncolumns:\n  agnt: omit",
+            "`agnt` is no column of the format [did you mean `agent`?]",
+        ),
         ("files: a\nformat: snowplow\ncolumns: {event_id: omit}", "`event_id` is part of the format's key and omitted"),
         ("files: a\nformat: asterisk_cdr\nzone: Mars/Base", "Mars/Base"),
         ("files: a\nformat: asterisk_cdr\nkey: [nobody]", "`key` names the unknown column `nobody`"),
         ("files: a\nformat: csv\ncolumns:\n  x: omit", "a column is a mapping, found a single value"),
-        ("files: a\nformat: {json: {rows: lines}}\ncolumns: {x: {type: text}}", "does not end at the elements of a list"),
-        ("files: a\nformat: {json: {rows: \"a[]\"}}\ncolumns:\n  x: {type: text, from: \"b[].c\"}", "whose elements are not the rows"),
+        (
+            "files: a\nformat: {json: {rows: lines}}\ncolumns: {x: {type: text}}",
+            "does not end at the elements of a list",
+        ),
+        (
+            "files: a\nformat: {json: {rows: \"a[]\"}}\ncolumns:\n  x: {type: text, from: \"b[].c\"}",
+            "whose elements are not the rows",
+        ),
         ("files: a\nformat: {lines: {pattern: \"(x\"}}\ncolumns: {x: {type: text}}", "is no regular expression"),
         ("files: a\nformat: {lines: {pattern: x}}\ncolumns: {x: {type: text}}", "has no named group"),
-        ("files: a\nformat: combined\ncolumns: {x: {type: text}}", "unknown format `combined`"),
+        ("files: a\nformat: combined\ncolumns: {x: {type: text}}", "unknown format `combined` [did you mean `combined_log`?]"),
     ];
     for (lines, expected) in cases {
         let found = table_problems(lines);

@@ -52,8 +52,17 @@ fn names_are_told_apart_and_fields_are_known() {
 #[test]
 fn asterisk_queue_log() {
     let wanted = [
-        "event", "agent", "caller_number", "position", "original_position", "hold_seconds", "wait_seconds",
-        "talk_seconds", "ring_seconds", "ring_milliseconds", "member_call_id",
+        "event",
+        "agent",
+        "caller_number",
+        "position",
+        "original_position",
+        "hold_seconds",
+        "wait_seconds",
+        "talk_seconds",
+        "ring_seconds",
+        "ring_milliseconds",
+        "member_call_id",
     ];
     assert_eq!(
         sample("asterisk_queue_log", &wanted),
@@ -103,8 +112,13 @@ fn the_real_queue_log() {
         *talk.entry(cells[0]).or_default() += cells[2].parse::<i64>().unwrap_or(0);
     }
     let counted = [
-        ("COMPLETEAGENT", 9), ("COMPLETECALLER", 3), ("CONNECT", 12), ("ENTERQUEUE", 14), ("EXITWITHTIMEOUT", 2),
-        ("QUEUESTART", 1), ("RINGNOANSWER", 5),
+        ("COMPLETEAGENT", 9),
+        ("COMPLETECALLER", 3),
+        ("CONNECT", 12),
+        ("ENTERQUEUE", 14),
+        ("EXITWITHTIMEOUT", 2),
+        ("QUEUESTART", 1),
+        ("RINGNOANSWER", 5),
     ];
     assert_eq!(events, counted.into());
     assert_eq!((talk["COMPLETEAGENT"], talk["COMPLETECALLER"]), (27, 8));
@@ -150,7 +164,8 @@ fn asterisk_cdr() {
 #[test]
 fn the_real_call_details() {
     let Some(file) = real("asterisk/Master.csv") else { return };
-    let rows = cells("asterisk_cdr", std::str::from_utf8(&file).unwrap(), &["disposition", "billsec", "linkedid", "clid"]);
+    let rows =
+        cells("asterisk_cdr", std::str::from_utf8(&file).unwrap(), &["disposition", "billsec", "linkedid", "clid"]);
     assert_eq!(rows.len(), 50);
     let cells: Vec<Vec<&str>> = rows.iter().map(|row| row.split('|').collect()).collect();
     let count = |disposition: &str| cells.iter().filter(|row| row[0] == disposition).count();
@@ -175,8 +190,19 @@ fn freeswitch_cdr() {
 #[test]
 fn combined_log() {
     let wanted = [
-        "remote_host", "remote_user", "time", "method", "path", "query", "protocol", "status", "bytes", "referer",
-        "user_agent", "forwarded_for", "request",
+        "remote_host",
+        "remote_user",
+        "time",
+        "method",
+        "path",
+        "query",
+        "protocol",
+        "status",
+        "bytes",
+        "referer",
+        "user_agent",
+        "forwarded_for",
+        "request",
     ];
     assert_eq!(
         sample("combined_log", &wanted),
@@ -245,9 +271,8 @@ fn the_real_access_log() {
         counts
     };
     assert_eq!(count(0), [("GET", 9952 - 1), ("HEAD", 42), ("OPTIONS", 1), ("POST", 5)].into());
-    let statuses = [
-        ("200", 9126 - 1), ("206", 45), ("301", 164), ("304", 445), ("403", 2), ("404", 213), ("416", 2), ("500", 3),
-    ];
+    let statuses =
+        [("200", 9126 - 1), ("206", 45), ("301", 164), ("304", 445), ("403", 2), ("404", 213), ("416", 2), ("500", 3)];
     assert_eq!(count(1), statuses.into());
     let bytes: u64 = found.rows.iter().map(|(_, cells)| cells[2].parse::<u64>().unwrap_or(0)).sum();
     assert_eq!(bytes, 2_747_282_740 - 235);
@@ -281,7 +306,8 @@ fn w3c_extended() {
             (8, "a quote is not closed on its line"),
         ]
     );
-    let cloud_front = "#Version: 1.0\n#Fields:\tdate\ttime\tc-ip\tcs(User-Agent)\n2026-01-05\t09:00:00\t::1\tMozilla/5.0%20x\n";
+    let cloud_front =
+        "#Version: 1.0\n#Fields:\tdate\ttime\tc-ip\tcs(User-Agent)\n2026-01-05\t09:00:00\t::1\tMozilla/5.0%20x\n";
     assert_eq!(
         cells("w3c_extended", cloud_front, &["date_time", "c-ip", "cs(User-Agent)"]),
         ["2026-01-05T09:00:00|::1|Mozilla/5.0%20x"]
@@ -305,8 +331,17 @@ fn nginx_json() {
 #[test]
 fn segment() {
     let wanted = [
-        "type", "messageId", "anonymousId", "userId", "previousId", "event", "sentAt", "receivedAt", "traits.email",
-        "context.page.path", "properties.revenue",
+        "type",
+        "messageId",
+        "anonymousId",
+        "userId",
+        "previousId",
+        "event",
+        "sentAt",
+        "receivedAt",
+        "traits.email",
+        "context.page.path",
+        "properties.revenue",
     ];
     assert_eq!(
         sample("segment", &wanted),
@@ -322,9 +357,23 @@ fn segment() {
 #[test]
 fn snowplow() {
     let wanted = [
-        "app_id", "event_id", "user_id", "user_ipaddress", "domain_userid", "domain_sessionidx", "geo_city",
-        "page_url", "page_urlpath", "page_urlquery", "useragent", "dvce_type", "dvce_ismobile", "domain_sessionid",
-        "derived_tstamp", "event_name", "event_fingerprint",
+        "app_id",
+        "event_id",
+        "user_id",
+        "user_ipaddress",
+        "domain_userid",
+        "domain_sessionidx",
+        "geo_city",
+        "page_url",
+        "page_urlpath",
+        "page_urlquery",
+        "useragent",
+        "dvce_type",
+        "dvce_ismobile",
+        "domain_sessionid",
+        "derived_tstamp",
+        "event_name",
+        "event_fingerprint",
     ];
     assert_eq!(
         sample("snowplow", &wanted),
@@ -332,18 +381,22 @@ fn snowplow() {
           https://shop.example/item?id=7|/item|id=7|Mozilla/5.0|Desktop|0|44444444-4444-4444-8444-444444444444|\
           2026-01-05 09:00:01.200|page_view|abc"]
     );
-    assert_eq!(
-        reasons("snowplow", b"a\tb\n"),
-        [(1, "the line has 2 values where 131 are expected".to_string())]
-    );
+    assert_eq!(reasons("snowplow", b"a\tb\n"), [(1, "the line has 2 values where 131 are expected".to_string())]);
 }
 
 #[test]
 fn ga4_export() {
     let wanted = [
-        "event_date", "event_timestamp", "event_name", "event_params[key=ga_session_id].value.int_value",
-        "event_params[key=page_location].value.string_value", "user_id", "device.web_info.browser",
-        "ecommerce.purchase_revenue", "ecommerce.transaction_id", "items",
+        "event_date",
+        "event_timestamp",
+        "event_name",
+        "event_params[key=ga_session_id].value.int_value",
+        "event_params[key=page_location].value.string_value",
+        "user_id",
+        "device.web_info.browser",
+        "ecommerce.purchase_revenue",
+        "ecommerce.transaction_id",
+        "items",
     ];
     assert_eq!(
         sample("ga4_export", &wanted),
@@ -357,9 +410,16 @@ fn ga4_export() {
 #[test]
 fn amazon_connect() {
     let wanted = [
-        "ContactId", "InitialContactId", "Queue.Name", "Queue.Duration", "Agent.Username",
-        "Agent.RoutingProfile.Name", "Agent.AgentInteractionDuration", "CustomerEndpoint.Address",
-        "LastUpdateTimestamp", "Attributes",
+        "ContactId",
+        "InitialContactId",
+        "Queue.Name",
+        "Queue.Duration",
+        "Agent.Username",
+        "Agent.RoutingProfile.Name",
+        "Agent.AgentInteractionDuration",
+        "CustomerEndpoint.Address",
+        "LastUpdateTimestamp",
+        "Attributes",
     ];
     assert_eq!(
         sample("amazon_connect", &wanted),
@@ -373,10 +433,16 @@ fn amazon_connect() {
 #[test]
 fn genesys_conversations() {
     let wanted = [
-        "conversationId", "conversationEnd", "participants[].purpose", "participants[].userId",
-        "participants[].sessions[].sessionId", "participants[].sessions[].ani",
-        "participants[].sessions[].segments[#]", "participants[].sessions[].segments[].segmentType",
-        "participants[].sessions[].segments[].queueId", "participants[].sessions[].metrics[name=tAcd].value",
+        "conversationId",
+        "conversationEnd",
+        "participants[].purpose",
+        "participants[].userId",
+        "participants[].sessions[].sessionId",
+        "participants[].sessions[].ani",
+        "participants[].sessions[].segments[#]",
+        "participants[].sessions[].segments[].segmentType",
+        "participants[].sessions[].segments[].queueId",
+        "participants[].sessions[].metrics[name=tAcd].value",
     ];
     let expected = [
         "v1|2026-01-05T09:02:00.000Z|customer|∅|s1|tel:+4930123456|1|interact|∅|∅",
@@ -386,8 +452,7 @@ fn genesys_conversations() {
     ];
     assert_eq!(sample("genesys_conversations", &wanted), expected);
     // The same conversation without the list around it.
-    let document: serde_json::Value =
-        serde_json::from_str(named("genesys_conversations").unwrap().sample).unwrap();
+    let document: serde_json::Value = serde_json::from_str(named("genesys_conversations").unwrap().sample).unwrap();
     let line = format!("{}\n", document["conversations"][0]);
     assert_eq!(cells("genesys_conversations", &line, &wanted), expected);
 }
@@ -395,8 +460,14 @@ fn genesys_conversations() {
 #[test]
 fn help_desk_tickets() {
     let wanted = [
-        "id", "status", "via.channel", "satisfaction_rating.score", "requester.email",
-        "metric_set.reply_time_in_minutes.calendar", "tags", "custom_fields[id=360001].value",
+        "id",
+        "status",
+        "via.channel",
+        "satisfaction_rating.score",
+        "requester.email",
+        "metric_set.reply_time_in_minutes.calendar",
+        "tags",
+        "custom_fields[id=360001].value",
     ];
     assert_eq!(
         sample("help_desk_tickets", &wanted),
