@@ -114,6 +114,11 @@ fn read_table(
     };
     let columns = columns::read_all(&fields, promises.as_ref(), time_zone);
     formats::check_fields(&fields, &delivery, &columns);
+    // Of a database's table a contract names what is wanted; in a file a column nobody named is news.
+    let new_column = match delivery {
+        Delivery::Relation(_) => ColumnPolicy::Ignore,
+        Delivery::Files { .. } | Delivery::Pages(_) => ColumnPolicy::Accept,
+    };
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
@@ -121,7 +126,7 @@ fn read_table(
         load: Load::Deliveries,
         optional: false,
         history: false,
-        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
+        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, new_column),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
         on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),

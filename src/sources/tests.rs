@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) {
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
@@ -28,7 +28,7 @@ pub(super) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     (folder, file)
 }
 
-const PLAIN: CsvOptions =
+pub(super) const PLAIN: CsvOptions =
     CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 };
 
 #[derive(Debug, Default, PartialEq)]
@@ -39,11 +39,15 @@ pub(super) struct Read {
     pub(super) faults: Vec<RowFault>,
 }
 
-fn drain(reader: impl TextReader + 'static) -> Result<Read> {
-    drain_boxed(Box::new(reader))
+pub(super) fn drain(mut reader: impl TextReader) -> Result<Read> {
+    drain_all(&mut reader)
 }
 
 pub(super) fn drain_boxed(mut reader: Box<dyn TextReader>) -> Result<Read> {
+    drain_all(&mut *reader)
+}
+
+fn drain_all(reader: &mut dyn TextReader) -> Result<Read> {
     let mut read = Read::default();
     while let Some(rows) = reader.next_rows()? {
         for row in 0..rows.len() {
@@ -118,7 +122,7 @@ fn lists_by_glob_below_the_location() {
 }
 
 /// A Parquet file of several blocks: numbers in order, and letters that do not compress.
-fn long_parquet(rows: u64) -> Vec<u8> {
+pub(super) fn long_parquet(rows: u64) -> Vec<u8> {
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     let numbers = Arc::new(Int64Array::from_iter_values(0..rows as i64)) as ArrayRef;
     let letters =

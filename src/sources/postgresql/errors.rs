@@ -87,7 +87,7 @@ fn verdict(code: &str) -> (Kind, Option<&'static str>) {
         "XX001" | "XX002" => (Kind::Data, Some("the server's files are damaged")),
         _ => match code.get(..2).unwrap_or_default() {
             "22" | "23" => (Kind::Data, None),
-            "0A" | "3F" | "42" | "2F" | "38" | "39" => (Kind::Project, None),
+            "0A" | "25" | "3F" | "42" | "2F" | "38" | "39" => (Kind::Project, None),
             _ => (Kind::Unreachable, None),
         },
     }

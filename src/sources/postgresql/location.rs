@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use url::Url;
 
 const DEFAULT_PORT: u16 = 5432;
+/// Stands where a location has none.
+const NO_HOST: &str = "-";
 
 /// A database and the account it is read with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl Location {
 /// Of kind `Project` when something is missing in it or it carries a password; the location itself is not repeated then.
 pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let form = "it is written `postgresql://user@host:5432/database`";
-    let url = Url::parse(location)
+    let url = Url::parse(&with_host(location))
         .map_err(|e| Error::project(format!("the location of a PostgreSQL database cannot be read: {e}")).hint(form))?;
     if url.password().is_some() {
         return Err(Error::project("the location of a PostgreSQL database carries a password").hint(
@@ -70,9 +72,21 @@ pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     Ok(Location { server: server(&url, location)?, database, user })
 }
 
+/// `postgresql://user@/database?host=/folder` has no host where a URL must have one.
+fn with_host(location: &str) -> String {
+    let Some((scheme, rest)) = location.split_once("://") else { return location.to_string() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((user, port)) if port.is_empty() || port.starts_with(':') => {
+            format!("{scheme}://{user}@{NO_HOST}{port}{}", &rest[end..])
+        }
+        _ => location.to_string(),
+    }
+}
+
 fn server(url: &Url, location: &str) -> Result<Server> {
     let port = url.port().unwrap_or(DEFAULT_PORT);
-    let mut host = url.host_str().map(decoded).transpose()?.unwrap_or_default();
+    let mut host = url.host_str().filter(|host| *host != NO_HOST).map(decoded).transpose()?.unwrap_or_default();
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "host" => host = value.into_owned(),
@@ -137,6 +151,8 @@ mod tests {
         assert_eq!(read("postgres://u@[::1]:6000/a%20b").unwrap().server, at("::1", 6000));
         assert_eq!(read("postgres://u@h/a%20b").unwrap().database, "a b");
         let socket = read("postgresql://u@/erp?host=/run/postgresql").unwrap();
+        let other = read("postgresql://u@:6000/erp?host=/run").unwrap();
+        assert_eq!(other.server, Server::Socket("/run/.s.PGSQL.6000".into()));
         assert_eq!(socket.server, Server::Socket("/run/postgresql/.s.PGSQL.5432".into()));
         assert_eq!(
             read("postgresql://u@%2Frun%2Fpg:5433/erp").unwrap().server,
