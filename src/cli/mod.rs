@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod formats;
 mod functions;
 mod init;
 mod ls;
@@ -19,6 +20,7 @@ mod run;
 mod runs;
 mod show;
 mod test;
+mod text;
 
 use crate::error::{Error, Problems, Result};
 use crate::flow::Who;
@@ -89,6 +91,8 @@ enum Verb {
     Rejects(rejects::Rejects),
     /// The manual of the SQL functions that perennial adds
     Functions(functions::Functions),
+    /// The manual of the formats of known systems
+    Formats(formats::Formats),
 }
 
 impl Verb {
@@ -108,6 +112,7 @@ impl Verb {
             Verb::Runs(v) => v.output.format,
             Verb::Rejects(v) => v.output.format,
             Verb::Functions(v) => v.output.format,
+            Verb::Formats(v) => v.output.format,
         }
     }
 }
@@ -170,6 +175,7 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
             Verb::Runs(verb) => verb.run(&context).await,
             Verb::Rejects(verb) => verb.run(&context).await,
             Verb::Functions(verb) => verb.run(&context).await,
+            Verb::Formats(verb) => verb.run(&context).await,
         }
     })
 }

@@ -246,7 +246,9 @@ fn name_columns(fields: &Fields, mut table: SourceTable, promises: Option<&Promi
             table.key = promises.key.clone();
             for gone in promises.key.iter().filter(|name| !there(name)) {
                 let error = Error::project(format!("`{gone}` is part of the format's key and omitted"));
-                fields.document.report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
+                fields
+                    .document
+                    .report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
             }
         }
         let keyed = !table.key.is_empty() || !fields.texts("key").is_empty();

@@ -52,4 +52,8 @@ pub use text::{RowFault, TextReader, TextRows};
 pub use typed::{RowReader, TypedFault, TypedReader, TypedRows};
 
 #[cfg(test)]
+mod documents_tests;
+#[cfg(test)]
+mod lines_tests;
+#[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 mod company;
 mod databases;
 mod faults;
+mod formats;
 mod layers;
 mod pages;
 mod readers;
