@@ -18,6 +18,7 @@ mod rollback;
 mod run;
 mod runs;
 mod show;
+mod sources;
 mod test;
 
 use crate::error::{Error, Problems, Result};
@@ -87,6 +88,8 @@ enum Verb {
     Runs(runs::Runs),
     /// Rows that a contract refused
     Rejects(rejects::Rejects),
+    /// Test whether the sources can be read, or draft the contract of a new one
+    Sources(sources::Sources),
     /// The manual of the SQL functions that perennial adds
     Functions(functions::Functions),
 }
@@ -107,6 +110,7 @@ impl Verb {
             Verb::Rollback(v) => v.output.format,
             Verb::Runs(v) => v.output.format,
             Verb::Rejects(v) => v.output.format,
+            Verb::Sources(v) => v.format(),
             Verb::Functions(v) => v.output.format,
         }
     }
@@ -169,6 +173,7 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
             Verb::Rollback(verb) => verb.run(&context).await,
             Verb::Runs(verb) => verb.run(&context).await,
             Verb::Rejects(verb) => verb.run(&context).await,
+            Verb::Sources(verb) => verb.run(&context).await,
             Verb::Functions(verb) => verb.run(&context).await,
         }
     })

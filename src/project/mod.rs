@@ -23,6 +23,8 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use contracts::read_contract;
+pub use names::identifier;
 pub use variables::template_value;
 
 use crate::contract::{Source, TableName};

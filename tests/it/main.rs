@@ -8,6 +8,7 @@
 )]
 
 mod company;
+mod discover;
 mod faults;
 mod layers;
 mod pages;

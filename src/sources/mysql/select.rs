@@ -51,7 +51,9 @@ pub(super) fn wherever(conditions: &[Option<String>]) -> String {
 enum Order {
     Number,
     /// A date or moment; without a zone, where the flag says so.
-    Time { local: bool },
+    Time {
+        local: bool,
+    },
 }
 
 fn order(column: &ColumnShape) -> Result<Order> {

@@ -189,7 +189,10 @@ impl FieldReader {
         } else if self.wants_day || self.wants_moment {
             batch.fault(
                 &self.text,
-                format!("`{date}` is no day of the calendar; if it means no value, name `{}` in `null_values`", self.text),
+                format!(
+                    "`{date}` is no day of the calendar; if it means no value, name `{}` in `null_values`",
+                    self.text
+                ),
             );
         } else {
             return batch.text(&self.text);

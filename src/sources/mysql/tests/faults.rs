@@ -35,8 +35,13 @@ async fn a_wrong_account_or_database_is_said() {
     let error = refused(&location, &access(("nobody", "x"))).await;
     assert!(error.message().contains("'nobody'"), "{error}");
     let error = refused(&server.location("nowhere"), &access(MariaDbServer::READER)).await;
-    assert!(said(&error).starts_with("Project: connecting to database `nowhere`: Unknown database"), "{}", said(&error));
-    let missing = Access { password: Some(Secret::Environment("${PERENNIAL_NOT_SET}".into())), ..access(("reader", "")) };
+    assert!(
+        said(&error).starts_with("Project: connecting to database `nowhere`: Unknown database"),
+        "{}",
+        said(&error)
+    );
+    let missing =
+        Access { password: Some(Secret::Environment("${PERENNIAL_NOT_SET}".into())), ..access(("reader", "")) };
     assert_eq!(refused(&location, &missing).await.kind(), Kind::Project);
 }
 
@@ -66,8 +71,10 @@ async fn connections_are_encrypted_and_certificates_looked_at() {
     let cipher = async |tls: Tls, ca_file: Option<std::path::PathBuf>, host: &str| {
         let access = Access { tls, ca_file, ..access(MariaDbServer::READER) };
         let database = open(&format!("mysql://{host}:{}/tls", server.port), &access).await?;
-        let query = query("SELECT VARIABLE_VALUE AS v FROM information_schema.SESSION_STATUS
-            WHERE VARIABLE_NAME = 'Ssl_version'");
+        let query = query(
+            "SELECT VARIABLE_VALUE AS v FROM information_schema.SESSION_STATUS
+            WHERE VARIABLE_NAME = 'Ssl_version'",
+        );
         Ok::<_, Error>(read(database.as_ref(), &query, vec![column("v", ValueType::Text)]).await?.rows[0][0].clone())
     };
     assert_eq!(cipher(Tls::Off, None, "localhost").await.unwrap(), "");
@@ -93,7 +100,8 @@ async fn a_socket_of_this_machine_needs_no_encryption() {
 async fn names_that_do_not_exist_are_named_with_those_that_come_close() {
     let server = mariadb_server();
     let table = "CREATE TABLE customers (id INT PRIMARY KEY, `E-Mail` VARCHAR(50), name VARCHAR(50))";
-    database(server, "names", &[table, "CREATE TABLE orders (id INT)", "INSERT INTO customers VALUES (1, 'a@b', 'x')"]).await;
+    database(server, "names", &[table, "CREATE TABLE orders (id INT)", "INSERT INTO customers VALUES (1, 'a@b', 'x')"])
+        .await;
     let database = reader(server, "names").await;
     let id = || vec![column("id", ValueType::Integer)];
     let failed = async |relation: Relation, columns: Vec<Column>| {
@@ -114,7 +122,9 @@ async fn names_that_do_not_exist_are_named_with_those_that_come_close() {
     let wrong = Relation { filter: Some("nmae = 'x'".into()), ..relation("customers") };
     assert!(failed(wrong, id()).await.starts_with("Project: reading `customers`: Unknown column 'nmae'"));
     let wrong = Relation { filter: Some("id = = 1".into()), ..relation("customers") };
-    assert!(failed(wrong, id()).await.starts_with("Project: reading `customers`: You have an error in your SQL syntax"));
+    assert!(
+        failed(wrong, id()).await.starts_with("Project: reading `customers`: You have an error in your SQL syntax")
+    );
     assert!(failed(query("SELECT * FROM nowhere"), id()).await.starts_with("Project: "));
     assert!(failed(query("SELECT id, id FROM customers"), id()).await.contains("Duplicate column name"));
     let asking = Relation { filter: Some("id = ?".into()), ..relation("customers") };
