@@ -101,6 +101,8 @@ pub struct SourceTable {
     pub delivery: Delivery,
     /// How it is kept up to date.
     pub load: Load,
+    /// Its relation may be absent, as that of a module that a company has not installed: the table is empty then.
+    pub optional: bool,
     /// Earlier versions of rows are shown as well, in a relation of their own (a slowly changing dimension of type 2).
     pub history: bool,
     /// The promised columns, in order.

@@ -367,8 +367,10 @@ pub enum Event<'a> {
         rows: u64,
         /// Refused.
         rejects: u64,
-        /// Files read.
+        /// Files read; of a database or service 1 when it brought something and 0 when all was as before.
         files: u64,
+        /// The relation or path of a database or service.
+        relation: Option<&'a str>,
         /// Elapsed.
         seconds: f64,
     },

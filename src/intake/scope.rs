@@ -2,7 +2,7 @@
 
 use super::LoadRequest;
 use super::known::Window;
-use crate::contract::day_of;
+use crate::contract::{RelationRows, day_of};
 use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SourceTable, ValueType};
 use crate::error::Result;
 use crate::lake::Watermark;
@@ -129,6 +129,20 @@ pub(super) async fn watermark(
         return Ok(None);
     }
     database.watermark(relation, &cursor).await
+}
+
+/// Whether a database has a relation; a query is taken at its word.
+pub(super) async fn exists(database: &dyn Database, relation: &Relation) -> Result<bool> {
+    let RelationRows::Table(name) = &relation.rows else { return Ok(true) };
+    let same = |found: &str| {
+        // Names are compared without the schema when one of the two has none.
+        let (found, wanted) = match found.contains('.') == name.contains('.') {
+            true => (found, name.as_str()),
+            false => (found.rsplit('.').next().unwrap_or(found), name.rsplit('.').next().unwrap_or(name)),
+        };
+        found.eq_ignore_ascii_case(wanted)
+    };
+    Ok(database.tables().await?.iter().any(|table| same(&table.name)))
 }
 
 /// What is asked of a database.

@@ -3,7 +3,7 @@
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, columns, deliveries, formats, loads, names, settings};
+use super::{access, columns, deliveries, formats, loads, names, ready_made, settings};
 use crate::contract::{
     BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
     ValueType,
@@ -47,7 +47,7 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     check_source_name(document, name);
     let node = document.parse_all()?;
     let fields = Fields::of(document, &node, "a source", 0..0)?;
-    let description = fields.words("description");
+    let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(around.root, &environment::expand(document, &text, around.lookup)?);
         match sources::kind_of(&location) {
@@ -60,14 +60,33 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     });
     let kind = location.as_ref().map(|(_, kind)| *kind);
     let access = access::read(&fields, around.root);
-    let tables = fields.required("tables");
-    let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
-    let tables: Vec<SourceTable> =
-        tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
+    let ready_made = ready_made::read(&fields, location.as_ref().map(|(location, _)| location.as_str()), around);
+    let tables = match fields.has("ready_made") {
+        true => fields.optional("tables"),
+        false => fields.required("tables"),
+    };
+    let mut tables = tables.map(|node| read_tables(document, node, kind, around)).unwrap_or_default();
+    if let Some(ready_made) = ready_made {
+        tables = ready_made.with(tables);
+        if description.is_empty() {
+            description = ready_made.description;
+        }
+    }
     fields.finish();
     check_histories(document, &tables);
     let (location, _) = location?;
     Some(Source { name: name.to_string(), description, location, access, tables })
+}
+
+/// Reads the tables of a source; those that cannot be read at all are left out.
+pub(super) fn read_tables(
+    document: &Document,
+    node: &Node,
+    kind: Option<SystemKind>,
+    around: &Surroundings,
+) -> Vec<SourceTable> {
+    let entries = document.entries(node, "`tables`").unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect()
 }
 
 /// The history of a table is a relation of its own, whose name no other table may have.
@@ -111,13 +130,19 @@ fn read_table(
     };
     let columns = columns::read_all(&fields, promises.as_ref(), time_zone);
     formats::check_fields(&fields, &delivery, &columns);
+    // Of a database's table a contract names what is wanted; in a file a column nobody named is news.
+    let new_column = match delivery {
+        Delivery::Relation(_) => ColumnPolicy::Ignore,
+        Delivery::Files { .. } | Delivery::Pages(_) => ColumnPolicy::Accept,
+    };
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
         delivery,
         load: Load::Deliveries,
+        optional: false,
         history: false,
-        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
+        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, new_column),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
         on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),
@@ -130,11 +155,22 @@ fn read_table(
         place: Some(document.place(&key.span)),
     };
     let mut table = name_columns(&fields, table, promises.as_ref());
+    table.optional = optional(&fields, &table);
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
     fields.finish();
     Some(table)
+}
+
+/// Reads `optional`, which is about relations: folders without files are good as they are.
+fn optional(fields: &Fields, table: &SourceTable) -> bool {
+    let optional = fields.flag("optional", false);
+    if optional && !matches!(table.delivery, Delivery::Relation(_)) {
+        let error = Error::project("`optional` is for tables of a database");
+        fields.document.report(&fields.span_of("optional"), error);
+    }
+    optional
 }
 
 fn max_rejects(fields: &Fields) -> RejectLimit {
@@ -186,6 +222,7 @@ pub(super) fn read_promises(document: &Document, time_zone: &str) -> Option<Prom
         description: String::new(),
         delivery: Delivery::Files { pattern: String::new(), format: Format::JsonLines },
         load: Load::Deliveries,
+        optional: false,
         history: false,
         columns: columns::read_all(&fields, None, time_zone),
         key: Vec::new(),

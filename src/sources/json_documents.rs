@@ -36,9 +36,8 @@ pub(super) fn open(
     wanted: &[String],
     collect_new: bool,
 ) -> Result<Box<dyn TextReader>> {
-    let window = Window::open(bytes, TextEncoding::Utf8)?.with_long_hint(
-        "lists of rows are read as a whole; have the system write one document a line, or smaller files",
-    );
+    let window = Window::open(bytes, TextEncoding::Utf8)?
+        .with_long_hint("lists of rows are read as a whole; have the system write one document a line, or smaller files");
     let rows = RowsOfDocuments::new(rows, wanted, collect_new).map_err(Error::project)?;
     let buffers = RowBuffers::default();
     Ok(Box::new(DocumentsReader { window, rows, buffers, given: 0, document: None, skipping: None }))

@@ -24,6 +24,7 @@ mod json_paths;
 mod json_rows;
 mod json_scan;
 mod lines;
+mod local_time;
 mod mysql;
 mod open;
 mod parquet;
@@ -34,6 +35,7 @@ mod sniff;
 mod sqlite;
 mod system;
 mod text;
+mod tls;
 mod typed;
 mod window;
 
