@@ -324,3 +324,6 @@ fn access(access: &Access, name: &str) -> Vec<(&'static str, String)> {
     }
     keys
 }
+
+#[cfg(test)]
+mod tests;

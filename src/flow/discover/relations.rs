@@ -4,9 +4,9 @@ use super::draft::{self, ColumnDraft, TableDraft};
 use super::{Look, names, yaml};
 use crate::contract::{SourceTable, ValueType};
 use crate::error::{Error, Kind, Result};
-use crate::intake::{self, Probed};
+use crate::intake::{self, GuessOptions, Probed};
 use crate::project;
-use crate::sources::{Database, FoundColumn, FoundRelation, FoundTable, System};
+use crate::sources::{self, Database, FoundColumn, FoundRelation, FoundTable, System};
 use arrow::array::{Array, ArrayRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ pub(super) async fn tables(look: &Look<'_>, database: &Arc<dyn Database>) -> Res
         taken.push(name.clone());
         let mut table = drafted(name, &found, &relation);
         look_into(look, database, &mut table).await?;
+        settle(&mut table);
         tables.push(table);
     }
     Ok((tables, left_out))
@@ -64,9 +65,13 @@ fn drafted(name: String, found: &FoundTable, relation: &FoundRelation) -> TableD
     let named = |from: &String| table.columns.iter().find(|c| c.from == *from).map(|c| c.name.clone());
     table.key = relation.key.iter().filter_map(named).collect();
     draft::mark_personal(&mut table);
-    load(&mut table);
-    table.time_column = draft::time_column(&table.columns);
     table
+}
+
+/// Says what follows from the columns, when their types are known.
+fn settle(table: &mut TableDraft) {
+    load(table);
+    table.time_column = draft::time_column(&table.columns);
 }
 
 fn column_of(found: &FoundColumn, name: String) -> ColumnDraft {
@@ -146,7 +151,9 @@ fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed:
     if let Some(batch) = &probed.batch {
         for column in &mut table.columns {
             if let Some(array) = batch.column_by_name(&column.name).filter(|_| column.data_type == ValueType::Text) {
-                draft::look_at_values(column, &texts(array, look.sample_rows));
+                let values = texts(array, look.sample_rows);
+                look_for_type(look, column, &values);
+                draft::look_at_values(column, &values);
             }
         }
     }
@@ -158,6 +165,25 @@ fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed:
         if let Some(column) = table.columns.iter_mut().find(|column| column.name == promised.name) {
             column.comments.push(format!("{count} of {} first rows are refused: {reason}", probed.rows()));
         }
+    }
+}
+
+/// What the values of a text column are besides text. SQLite promises no types, so there the values decide; elsewhere
+/// somebody chose text, and the draft only says what it looks like.
+fn look_for_type(look: &Look<'_>, column: &mut ColumnDraft, values: &[Option<String>]) {
+    let options = GuessOptions {
+        zone: look.time_zone,
+        named_as_time: names::is_time(&column.name),
+        named_as_code: names::is_code(&column.name),
+        formats: false,
+    };
+    let guess = intake::guess(values, options);
+    let time = matches!(guess.data_type, ValueType::Date { .. } | ValueType::Instant { .. });
+    if time && sources::scheme(&look.place.location) == "sqlite" {
+        column.data_type = guess.data_type;
+        column.comments.extend(guess.remarks);
+    } else if time {
+        column.comments.push("text in the database, and every value looked at is a day or moment".to_string());
     }
 }
 
@@ -184,7 +210,9 @@ mod tests {
             comment: Some("Orders".into()),
         };
         let found = FoundTable { name: "sales.orders".into(), about_rows: Some(7), is_view: false };
-        drafted("orders".into(), &found, &relation)
+        let mut table = drafted("orders".into(), &found, &relation);
+        settle(&mut table);
+        table
     }
 
     fn instant() -> ValueType {
