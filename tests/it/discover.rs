@@ -202,8 +202,20 @@ fn a_test_says_what_is_wrong_and_tries_every_source() {
     assert!(other.stdout.contains("none of the promised columns"), "{}", other.stdout);
     write("pipelines/sources/gone.yml", &contract("nowhere", ""));
     let all = sources(project.path(), ["test", "--format", "json"]).ended(3).json();
-    let standing: Vec<&str> = all.as_array().unwrap().iter().map(|s| s["standing"].as_str().unwrap()).collect();
-    assert_eq!(standing, ["faults", "fails", "fails", "faults", "fails"], "{all}");
+    let standing = |name: &str| {
+        let source = all.as_array().unwrap().iter().find(|s| s["source"] == name).unwrap();
+        (source["standing"].as_str().unwrap().to_string(), source["exit_code"].as_u64().unwrap())
+    };
+    let expected = [
+        ("good", "faults", 1),
+        ("none", "faults", 1),
+        ("lacks", "fails", 2),
+        ("other", "fails", 2),
+        ("gone", "fails", 3),
+    ];
+    for (name, word, code) in expected {
+        assert_eq!(standing(name), (word.to_string(), code), "{name}: {all}");
+    }
     assert!(!project.path().join("lake").exists());
     let unknown = sources(project.path(), ["test", "goood"]).ended(2);
     assert!(unknown.stderr.contains("did you mean `good`"), "{}", unknown.stderr);

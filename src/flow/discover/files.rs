@@ -18,7 +18,8 @@ pub(super) async fn tables(
     files: &Files,
     only: Option<&str>,
 ) -> Result<(Vec<TableDraft>, Vec<String>)> {
-    let listed = files.list(only.unwrap_or("**/*")).await?;
+    let pattern = only.map_or("**/*".to_string(), groups::escaped);
+    let listed = files.list(&pattern).await?;
     let (mut tables, mut left_out) = (Vec::new(), Vec::new());
     for group in groups::group(listed) {
         if !look.wants(&group.name) {
@@ -122,7 +123,7 @@ fn drafted(look: &Look<'_>, group: &Group, known: &Known, sample: &Sample) -> Ta
     let files = sample.files_read;
     table.comments.push(format!("drafted from {} rows of {files} of {} files", sample.rows(), group.files.len()));
     table.comments.extend(known.remarks.iter().cloned());
-    if let (0.., Some(fault)) = (sample.faults, &sample.fault) {
+    if let Some(fault) = &sample.fault {
         table.comments.push(format!("{} rows could not be read: {fault}", sample.faults));
     }
     if table.some_files_lack_columns {

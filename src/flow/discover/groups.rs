@@ -66,7 +66,8 @@ fn longest_run(path: &str) -> usize {
     path.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
 }
 
-fn escaped(path: &str) -> String {
+/// A path as a pattern that matches it: signs with a meaning stand for any letter.
+pub(super) fn escaped(path: &str) -> String {
     path.chars().map(|c| if "*?[]{}\\!".contains(c) { '?' } else { c }).collect()
 }
 

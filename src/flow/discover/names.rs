@@ -161,7 +161,10 @@ pub(super) fn is_code(name: &str) -> bool {
 /// Whether a name says an identifier.
 pub(super) fn is_identifier(name: &str) -> bool {
     const WORDS: [&str; 10] = ["id", "no", "number", "code", "key", "uuid", "guid", "nr", "sku", "ref"];
-    words(name).last().is_some_and(|word| WORDS.contains(&word.as_str()) || word.ends_with("id"))
+    words(name).last().is_some_and(|word| {
+        let short = !["paid", "valid", "void", "grid", "bid", "mid", "prepaid", "unpaid"].contains(&word.as_str());
+        WORDS.contains(&word.as_str()) || (word.ends_with("id") && short)
+    })
 }
 
 /// Whether a name says when a row was last changed.
