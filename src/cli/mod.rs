@@ -19,6 +19,7 @@ mod rollback;
 mod run;
 mod runs;
 mod show;
+mod sources;
 mod test;
 mod text;
 
@@ -89,6 +90,8 @@ enum Verb {
     Runs(runs::Runs),
     /// Rows that a contract refused
     Rejects(rejects::Rejects),
+    /// Test whether the sources can be read, or draft the contract of a new one
+    Sources(sources::Sources),
     /// The manual of the SQL functions that perennial adds
     Functions(functions::Functions),
     /// The manual of the formats of known systems
@@ -111,6 +114,7 @@ impl Verb {
             Verb::Rollback(v) => v.output.format,
             Verb::Runs(v) => v.output.format,
             Verb::Rejects(v) => v.output.format,
+            Verb::Sources(v) => v.format(),
             Verb::Functions(v) => v.output.format,
             Verb::Formats(v) => v.output.format,
         }
@@ -174,6 +178,7 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
             Verb::Rollback(verb) => verb.run(&context).await,
             Verb::Runs(verb) => verb.run(&context).await,
             Verb::Rejects(verb) => verb.run(&context).await,
+            Verb::Sources(verb) => verb.run(&context).await,
             Verb::Functions(verb) => verb.run(&context).await,
             Verb::Formats(verb) => verb.run(&context).await,
         }

@@ -8,7 +8,7 @@ use crate::contract::{
     BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
     ValueType,
 };
-use crate::error::Error;
+use crate::error::{Error, Problems, Result};
 use crate::sources::{self, SystemKind};
 use std::path::Path;
 
@@ -24,6 +24,22 @@ pub(super) struct Surroundings<'a> {
     pub lookup: Lookup<'a>,
     /// The project's zone, for instants written without one.
     pub time_zone: &'a str,
+}
+
+/// Reads the text of one contract as if it were `pipelines/sources/<name>.yml` of a project in `root`; instants without a
+/// zone of their own are in `time_zone`.
+///
+/// # Errors
+/// Every problem of the text, of kind `Project`.
+pub fn read_contract(name: &str, text: &str, root: &Path, time_zone: &str) -> Result<Source, Problems> {
+    let document = Document::new(format!("pipelines/sources/{name}.yml"), text);
+    let around = Surroundings { root, lookup: &|variable| std::env::var(variable).ok(), time_zone };
+    let source = read(&document, name, &around);
+    let problems = document.into_problems();
+    match source {
+        Some(source) => problems.or_ok(source),
+        None => Err(problems),
+    }
 }
 
 /// Reads the contract of one source, whose name is the file's.

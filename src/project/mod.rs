@@ -26,6 +26,8 @@ mod variables;
 mod tests;
 
 pub use format_pages::{FormatPage, format_pages, notes, type_words};
+pub use contracts::read_contract;
+pub use names::identifier;
 pub use variables::template_value;
 
 use crate::contract::{Source, TableName};

@@ -9,6 +9,7 @@
 
 mod company;
 mod databases;
+mod discover;
 mod faults;
 mod formats;
 mod layers;
