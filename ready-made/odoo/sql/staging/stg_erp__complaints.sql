@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  Customers' expressions of dissatisfaction before the as-of date: ratings of at most `complaint_rating_max` (2) of 5. Tickets
-  of a help desk are not among them, because not every ticket is a complaint.
+  Customers' expressions of dissatisfaction before the as-of date: ratings of at most `complaint_rating_max` (2) of 5.
+  Tickets of a help desk are not among them, because not every ticket is a complaint.
 columns:
   complaint_id: {description: Number of the rating in the database, tests: [not_null, unique]}
   account_id: {description: "Who complains; for a contact of a company, the company"}

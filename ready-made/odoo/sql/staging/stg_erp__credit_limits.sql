@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  Up to what a customer may owe, where the ERP sets a limit above 0, from where the version of Odoo keeps it; as it is now,
-  whatever the as-of date
+  Up to what a customer may owe, where the ERP sets a limit above 0, from where the version of Odoo keeps it; as it is
+  now, whatever the as-of date
 materialize: view
 columns:
   account_id: {description: Partner, tests: [not_null]}

@@ -61,7 +61,8 @@ SELECT
     CASE
         -- What quantity, price and discount give is the amount: the price is without tax.
         WHEN product_quantity = 0 OR discount = 100 OR (is_product_unit AND company_amount = CAST(round(
-            product_quantity * CAST(company_price AS DECIMAL(18, 8)) * (100 - discount) * CAST('0.01' AS DECIMAL(3, 2)), 2
+            product_quantity * CAST(company_price AS DECIMAL(18, 8)) * (100 - discount)
+            * CAST('0.01' AS DECIMAL(3, 2)), 2
         ) AS DECIMAL(18, 2))) THEN CAST(company_price AS DECIMAL(18, 8))
         ELSE CAST(CAST(company_amount AS DOUBLE) * 100
             / (CAST(product_quantity AS DOUBLE) * CAST(100 - discount AS DOUBLE)) AS DECIMAL(18, 8))

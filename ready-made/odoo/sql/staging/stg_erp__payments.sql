@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  What customers paid before the as-of date: lines of the ledger on accounts of receivables that a payment or a line of a
-  bank statement made. What was paid back is negative.
+  What customers paid before the as-of date: lines of the ledger on accounts of receivables that a payment or a line of
+  a bank statement made. What was paid back is negative.
 columns:
   payment_id: {description: Number of the line of the ledger, tests: [not_null, unique]}
   invoice_id: {description: The invoice it pays; NULL when it pays none or several}
@@ -28,7 +28,8 @@ SELECT
     coalesce(partners.commercial_partner_id, lines.partner_id) AS account_id,
     lines.date AS paid_on,
     CASE
-        WHEN coalesce(lines.currency_id = companies.currency_id, TRUE) THEN CAST(lines.credit - lines.debit AS DECIMAL(18, 4))
+        WHEN coalesce(lines.currency_id = companies.currency_id, TRUE)
+            THEN CAST(lines.credit - lines.debit AS DECIMAL(18, 4))
         ELSE CAST(-lines.amount_currency AS DECIMAL(18, 4))
     END AS amount,
     currencies.name AS currency,

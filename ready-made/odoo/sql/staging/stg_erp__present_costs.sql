@@ -1,6 +1,7 @@
 /* ---
 description: >-
-  Present costs of products, from where the version of Odoo keeps them; of several companies `erp_company`, else the first
+  Present costs of products, from where the version of Odoo keeps them; of several companies those of `erp_company`,
+  else of the first
 materialize: view
 grain: [product_id]
 columns:
