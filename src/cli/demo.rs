@@ -58,6 +58,7 @@ impl Demo {
             exclude: vec![],
             as_of: Some(night.as_of),
             full_refresh: false,
+            replay: None,
             now: context.now(),
             who: context.who("demo"),
         };

@@ -216,8 +216,17 @@ impl Converter {
 
     /// A batch of a typed system under the contract; its rows are counted from 1.
     pub(super) fn convert_typed(&mut self, rows: &TypedRows) -> Result<Converted> {
+        let lines = Int64Array::from_iter_values(take_lines(&self.lines, rows.batch.num_rows()));
+        self.convert_batch(lines, rows)
+    }
+
+    /// Rows of texts whose lines are known.
+    pub(super) fn convert_rows(&mut self, lines: Vec<i64>, batch: RecordBatch) -> Result<Converted> {
+        self.convert_batch(lines.into(), &TypedRows { batch, faults: Vec::new() })
+    }
+
+    fn convert_batch(&mut self, lines: Int64Array, rows: &TypedRows) -> Result<Converted> {
         let batch = &rows.batch;
-        let lines = Int64Array::from_iter_values(take_lines(&self.lines, batch.num_rows()));
         let mut targets = vec![DataType::Utf8; batch.num_columns()];
         for (column, field) in self.columns.iter().zip(&self.fields) {
             if let Some(field) = field {
@@ -348,5 +357,8 @@ fn as_json(cells: Vec<(String, Option<String>)>) -> Option<String> {
 
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.
 fn lake_name(field: &str) -> String {
+    // Lists of JSON (`lines[].sku`) are told by the names alone.
+    let field = field.replace("[]", "");
+    let field = field.trim_start_matches('.');
     field.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }

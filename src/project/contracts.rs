@@ -1,12 +1,12 @@
 //! `pipelines/sources/*.yml`: what sources promise.
 
-use super::columns;
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, deliveries, loads, names, ready_made};
+use super::{access, columns, deliveries, formats, loads, names, ready_made, settings};
 use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
+    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
+    ValueType,
 };
 use crate::error::Error;
 use crate::sources::{self, SystemKind};
@@ -105,10 +105,19 @@ fn read_table(
         document.report(&key.span, error);
     }
     let fields = Fields::of(document, node, "a table", key.span.clone())?;
+    let delivery = deliveries::read(&fields, &key.value, kind);
+    let time_zone = fields.text("zone").and_then(|text| settings::time_zone(document, text));
+    let time_zone = time_zone.as_deref().unwrap_or(around.time_zone);
+    let promises = match &delivery {
+        Delivery::Files { format: Format::Named(name), .. } => formats::promises(name, time_zone),
+        _ => None,
+    };
+    let columns = columns::read_all(&fields, promises.as_ref(), time_zone);
+    formats::check_fields(&fields, &delivery, &columns);
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
-        delivery: deliveries::read(&fields, &key.value, kind),
+        delivery,
         load: Load::Deliveries,
         optional: false,
         history: false,
@@ -117,14 +126,14 @@ fn read_table(
         on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),
         max_rejects: max_rejects(&fields),
-        columns: read_columns(&fields, around),
+        columns,
         key: Vec::new(),
         newest_by: None,
         time_column: None,
         expectations: Expectations::default(),
         place: Some(document.place(&key.span)),
     };
-    let mut table = name_columns(&fields, table);
+    let mut table = name_columns(&fields, table, promises.as_ref());
     table.optional = optional(&fields, &table);
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
@@ -175,19 +184,70 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
     RejectLimit { rows, share, times_usual }
 }
 
-fn read_columns(fields: &Fields, around: &Surroundings) -> Vec<Column> {
-    let Some(node) = fields.required("columns") else { return Vec::new() };
-    let entries = fields.document.entries(node, "`columns`").unwrap_or_default();
-    entries.iter().filter_map(|(key, node)| columns::read(fields.document, key, node, around.time_zone)).collect()
+/// What the contract of a named format promises where a table says nothing else.
+pub(super) struct Promises {
+    pub columns: Vec<Column>,
+    pub key: Vec<String>,
+    pub newest_by: Option<String>,
+    pub time_column: Option<String>,
 }
 
-/// Reads the keys that name columns, which must be known.
-fn name_columns(fields: &Fields, mut table: SourceTable) -> SourceTable {
+/// Reads the contract of a format: the keys of a table that are about its columns.
+pub(super) fn read_promises(document: &Document, time_zone: &str) -> Option<Promises> {
+    let node = document.parse_all()?;
+    let fields = Fields::of(document, &node, "the contract of a format", 0..0)?;
+    let mut table = SourceTable {
+        name: document.file.clone(),
+        description: String::new(),
+        delivery: Delivery::Files { pattern: String::new(), format: Format::JsonLines },
+        load: Load::Deliveries,
+        optional: false,
+        history: false,
+        columns: columns::read_all(&fields, None, time_zone),
+        key: Vec::new(),
+        newest_by: None,
+        on_new_column: ColumnPolicy::Accept,
+        on_missing_column: ColumnPolicy::Fail,
+        on_changed_type: ColumnPolicy::Accept,
+        on_bad_row: BadRowPolicy::Reject,
+        max_rejects: RejectLimit::default(),
+        time_column: None,
+        expectations: Expectations::default(),
+        place: None,
+    };
+    table = name_columns(&fields, table, None);
+    fields.finish();
+    let SourceTable { columns, key, newest_by, time_column, .. } = table;
+    Some(Promises { columns, key, newest_by, time_column })
+}
+
+/// Reads the keys that name columns, which must be known; those that are left out are as the format promises.
+fn name_columns(fields: &Fields, mut table: SourceTable, promises: Option<&Promises>) -> SourceTable {
     // Columns that could not be read are known by name, so that one mistake is not reported twice.
-    let declared: Vec<&str> = match fields.optional("columns").map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries.iter().map(|(key, _)| key.value.as_str()).collect(),
+    let mut declared: Vec<&str> = match fields.optional("columns").map(|node| &node.value) {
+        Some(Value::Map(entries)) => {
+            entries.iter().filter(|(_, node)| !columns::is_omitted(node)).map(|(key, _)| key.value.as_str()).collect()
+        }
         _ => Vec::new(),
     };
+    let promised: Vec<String> = match promises {
+        Some(_) => table.columns.iter().map(|column| column.name.clone()).collect(),
+        None => Vec::new(),
+    };
+    declared.extend(promised.iter().map(String::as_str).filter(|name| !fields.names_column(name)));
+    if let Some(promises) = promises {
+        let there = |name: &&String| declared.contains(&name.as_str());
+        if !fields.has("key") {
+            table.key = promises.key.clone();
+            for gone in promises.key.iter().filter(|name| !there(name)) {
+                let error = Error::project(format!("`{gone}` is part of the format's key and omitted"));
+                fields.document.report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
+            }
+        }
+        let keyed = !table.key.is_empty() || !fields.texts("key").is_empty();
+        table.newest_by = promises.newest_by.clone().filter(|name| keyed && there(&name));
+        table.time_column = promises.time_column.clone().filter(|name| there(&name));
+    }
     let known = |key: &str, text: &Text| {
         let found = declared.contains(&text.value.as_str());
         if !found && !declared.is_empty() {
@@ -204,7 +264,7 @@ fn name_columns(fields: &Fields, mut table: SourceTable) -> SourceTable {
         }
     }
     if let Some(text) = fields.text("newest_by").filter(|text| known("newest_by", text)) {
-        if !fields.has("key") {
+        if !fields.has("key") && table.key.is_empty() {
             let error = Error::project("`newest_by` says nothing without a `key`");
             fields.document.report(&text.span, error.hint("name the columns that identify a row in `key`"));
         }

@@ -248,7 +248,7 @@ impl CsvReader {
     }
 }
 
-fn blank_what_is_no_text(bytes: &mut [u8]) {
+pub(super) fn blank_what_is_no_text(bytes: &mut [u8]) {
     let mut from = 0;
     while let Err(error) = std::str::from_utf8(&bytes[from..]) {
         let start = from + error.valid_up_to();
@@ -263,7 +263,7 @@ fn promised(expected: &[String]) -> String {
     format!("expected {}", list(&names))
 }
 
-fn check_mark(file: &str, head: &[u8]) -> Result<()> {
+pub(super) fn check_mark(file: &str, head: &[u8]) -> Result<()> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Err(Error::data(format!("`{file}` begins with the mark of UTF-16, which is not read"))
             .hint("export it as UTF-8, GB18030 or Big5"));
