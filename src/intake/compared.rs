@@ -22,6 +22,11 @@ pub(super) async fn load(request: &LoadRequest<'_>, feed: &Feed<'_>, tally: &mut
     let contract = plan::contract_fingerprint(request.table);
     let mut comparing = Comparing::new(request, contract)?;
     match (request.system, &request.table.delivery) {
+        (System::Database(database), Delivery::Relation(relation))
+            if request.table.optional && scope::is_absent(database.as_ref(), relation).await? =>
+        {
+            comparing.absent(relation.label());
+        }
         (System::Database(database), Delivery::Relation(relation)) => {
             let scope = Scope::of(request, comparing.began_anew);
             let watermark = scope::watermark(database.as_ref(), relation, request.table).await?;
@@ -289,6 +294,12 @@ impl<'a> Comparing<'a> {
             self.state.types = fed.types.iter().cloned().collect();
         }
         Ok(())
+    }
+
+    /// There is no such relation: what was read of it before stays.
+    fn absent(&mut self, relation: &str) {
+        let stays = if self.previous.is_some_and(|(version, _)| version.rows() > 0) { "stays as it was" } else { "is empty" };
+        self.remarks.push(format!("the database has no `{relation}` that the account may read; the table {stays}"));
     }
 
     /// How far the system was read.

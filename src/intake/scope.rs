@@ -3,7 +3,7 @@
 use super::LoadRequest;
 use super::known::Window;
 use crate::contract::day_of;
-use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SourceTable, ValueType};
+use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, RelationRows, SourceTable, ValueType};
 use crate::error::Result;
 use crate::lake::Watermark;
 use crate::sources::{Database, RelationRequest, Since};
@@ -129,6 +129,14 @@ pub(super) async fn watermark(
         return Ok(None);
     }
     database.watermark(relation, &cursor).await
+}
+
+/// Whether a database has no such table or view, or shows the account none.
+pub(super) async fn is_absent(database: &dyn Database, relation: &Relation) -> Result<bool> {
+    let RelationRows::Table(name) = &relation.rows else { return Ok(false) };
+    let bare = name.rsplit('.').next().unwrap_or(name);
+    let is_meant = |found: &str| [name.as_str(), bare].iter().any(|wanted| found.eq_ignore_ascii_case(wanted));
+    Ok(!database.tables().await?.iter().any(|table| is_meant(&table.name)))
 }
 
 /// What is asked of a database.
