@@ -5,8 +5,8 @@ use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
 use super::{access, columns, deliveries, formats, loads, names, ready_made, settings};
 use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
-    ValueType,
+    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Relation, RelationRows,
+    Source, SourceTable, ValueType,
 };
 use crate::error::{Error, Problems, Result};
 use crate::sources::{self, SystemKind};
@@ -163,11 +163,13 @@ fn read_table(
     Some(table)
 }
 
-/// Reads `optional`, which is about relations: folders without files are good as they are.
+/// Reads `optional`, which is about relations named by `table`: folders without files are good as they are, and what a
+/// query stands on is not known.
 fn optional(fields: &Fields, table: &SourceTable) -> bool {
     let optional = fields.flag("optional", false);
-    if optional && !matches!(table.delivery, Delivery::Relation(_)) {
-        let error = Error::project("`optional` is for tables of a database");
+    let is_named = matches!(&table.delivery, Delivery::Relation(Relation { rows: RelationRows::Table(_), .. }));
+    if optional && !is_named {
+        let error = Error::project("`optional` is for a `table` of a database, whose name can be looked up");
         fields.document.report(&fields.span_of("optional"), error);
     }
     optional
