@@ -5,8 +5,10 @@
 
 mod build;
 mod checked;
+mod discover;
 mod held;
 mod issue;
+mod probe;
 mod pull;
 mod reader;
 mod record;
@@ -20,7 +22,9 @@ use crate::project::{AsOf, Pipeline, Project};
 use crate::reports;
 use build::{Build, Built};
 pub use checked::check;
+pub use discover::{Additions, DiscoverRequest, Discovered, discover, discover_new};
 use issue::Issue;
+pub use probe::{SourceTest, Standing, TableTest, test_sources};
 use pull::{Pull, Pulled};
 pub use reader::Reader;
 use record::Record;

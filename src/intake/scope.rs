@@ -2,8 +2,8 @@
 
 use super::LoadRequest;
 use super::known::Window;
-use crate::contract::{RelationRows, day_of};
-use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SourceTable, ValueType};
+use crate::contract::day_of;
+use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, RelationRows, SourceTable, ValueType};
 use crate::error::Result;
 use crate::lake::Watermark;
 use crate::sources::{Database, RelationRequest, Since};
