@@ -170,7 +170,8 @@ async fn days_and_moments_end_with_the_calendar() {
         ]
     );
     let moments = "(1, timestamptz '2026-01-31 10:00:00.123456+08'), (2, '9999-12-31 23:59:59.999999+00'), \
-        (3, 'infinity'), (4, '0001-01-01 00:00:00+00'), (5, '294276-12-31 23:59:59.999999+00'), (6, '-infinity'), (7, '4713-01-01 00:00:00+00 BC')";
+        (3, 'infinity'), (4, '0001-01-01 00:00:00+00'), (5, '294276-12-31 23:59:59.999999+00'), (6, '-infinity'), \
+        (7, '4713-01-01 00:00:00+00 BC')";
     let read = one(moments, instant()).await;
     assert_eq!(
         read.column("value"),
