@@ -2,7 +2,7 @@
 
 mod postgresql;
 
-pub use postgresql::{PostgresServer, PostgresSession, postgres_server};
+pub use postgresql::{PostgresServer, postgres_server};
 
 use crate::contract::{
     Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
