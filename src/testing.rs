@@ -2,6 +2,7 @@
 
 use crate::contract::{
     Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable, ValueType,
+    Written,
 };
 use object_store::aws::AmazonS3Builder;
 use std::io::{Read, Write};
@@ -20,6 +21,9 @@ pub fn column(name: &str, data_type: ValueType) -> Column {
         min: None,
         max: None,
         null_values: vec![],
+        written: Written::Plainly,
+        identifier: false,
+        digits: None,
         personal: false,
         description: String::new(),
     }
@@ -42,6 +46,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         on_bad_row: BadRowPolicy::Reject,
         max_rejects: RejectLimit::default(),
         time_column: None,
+        total_rows: None,
         expectations: Expectations::default(),
         place: None,
     }

@@ -1,8 +1,10 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{CellFault, Cells, ColumnReader, Faults, TextColumn};
+use super::columns::{CellFault, Cells, ColumnReader, Faults, Reading, TextColumn};
 use super::plan::raw_schema;
 use super::rejects::Reject;
+use super::remarks::Remark;
+use super::totals::{Batch, Totals};
 use super::typed;
 use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
@@ -45,6 +47,9 @@ pub(super) struct Converter {
     /// Fields that are new and left out.
     pub(super) ignored: Vec<String>,
     rows_before: u64,
+    /// The file is a workbook.
+    sheet: bool,
+    totals: Option<Totals>,
 }
 
 impl Converter {
@@ -54,12 +59,15 @@ impl Converter {
     /// Of kind `Project` when the contract's formats or bounds make no sense.
     pub(super) fn new(table: Arc<SourceTable>, origin: Origin, accepted: &[String]) -> Result<Converter> {
         let typed = matches!(table.format(), None | Some(Format::Parquet));
-        let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, typed));
+        let sheet = matches!(table.format(), Some(Format::Excel(_)));
+        let reading = Reading { typed, sheet, now: origin.loaded_at };
+        let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, reading));
         let mut columns = promised.collect::<Result<Vec<_>>>()?;
         let count = columns.len();
         columns.extend(accepted.iter().map(|name| ColumnReader::accepted(name, name)));
         let time_column = table.time_column.as_ref().and_then(|name| columns.iter().position(|c| c.name == *name));
         let mut converter = Converter {
+            totals: Totals::new(&table),
             table,
             origin,
             fields: vec![None; columns.len()],
@@ -72,6 +80,7 @@ impl Converter {
             newest: None,
             ignored: Vec::new(),
             rows_before: 0,
+            sheet,
         };
         converter.shape();
         Ok(converter)
@@ -105,6 +114,19 @@ impl Converter {
             DataType::Date32 => day_of(newest).map(|day| day.to_string()),
             _ => jiff::Timestamp::from_microsecond(newest).ok().map(|moment| moment.to_string()),
         }
+    }
+
+    /// After the last row: what a person should know of values in this file.
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        self.columns.iter().flat_map(|column| column.remarks(&self.origin.file)).collect()
+    }
+
+    /// After the last row: what a person should know of its total rows.
+    ///
+    /// # Errors
+    /// Of kind `Data` when there is none, and the contract says that this fails.
+    pub(super) fn finish_totals(&mut self) -> Result<Vec<String>> {
+        self.totals.as_mut().map_or(Ok(Vec::new()), |totals| totals.finish(&self.origin.file))
     }
 
     /// Finds the column of every field that was not known yet.
@@ -225,19 +247,52 @@ impl Converter {
     ) -> Result<Converted> {
         let rows = lines.len();
         let mut faults = Faults::new(rows);
+        let marked = match &self.totals {
+            Some(totals) => match self.fields[totals.column] {
+                Some(field) => totals.mark(&cells(field)?),
+                None => vec![None; rows],
+            },
+            None => Vec::new(),
+        };
+        for (row, _) in marked.iter().enumerate().filter(|(_, total)| total.is_some()) {
+            faults.leave_out(row);
+        }
         let mut arrays = Vec::with_capacity(self.columns.len() + 4);
         for (i, column) in self.columns.iter_mut().enumerate() {
             faults.column = i;
             arrays.push(match self.fields[i] {
-                Some(field) => column.read(&cells(field)?, &mut faults)?,
+                Some(field) => {
+                    let cells = cells(field)?;
+                    if self.sheet {
+                        column.refuse_errors(&cells, &mut faults);
+                    }
+                    column.read(&cells, &mut faults)?
+                }
                 None => column.read_none(rows, &mut faults)?,
             });
+            column.locate(&lines);
+        }
+        if let Some(totals) = &mut self.totals {
+            let fields = &self.fields;
+            let empty = |column: usize, row: usize| {
+                let text = |field| cells(field).is_ok_and(|cells| cells.get(row).is_some_and(|t| !t.trim().is_empty()));
+                !fields[column].is_some_and(text)
+            };
+            totals.count(&Batch {
+                marked: &marked,
+                bad: &faults.bad,
+                arrays: &arrays,
+                lines: &lines,
+                unread_lines: row_faults.iter().map(|fault| fault.line).collect(),
+                empty: &empty,
+                file: &self.origin.file,
+            })?;
         }
         let rejects = self.rejects(row_faults, &faults.found, &lines);
         let [file, loaded_at, run_id] = self.constants(rows);
         arrays.extend([file, Arc::new(lines) as ArrayRef, loaded_at, run_id]);
         let mut batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
-        if !faults.found.is_empty() {
+        if !faults.is_empty() {
             let good: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
             batch = filter_record_batch(&batch, &good)?;
         }

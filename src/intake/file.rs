@@ -3,6 +3,7 @@
 use super::convert::{Converted, Converter, Origin};
 use super::plan::with_hash;
 use super::rejects::{RejectSink, Tally};
+use super::remarks::Remark;
 use crate::contract::{ColumnPolicy, Format, SourceTable, TableName};
 use crate::error::{Error, Result};
 use crate::lake::{DataFile, DataFileWriter, DataFiles};
@@ -38,6 +39,8 @@ pub(super) struct ReadFile {
     pub(super) accepted: Vec<String>,
     pub(super) missing: Vec<String>,
     pub(super) ignored: Vec<String>,
+    pub(super) remarks: Vec<Remark>,
+    pub(super) notes: Vec<String>,
 }
 
 /// What the reading thread says.
@@ -54,6 +57,8 @@ struct Ending {
     accepted: Vec<String>,
     missing: Vec<String>,
     ignored: Vec<String>,
+    remarks: Vec<Remark>,
+    notes: Vec<String>,
 }
 
 impl FileLoad<'_> {
@@ -93,6 +98,8 @@ impl FileLoad<'_> {
             accepted: ending.accepted,
             missing: ending.missing,
             ignored: ending.ignored,
+            remarks: ending.remarks,
+            notes: ending.notes,
         })
     }
 
@@ -143,7 +150,7 @@ fn read_text(
         }
     }
     let hash = if out.is_closed() { None } else { reader.finish()? };
-    Ok(ending(converter, hash))
+    ending(converter, hash)
 }
 
 fn read_parquet(
@@ -163,17 +170,19 @@ fn read_parquet(
             break;
         }
     }
-    Ok(ending(converter, hash))
+    ending(converter, hash)
 }
 
-fn ending(converter: Converter, hash: Option<String>) -> Ending {
-    Ending {
+fn ending(mut converter: Converter, hash: Option<String>) -> Result<Ending> {
+    Ok(Ending {
         hash,
+        notes: converter.finish_totals()?,
+        remarks: converter.remarks(),
         newest: converter.newest(),
         accepted: converter.accepted(),
         missing: converter.missing(),
         ignored: converter.ignored,
-    }
+    })
 }
 
 /// The data files of one source file: a new one whenever a column comes in.

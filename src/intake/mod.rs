@@ -10,11 +10,18 @@
 
 mod columns;
 mod convert;
+mod exchanged;
 mod file;
+mod full_width;
+mod identifiers;
+mod named_formats;
 mod numbers;
 mod plan;
 mod rejects;
+mod remarks;
+mod styled;
 mod times;
+mod totals;
 mod typed;
 
 pub use plan::{FileChange, raw_schema};
@@ -26,6 +33,7 @@ use crate::lake::{DataFile, DataFiles, LoadState, LoadedFile, TableVersion};
 use crate::sources::System;
 use file::{FileLoad, ReadFile};
 use rejects::Tally;
+use remarks::Remark;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -192,6 +200,8 @@ impl<'a> Gathered<'a> {
         self.data_files.extend(read.data_files);
         self.outcome(&file.path, change, &loaded);
         self.notes.file(&file.path, &self.state.accepted_columns, &read.accepted, &read.missing, &read.ignored);
+        Remark::gather(&mut self.notes.remarks, read.remarks);
+        self.notes.totals.extend(read.notes);
         self.state.accepted_columns = read.accepted;
         self.state.files.insert(file.path.clone(), loaded);
     }
@@ -243,6 +253,8 @@ struct Notes {
     new: Vec<(String, String)>,
     missing: BTreeMap<String, Vec<String>>,
     ignored: BTreeSet<String>,
+    remarks: Vec<Remark>,
+    totals: Vec<String>,
 }
 
 impl Notes {
@@ -273,6 +285,8 @@ impl Notes {
             let names: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
             notes.push(format!("columns left out: {}", list(&names)));
         }
+        notes.extend(self.remarks.iter().map(Remark::words));
+        notes.extend(self.totals.iter().cloned());
         for outcome in outcomes {
             match outcome.change {
                 FileChange::Changed => notes.push(format!("`{}` changed; its rows were replaced", outcome.path)),
@@ -287,8 +301,12 @@ impl Notes {
 }
 
 #[cfg(test)]
+mod styled_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod times_tests;
+#[cfg(test)]
+mod written_tests;

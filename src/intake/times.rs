@@ -4,6 +4,7 @@
 //! accept is given to jiff, which also knows month names and two-digit years. Both agree on what a day is: 31 February
 //! is none.
 
+use super::named_formats::NamedFormat;
 use super::numbers::Parsed;
 use crate::error::{Error, Result};
 use jiff::civil::DateTime;
@@ -20,6 +21,7 @@ const DAYS_KEPT: usize = 1024;
 pub(super) struct TimeFormat {
     text: String,
     fixed: Option<Vec<Piece>>,
+    named: Option<NamedFormat>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -39,28 +41,32 @@ enum Piece {
 
 /// What stands in a text, before it is placed in a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Parts {
-    year: i64,
-    month: i64,
-    day: i64,
+pub(super) struct Parts {
+    pub(super) year: i64,
+    pub(super) month: i64,
+    pub(super) day: i64,
     /// Seconds of the day.
-    second: i64,
-    microsecond: i64,
-    offset_seconds: Option<i64>,
+    pub(super) second: i64,
+    pub(super) microsecond: i64,
+    pub(super) offset_seconds: Option<i64>,
 }
 
 impl TimeFormat {
-    /// A strftime format.
+    /// A strftime format, or one with a name.
     ///
     /// # Errors
     /// Of kind `Project` when jiff does not know it.
     pub(super) fn new(text: &str) -> Result<TimeFormat> {
+        let named = NamedFormat::named(text);
+        if named.is_some() {
+            return Ok(TimeFormat { text: text.to_string(), fixed: None, named });
+        }
         // Every field is known of a moment in a zone, so only a mistake in the format itself can fail.
         let some_moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         if let Err(error) = jiff::fmt::strtime::format(text, &some_moment) {
             return Err(Error::project(format!("`{text}` is not a format of dates: {error}")).because(error));
         }
-        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text) })
+        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text), named })
     }
 }
 
@@ -225,6 +231,14 @@ impl DateReader {
                     Some(days) => return Ok(days as i32),
                     None => shape_fits = true,
                 },
+                None if format.named.is_some() => match format.named.and_then(|named| named.read(text)) {
+                    // The time of a moment is no part of a day, and is not dropped.
+                    Some(Parts { second: 1.., .. }) | None => {}
+                    Some(parts) => match days(parts.year, parts.month, parts.day) {
+                        Some(days) if parts.microsecond == 0 => return Ok(days as i32),
+                        _ => shape_fits = true,
+                    },
+                },
                 None => {
                     if let Ok(date) = BrokenDownTime::parse(&format.text, text).and_then(|time| time.to_date()) {
                         return days(date.year().into(), date.month().into(), date.day().into())
@@ -300,6 +314,7 @@ impl InstantReader {
             let format = &self.formats[i];
             let parts = match format.fixed.as_ref().and_then(|pieces| read_fixed(text.as_bytes(), pieces, false)) {
                 Some(parts) => Some(parts),
+                None if format.named.is_some() => format.named.and_then(|named| named.read(text)),
                 None => match read_with_jiff(&format.text, text) {
                     Some(Broken::Moment(microseconds)) => return Ok(microseconds),
                     Some(Broken::Parts(parts)) => Some(parts),

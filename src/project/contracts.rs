@@ -4,7 +4,7 @@ use super::columns;
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, deliveries, loads, names};
+use super::{access, deliveries, loads, names, written};
 use crate::contract::{
     BadRowPolicy, Column, ColumnPolicy, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
 };
@@ -87,6 +87,7 @@ fn read_table(
         key: Vec::new(),
         newest_by: None,
         time_column: None,
+        total_rows: None,
         expectations: Expectations::default(),
         place: Some(document.place(&key.span)),
     };
@@ -94,6 +95,8 @@ fn read_table(
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
+    table.total_rows = written::total_rows(&fields, &table);
+    written::check_delivery(&fields, &table);
     fields.finish();
     Some(table)
 }

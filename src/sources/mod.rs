@@ -13,6 +13,7 @@ mod csv_cut;
 mod database;
 mod encoding;
 mod excel;
+mod excel_cells;
 mod files;
 pub mod formats;
 mod http;
@@ -29,6 +30,7 @@ mod system;
 mod text;
 mod typed;
 mod window;
+mod workbook;
 
 pub use bytes::FileBytes;
 pub use csv::CsvReader;

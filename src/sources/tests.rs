@@ -29,7 +29,7 @@ fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
 }
 
 const PLAIN: CsvOptions =
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 };
+    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, header_row: None, skip_rows: Vec::new(), encoding: TextEncoding::Utf8 };
 
 #[derive(Debug, Default, PartialEq)]
 struct Read {
