@@ -1,8 +1,8 @@
 //! What the tests of several rooms share. No room: it is not in the program.
 
 use crate::contract::{
-    Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable, ValueType,
-    Written,
+    Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
+    ValueType, Written,
 };
 use object_store::aws::AmazonS3Builder;
 use std::io::{Read, Write};

@@ -74,8 +74,9 @@ type Listing = (&'static [&'static str], Vec<Vec<String>>);
 
 fn sources(project: &Project) -> Listing {
     let tables = project.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t)));
-    let rows = tables.map(|(s, t)| vec![format!("{}.{}", s.name, t.name), t.files.clone(), t.description.clone()]);
-    (&["table", "files", "description"], rows.collect())
+    let rows = tables
+        .map(|(s, t)| vec![format!("{}.{}", s.name, t.name), t.delivery.words().to_string(), t.description.clone()]);
+    (&["table", "rows_from", "description"], rows.collect())
 }
 
 fn tests(project: &Project) -> Listing {

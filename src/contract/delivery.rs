@@ -34,6 +34,17 @@ pub enum RelationRows {
     Query(String),
 }
 
+impl Delivery {
+    /// Where rows come from, in a few words: a pattern of files, a table, a path.
+    pub fn words(&self) -> &str {
+        match self {
+            Delivery::Files { pattern, .. } => pattern,
+            Delivery::Relation(relation) => relation.label(),
+            Delivery::Pages(pages) => &pages.path,
+        }
+    }
+}
+
 impl Relation {
     /// What stands in `_file` of its rows, and what people call it.
     pub fn label(&self) -> &str {

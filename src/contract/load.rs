@@ -34,6 +34,24 @@ impl Load {
         matches!(self, Load::Snapshot | Load::Incremental { full_every_days: Some(_), .. })
     }
 
+    /// The columns that say how far a system was read; none where every read sees everything.
+    pub fn cursor(&self) -> Vec<String> {
+        match self {
+            Load::Incremental { cursor, .. } => cursor.clone(),
+            Load::Append { cursor, .. } => cursor.iter().cloned().collect(),
+            Load::Deliveries | Load::Snapshot => Vec::new(),
+        }
+    }
+
+    /// How far before the watermark reading begins.
+    pub fn overlap(&self) -> Overlap {
+        match self {
+            Load::Incremental { overlap, .. } => *overlap,
+            Load::Append { late_window, .. } => *late_window,
+            Load::Deliveries | Load::Snapshot => Overlap::Count(0),
+        }
+    }
+
     /// Whether what is read is compared by key with what the lake holds.
     pub fn compares(&self) -> bool {
         !matches!(self, Load::Deliveries)

@@ -45,6 +45,11 @@ impl TableName {
     pub fn source(source: &str, table: &str) -> TableName {
         TableName::new("source", format!("{source}__{table}"))
     }
+
+    /// `source.<source>__<table>_history`: every version of every row; what `{{ source('erp', 'orders_history') }}` names.
+    pub fn history(source: &str, table: &str) -> TableName {
+        TableName::source(source, &format!("{table}_history"))
+    }
 }
 
 impl fmt::Display for TableName {

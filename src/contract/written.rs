@@ -114,7 +114,11 @@ impl NumberStyle {
             "accounting" => NumberStyle { parentheses: true, ..marks('.', ',') },
             "chinese" => NumberStyle {
                 currency: ["￥", "元", "人民币", "RMB", "CNY"].map(String::from).to_vec(),
-                units: UNITS.iter().filter(|(word, _)| !word.is_ascii()).map(|(w, power)| (w.to_string(), *power)).collect(),
+                units: UNITS
+                    .iter()
+                    .filter(|(word, _)| !word.is_ascii())
+                    .map(|(w, power)| (w.to_string(), *power))
+                    .collect(),
                 full_width: true,
                 ..marks('.', ',')
             },

@@ -17,7 +17,7 @@ mod unnest;
 mod tests;
 
 pub use diagnose::{Diagnosis, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
-pub use source_view::{source_schema, source_view_sql};
+pub use source_view::{history_schema, history_view_sql, source_schema, source_view_sql};
 pub use types::{display_type, readable_schema};
 
 use crate::contract::TableName;

@@ -5,6 +5,7 @@
 
 mod build;
 mod checked;
+mod held;
 mod issue;
 mod pull;
 mod reader;

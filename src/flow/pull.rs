@@ -1,16 +1,20 @@
 //! Sources into `raw.*`: only files that are new or changed, and a source wholly or not at all.
 
+use super::held::HeldRejects;
 use super::issue::newest;
 use super::{Event, Observer};
 use crate::contract::{Delivery, Source, SourceTable, TableName};
-use crate::sources::System;
-use crate::error::{Error, Problems, Result};
+use crate::error::{Error, Kind, Problems, Result};
 use crate::history::{SourceRecord, SourceStatus};
 use crate::intake::{self, LoadRequest, Loaded, RejectSink};
 use crate::lake::{Lake, LoadState, Release, TableVersion};
+use crate::sources::{self, System, SystemKind};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A server that is lost while it is read is tried again after so long; a restart takes that much.
+const RETRIES_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
 /// What came of all sources.
 #[derive(Default)]
@@ -55,17 +59,60 @@ impl Pull<'_> {
         pulled
     }
 
+    /// Reads a source. A server that is lost while it is read is tried again: nothing refers to what was read of it.
     async fn source<'s>(&self, source: &'s Source) -> Result<Vec<Loaded>, (&'s SourceTable, Error)> {
+        let first = source.tables.first();
+        let mut waits = RETRIES_AFTER.iter();
+        loop {
+            let held = HeldRejects::new(self.rejects);
+            let outcome = self.once(source, &held).await;
+            let wait = match &outcome {
+                Err((table, error)) if self.may_be_tried_again(source, error, &held) => {
+                    waits.next().map(|wait| (*wait, format!("{}.{}: {}", source.name, table.name, error.message())))
+                }
+                _ => None,
+            };
+            if let Some((wait, why)) = wait {
+                self.observer.event(Event::Note(format!("{why}; trying again in {} s", wait.as_secs())));
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            let kept = held.pass_on().await;
+            return match (outcome, first) {
+                (Ok(tables), Some(first)) => kept.map(|()| tables).map_err(|error| (first, error)),
+                (outcome, _) => outcome,
+            };
+        }
+    }
+
+    fn may_be_tried_again(&self, source: &Source, error: &Error, held: &HeldRejects<'_>) -> bool {
+        let server = matches!(sources::kind_of(&source.location), Ok(SystemKind::Database))
+            || sources::scheme(&source.location) == "sftp";
+        server && error.kind() == Kind::Unreachable && held.opened() && held.holds_all()
+    }
+
+    async fn once<'s>(
+        &self,
+        source: &'s Source,
+        rejects: &HeldRejects<'_>,
+    ) -> Result<Vec<Loaded>, (&'s SourceTable, Error)> {
         let mut tables = Vec::new();
         let Some(first) = source.tables.first() else { return Ok(tables) };
         let system = System::open(source).await.map_err(|error| (first, error))?;
+        rejects.open();
         for table in &source.tables {
-            tables.push(self.table(&system, source, table).await.map_err(|error| (table, error))?);
+            tables.push(self.table(&system, source, table, rejects).await.map_err(|error| (table, error))?);
         }
         Ok(tables)
     }
 
-    async fn table(&self, system: &System, source: &Source, table: &SourceTable) -> Result<Loaded> {
+    async fn table(
+        &self,
+        system: &System,
+        source: &Source,
+        table: &SourceTable,
+        rejects: &HeldRejects<'_>,
+    ) -> Result<Loaded> {
         let began = Instant::now();
         let label = format!("{}.{}", source.name, table.name);
         let read = AtomicU64::new(0);
@@ -80,7 +127,7 @@ impl Pull<'_> {
             lake: self.lake,
             run_id: self.run_id,
             now: self.now,
-            rejects: self.rejects,
+            rejects,
             progress: &|_bytes, more| {
                 let rows = read.fetch_add(more, Ordering::Relaxed) + more;
                 self.observer.event(Event::SourceProgress { table: &label, rows });

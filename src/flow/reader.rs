@@ -103,8 +103,13 @@ impl Reader {
         for (raw, state) in self.release.iter().flat_map(|r| &r.loaded) {
             let Some((source, table)) = raw.name.split_once("__") else { continue };
             for (path, file) in state.files.iter().filter(|(_, file)| file.rejects > 0) {
-                let values = [source, table, path, &file.run_id].map(literal).join(", ");
-                files.push(format!("({values})"));
+                // Records of earlier versions name only the run that read the file.
+                let read_by = std::slice::from_ref(&file.run_id);
+                let runs = if file.reject_runs.is_empty() { read_by } else { &file.reject_runs };
+                for run in runs {
+                    let values = [source, table, path, run].map(literal).join(", ");
+                    files.push(format!("({values})"));
+                }
             }
         }
         if files.is_empty() {

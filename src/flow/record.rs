@@ -165,6 +165,7 @@ impl LakeRejects<'_> {
             column: reject.column,
             value: Some(reject.raw),
             reason: reject.reason,
+            row: reject.row,
         }
     }
 }

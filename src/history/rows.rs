@@ -190,6 +190,8 @@ pub struct RejectRecord {
     pub value: Option<String>,
     /// What is wrong with it.
     pub reason: String,
+    /// The whole row as it was delivered, as a JSON object of texts, where it could be taken apart.
+    pub row: Option<String>,
 }
 
 /// One test of one run.
@@ -298,6 +300,7 @@ rows!(RejectRecord in "rejects" {
     "column_name": MaybeText, r => r.column.as_ref();
     "value": MaybeText, r => r.value.as_ref();
     "reason": Text, r => &r.reason;
+    "row": MaybeText, r => r.row.as_ref();
 });
 
 rows!(TestRecord in "tests" {

@@ -11,11 +11,12 @@ use crate::contract::{Column, SourceTable, ValueType, Written};
 use crate::error::{Error, Result};
 use crate::sources::TextRows;
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder,
-    StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    NullBufferBuilder, PrimitiveArray, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -104,7 +105,7 @@ impl Faults {
     }
 
     #[cold]
-    fn push(&mut self, row: usize, value: &str, reason: Cow<'static, str>) {
+    pub(super) fn push(&mut self, row: usize, value: &str, reason: Cow<'static, str>) {
         if !std::mem::replace(&mut self.bad[row], true) {
             let value = value.chars().take(super::rejects::RAW_CHARACTERS).collect();
             self.found.push(CellFault { row, column: self.column, value, reason: reason.into_owned() });
@@ -192,6 +193,8 @@ pub(super) struct Reading {
     pub(super) typed: bool,
     /// The file is a workbook, whose cells may be days and numbers or text.
     pub(super) sheet: bool,
+    /// The file may have been in a spreadsheet, which spoils identifiers.
+    pub(super) from_spreadsheet: bool,
     /// When the load began.
     pub(super) now: jiff::Timestamp,
 }
@@ -263,10 +266,36 @@ impl ColumnReader {
         for row in (0..cells.len()).filter(|row| cells.is_error(*row)) {
             let text = cells.get(row).unwrap_or("");
             if !self.absence.is_none(text) {
-                let reason = "the cell holds an error of the spreadsheet; `null_values` can read it as no value";
+                let reason = match text.starts_with('=') {
+                    true => "the cell holds a formula whose value is not in the file; save it in a spreadsheet program",
+                    false => "the cell holds an error of the spreadsheet; `null_values` can read it as no value",
+                };
                 faults.push(row, text, reason.into());
             }
         }
+    }
+
+    /// Takes a column that is exact already: of its type in the lake, and a type whose values are never "no value".
+    /// Nothing when it must be read as text.
+    pub(super) fn read_exact(&mut self, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
+        if *array.data_type() != self.data_type || !self.absence.words.is_empty() {
+            return None;
+        }
+        match &self.parser {
+            Parser::Integer(bounds, _) => check_all(array.as_primitive::<Int64Type>(), bounds, faults),
+            Parser::Decimal { bounds, .. } => check_all(array.as_primitive::<Decimal128Type>(), bounds, faults),
+            Parser::Float(bounds, _) => check_all(array.as_primitive::<Float64Type>(), bounds, faults),
+            Parser::Date(_, bounds, _) => check_all(array.as_primitive::<Date32Type>(), bounds, faults),
+            Parser::Instant(_, bounds, _) => {
+                check_all(array.as_primitive::<TimestampMicrosecondType>(), bounds, faults)
+            }
+            Parser::Boolean => {}
+            _ => return None,
+        }
+        if let Some(reason) = self.absence.fault.filter(|_| array.null_count() > 0) {
+            (0..array.len()).filter(|row| array.is_null(*row)).for_each(|row| faults.push(row, "", reason.into()));
+        }
+        Some(array.clone())
     }
 
     /// Reads a column; cells that break the promise are noted and left without value.
@@ -385,6 +414,23 @@ impl TimeStyle {
     }
 }
 
+/// Compares every value with the bounds.
+fn check_all<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, bounds: &Bounds<T::Native>, faults: &mut Faults)
+where
+    T::Native: PartialOrd,
+{
+    if bounds.min.is_none() && bounds.max.is_none() {
+        return;
+    }
+    for (row, value) in array.iter().enumerate() {
+        if let Some(Err(reason)) = value.map(|value| bounds.check(value)) {
+            let shown = ArrayFormatter::try_new(array, &FormatOptions::default());
+            let shown = shown.map(|shown| shown.value(row).to_string()).unwrap_or_default();
+            faults.push(row, &shown, reason);
+        }
+    }
+}
+
 const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
 
 fn parser(column: &Column, in_key: bool, reading: Reading) -> Result<Parser> {
@@ -393,7 +439,7 @@ fn parser(column: &Column, in_key: bool, reading: Reading) -> Result<Parser> {
         _ => None,
     };
     Ok(match &column.data_type {
-        ValueType::Text if in_key || column.identifier || column.digits.is_some() => {
+        ValueType::Text if in_key && reading.from_spreadsheet || column.identifier || column.digits.is_some() => {
             Parser::Identifier(Identifiers::new(column.digits))
         }
         ValueType::Text => Parser::Text(Bounds::new(column, |text| Ok(text.to_string()))?),

@@ -1,18 +1,20 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{CellFault, Cells, ColumnReader, Faults, Reading, TextColumn};
+use super::columns::{CellFault, ColumnReader, Faults, Reading, TextColumn};
+use super::feed::take_lines;
 use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::remarks::Remark;
-use super::totals::{Batch, Totals};
+use super::totals::{Batch, Total, Totals};
 use super::typed;
 use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
-use crate::sources::{RowFault, TextRows};
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use crate::sources::{RowFault, TextRows, TypedRows};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Where a file's rows come from, written beside every row.
 pub(super) struct Origin {
@@ -46,7 +48,8 @@ pub(super) struct Converter {
     newest: Option<i64>,
     /// Fields that are new and left out.
     pub(super) ignored: Vec<String>,
-    rows_before: u64,
+    /// Rows of typed readers so far, counted by all that share the work.
+    lines: Arc<AtomicU64>,
     /// The file is a workbook.
     sheet: bool,
     totals: Option<Totals>,
@@ -57,10 +60,16 @@ impl Converter {
     ///
     /// # Errors
     /// Of kind `Project` when the contract's formats or bounds make no sense.
-    pub(super) fn new(table: Arc<SourceTable>, origin: Origin, accepted: &[String]) -> Result<Converter> {
+    pub(super) fn new(
+        table: Arc<SourceTable>,
+        origin: Origin,
+        accepted: &[String],
+        lines: Arc<AtomicU64>,
+    ) -> Result<Converter> {
         let typed = matches!(table.format(), None | Some(Format::Parquet));
         let sheet = matches!(table.format(), Some(Format::Excel(_)));
-        let reading = Reading { typed, sheet, now: origin.loaded_at };
+        let from_spreadsheet = matches!(table.format(), Some(Format::Excel(_) | Format::Csv(_)));
+        let reading = Reading { typed, sheet, from_spreadsheet, now: origin.loaded_at };
         let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, reading));
         let mut columns = promised.collect::<Result<Vec<_>>>()?;
         let count = columns.len();
@@ -79,7 +88,7 @@ impl Converter {
             time_column,
             newest: None,
             ignored: Vec::new(),
-            rows_before: 0,
+            lines,
             sheet,
         };
         converter.shape();
@@ -89,11 +98,6 @@ impl Converter {
     /// The names in a file that this contract reads.
     pub(super) fn promised_fields(table: &SourceTable) -> Vec<String> {
         table.columns.iter().map(|column| column.from.clone()).collect()
-    }
-
-    /// Whether a field of the file is read at all.
-    pub(super) fn wants(&self, field: &str) -> bool {
-        self.table.on_new_column != ColumnPolicy::Ignore || self.table.columns.iter().any(|column| column.from == field)
     }
 
     /// The columns accepted by now, by their names in the lake.
@@ -222,75 +226,96 @@ impl Converter {
     /// Rows of text under the contract.
     pub(super) fn convert_text(&mut self, rows: &TextRows<'_>) -> Result<Converted> {
         let lines = Int64Array::from_iter_values(rows.lines().iter().map(|line| *line as i64));
-        self.convert(lines, rows.faults, |field| Ok(TextColumn { rows, field }))
+        let mut faults = Faults::new(rows.len());
+        let marked = self.mark_totals(rows, &mut faults);
+        let sheet = self.sheet;
+        let column = |reader: &mut ColumnReader, field: usize, faults: &mut Faults| {
+            let cells = TextColumn { rows, field };
+            if sheet {
+                reader.refuse_errors(&cells, faults);
+            }
+            reader.read(&cells, faults)
+        };
+        let row = |row: usize| {
+            let cells = rows.fields().iter().enumerate();
+            let value = |field| match rows.cell(row, field) {
+                None => serde_json::Value::Null,
+                // What is a number in a workbook stays one, whatever style its column is written in.
+                Some(text) if rows.is_native(row, field) => number(text).unwrap_or_else(|| text.into()),
+                Some(text) => text.into(),
+            };
+            as_json(cells.map(|(field, name)| (name.clone(), value(field))).collect())
+        };
+        self.convert(lines, Some((rows, marked)), faults, column, row)
     }
 
-    /// A batch of a typed file under the contract; its rows are counted from 1.
-    pub(super) fn convert_typed(&mut self, batch: &RecordBatch) -> Result<Converted> {
-        let first = self.rows_before + 1;
-        self.rows_before += batch.num_rows() as u64;
-        let lines = Int64Array::from_iter_values(first as i64..=self.rows_before as i64);
+    /// A batch of a typed system under the contract; its rows are counted from 1.
+    pub(super) fn convert_typed(&mut self, rows: &TypedRows) -> Result<Converted> {
+        let batch = &rows.batch;
+        let lines = Int64Array::from_iter_values(take_lines(&self.lines, batch.num_rows()));
         let mut targets = vec![DataType::Utf8; batch.num_columns()];
         for (column, field) in self.columns.iter().zip(&self.fields) {
             if let Some(field) = field {
                 targets[*field] = column.data_type.clone();
             }
         }
-        self.convert(lines, &[], |field| typed::text_of(batch.column(field), &targets[field]))
+        let mut faults = Faults::new(batch.num_rows());
+        for fault in &rows.faults {
+            for column in (0..self.columns.len()).filter(|column| self.fields[*column] == Some(fault.field)) {
+                faults.column = column;
+                faults.push(fault.row, &fault.raw, fault.reason.clone().into());
+            }
+        }
+        let column = |reader: &mut ColumnReader, field: usize, faults: &mut Faults| {
+            let array = batch.column(field);
+            match reader.read_exact(array, faults) {
+                Some(array) => Ok(array),
+                None => reader.read(&typed::text_of(array, &targets[field])?, faults),
+            }
+        };
+        let row = |row: usize| {
+            let texts = (0..batch.num_columns()).map(|field| typed::text_of(batch.column(field), &DataType::Utf8));
+            let names = batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+            let cells = names.into_iter().zip(texts);
+            let cells = cells.map(|(name, texts)| {
+                let texts = texts.ok()?;
+                let value = texts.is_valid(row).then(|| texts.value(row));
+                Some((name, value.map_or(serde_json::Value::Null, Into::into)))
+            });
+            as_json(cells.collect::<Option<Vec<_>>>()?)
+        };
+        self.convert(lines, None, faults, column, row)
     }
 
-    fn convert<C: Cells>(
+    /// `read` reads a field as a column, `whole` gives a row as JSON for those that are refused.
+    fn convert(
         &mut self,
         lines: Int64Array,
-        row_faults: &[RowFault],
-        cells: impl Fn(usize) -> Result<C>,
+        text: Option<(&TextRows<'_>, Vec<Option<Total>>)>,
+        mut faults: Faults,
+        read: impl Fn(&mut ColumnReader, usize, &mut Faults) -> Result<ArrayRef>,
+        whole: impl Fn(usize) -> Option<String>,
     ) -> Result<Converted> {
         let rows = lines.len();
-        let mut faults = Faults::new(rows);
-        let marked = match &self.totals {
-            Some(totals) => match self.fields[totals.column] {
-                Some(field) => totals.mark(&cells(field)?),
-                None => vec![None; rows],
-            },
-            None => Vec::new(),
-        };
-        for (row, _) in marked.iter().enumerate().filter(|(_, total)| total.is_some()) {
-            faults.leave_out(row);
-        }
         let mut arrays = Vec::with_capacity(self.columns.len() + 4);
         for (i, column) in self.columns.iter_mut().enumerate() {
             faults.column = i;
             arrays.push(match self.fields[i] {
-                Some(field) => {
-                    let cells = cells(field)?;
-                    if self.sheet {
-                        column.refuse_errors(&cells, &mut faults);
-                    }
-                    column.read(&cells, &mut faults)?
-                }
+                Some(field) => read(column, field, &mut faults)?,
                 None => column.read_none(rows, &mut faults)?,
             });
             column.locate(&lines);
         }
-        if let Some(totals) = &mut self.totals {
-            let fields = &self.fields;
-            let empty = |column: usize, row: usize| {
-                let text = |field| cells(field).is_ok_and(|cells| cells.get(row).is_some_and(|t| !t.trim().is_empty()));
-                !fields[column].is_some_and(text)
-            };
-            totals.count(&Batch {
-                marked: &marked,
-                bad: &faults.bad,
-                arrays: &arrays,
-                lines: &lines,
-                unread_lines: row_faults.iter().map(|fault| fault.line).collect(),
-                empty: &empty,
-                file: &self.origin.file,
-            })?;
+        let row_faults: &[RowFault] = text.as_ref().map_or(&[], |(rows, _)| rows.faults);
+        if let Some((rows, marked)) = &text {
+            self.count_totals(rows, marked, &faults, &arrays, &lines)?;
         }
-        let rejects = self.rejects(row_faults, &faults.found, &lines);
+        let rejects = self.rejects(row_faults, &faults.found, &lines, whole);
         let [file, loaded_at, run_id] = self.constants(rows);
         arrays.extend([file, Arc::new(lines) as ArrayRef, loaded_at, run_id]);
+        if self.table.load.finds_deletes() {
+            arrays.push(Arc::new(BooleanArray::from(vec![false; rows])));
+        }
         let mut batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
         if !faults.is_empty() {
             let good: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
@@ -298,6 +323,39 @@ impl Converter {
         }
         self.note_newest(&batch);
         Ok(Converted { batch, rejects })
+    }
+
+    /// Finds the rows that sum up others, which are no rows of the table.
+    fn mark_totals(&self, rows: &TextRows<'_>, faults: &mut Faults) -> Vec<Option<Total>> {
+        let Some(totals) = &self.totals else { return Vec::new() };
+        let marked = match self.fields[totals.column] {
+            Some(field) => totals.mark(&TextColumn { rows, field }),
+            None => vec![None; rows.len()],
+        };
+        for (row, _) in marked.iter().enumerate().filter(|(_, total)| total.is_some()) {
+            faults.leave_out(row);
+        }
+        marked
+    }
+
+    /// Adds the rows up and compares the totals among them.
+    fn count_totals(
+        &mut self,
+        rows: &TextRows<'_>,
+        marked: &[Option<Total>],
+        faults: &Faults,
+        arrays: &[ArrayRef],
+        lines: &Int64Array,
+    ) -> Result<()> {
+        let Some(totals) = &mut self.totals else { return Ok(()) };
+        let fields = &self.fields;
+        let empty = |column: usize, row: usize| {
+            let text = fields[column].and_then(|field| rows.cell(row, field));
+            text.is_none_or(|text| text.trim().is_empty())
+        };
+        let unread_lines = rows.faults.iter().map(|fault| fault.line).collect();
+        let file = &self.origin.file;
+        totals.count(&Batch { marked, bad: &faults.bad, arrays, lines, unread_lines, empty: &empty, file })
     }
 
     fn note_newest(&mut self, batch: &RecordBatch) {
@@ -327,8 +385,15 @@ impl Converter {
         }
     }
 
-    fn rejects(&self, row_faults: &[RowFault], cell_faults: &[CellFault], lines: &Int64Array) -> Vec<Reject> {
-        let reject = |line: u64, column: Option<String>, raw: &str, reason: &str| Reject {
+    fn rejects(
+        &self,
+        row_faults: &[RowFault],
+        cell_faults: &[CellFault],
+        lines: &Int64Array,
+        whole: impl Fn(usize) -> Option<String>,
+    ) -> Vec<Reject> {
+        let reject = |line: u64, column: Option<String>, raw: &str, reason: &str, row: Option<String>| Reject {
+            row,
             source: self.origin.source.clone(),
             table: self.table.name.clone(),
             file: self.origin.file.clone(),
@@ -337,15 +402,30 @@ impl Converter {
             raw: raw.to_string(),
             reason: reason.to_string(),
         };
-        let whole = row_faults.iter().map(|fault| reject(fault.line, None, &fault.raw, &fault.reason));
+        let rows = row_faults.iter().map(|fault| reject(fault.line, None, &fault.raw, &fault.reason, None));
         let cells = cell_faults.iter().map(|fault| {
             let column = Some(self.columns[fault.column].name.clone());
-            reject(lines.value(fault.row) as u64, column, &fault.value, &fault.reason)
+            reject(lines.value(fault.row) as u64, column, &fault.value, &fault.reason, whole(fault.row))
         });
-        let mut rejects: Vec<Reject> = whole.chain(cells).collect();
+        let mut rejects: Vec<Reject> = rows.chain(cells).collect();
         rejects.sort_by_key(|reject| reject.line);
         rejects
     }
+}
+
+/// Bytes of a refused row that are kept for a replay, at most.
+const MOST_ROW_BYTES: usize = 256 * 1024;
+
+/// A row as a JSON object; nothing when it is too long to be kept.
+fn as_json(cells: Vec<(String, serde_json::Value)>) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = cells.into_iter().collect();
+    serde_json::to_string(&object).ok().filter(|text| text.len() <= MOST_ROW_BYTES)
+}
+
+/// A number that JSON writes digit by digit as it stands.
+fn number(text: &str) -> Option<serde_json::Value> {
+    let number: serde_json::Number = text.parse().ok()?;
+    (number.to_string() == text).then_some(serde_json::Value::Number(number))
 }
 
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.

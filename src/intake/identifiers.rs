@@ -46,7 +46,9 @@ impl Identifiers {
         let bytes = text.as_bytes();
         let length = bytes.len();
         let exponent_near = |back: usize| length > back && matches!(bytes[length - back], b'+' | b'-');
-        let suspect = exponent_near(3) || exponent_near(4) || bytes.last().is_some_and(|b| *b >= 0x80)
+        let suspect = exponent_near(3)
+            || exponent_near(4)
+            || bytes.last().is_some_and(|b| *b >= 0x80)
             || (4..=8).contains(&length)
             || length > DIGITS_KEPT;
         if suspect || self.digits.is_some() {
@@ -110,7 +112,11 @@ fn is_shortened(text: &str) -> bool {
     let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
     let whole = whole.strip_prefix('-').unwrap_or(whole);
     let Some(power) = exponent.strip_prefix(['+', '-']) else { return false };
-    whole.len() == 1 && digits(whole) && !fraction.is_empty() && digits(fraction) && digits(power)
+    whole.len() == 1
+        && digits(whole)
+        && !fraction.is_empty()
+        && digits(fraction)
+        && digits(power)
         && (2..=3).contains(&power.len())
 }
 
@@ -136,13 +142,16 @@ mod tests {
         for text in ["6.02701E+11", "1.23457E+17", "6,02701E+11", "5E+03", "1E-05", "-2.5E+15", "1.2E+100"] {
             assert!(is_shortened(text), "{text}");
         }
-        for text in ["3E5", "1E10", "12E+05", "E+11", "1.E+11", "6.02701E11", "6.02701E+1", "AE+11", "1.5E+1000", "602701"] {
+        for text in
+            ["3E5", "1E10", "12E+05", "E+11", "1.E+11", "6.02701E11", "6.02701E+1", "AE+11", "1.5E+1000", "602701"]
+        {
             assert!(!is_shortened(text), "{text}");
         }
         for text in ["3月5日", "12月31日", "5-Mar", "05-Mar", "Mar-05", "5. Mrz", "05. Mai", "1-Sept"] {
             assert!(is_day(text), "{text}");
         }
-        for text in ["5-MAR", "MAR-05", "5-March", "105-Mar", "3月", "A月5日", "5-", "Mar", "2026-01-31", "-Mar", "日"] {
+        for text in ["5-MAR", "MAR-05", "5-March", "105-Mar", "3月", "A月5日", "5-", "Mar", "2026-01-31", "-Mar", "日"]
+        {
             assert!(!is_day(text), "{text}");
         }
     }
@@ -150,7 +159,9 @@ mod tests {
     #[test]
     fn the_quick_look_lets_nothing_through() {
         let mut identifiers = Identifiers::new(None);
-        for text in ["6.02701E+11", "5E+03", "1E-05", "1.2E+100", "3月5日", "5-Mar", "05. Sept", "Mar-5", "12345678E+11"] {
+        for text in
+            ["6.02701E+11", "5E+03", "1E-05", "1.2E+100", "3月5日", "5-Mar", "05. Sept", "Mar-5", "12345678E+11"]
+        {
             let expected = is_shortened(text) || is_day(text);
             assert_eq!(identifiers.check(0, text).is_err(), expected, "{text}");
         }

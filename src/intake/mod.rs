@@ -9,16 +9,24 @@
 //! data files before a release does, so a load that fails leaves nothing behind.
 
 mod columns;
+mod compared;
+mod comparison;
 mod convert;
+mod deliveries;
 mod exchanged;
+mod expectations;
+mod feed;
 mod file;
 mod full_width;
 mod identifiers;
+mod known;
 mod named_formats;
+mod notes;
 mod numbers;
 mod plan;
 mod rejects;
 mod remarks;
+mod scope;
 mod styled;
 mod times;
 mod totals;
@@ -27,15 +35,12 @@ mod typed;
 pub use plan::{FileChange, raw_schema};
 pub use rejects::{Reject, RejectSink};
 
-use crate::contract::{ColumnPolicy, Delivery, Source, SourceTable, TableName};
-use crate::error::{Error, Result, list};
-use crate::lake::{DataFile, DataFiles, LoadState, LoadedFile, TableVersion};
+use crate::contract::{Delivery, Load, Source, SourceTable, TableName};
+use crate::error::Result;
+use crate::lake::{DataFiles, LoadState, TableVersion};
 use crate::sources::System;
-use file::{FileLoad, ReadFile};
+use feed::Feed;
 use rejects::Tally;
-use remarks::Remark;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What to load.
@@ -71,7 +76,8 @@ pub struct Loaded {
     pub files: Vec<FileOutcome>,
     /// What a person should know: new and missing columns, changed and vanished files.
     pub notes: Vec<String>,
-    /// Rows accepted by this load.
+    /// Rows of this load that were kept: of files all that keep the contract, in loads that compare those that are new
+    /// or changed.
     pub rows: u64,
     /// Rows refused by this load.
     pub rejects: u64,
@@ -110,20 +116,14 @@ pub struct FileOutcome {
 ///
 /// # Errors
 /// Of kind `Data` when a file cannot be trusted as a whole (cut short, damaged, without header, without a promised
-/// column), when the contract refuses the first bad row or too many of them, or when rows of a vanished file would have
-/// to be read again; `Project` for a mistake in the contract; `Unreachable` when the source or the lake cannot be
-/// reached.
+/// column), when the contract refuses the first bad row or too many of them, when an expectation that fails the source is
+/// not met, or when rows of a vanished file would have to be read again; `Project` for a mistake in the contract;
+/// `Unreachable` when the source or the lake cannot be reached.
 /// Rejects found before stay with the sink.
 pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
-    let (System::Files(files), Delivery::Files { pattern, .. }) = (request.system, &request.table.delivery) else {
-        return Err(Error::bug("not there yet"));
-    };
-    let contract = plan::contract_fingerprint(request.table);
-    let plan = plan::plan(request.table, files, pattern, request.previous, &contract).await?;
     let table = Arc::new(request.table.clone());
     let target = TableName::raw(&request.source.name, &request.table.name);
-    let load = FileLoad {
-        files,
+    let feed = Feed {
         lake: request.lake,
         target: &target,
         source: &request.source.name,
@@ -133,173 +133,20 @@ pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
         rejects: request.rejects,
         progress: request.progress,
     };
-    let mut tally = Tally::new(&request.source.name, request.table);
-    let mut gathered = Gathered::new(&request, contract, &plan);
-    for (file, change) in &plan.files {
-        if *change == FileChange::Unchanged {
-            gathered.keep(&file.path, &file.tag, *change);
-        } else {
-            let read = load.read(file, &gathered.state.accepted_columns, &mut tally).await?;
-            gathered.take(file, *change, read, request.run_id);
+    let recent = request.previous.map_or(&[][..], |(_, state)| &state.recent);
+    let mut tally = Tally::new(&request.source.name, request.table, recent);
+    let mut loaded = match (request.system, &request.table.delivery) {
+        (System::Files(files), Delivery::Files { pattern, .. }) if request.table.load == Load::Deliveries => {
+            deliveries::load(&request, &feed, files, pattern, &mut tally).await?
         }
-    }
-    tally.finish()?;
-    Ok(gathered.finish(&request, &tally))
+        _ => compared::load(&request, &feed, &mut tally).await?,
+    };
+    expectations::check(&request, &tally, &mut loaded)?;
+    Ok(loaded)
 }
 
-/// The new state, file by file.
-struct Gathered<'a> {
-    previous: Option<(&'a TableVersion, &'a LoadState)>,
-    state: LoadState,
-    data_files: Vec<DataFile>,
-    outcomes: Vec<FileOutcome>,
-    notes: Notes,
-    changed: bool,
-}
-
-impl<'a> Gathered<'a> {
-    fn new(request: &LoadRequest<'a>, contract: String, plan: &plan::LoadPlan) -> Gathered<'a> {
-        let accepted_columns = plan.accepted.clone();
-        let mut gathered = Gathered {
-            previous: request.previous,
-            state: LoadState { contract, accepted_columns, ..LoadState::default() },
-            data_files: Vec::new(),
-            outcomes: Vec::new(),
-            notes: Notes::default(),
-            changed: request.previous.is_none(),
-        };
-        for path in &plan.vanished {
-            let tag = request.previous.and_then(|(_, state)| state.files.get(path)).map(|file| file.tag.clone());
-            gathered.keep(path, &tag.unwrap_or_default(), FileChange::Vanished);
-        }
-        gathered
-    }
-
-    /// A file whose rows stay as they are.
-    fn keep(&mut self, path: &str, tag: &str, change: FileChange) {
-        let Some((version, state)) = self.previous else { return };
-        let Some(loaded) = state.files.get(path) else { return };
-        let wanted: BTreeSet<&String> = loaded.data_files.iter().collect();
-        self.data_files.extend(version.files.iter().filter(|file| wanted.contains(&file.path)).cloned());
-        self.outcome(path, change, loaded);
-        self.state.files.insert(path.to_string(), LoadedFile { tag: tag.to_string(), ..loaded.clone() });
-    }
-
-    /// A file that was read now.
-    fn take(&mut self, file: &crate::sources::SourceFile, change: FileChange, read: ReadFile, run_id: &str) {
-        let loaded = LoadedFile {
-            bytes: file.bytes,
-            tag: read.tag,
-            rows: read.rows,
-            rejects: read.rejects,
-            newest: read.newest,
-            data_files: read.data_files.iter().map(|file| file.path.clone()).collect(),
-            run_id: run_id.to_string(),
-        };
-        self.changed = true;
-        self.data_files.extend(read.data_files);
-        self.outcome(&file.path, change, &loaded);
-        self.notes.file(&file.path, &self.state.accepted_columns, &read.accepted, &read.missing, &read.ignored);
-        Remark::gather(&mut self.notes.remarks, read.remarks);
-        self.notes.totals.extend(read.notes);
-        self.state.accepted_columns = read.accepted;
-        self.state.files.insert(file.path.clone(), loaded);
-    }
-
-    fn outcome(&mut self, path: &str, change: FileChange, loaded: &LoadedFile) {
-        let (bytes, rows, rejects) = (loaded.bytes, loaded.rows, loaded.rejects);
-        self.outcomes.push(FileOutcome { path: path.to_string(), change, bytes, rows, rejects });
-    }
-
-    fn finish(mut self, request: &LoadRequest<'_>, tally: &Tally<'_>) -> Loaded {
-        self.outcomes.sort_by(|a, b| a.path.cmp(&b.path));
-        let other_contract = self.previous.is_some_and(|(_, state)| state.contract != self.state.contract);
-        self.changed |= other_contract;
-        let version = match self.previous {
-            Some((version, _)) if !self.changed => version.clone(),
-            _ => TableVersion {
-                schema: raw_schema(request.table, &self.state.accepted_columns),
-                files: self.data_files,
-                fingerprint: fingerprint(&self.state),
-                changed_in: 0,
-            },
-        };
-        Loaded {
-            version,
-            notes: self.notes.words(request.table, &self.outcomes),
-            state: self.state,
-            files: self.outcomes,
-            rows: tally.accepted(),
-            rejects: tally.refused(),
-            changed: self.changed,
-        }
-    }
-}
-
-/// Hash of what the rows follow from: the contract, the accepted columns and the content of every file that gave rows.
-fn fingerprint(state: &LoadState) -> String {
-    let mut hash = Sha256::new();
-    hash.update(&state.contract);
-    hash.update(format!("{:?}", state.accepted_columns));
-    for (path, file) in state.files.iter().filter(|(_, file)| file.rows > 0) {
-        hash.update(format!("{path:?} {} {:?}\n", file.bytes, plan::content_sign(file)));
-    }
-    format!("{:x}", hash.finalize())
-}
-
-/// What a person should know after a load, gathered over its files.
-#[derive(Default)]
-struct Notes {
-    new: Vec<(String, String)>,
-    missing: BTreeMap<String, Vec<String>>,
-    ignored: BTreeSet<String>,
-    remarks: Vec<Remark>,
-    totals: Vec<String>,
-}
-
-impl Notes {
-    fn file(&mut self, path: &str, before: &[String], after: &[String], missing: &[String], ignored: &[String]) {
-        let new = after.iter().filter(|name| !before.contains(name));
-        self.new.extend(new.map(|name| (name.clone(), path.to_string())));
-        for name in missing {
-            self.missing.entry(name.clone()).or_default().push(path.to_string());
-        }
-        self.ignored.extend(ignored.iter().cloned());
-    }
-
-    fn words(&self, table: &SourceTable, outcomes: &[FileOutcome]) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
-        for (name, path) in &self.new {
-            notes.push(format!("new column `{name}` in `{path}`, kept as text"));
-        }
-        if table.on_missing_column == ColumnPolicy::Accept {
-            for (name, files) in &self.missing {
-                let files: Vec<&str> = files.iter().map(String::as_str).collect();
-                notes.push(match files.as_slice() {
-                    few if few.len() <= 3 => format!("column `{name}` is missing in {}, read as empty", list(few)),
-                    many => format!("column `{name}` is missing in {} files, read as empty", many.len()),
-                });
-            }
-        }
-        if !self.ignored.is_empty() && table.on_new_column != ColumnPolicy::Ignore {
-            let names: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
-            notes.push(format!("columns left out: {}", list(&names)));
-        }
-        notes.extend(self.remarks.iter().map(Remark::words));
-        notes.extend(self.totals.iter().cloned());
-        for outcome in outcomes {
-            match outcome.change {
-                FileChange::Changed => notes.push(format!("`{}` changed; its rows were replaced", outcome.path)),
-                FileChange::Vanished => {
-                    notes.push(format!("`{}` is no longer there; its {} rows stay", outcome.path, outcome.rows));
-                }
-                _ => {}
-            }
-        }
-        notes
-    }
-}
-
+#[cfg(test)]
+mod compared_tests;
 #[cfg(test)]
 mod styled_tests;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which files a load has to read: the new ones, those that changed, or all of them under another contract.
 
-use crate::contract::{ColumnPolicy, SourceTable, origin_fields};
+use crate::contract::{ColumnPolicy, DELETED_COLUMN, SourceTable, origin_fields};
 use crate::error::{Error, Result, list};
 use crate::lake::{LoadState, LoadedFile, TableVersion};
 use crate::sources::{Files, SourceFile};
@@ -53,6 +53,7 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
         hash.update(text);
     };
     add(format!("{READER_VERSION} {:?} {:?} {:?}", table.format(), table.key, table.time_column));
+    add(format!("{:?} {:?}", table.delivery, std::mem::discriminant(&table.load)));
     add(format!("{:?} {:?} {:?}", table.on_new_column, table.on_missing_column, table.on_bad_row));
     add(format!("{:?}", table.total_rows));
     for c in &table.columns {
@@ -70,6 +71,9 @@ pub fn raw_schema(table: &SourceTable, accepted: &[String]) -> SchemaRef {
     let text = arrow::datatypes::DataType::Utf8;
     fields.extend(accepted.iter().map(|name| Arc::new(Field::new(name, text.clone(), true))));
     fields.extend(origin_fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))));
+    if table.load.finds_deletes() {
+        fields.push(Arc::new(Field::new(DELETED_COLUMN, arrow::datatypes::DataType::Boolean, true)));
+    }
     Arc::new(Schema::new(fields))
 }
 
@@ -89,8 +93,9 @@ pub(super) async fn plan(
     let present: BTreeSet<&str> = listed.iter().map(|file| file.path.as_str()).collect();
     let vanished: Vec<String> = state.files.keys().filter(|path| !present.contains(path.as_str())).cloned().collect();
     let other_contract = state.contract != contract;
+    let compares = table.load.compares();
     let accepted = if other_contract && vanished.is_empty() { Vec::new() } else { still_accepted(table, state) };
-    if other_contract && !vanished.is_empty() {
+    if other_contract && !vanished.is_empty() && !compares {
         keep_vanished(table, version, &accepted, &vanished)?;
     }
     let mut planned = Vec::with_capacity(listed.len());
@@ -106,7 +111,7 @@ pub(super) async fn plan(
 }
 
 /// Accepted columns that the contract has not come to promise, or no longer accepts.
-fn still_accepted(table: &SourceTable, state: &LoadState) -> Vec<String> {
+pub(super) fn still_accepted(table: &SourceTable, state: &LoadState) -> Vec<String> {
     if table.on_new_column != ColumnPolicy::Accept {
         return state.accepted_columns.clone();
     }

@@ -2,11 +2,31 @@
 
 use crate::contract::{BadRowPolicy, RejectLimit, SourceTable};
 use crate::error::{Error, Place, Result};
+use crate::lake::LoadCount;
 
 /// Characters kept of a refused value or row.
 pub(super) const RAW_CHARACTERS: usize = 1000;
 /// Rejects shown when there are too many.
 const EXAMPLES: usize = 3;
+
+/// So many rejects are never compared with what is usual.
+const FEW: u64 = 10;
+
+/// The middle of some values; of an even count the mean of the two in the middle.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.len().checked_sub(1)? / 2, values.len() / 2);
+    Some((values[low] + values[high]) / 2.0)
+}
+
+/// The runs whose rejects of a file are open after this one.
+pub(super) fn reject_runs(still_open: &[String], run_id: &str, rejects: u64) -> Vec<String> {
+    let mut runs = still_open.to_vec();
+    if rejects > 0 && !runs.iter().any(|run| run == run_id) {
+        runs.push(run_id.to_string());
+    }
+    runs
+}
 
 /// A row the contract refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +45,8 @@ pub struct Reject {
     pub raw: String,
     /// Why it was refused.
     pub reason: String,
+    /// All its fields as they were delivered, as a JSON object of texts; `None` where the row could not be taken apart.
+    pub row: Option<String>,
 }
 
 /// Takes rejects as they are found, some at a time.
@@ -41,11 +63,15 @@ pub(super) struct Tally<'a> {
     accepted: u64,
     refused: u64,
     examples: Vec<String>,
+    /// The median share of rejects of earlier loads.
+    usual_share: Option<f64>,
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(source: &'a str, table: &'a SourceTable) -> Tally<'a> {
-        Tally { source, table, accepted: 0, refused: 0, examples: Vec::new() }
+    pub(super) fn new(source: &'a str, table: &'a SourceTable, recent: &[LoadCount]) -> Tally<'a> {
+        let shares = recent.iter().filter(|load| load.read > 0).map(|load| load.rejects as f64 / load.read as f64);
+        let usual_share = median(shares.collect());
+        Tally { source, table, accepted: 0, refused: 0, examples: Vec::new(), usual_share }
     }
 
     pub(super) fn refused(&self) -> u64 {
@@ -77,12 +103,18 @@ impl<'a> Tally<'a> {
     /// After the last row: fails when the share of rejects is too great.
     pub(super) fn finish(&self) -> Result<()> {
         let read = self.accepted + self.refused;
-        match self.table.max_rejects.share {
-            Some(share) if self.refused as f64 > share * read as f64 => {
-                Err(self.too_many(&format!("max_rejects allows a share of {share}")))
-            }
-            _ => Ok(()),
+        let limit = self.table.max_rejects;
+        if let Some(share) = limit.share.filter(|share| self.refused as f64 > share * read as f64) {
+            return Err(self.too_many(&format!("max_rejects allows a share of {share}")));
         }
+        if let (Some(times), Some(usual)) = (limit.times_usual, self.usual_share)
+            && self.refused > FEW
+            && self.refused as f64 > times * usual * read as f64
+        {
+            let usual = 100.0 * usual;
+            return Err(self.too_many(&format!("usually {usual:.1} % are, and max_rejects allows {times} times that")));
+        }
+        Ok(())
     }
 
     fn too_many(&self, limit: &str) -> Error {

@@ -27,11 +27,11 @@ impl Remark {
     }
 
     /// Puts remarks of the same kind about several files into one.
-    pub(super) fn gather(remarks: &mut Vec<Remark>, more: Vec<Remark>) {
+    pub(super) fn gather(remarks: &mut Vec<Remark>, more: &[Remark]) {
         for remark in more {
             match remarks.iter_mut().find(|known| known.column == remark.column && known.what == remark.what) {
                 Some(known) => known.count += remark.count,
-                None => remarks.push(remark),
+                None => remarks.push(remark.clone()),
             }
         }
     }

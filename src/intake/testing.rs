@@ -3,12 +3,13 @@
 use super::*;
 use crate::contract::{Column, CsvOptions, Delivery, Format, TextEncoding, ValueType};
 use crate::error::{Error, Kind};
-use crate::lake::DataFileWriter;
+use crate::lake::{DataFile, DataFileRows, DataFileWriter};
 pub(super) use crate::testing::column;
 use crate::testing::{source, source_table};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -24,12 +25,25 @@ pub(super) struct MemoryWriter {
     pub(super) batches: Vec<RecordBatch>,
 }
 
+#[async_trait::async_trait]
 impl DataFiles for MemoryLake {
     fn writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<Box<dyn DataFileWriter>> {
         let mut files = self.files.lock().unwrap();
         let path = format!("{table}/{run_id}-{}.parquet", files.len());
         files.insert(path.clone(), vec![RecordBatch::new_empty(schema)]);
         Ok(Box::new(MemoryWriter { files: self.files.clone(), path, batches: Vec::new() }))
+    }
+
+    async fn rows(&self, file: &DataFile, wanted: &[String]) -> Result<DataFileRows> {
+        let batches = self.files.lock().unwrap()[&file.path].clone();
+        let chosen = |batch: &RecordBatch| {
+            let schema = batch.schema();
+            let columns: Vec<usize> =
+                (0..batch.num_columns()).filter(|i| wanted.contains(schema.field(*i).name())).collect();
+            batch.project(&columns).map_err(Error::from)
+        };
+        let batches: Vec<Result<RecordBatch>> = batches.iter().map(chosen).collect();
+        Ok(Box::pin(futures::stream::iter(batches)))
     }
 }
 
@@ -144,7 +158,15 @@ pub(super) fn files(pattern: &str, format: Format) -> Delivery {
 
 pub(super) fn csv(header: bool) -> Format {
     let encoding = TextEncoding::Utf8;
-    Format::Csv(CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header, header_row: None, skip_rows: vec![], encoding })
+    Format::Csv(CsvOptions {
+        delimiter: b',',
+        collapse: false,
+        quote: Some(b'"'),
+        header,
+        header_row: None,
+        skip_rows: vec![],
+        encoding,
+    })
 }
 
 pub(super) fn money() -> ValueType {

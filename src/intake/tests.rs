@@ -1,5 +1,6 @@
 use super::testing::*;
 use super::*;
+use crate::contract::ColumnPolicy;
 use crate::contract::{BadRowPolicy, Format, RejectLimit, ValueType};
 use crate::error::Kind;
 use arrow::datatypes::SchemaRef;
@@ -235,10 +236,10 @@ fn the_first_bad_row_or_too_many_fail_the_source() {
     let mut world = World::new(two());
     let lines: String = (0..100).map(|i| format!("{i},{}\n", if i < 6 { "x" } else { "1" })).collect();
     world.write("a.csv", format!("id,amount\n{lines}"));
-    world.table.max_rejects = RejectLimit { rows: None, share: Some(0.06) };
+    world.table.max_rejects = RejectLimit { rows: None, share: Some(0.06), times_usual: None };
     assert_eq!(world.load().unwrap().rejects, 6);
     world.last = None;
-    world.table.max_rejects = RejectLimit { rows: None, share: Some(0.05) };
+    world.table.max_rejects = RejectLimit { rows: None, share: Some(0.05), times_usual: None };
     let error = data_error(world.load());
     assert!(error.message().contains("6 of 100 rows of erp.orders were refused (6.0 %)"), "{error}");
     let hint = error.hint_text().unwrap();
@@ -246,9 +247,9 @@ fn the_first_bad_row_or_too_many_fail_the_source() {
         hint.contains("a.csv line 2: column `amount` is `x`") && hint.contains("line 4") && !hint.contains("line 5"),
         "{hint}"
     );
-    world.table.max_rejects = RejectLimit { rows: Some(5), share: None };
+    world.table.max_rejects = RejectLimit { rows: Some(5), share: None, times_usual: None };
     assert!(data_error(world.load()).message().contains("max_rejects allows 5 rows"));
-    world.table.max_rejects = RejectLimit { rows: Some(6), share: None };
+    world.table.max_rejects = RejectLimit { rows: Some(6), share: None, times_usual: None };
     assert_eq!(world.load().unwrap().rejects, 6);
     world.last = None;
     world.table.on_bad_row = BadRowPolicy::Fail;

@@ -99,11 +99,7 @@ impl Totals {
 
     fn kind(&self, text: &str) -> Option<Total> {
         let has = |words: &[String]| words.iter().any(|word| same_word(text, word));
-        if has(&self.rule.values) {
-            Some(Total::Whole)
-        } else {
-            has(&self.rule.subtotals).then_some(Total::Section)
-        }
+        if has(&self.rule.values) { Some(Total::Whole) } else { has(&self.rule.subtotals).then_some(Total::Section) }
     }
 
     /// Adds up a batch and compares the totals in it.
@@ -180,7 +176,8 @@ impl Totals {
     /// # Errors
     /// Of kind `Data` when a file with rows has no total and the contract says that this fails.
     pub(super) fn finish(&mut self, file: &str) -> Result<Vec<String>> {
-        let (wanted, found) = (!self.rule.values.is_empty() && !self.sums.is_empty(), self.found[Total::Whole as usize]);
+        let (wanted, found) =
+            (!self.rule.values.is_empty() && !self.sums.is_empty(), self.found[Total::Whole as usize]);
         if wanted && found == 0 && self.rows > 0 {
             self.tell(format!("`{file}` has no total row ({})", self.rule.values.join(", ")))?;
         }
@@ -198,7 +195,8 @@ fn same_word(text: &str, word: &str) -> bool {
     let letters = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
     // Most cells differ from the first letter on.
     let first = |text: &str| text.trim_start().chars().next();
-    first(text) == first(word) && letters(text).trim_end_matches([':', '：']) == letters(word).trim_end_matches([':', '：'])
+    first(text) == first(word)
+        && letters(text).trim_end_matches([':', '：']) == letters(word).trim_end_matches([':', '：'])
 }
 
 /// A sum, or a part of one, as the column's digits.

@@ -29,7 +29,7 @@ mod system;
 mod tests;
 mod writer;
 
-pub use data_files::{DataFileWriter, DataFiles};
+pub use data_files::{DataFileRows, DataFileWriter, DataFiles};
 pub use lock::{Holder, Lock};
 pub use open::Lake;
 pub use release::{NewRelease, Published};
@@ -119,7 +119,7 @@ pub struct LoadState {
     pub accepted_columns: Vec<String>,
     /// How far the system was read, in its own words; only where loads read what changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watermark: Option<String>,
+    pub watermark: Option<Watermark>,
     /// When the whole table was last compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_at: Option<jiff::Timestamp>,
@@ -132,6 +132,15 @@ pub struct LoadState {
     /// Rejects (run, file and line, as `run_id/line/file`) whose rows were taken after all.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub replayed: BTreeSet<String>,
+}
+
+/// How far a system was read.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Watermark {
+    /// In the system's own words: what the next read begins with.
+    pub system: String,
+    /// The greatest cursor of the rows in the lake, as days, microseconds or a number.
+    pub lake: Option<i64>,
 }
 
 /// What one load brought.
@@ -160,4 +169,7 @@ pub struct LoadedFile {
     pub data_files: Vec<String>,
     /// The run that read it.
     pub run_id: String,
+    /// The runs whose rejects of it are open: none of their rows was read again since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject_runs: Vec<String>,
 }

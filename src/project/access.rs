@@ -47,7 +47,8 @@ fn place(root: &Path, text: &Text) -> PathBuf {
 fn secret(document: &Document, key: &str, text: &Text) -> Option<Secret> {
     if !text.value.contains("${") {
         let error = Error::project(format!("`{key}` stands in the project itself"));
-        let hint = format!("take it from the environment (`{key}: ${{ERP_PASSWORD}}`), or from a file outside the project");
+        let hint =
+            format!("take it from the environment (`{key}: ${{ERP_PASSWORD}}`), or from a file outside the project");
         document.report(&text.span, error.hint(hint));
         return None;
     }

@@ -46,10 +46,24 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     let access = access::read(&fields, around.root);
     let tables = fields.required("tables");
     let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
-    let tables = tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
+    let tables: Vec<SourceTable> =
+        tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
     fields.finish();
+    check_histories(document, &tables);
     let (location, _) = location?;
     Some(Source { name: name.to_string(), description, location, access, tables })
+}
+
+/// The history of a table is a relation of its own, whose name no other table may have.
+fn check_histories(document: &Document, tables: &[SourceTable]) {
+    for table in tables.iter().filter(|table| table.history) {
+        let name = format!("{}_history", table.name);
+        if tables.iter().any(|other| other.name == name) {
+            let message = format!("the table `{name}` has the name of the history of `{}`", table.name);
+            let error = Error::project(message).hint("give the table another name, or the other no `history`");
+            document.report(&(0..0), error);
+        }
+    }
 }
 
 fn check_source_name(document: &Document, name: &str) {
@@ -120,7 +134,9 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
         let good = times.is_finite() && times >= 1.0;
         if !good {
             let error = Error::project(format!("`times_usual` is `{times}`"));
-            fields.document.report(&span, error.hint("write a number of at least 1: `3` is three times the usual share"));
+            fields
+                .document
+                .report(&span, error.hint("write a number of at least 1: `3` is three times the usual share"));
         }
         good.then_some(times)
     });

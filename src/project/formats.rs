@@ -66,7 +66,15 @@ fn format_named(document: &Document, text: &Text) -> Option<Format> {
 }
 
 fn plain_csv() -> CsvOptions {
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, header_row: None, skip_rows: Vec::new(), encoding: TextEncoding::Utf8 }
+    CsvOptions {
+        delimiter: b',',
+        collapse: false,
+        quote: Some(b'"'),
+        header: true,
+        header_row: None,
+        skip_rows: Vec::new(),
+        encoding: TextEncoding::Utf8,
+    }
 }
 
 fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
@@ -180,4 +188,3 @@ fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) 
         }
     }
 }
-

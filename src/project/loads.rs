@@ -146,11 +146,19 @@ fn full_every(options: &Fields) -> Option<u32> {
 /// What a mode needs of the table it is for.
 fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>) {
     let files = matches!(table.delivery, Delivery::Files { .. });
+    if load.compares() && fields.has("newest_by") {
+        let error = Error::project("`newest_by` says nothing where loads compare rows: what was read last counts");
+        fields.document.report(&fields.span_of("newest_by"), error.hint("leave it out, or load `deliveries`"));
+    }
     let fault = match load {
         Load::Deliveries if !files => Some("`deliveries` is for files"),
         Load::Incremental { .. } if files => Some("files are read when they are new or changed, not by a cursor"),
-        Load::Append { cursor: Some(_), .. } if files => Some("files are read when they are new or changed, not by a cursor"),
-        Load::Incremental { .. } if !fields.has("key") => Some("`incremental` compares rows by `key`, and there is none"),
+        Load::Append { cursor: Some(_), .. } if files => {
+            Some("files are read when they are new or changed, not by a cursor")
+        }
+        Load::Incremental { .. } if !fields.has("key") => {
+            Some("`incremental` compares rows by `key`, and there is none")
+        }
         Load::Append { .. } if !fields.has("key") => Some("`append` knows events by `key`, and there is none"),
         Load::Snapshot if files && !fields.has("key") => Some("`snapshot` compares rows by `key`, and there is none"),
         _ => None,
@@ -187,7 +195,8 @@ pub(super) fn expectations(fields: &Fields, table: &SourceTable) -> Expectations
     let share = |key, least: f64| {
         let (share, span) = expect.number::<f64>(key, "a number")?;
         if !share.is_finite() || share < least {
-            let error = Error::project(format!("`{key}` is `{share}`")).hint(format!("write a number of at least {least}"));
+            let error =
+                Error::project(format!("`{key}` is `{share}`")).hint(format!("write a number of at least {least}"));
             fields.document.report(&span, error);
             return None;
         }

@@ -35,7 +35,9 @@ fn paging(fields: &Fields, node: &Node) -> Option<Paging> {
     let plain = Node { value: Value::Null, span: node.span.clone() };
     let (word, span, options) = match &node.value {
         Value::Scalar { text, .. } => (text.as_str(), node.span.clone(), &plain),
-        Value::Map(entries) if entries.len() == 1 => (entries[0].0.value.as_str(), entries[0].0.span.clone(), &entries[0].1),
+        Value::Map(entries) if entries.len() == 1 => {
+            (entries[0].0.value.as_str(), entries[0].0.span.clone(), &entries[0].1)
+        }
         _ => {
             let error = Error::project(format!("`paging` is one word or one key with options, found {}", node.kind()));
             document.report(&node.span, error.hint(one_of(PAGINGS.into_iter())));

@@ -170,8 +170,15 @@ queries:
     let till = &project.sources[0];
     assert_eq!((till.name.as_str(), till.location.as_str()), ("till", "s3://figures/till"));
     let sales = &till.tables[0];
-    let csv =
-        CsvOptions { delimiter: b'\t', collapse: false, quote: None, header: false, header_row: None, skip_rows: vec![], encoding: TextEncoding::Gb18030 };
+    let csv = CsvOptions {
+        delimiter: b'\t',
+        collapse: false,
+        quote: None,
+        header: false,
+        header_row: None,
+        skip_rows: vec![],
+        encoding: TextEncoding::Gb18030,
+    };
     assert_eq!(sales.format(), Some(&Format::Csv(csv)));
     assert_eq!((sales.on_new_column, sales.on_missing_column), (ColumnPolicy::Ignore, ColumnPolicy::Fail));
     assert_eq!(sales.on_bad_row, BadRowPolicy::Fail);
@@ -233,7 +240,7 @@ fn all_files_are_looked_at_in_one_go() {
         pipelines/sources/erp.yml:1:11: environment variable `DATA` is not set [set it, or say what to take without it: ${DATA:-...}]
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:3:3: a table needs `columns`
-        pipelines/sources/erp.yml:3:20: unknown format `cvs` [choose `csv`, `json_lines` or `parquet`]
+        pipelines/sources/erp.yml:3:20: unknown format `cvs` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`]
         report-templates/review.md:1:1: a report needs `title`
         report-templates/review.md:2:9: `period` is `year` [choose `month` or `day`]
         sql/marts/rfm.sql:2:14: `materialize` is `tabel` [choose `table` or `view`]

@@ -74,9 +74,9 @@ fn style_of(fields: Fields) -> NumberStyle {
         counted_in: counted_in(&fields),
         parentheses: negative.0,
         trailing_minus: negative.1,
-        percent: fields.text("percent").map_or(base.percent, |text| {
-            fields.document.choice("percent", &text, &PERCENTS).or(base.percent)
-        }),
+        percent: fields
+            .text("percent")
+            .map_or(base.percent, |text| fields.document.choice("percent", &text, &PERCENTS).or(base.percent)),
         full_width: fields.flag("full_width", base.full_width),
     };
     check(&fields, &style);

@@ -136,7 +136,8 @@ impl CsvReader {
                 }
                 None if self.window.ended() => {
                     let (name, last) = (&self.window.input.name, self.window.line);
-                    let error = Error::data(format!("`{name}` ends in line {last}; its header is expected in line {row}"));
+                    let error =
+                        Error::data(format!("`{name}` ends in line {last}; its header is expected in line {row}"));
                     return Err(error.hint("`header_row` counts lines from 1"));
                 }
                 None => self.window.read_on()?,
@@ -187,7 +188,9 @@ impl CsvReader {
         [TextEncoding::Utf8, TextEncoding::Gb18030, TextEncoding::Big5]
             .into_iter()
             .filter(|other| *other != self.encoding)
-            .find(|other| header.split(|b| *b == b'\n').take(HEADER_LINES).any(|line| self.names_any(line, *other, missing)))
+            .find(|other| {
+                header.split(|b| *b == b'\n').take(HEADER_LINES).any(|line| self.names_any(line, *other, missing))
+            })
             .map(|other| format!("the file looks like {0}; write `encoding: {0}` in `format`", encoding::name(other)))
     }
 

@@ -66,7 +66,7 @@ pub struct FoundTable {
 }
 
 /// The columns of a relation, for the draft of a contract.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FoundRelation {
     /// In order.
     pub columns: Vec<FoundColumn>,
@@ -77,7 +77,7 @@ pub struct FoundRelation {
 }
 
 /// A column found in a system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FoundColumn {
     /// Its name.
     pub name: String,

@@ -50,7 +50,8 @@ pub(super) fn open(bytes: FileBytes, options: &ExcelOptions, expected: &[String]
         .name("sheet".to_string())
         .spawn(move || sheet.read(bytes, name.as_deref()))
         .map_err(|e| Error::bug(format!("a thread does not start: {e}")))?;
-    let mut reader = SheetReader { input, rows, thread: Some(thread), names: Vec::new(), buffers: RowBuffers::default() };
+    let mut reader =
+        SheetReader { input, rows, thread: Some(thread), names: Vec::new(), buffers: RowBuffers::default() };
     match reader.next_message()? {
         Some(Message::Header(names)) => reader.names = names,
         _ => return Err(Error::bug("a sheet begins without its header")),
@@ -268,7 +269,9 @@ impl Sheet {
         let names: Vec<String> = row.cells.iter().map(name).collect();
         let fits = self.expected.is_empty() || names.iter().any(|name| self.expected.contains(name));
         match &self.header {
-            Header::Wrong(_) if fits || number > HEADER_ROWS => return Err(self.no_header(fits.then_some(number)).into()),
+            Header::Wrong(_) if fits || number > HEADER_ROWS => {
+                return Err(self.no_header(fits.then_some(number)).into());
+            }
             Header::Wrong(_) => return Ok(()),
             _ => {}
         }

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn days_and_times_are_iso() {
-        let moment = |value, old| written(DataRef::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::DateTime, old)));
+        let moment =
+            |value, old| written(DataRef::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::DateTime, old)));
         for (value, old, text) in [
             (46348.0, false, "2026-11-22"),
             (46348.5, false, "2026-11-22T12:00:00"),
@@ -184,8 +185,12 @@ mod tests {
         }
         assert_eq!(moment(-1.0, false), ("-1".to_string(), CellKind::Error));
         assert_eq!(moment(2_958_466.0, false), ("2958466".to_string(), CellKind::Error));
-        let duration = |value| written(DataRef::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::TimeDelta, false))).0;
-        assert_eq!([duration(1.5), duration(0.000_005_787_037_037), duration(-0.25)], ["36:00:00", "00:00:00.500", "-06:00:00"]);
+        let duration =
+            |value| written(DataRef::DateTime(ExcelDateTime::new(value, ExcelDateTimeType::TimeDelta, false))).0;
+        assert_eq!(
+            [duration(1.5), duration(0.000_005_787_037_037), duration(-0.25)],
+            ["36:00:00", "00:00:00.500", "-06:00:00"]
+        );
         assert_eq!(written(DataRef::DurationIso("PT10H00M05.000000000S".into())).0, "10:00:05");
     }
 

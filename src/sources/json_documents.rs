@@ -5,6 +5,11 @@ use super::text::TextReader;
 use crate::error::{Error, Result};
 
 /// Opens a file. Blocks.
-pub(super) fn open(_bytes: FileBytes, _rows: &str, _wanted: &[String], _collect_new: bool) -> Result<Box<dyn TextReader>> {
+pub(super) fn open(
+    _bytes: FileBytes,
+    _rows: &str,
+    _wanted: &[String],
+    _collect_new: bool,
+) -> Result<Box<dyn TextReader>> {
     Err(Error::bug("not there yet"))
 }

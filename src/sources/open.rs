@@ -13,7 +13,12 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// As the reader of the format says them.
-pub fn open_text(bytes: FileBytes, format: &Format, wanted: &[String], collect_new: bool) -> Result<Box<dyn TextReader>> {
+pub fn open_text(
+    bytes: FileBytes,
+    format: &Format,
+    wanted: &[String],
+    collect_new: bool,
+) -> Result<Box<dyn TextReader>> {
     Ok(match format {
         Format::Csv(options) => Box::new(CsvReader::open(bytes, options, wanted)?),
         Format::JsonLines => Box::new(JsonLinesReader::open(bytes, wanted, collect_new)?),
@@ -36,4 +41,3 @@ pub fn has_header(format: &Format) -> bool {
         Format::Lines { .. } | Format::Parquet | Format::Excel(_) | Format::Named(_) => true,
     }
 }
-

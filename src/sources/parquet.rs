@@ -1,10 +1,9 @@
 //! Parquet: the columns asked for, in batches, with the types of the file.
 
 use super::files::{Files, Location, SourceFile, below};
+use super::typed::{TypedReader, TypedRows};
 use crate::error::{Error, Result};
 use ::bytes::{Buf, Bytes};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
@@ -25,20 +24,27 @@ const BLOCKS_KEPT: usize = 8;
 /// Reads a Parquet file.
 pub struct ParquetReader {
     name: String,
-    schema: SchemaRef,
+    fields: Vec<String>,
     rows: ParquetRecordBatchReader,
+    hash: Option<String>,
 }
 
 impl ParquetReader {
-    /// Opens a file; `wanted` chooses the columns by name. Blocks, and needs a running Tokio for remote files.
+    /// Opens a file; `wanted` chooses the columns by name, `hash` is what is known of the content. Blocks, and needs a
+    /// running Tokio for remote files.
     ///
     /// # Errors
     /// Of kind `Data` when it is no Parquet file, `Unreachable` when it cannot be read.
-    pub fn open(files: &Files, file: &SourceFile, wanted: impl Fn(&str) -> bool) -> Result<ParquetReader> {
+    pub fn open(
+        files: &Files,
+        file: &SourceFile,
+        hash: Option<String>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<ParquetReader> {
         if file.bytes == 0 {
             return Err(Error::data(format!("`{}` is empty (0 bytes) and so no Parquet file", file.path)));
         }
-        match files.place() {
+        let reader = match files.place() {
             Location::Folder(root) => {
                 let opened = File::open(root.join(&file.path))
                     .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
@@ -47,23 +53,25 @@ impl ParquetReader {
             Location::Store { store, prefix } => {
                 build(&file.path, Remote::new(store, below(prefix, &file.path)?, file), wanted)
             }
-        }
+        };
+        reader.map(|reader| ParquetReader { hash, ..reader })
+    }
+}
+
+impl TypedReader for ParquetReader {
+    fn fields(&self) -> &[String] {
+        &self.fields
     }
 
-    /// The columns chosen.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+    fn next_rows(&mut self) -> Result<Option<TypedRows>> {
+        let batch = self.rows.next().transpose();
+        let batch =
+            batch.map_err(|e| Error::data(format!("`{}` cannot be read as Parquet: {e}", self.name)).because(e))?;
+        Ok(batch.map(|batch| TypedRows { batch, faults: Vec::new() }))
     }
 
-    /// The next rows.
-    ///
-    /// # Errors
-    /// When the file is damaged or cannot be read further.
-    pub fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
-        self.rows
-            .next()
-            .transpose()
-            .map_err(|e| Error::data(format!("`{}` cannot be read as Parquet: {e}", self.name)).because(e))
+    fn finish(&mut self) -> Result<Option<String>> {
+        Ok(self.hash.take())
     }
 }
 
@@ -77,10 +85,10 @@ fn build<T: ChunkReader + 'static>(name: &str, file: T, wanted: impl Fn(&str) ->
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
     let fields = builder.schema().fields();
     let roots: Vec<usize> = (0..fields.len()).filter(|i| wanted(fields[*i].name())).collect();
-    let schema = Arc::new(builder.schema().project(&roots)?);
+    let fields = builder.schema().project(&roots)?.fields().iter().map(|field| field.name().clone()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let rows = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
-    Ok(ParquetReader { name: name.to_string(), schema, rows })
+    Ok(ParquetReader { name: name.to_string(), fields, rows, hash: None })
 }
 
 /// A file in a store, read in blocks by a thread that may wait.

@@ -28,8 +28,15 @@ fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     (folder, file)
 }
 
-const PLAIN: CsvOptions =
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, header_row: None, skip_rows: Vec::new(), encoding: TextEncoding::Utf8 };
+const PLAIN: CsvOptions = CsvOptions {
+    delimiter: b',',
+    collapse: false,
+    quote: Some(b'"'),
+    header: true,
+    header_row: None,
+    skip_rows: Vec::new(),
+    encoding: TextEncoding::Utf8,
+};
 
 #[derive(Debug, Default, PartialEq)]
 struct Read {
@@ -164,11 +171,12 @@ async fn check_store(files: Files, store: Arc<dyn object_store::ObjectStore>, pr
     assert!(file.bytes > 8 * 1024 * 1024, "{} bytes are no several blocks", file.bytes);
     let sum = tokio::task::spawn_blocking(move || {
         use arrow::array::AsArray;
-        let mut reader = ParquetReader::open(&files, &file, |name| name == "number" || name == "letters").unwrap();
+        let mut reader =
+            ParquetReader::open(&files, &file, None, |name| name == "number" || name == "letters").unwrap();
         let mut sum = 0;
         while let Some(batch) = reader.next_rows().unwrap() {
-            assert_eq!(batch.num_columns(), 2);
-            sum += batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().sum::<i64>();
+            assert_eq!(batch.batch.num_columns(), 2);
+            sum += batch.batch.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().sum::<i64>();
         }
         sum
     });

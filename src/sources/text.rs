@@ -18,7 +18,8 @@ pub trait TextReader: Send {
     /// When the file as a whole cannot be read further; rows that are wrong by themselves come as [`RowFault`]s.
     fn next_rows(&mut self) -> Result<Option<TextRows<'_>>>;
 
-    /// After the last row: the content's hash on a local folder, to tell a touched file from a changed one.
+    /// After the last row: of a file on a local folder its content's hash, to tell a touched file from a changed one; of
+    /// a service the token with which the next load goes on, where it gives one.
     ///
     /// # Errors
     /// When the file changed while it was read.

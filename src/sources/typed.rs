@@ -39,6 +39,11 @@ pub trait TypedReader: Send {
         &[]
     }
 
+    /// After the last row: of a file on a local folder its content's hash.
+    fn finish(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The next rows; `None` after the last.
     ///
     /// # Errors

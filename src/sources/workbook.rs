@@ -85,7 +85,9 @@ impl Workbook {
             None => names.first(),
         };
         found.map(|name| (*name).to_string()).ok_or_else(|| match name {
-            Some(name) => Error::data(format!("`{file}` has no sheet `{name}`")).hint(format!("it has {}", list(&names))),
+            Some(name) => {
+                Error::data(format!("`{file}` has no sheet `{name}`")).hint(format!("it has {}", list(&names)))
+            }
             None => Error::data(format!("`{file}` has no sheet")),
         })
     }

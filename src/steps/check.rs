@@ -10,7 +10,10 @@ use super::references::{Reference, parse, references};
 use super::render::{Rendered, Renderer, RunContext, nearest, suggest_table};
 use super::template::Template;
 use crate::contract::{SourceTable, TableName};
-use crate::engine::{self, Engine, EngineSettings, diagnose, source_schema, source_view_sql, spot_of_type_error};
+use crate::engine::{
+    self, Engine, EngineSettings, diagnose, history_schema, history_view_sql, source_schema, source_view_sql,
+    spot_of_type_error,
+};
 use crate::error::{Error, Problems, Result};
 use crate::lake::lake_schema;
 use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile, Unread};
@@ -190,10 +193,11 @@ impl Checker {
         let mut relations = Vec::new();
         for source in &project.sources {
             for table in &source.tables {
-                let relation = source_relation(&source.name, table, around);
-                self.add(&relation.raw, relation.raw_schema.clone())?;
-                self.add(&relation.name, relation.schema.clone())?;
-                relations.push(relation);
+                for relation in source_relations(&source.name, table, around) {
+                    self.add(&relation.raw, relation.raw_schema.clone())?;
+                    self.add(&relation.name, relation.schema.clone())?;
+                    relations.push(relation);
+                }
             }
         }
         Ok(relations)
@@ -397,16 +401,25 @@ fn accepted_of<'a>(raw: &TableName, around: &'a Surroundings) -> &'a [String] {
     around.accepted_columns.get(raw).map_or(&[], Vec::as_slice)
 }
 
-fn source_relation(source: &str, table: &SourceTable, around: &Surroundings) -> SourceRelation {
+/// The newest row of each key, and where the contract wants it every version of every row.
+fn source_relations(source: &str, table: &SourceTable, around: &Surroundings) -> Vec<SourceRelation> {
     let raw = TableName::raw(source, &table.name);
     let accepted = accepted_of(&raw, around);
-    SourceRelation {
+    let newest = SourceRelation {
         name: TableName::source(source, &table.name),
         raw_schema: source_schema(table, accepted, true),
         schema: source_schema(table, accepted, false),
         sql: source_view_sql(&raw, table, accepted),
+        raw: raw.clone(),
+    };
+    let history = table.history.then(|| SourceRelation {
+        name: TableName::history(source, &table.name),
+        raw_schema: newest.raw_schema.clone(),
+        schema: history_schema(table, accepted),
+        sql: history_view_sql(&raw, table, accepted),
         raw,
-    }
+    });
+    std::iter::once(newest).chain(history).collect()
 }
 
 fn definition(sql: &str, materialize: Materialize) -> String {

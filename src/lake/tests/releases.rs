@@ -23,11 +23,17 @@ async fn a_release_is_read_as_it_was_published() {
         newest: None,
         data_files: vec!["x".into()],
         run_id: "r1".into(),
+        reject_runs: vec!["r1".into()],
     };
     let state = LoadState {
         contract: "c".into(),
         files: [("orders.csv".to_string(), read)].into(),
         accepted_columns: vec!["new".into()],
+        watermark: Some(crate::lake::Watermark { system: "7".into(), lake: Some(7) }),
+        compared_at: Some(now()),
+        types: [("id".to_string(), "int4".to_string())].into(),
+        recent: vec![crate::lake::LoadCount { read: 11, rejects: 1 }],
+        replayed: ["r0/3/orders.csv".to_string()].into(),
     };
     new.loaded.insert(name("raw.erp__orders"), state.clone());
     let published = lake.publish(&lock, new).await.unwrap();
