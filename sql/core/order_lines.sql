@@ -16,7 +16,8 @@ columns:
   ordered_month: {description: First day of that month, tests: [not_null]}
   quantity: {description: Pieces; negative for a return, tests: [not_null]}
   unit_price: {description: Before discount, tests: [not_null]}
-  revenue: {description: "quantity * unit_price less discount, rounded to cents", tests: [not_null]}
+  revenue: {tests: [not_null], description: "The line's amount where the ERP has one, of a return by its share of the
+    quantity; else quantity * unit_price less discount; rounded to cents"}
   cost: {description: "quantity * the product's present unit cost; NULL where it is not known"}
   margin: {description: "revenue - cost; NULL where cost is"}
 --- */
@@ -31,7 +32,8 @@ WITH sold AS (
         orders.ordered_on,
         lines.quantity,
         lines.unit_price,
-        lines.discount_percent
+        lines.discount_percent,
+        lines.company_amount
     FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
     JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
     JOIN core.account_customers AS accounts ON accounts.account_id = orders.account_id
@@ -40,14 +42,16 @@ WITH sold AS (
 entries AS (
     SELECT
         order_id, line_number, CAST(NULL AS TEXT) AS return_id, customer_id, product_id, channel,
-        ordered_at, ordered_on, quantity, unit_price, discount_percent
+        ordered_at, ordered_on, quantity, unit_price, discount_percent, company_amount
     FROM sold
     WHERE ordered_on < DATE '{{ as_of }}'
     UNION ALL
     SELECT
         sold.order_id, sold.line_number, returns.return_id, sold.customer_id, sold.product_id, sold.channel,
         NULL AS ordered_at, returns.returned_on AS ordered_on, -returns.quantity AS quantity,
-        sold.unit_price, sold.discount_percent
+        sold.unit_price, sold.discount_percent,
+        CAST(round(-sold.company_amount * returns.quantity / nullif(sold.quantity, 0), 2) AS DECIMAL(18, 2))
+            AS company_amount
     FROM {{ ref('staging.stg_erp__returns') }} AS returns
     JOIN sold ON sold.order_id = returns.order_id AND sold.line_number = returns.line_number
     WHERE returns.returned_on < DATE '{{ as_of }}'
@@ -55,9 +59,9 @@ entries AS (
 priced AS (
     SELECT
         entries.*,
-        CAST(round(
+        coalesce(entries.company_amount, CAST(round(
             entries.quantity * entries.unit_price * (100 - entries.discount_percent) * CAST(0.01 AS DECIMAL(3, 2)), 2
-        ) AS DECIMAL(18, 2)) AS revenue,
+        ) AS DECIMAL(18, 2))) AS revenue,
         CAST(entries.quantity * products.unit_cost AS DECIMAL(18, 2)) AS cost
     FROM entries LEFT JOIN core.products AS products ON products.product_id = entries.product_id
 )

@@ -3,7 +3,7 @@ description: Invoices and what was paid of them, as known at the as-of date
 grain: [invoice_id]
 columns:
   invoice_id: {description: Invoice number, tests: [not_null]}
-  order_id: {description: The order it is for, tests: [not_null]}
+  order_id: {description: The order it is for; NULL when it is for none or for several}
   customer_id: {description: Who owes, tests: [not_null]}
   issued_on: {description: Date of the invoice, tests: [not_null]}
   due_on: {description: Date by which it is to be paid, tests: [not_null]}

@@ -9,6 +9,7 @@ columns:
   quantity: {description: Pieces, tests: [not_null]}
   unit_price: {description: Before discount, tests: [not_null]}
   discount_percent: {description: "0 to 100, 0 where the ERP says nothing", tests: [not_null]}
+  company_amount: {description: "Net amount of the line as the ERP has it; NULL, as this one has none"}
 --- */
 SELECT
     order_id,
@@ -16,5 +17,6 @@ SELECT
     product_id,
     quantity,
     unit_price,
-    coalesce(discount_percent, 0) AS discount_percent
+    coalesce(discount_percent, 0) AS discount_percent,
+    CAST(NULL AS DECIMAL(18, 2)) AS company_amount
 FROM {{ source('erp', 'order_lines') }}

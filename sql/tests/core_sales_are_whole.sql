@@ -4,7 +4,7 @@ description: >-
   doubled on its way through identity and prices
 --- */
 WITH expected AS (
-    SELECT count(*) AS lines, sum(CAST(lines.quantity AS BIGINT)) AS quantity
+    SELECT count(*) AS lines, sum(lines.quantity) AS quantity
     FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
     JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
     WHERE orders.status <> 'cancelled' AND orders.ordered_on < DATE '{{ as_of }}'

@@ -31,7 +31,7 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
-        shipped::write_to(&self.folder)?;
+        shipped::write_to(&self.folder, None)?;
         let made = demo::generate(&self.data(), &options)?;
         self.say(
             context,
@@ -58,6 +58,7 @@ impl Demo {
             exclude: vec![],
             as_of: Some(night.as_of),
             full_refresh: false,
+            replay: None,
             now: context.now(),
             who: context.who("demo"),
         };

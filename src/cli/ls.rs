@@ -2,7 +2,7 @@
 
 use super::output::{Format, columns};
 use super::{Context, Outcome, Output};
-use crate::error::Problems;
+use crate::error::{Place, Problems};
 use crate::flow;
 use crate::project::{Materialize, Project};
 
@@ -74,9 +74,14 @@ type Listing = (&'static [&'static str], Vec<Vec<String>>);
 
 fn sources(project: &Project) -> Listing {
     let tables = project.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t)));
-    let rows = tables
-        .map(|(s, t)| vec![format!("{}.{}", s.name, t.name), t.delivery.words().to_string(), t.description.clone()]);
-    (&["table", "rows_from", "description"], rows.collect())
+    let rows = tables.map(|(s, t)| {
+        let contract = match &t.place {
+            Some(Place::File { file, .. }) => file.clone(),
+            _ => String::new(),
+        };
+        vec![format!("{}.{}", s.name, t.name), t.delivery.words().to_string(), contract, t.description.clone()]
+    });
+    (&["table", "rows_from", "contract", "description"], rows.collect())
 }
 
 fn tests(project: &Project) -> Listing {

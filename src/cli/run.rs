@@ -38,6 +38,7 @@ impl Run {
             exclude: self.exclude.clone(),
             as_of: self.as_of,
             full_refresh: self.full_refresh,
+            replay: None,
             now: context.now(),
             who: context.who("run"),
         };
@@ -71,6 +72,14 @@ pub(super) async fn run_night(
 fn tell(project: &Project, night: &Night, seconds: f64, context: &Context<'_>) {
     let say = |line: String| context.printer.say(line);
     let t = night.tests;
+    if let Some(replayed) = &night.replayed {
+        say(format!(
+            "replay   {} taken, {} refused again, {} read again since",
+            thousands(replayed.taken),
+            thousands(replayed.refused),
+            thousands(replayed.superseded)
+        ));
+    }
     say(format!(
         "tests    {} passed, {} warned, {} failed",
         thousands(t.passed),
@@ -113,6 +122,7 @@ fn as_json(night: &Night) -> serde_json::Value {
     let problems = night.problems.iter().map(|p| p.to_string());
     serde_json::json!({
         "run_id": night.run_id, "ending": ending, "release": release,
+        "replayed": night.replayed,
         "tests": { "passed": night.tests.passed, "warned": night.tests.warned, "failed": night.tests.failed },
         "editions": editions.collect::<Vec<_>>(), "not_issued": night.not_issued,
         "problems": problems.collect::<Vec<_>>(),

@@ -93,6 +93,40 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Where it comes from, for people: `environment variable API_TOKEN`, `file /run/secrets/token`.
+    pub fn origin(&self) -> String {
+        match self {
+            Secret::File(path) => format!("file {}", path.display()),
+            Secret::Environment(text) => {
+                let names: Vec<&str> =
+                    text.split("${").skip(1).filter_map(|rest| rest.split([':', '}']).next()).collect();
+                match names.as_slice() {
+                    [] => "the project".to_string(),
+                    names => format!("environment variable {}", names.join(" and ")),
+                }
+            }
+        }
+    }
+
+    /// Whether it stands in the project as it is, and so is no secret.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Secret::Environment(text) if !text.contains("${"))
+    }
+
+    /// The words of the revealed secret that may not be shown: those that do not stand in the project (`Bearer`) and have
+    /// at least so many characters.
+    pub fn hidden_words(&self, revealed: &str, least_characters: usize) -> Vec<String> {
+        let known = match self {
+            Secret::Environment(text) => text.as_str(),
+            Secret::File(_) => "",
+        };
+        let is_hidden =
+            |word: &str| !known.split_whitespace().any(|k| k == word) && word.chars().count() >= least_characters;
+        revealed.split_whitespace().filter(|word| is_hidden(word)).map(str::to_string).collect()
+    }
+}
+
 /// A text with the variables of an environment put in.
 fn put_in(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String> {
     let mut out = String::new();
@@ -124,6 +158,15 @@ mod tests {
         let error = put_in("${NONE}", &lookup).unwrap_err();
         assert_eq!(error.message(), "environment variable `NONE`, which holds a secret, is not set");
         assert_eq!(format!("{:?}", Secret::Environment("Bearer ${TOKEN}".into())), "(from the environment)");
+    }
+
+    #[test]
+    fn a_secret_says_where_it_comes_from_and_what_to_hide() {
+        let token = Secret::Environment("Bearer ${TOKEN:-x}".into());
+        assert_eq!(token.origin(), "environment variable TOKEN");
+        assert_eq!(token.hidden_words("Bearer s3cret ab", 4), ["s3cret"]);
+        assert!(!token.is_plain() && Secret::Environment("text/json".into()).is_plain());
+        assert_eq!(Secret::File("/run/token".into()).origin(), "file /run/token");
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl Relation {
 /// JSON over HTTP, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {
-    /// Path below the source's URL, with its query (`/api/v2/tickets.json?include=ratings`).
+    /// Path below the source's URL, with its query (`/api/v2/tickets.json?include=ratings`). `${NAME}` in it is taken from
+    /// the environment when the service is asked.
     pub path: String,
     /// Dotted path to the list of rows in an answer; `None` when the answer is the list.
     pub rows: Option<String>,
@@ -84,7 +85,8 @@ pub enum Paging {
         /// Number of the first page.
         first: u64,
     },
-    /// Rows are counted: a page with fewer rows than asked for is the last.
+    /// Rows are counted: a page without rows is the last. (One with fewer rows than asked for need not be: services have
+    /// limits of their own.)
     Offset {
         /// Parameter that takes the number of rows to leave out.
         parameter: String,
@@ -101,7 +103,10 @@ pub enum Paging {
         token: String,
         /// Dotted path to what says that the last page is reached (`end_of_stream`); without it a page without token.
         end: Option<String>,
-        /// The last token is the watermark: the next load goes on with it (incremental exports of help desks).
+        /// Dotted path to what says that there are more pages (`meta.has_more`), the other way round.
+        more: Option<String>,
+        /// The last token is the watermark: the next load goes on with it, and sends it in place of `since_parameter`
+        /// (incremental exports of help desks).
         keeps: bool,
     },
     /// The answer's `Link` header or a field of it holds the next page's URL.
@@ -118,6 +123,10 @@ pub enum SinceFormat {
     AsDelivered,
     /// Seconds since 1970.
     EpochSeconds,
+    /// Milliseconds since 1970.
+    EpochMilliseconds,
+    /// The day in UTC (`2026-01-31`).
+    Date,
     /// RFC 3339 in UTC.
     Rfc3339,
 }

@@ -103,6 +103,8 @@ pub struct SourceTable {
     pub delivery: Delivery,
     /// How it is kept up to date.
     pub load: Load,
+    /// Its relation may be absent, as that of a module that a company has not installed: the table is empty then.
+    pub optional: bool,
     /// Earlier versions of rows are shown as well, in a relation of their own (a slowly changing dimension of type 2).
     pub history: bool,
     /// The promised columns, in order.
@@ -185,7 +187,8 @@ pub enum ValueType {
     },
     /// A moment. Formats without an offset are read in `zone`.
     Instant {
-        /// Formats, tried in order; RFC 3339 and `%Y-%m-%d %H:%M:%S` when the contract names none.
+        /// Formats (strftime, or one of [`EPOCH_FORMATS`]), tried in order; RFC 3339 and `%Y-%m-%d %H:%M:%S` when the
+        /// contract names none.
         formats: Vec<String>,
         /// IANA zone of moments written without offset.
         zone: String,
@@ -193,6 +196,11 @@ pub enum ValueType {
     /// One of these texts.
     Enumeration(Vec<String>),
 }
+
+/// Formats of instants that are counts since 1970-01-01 in UTC, and the microseconds of one. A count may have a
+/// fraction; it is cut to microseconds.
+pub const EPOCH_FORMATS: [(&str, i64); 3] =
+    [("epoch_seconds", 1_000_000), ("epoch_milliseconds", 1000), ("epoch_microseconds", 1)];
 
 impl ValueType {
     /// The Arrow type of the column in the lake. Instants are microseconds in UTC.

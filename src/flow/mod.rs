@@ -10,6 +10,7 @@ mod issue;
 mod pull;
 mod reader;
 mod record;
+mod replay;
 mod verbs;
 
 use crate::error::{Error, Problems, Result};
@@ -23,6 +24,7 @@ use issue::Issue;
 use pull::{Pull, Pulled};
 pub use reader::Reader;
 use record::Record;
+pub use replay::{Correction, ReplayCounts, ReplayRequest};
 use std::path::PathBuf;
 pub use verbs::{ReportRequest, report, rollback, show, test};
 
@@ -79,7 +81,13 @@ async fn run(
         rejects: &*record.rejects,
         observer,
     };
-    let mut pulled: Pulled = pull.all(&plan.sources).await;
+    let (mut pulled, replayed): (Pulled, _) = match &request.replay {
+        None => (pull.all(&plan.sources).await, None),
+        Some(replay) => {
+            let (pulled, counts) = pull.replay(&plan.sources, replay, &Reader::open(project, None).await?).await?;
+            (pulled, Some(counts))
+        }
+    };
     record.pulled(&pulled.records);
     if pulled.incomplete {
         return Err(pulled.problems);
@@ -91,7 +99,7 @@ async fn run(
     let built: Built = build.all(request.full_refresh).await?;
     record.built(&built);
 
-    let mut night = Night::new(&run_id, built.tests);
+    let mut night = Night { replayed, ..Night::new(&run_id, built.tests) };
     night.problems.extend(std::mem::take(&mut pulled.problems));
     if !built.may_be_published {
         night.ending = Ending::NotPublished;
@@ -260,6 +268,8 @@ pub struct NightRequest {
     pub as_of: Option<jiff::civil::Date>,
     /// Read every file and run every step again.
     pub full_refresh: bool,
+    /// Read nothing and try refused rows again.
+    pub replay: Option<ReplayRequest>,
     /// The moment the run began.
     pub now: jiff::Timestamp,
     /// Who runs it.
@@ -294,6 +304,8 @@ pub struct Night {
     pub ending: Ending,
     /// Tests, counted.
     pub tests: TestCounts,
+    /// What became of refused rows that were tried again.
+    pub replayed: Option<ReplayCounts>,
     /// Editions issued or found unchanged.
     pub editions: Vec<Issued>,
     /// Reports that were not issued, each with its reason.
@@ -308,6 +320,7 @@ impl Night {
             run_id: run_id.to_string(),
             ending: Ending::NotPublished,
             tests,
+            replayed: None,
             editions: Vec::new(),
             not_issued: Vec::new(),
             problems: Problems::new(),

@@ -181,7 +181,7 @@ impl Pull<'_> {
 }
 
 impl Pulled {
-    fn take(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: Loaded) {
+    pub(super) fn take(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: Loaded) {
         self.records.push(SourceRecord {
             files_read: loaded.files_read(),
             files_unchanged: loaded.files_unchanged(),

@@ -4,7 +4,7 @@ use crate::contract::{SourceTable, TableName};
 use crate::engine::{Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, source_view_sql};
 use crate::error::{Error, Result};
 use crate::history::{self, ReleaseRecord, Row};
-use crate::lake::{Lake, Release, TableVersion};
+use crate::lake::{Lake, LoadState, Release, TableVersion};
 use crate::project::Project;
 use crate::reports::EditionRecord;
 use arrow::array::RecordBatch;
@@ -100,13 +100,12 @@ impl Reader {
     /// A condition on `system.rejects`: the rejects of the files that the release is made of, as they were last read.
     pub fn open_rejects(&self) -> String {
         let mut files = Vec::new();
+        let mut closed = Vec::new();
         for (raw, state) in self.release.iter().flat_map(|r| &r.loaded) {
             let Some((source, table)) = raw.name.split_once("__") else { continue };
+            closed.extend(state.replayed.iter().map(|id| literal(&format!("{source}/{table}/{id}"))));
             for (path, file) in state.files.iter().filter(|(_, file)| file.rejects > 0) {
-                // Records of earlier versions name only the run that read the file.
-                let read_by = std::slice::from_ref(&file.run_id);
-                let runs = if file.reject_runs.is_empty() { read_by } else { &file.reject_runs };
-                for run in runs {
+                for run in LoadState::open_runs(file) {
                     let values = [source, table, path, run].map(literal).join(", ");
                     files.push(format!("({values})"));
                 }
@@ -116,9 +115,16 @@ impl Reader {
             return "FALSE".to_string();
         }
         let known = files.join(", ");
+        let replayed = match closed.is_empty() {
+            true => String::new(),
+            false => format!(
+                " AND concat(source, '/', table_name, '/', run_id, '/', CAST(line AS VARCHAR), '/', file) NOT IN ({})",
+                closed.join(", ")
+            ),
+        };
         format!(
             "EXISTS (SELECT 1 FROM (VALUES {known}) AS f(s, t, p, r) \
-             WHERE f.s = source AND f.t = table_name AND f.p = file AND f.r = run_id)"
+             WHERE f.s = source AND f.t = table_name AND f.p = file AND f.r = run_id){replayed}"
         )
     }
 

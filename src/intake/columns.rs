@@ -30,6 +30,10 @@ pub(super) trait Cells {
     fn is_native(&self, _row: usize) -> bool {
         false
     }
+    /// Whether it may have come as a day or moment.
+    fn may_be_day(&self, row: usize) -> bool {
+        self.is_native(row)
+    }
     /// Whether it holds an error of a spreadsheet instead of a value.
     fn is_error(&self, _row: usize) -> bool {
         false
@@ -68,6 +72,31 @@ impl Cells for StringArray {
 
     fn get(&self, row: usize) -> Option<&str> {
         self.is_valid(row).then(|| self.value(row))
+    }
+}
+
+/// A column of rows that were kept as texts and numbers.
+pub(super) struct KeptColumn<'a> {
+    pub(super) texts: StringArray,
+    pub(super) native: &'a [bool],
+}
+
+impl Cells for KeptColumn<'_> {
+    fn len(&self) -> usize {
+        Array::len(&self.texts)
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        Cells::get(&self.texts, row)
+    }
+
+    fn is_native(&self, row: usize) -> bool {
+        self.native[row]
+    }
+
+    /// What was a day of a workbook is kept as its text.
+    fn may_be_day(&self, _row: usize) -> bool {
+        true
     }
 }
 
@@ -351,7 +380,7 @@ impl ColumnReader {
             Parser::Instant(reader, bounds, style) => {
                 let parse = |row, text: &str| {
                     let parsed = match style.native_moment(cells, row, text) {
-                        Some(moment) => moment,
+                        Some(moment) => Ok(moment),
                         None => {
                             let text = style.unfolded(text);
                             style.exchanged.watch(row, &text, reader.parse(&text))
@@ -396,21 +425,17 @@ impl TimeStyle {
     /// The day of a cell that is a day, in days since 1970. A moment at midnight is one, too.
     #[inline]
     fn native_day<C: Cells>(&mut self, cells: &C, row: usize, text: &str) -> Option<i32> {
-        let native = self.native.as_mut().filter(|_| cells.is_native(row))?;
+        let native = self.native.as_mut().filter(|_| cells.may_be_day(row))?;
         let day = text.strip_suffix("T00:00:00").unwrap_or(text);
         let moment = native.parse(&format!("{day}T00:00:00Z")).ok()?;
-        i32::try_from(moment / MICROSECONDS_OF_A_DAY).ok()
+        i32::try_from(moment.div_euclid(MICROSECONDS_OF_A_DAY)).ok()
     }
 
-    /// The moment of a cell that is a day or a moment.
+    /// The moment of a cell that is a moment, or a day, which begins at midnight.
     #[inline]
-    fn native_moment<C: Cells>(&mut self, cells: &C, row: usize, text: &str) -> Option<Parsed<i64>> {
-        let native = self.native.as_mut().filter(|_| cells.is_native(row))?;
-        // A number of a sheet is left to the formats.
-        match text.len() {
-            10 if text.contains('-') => Some(native.parse(&format!("{text}T00:00:00"))),
-            _ => text.contains('T').then(|| native.parse(text)),
-        }
+    fn native_moment<C: Cells>(&mut self, cells: &C, row: usize, text: &str) -> Option<i64> {
+        let native = self.native.as_mut().filter(|_| cells.may_be_day(row))?;
+        native.parse(text).ok().or_else(|| native.parse(&format!("{text}T00:00:00")).ok())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{CellFault, ColumnReader, Faults, Reading, TextColumn};
+use super::columns::{CellFault, ColumnReader, Faults, KeptColumn, Reading, TextColumn};
 use super::feed::take_lines;
 use super::plan::raw_schema;
 use super::rejects::Reject;
@@ -251,8 +251,27 @@ impl Converter {
 
     /// A batch of a typed system under the contract; its rows are counted from 1.
     pub(super) fn convert_typed(&mut self, rows: &TypedRows) -> Result<Converted> {
+        let lines = Int64Array::from_iter_values(take_lines(&self.lines, rows.batch.num_rows()));
+        self.convert_batch(lines, rows, None)
+    }
+
+    /// Rows of texts whose lines are known; `native` says of every field which of its texts were numbers.
+    pub(super) fn convert_rows(
+        &mut self,
+        lines: Vec<i64>,
+        batch: RecordBatch,
+        native: &[Vec<bool>],
+    ) -> Result<Converted> {
+        self.convert_batch(lines.into(), &TypedRows { batch, faults: Vec::new() }, Some(native))
+    }
+
+    fn convert_batch(
+        &mut self,
+        lines: Int64Array,
+        rows: &TypedRows,
+        native: Option<&[Vec<bool>]>,
+    ) -> Result<Converted> {
         let batch = &rows.batch;
-        let lines = Int64Array::from_iter_values(take_lines(&self.lines, batch.num_rows()));
         let mut targets = vec![DataType::Utf8; batch.num_columns()];
         for (column, field) in self.columns.iter().zip(&self.fields) {
             if let Some(field) = field {
@@ -270,7 +289,13 @@ impl Converter {
             let array = batch.column(field);
             match reader.read_exact(array, faults) {
                 Some(array) => Ok(array),
-                None => reader.read(&typed::text_of(array, &targets[field])?, faults),
+                None => {
+                    let texts = typed::text_of(array, &targets[field])?;
+                    match native {
+                        Some(native) => reader.read(&KeptColumn { texts, native: &native[field] }, faults),
+                        None => reader.read(&texts, faults),
+                    }
+                }
             }
         };
         let row = |row: usize| {
@@ -430,5 +455,8 @@ fn number(text: &str) -> Option<serde_json::Value> {
 
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.
 fn lake_name(field: &str) -> String {
+    // Lists of JSON (`lines[].sku`) are told by the names alone.
+    let field = field.replace("[]", "");
+    let field = field.trim_start_matches('.');
     field.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect()
 }

@@ -26,6 +26,7 @@ mod numbers;
 mod plan;
 mod rejects;
 mod remarks;
+mod replay;
 mod scope;
 mod styled;
 mod times;
@@ -34,6 +35,7 @@ mod typed;
 
 pub use plan::{FileChange, raw_schema};
 pub use rejects::{Reject, RejectSink};
+pub use replay::{RefusedRow, Replayed, reject_id, replay_table};
 
 use crate::contract::{Delivery, Load, Source, SourceTable, TableName};
 use crate::error::Result;
@@ -63,6 +65,21 @@ pub struct LoadRequest<'a> {
     pub rejects: &'a dyn RejectSink,
     /// Told of every batch: bytes of the source and rows read since the last call.
     pub progress: &'a (dyn Fn(u64, u64) + Send + Sync),
+}
+
+impl<'a> LoadRequest<'a> {
+    fn feed(&self, target: &'a TableName, table: &'a Arc<SourceTable>) -> Feed<'a> {
+        Feed {
+            lake: self.lake,
+            target,
+            source: &self.source.name,
+            table,
+            run_id: self.run_id,
+            now: self.now,
+            rejects: self.rejects,
+            progress: self.progress,
+        }
+    }
 }
 
 /// A table after a load.
@@ -123,16 +140,7 @@ pub struct FileOutcome {
 pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
     let table = Arc::new(request.table.clone());
     let target = TableName::raw(&request.source.name, &request.table.name);
-    let feed = Feed {
-        lake: request.lake,
-        target: &target,
-        source: &request.source.name,
-        table: &table,
-        run_id: request.run_id,
-        now: request.now,
-        rejects: request.rejects,
-        progress: request.progress,
-    };
+    let feed = request.feed(&target, &table);
     let recent = request.previous.map_or(&[][..], |(_, state)| &state.recent);
     let mut tally = Tally::new(&request.source.name, request.table, recent);
     let mut loaded = match (request.system, &request.table.delivery) {
@@ -142,6 +150,7 @@ pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
         _ => compared::load(&request, &feed, &mut tally).await?,
     };
     expectations::check(&request, &tally, &mut loaded)?;
+    loaded.state.forget_closed();
     Ok(loaded)
 }
 

@@ -128,7 +128,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn describe(reject: &Reject) -> String {
+pub(super) fn describe(reject: &Reject) -> String {
     format!("{} line {}: {}", reject.file, reject.line, words(reject))
 }
 

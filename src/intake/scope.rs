@@ -3,7 +3,7 @@
 use super::LoadRequest;
 use super::known::Window;
 use crate::contract::day_of;
-use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SinceFormat, SourceTable, ValueType};
+use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SourceTable, ValueType};
 use crate::error::Result;
 use crate::lake::Watermark;
 use crate::sources::{Database, RelationRequest, Since};
@@ -83,10 +83,9 @@ impl Scope {
         })
     }
 
-    /// From where on pages are asked for, as their URL says it.
+    /// From where on pages are asked for: a token, a number, a day or a moment (RFC 3339), which `since_format` writes.
     pub(super) fn since_in_url(&self, request: &LoadRequest<'_>) -> Result<Option<String>> {
         let Scope::Since(watermark) = self else { return Ok(None) };
-        let Delivery::Pages(pages) = &request.table.delivery else { return Ok(None) };
         if keeps_token(request.table) {
             return Ok(Some(watermark.system.clone()));
         }
@@ -99,10 +98,7 @@ impl Scope {
             return Ok(day_of(lake - seconds / 86_400).map(|day| day.to_string()));
         }
         let moment = jiff::Timestamp::from_microsecond(lake.saturating_sub(seconds.saturating_mul(1_000_000))).ok();
-        Ok(moment.map(|moment| match pages.since_format {
-            SinceFormat::EpochSeconds => moment.as_second().to_string(),
-            SinceFormat::AsDelivered | SinceFormat::Rfc3339 => moment.to_string(),
-        }))
+        Ok(moment.map(|moment| moment.to_string()))
     }
 }
 

@@ -202,26 +202,32 @@ impl StyledNumbers {
     }
 }
 
-/// Writes digits with the decimal point `shift` places behind `point`; where it moved, without zeros at the end of the
-/// fraction.
+/// Writes digits with the decimal point `shift` places behind `point`; where it moved, without zeros in front and at the
+/// end of the fraction.
 fn write_shifted(out: &mut String, digits: &str, point: usize, shift: i32) {
     let at = point as i64 + i64::from(shift);
-    let from = out.len();
-    if at <= 0 {
-        out.push('0');
-        out.push('.');
-        out.extend(std::iter::repeat_n('0', -at as usize));
-        out.push_str(digits);
-    } else if at as usize >= digits.len() {
-        out.push_str(digits);
-        out.extend(std::iter::repeat_n('0', at as usize - digits.len()));
-    } else {
-        out.push_str(&digits[..at as usize]);
-        out.push('.');
-        out.push_str(&digits[at as usize..]);
+    let before = usize::try_from(at).unwrap_or(0).min(digits.len());
+    let (whole, fraction) = digits.split_at(before);
+    if shift == 0 {
+        out.push_str(whole);
+        if !fraction.is_empty() {
+            out.push('.');
+            out.push_str(fraction);
+        }
+        return;
     }
-    if shift != 0 && out[from..].contains('.') {
-        let length = out.trim_end_matches('0').trim_end_matches('.').len();
-        out.truncate(length);
+    let zeros = |count: i64| std::iter::repeat_n('0', usize::try_from(count).unwrap_or(0));
+    let from = out.len();
+    out.push_str(whole.trim_start_matches('0'));
+    if out.len() > from {
+        out.extend(zeros(at - digits.len() as i64));
+    } else {
+        out.push('0');
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if !fraction.is_empty() {
+        out.push('.');
+        out.extend(zeros(-at));
+        out.push_str(fraction);
     }
 }

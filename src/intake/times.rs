@@ -6,6 +6,7 @@
 
 use super::named_formats::NamedFormat;
 use super::numbers::Parsed;
+use crate::contract::EPOCH_FORMATS;
 use crate::error::{Error, Result};
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
@@ -17,17 +18,23 @@ const DAY_SECONDS: i64 = 86_400;
 /// Days whose offset is remembered; a power of two.
 const DAYS_KEPT: usize = 1024;
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A format of days or moments, read quickly where it is of fixed shape.
 pub(super) struct TimeFormat {
     text: String,
     fixed: Option<Vec<Piece>>,
     named: Option<NamedFormat>,
+    /// Microseconds of one, of a format that counts since 1970.
+    epoch: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Piece {
     Year,
     Month,
+    /// Three letters of an English name.
+    MonthName,
     Day,
     Hour,
     Minute,
@@ -59,14 +66,16 @@ impl TimeFormat {
     pub(super) fn new(text: &str) -> Result<TimeFormat> {
         let named = NamedFormat::named(text);
         if named.is_some() {
-            return Ok(TimeFormat { text: text.to_string(), fixed: None, named });
+            return Ok(TimeFormat { text: text.to_string(), fixed: None, epoch: None, named });
         }
         // Every field is known of a moment in a zone, so only a mistake in the format itself can fail.
         let some_moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         if let Err(error) = jiff::fmt::strtime::format(text, &some_moment) {
             return Err(Error::project(format!("`{text}` is not a format of dates: {error}")).because(error));
         }
-        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text), named })
+        let epoch = EPOCH_FORMATS.iter().find(|(name, _)| *name == text).map(|(_, microseconds)| *microseconds);
+        let epoch = epoch.or((text == "%s").then_some(MICROSECONDS));
+        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text), epoch, named })
     }
 }
 
@@ -79,6 +88,7 @@ fn pieces(format: &str) -> Option<Vec<Piece>> {
         let (length, more): (usize, &[Piece]) = match rest.as_bytes() {
             [b'%', b'Y', ..] => (2, &[Year]),
             [b'%', b'm', ..] => (2, &[Month]),
+            [b'%', b'b', ..] => (2, &[MonthName]),
             [b'%', b'd', ..] => (2, &[Day]),
             [b'%', b'H', ..] => (2, &[Hour]),
             [b'%', b'M', ..] => (2, &[Minute]),
@@ -98,7 +108,8 @@ fn pieces(format: &str) -> Option<Vec<Piece>> {
         }
         rest = rest.get(length..)?;
     }
-    (found.contains(&Year) && found.contains(&Month) && found.contains(&Day)).then_some(found)
+    let month = found.contains(&Month) || found.contains(&MonthName);
+    (found.contains(&Year) && month && found.contains(&Day)).then_some(found)
 }
 
 /// RFC 3339 with `T` or a blank, with or without fraction and offset: what is read when no format is named.
@@ -123,6 +134,11 @@ fn read_fixed(text: &[u8], pieces: &[Piece], defaults: bool) -> Option<Parts> {
             Piece::Year => {
                 parts.year = two(text, at)? * 100 + two(text, at + 2)?;
                 at += 4;
+            }
+            Piece::MonthName => {
+                let name = text.get(at..at + 3)?;
+                parts.month = MONTHS.iter().position(|month| month.as_bytes() == name)? as i64 + 1;
+                at += 3;
             }
             Piece::Fraction => (parts.microsecond, at) = fraction(text, at)?,
             Piece::Offset => (parts.offset_seconds, at) = offset(text, at, defaults)?,
@@ -167,6 +183,22 @@ fn fraction(text: &[u8], at: usize) -> Option<(i64, usize)> {
     let microseconds =
         (0..6).fold(0, |sum, i| sum * 10 + if i < digits { i64::from(text[at + 1 + i] - b'0') } else { 0 });
     Some((microseconds, at + 1 + digits))
+}
+
+/// Microseconds of a count since 1970 of units of so many microseconds, as in `1767600000.123`.
+fn since_epoch(text: &str, unit: i64) -> Option<i64> {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, behind) = digits.split_once('.').unwrap_or((digits, ""));
+    let good = !whole.is_empty() && (whole.len() == digits.len() || !behind.is_empty()) && behind.len() <= 18;
+    if !good || !whole.bytes().chain(behind.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Units are powers of ten; digits behind the microseconds are cut.
+    let places = unit.ilog10() as usize;
+    let part = behind.bytes().chain(std::iter::repeat(b'0')).take(places);
+    let part = part.fold(0, |sum, byte| sum * 10 + i64::from(byte - b'0'));
+    let microseconds = sign * whole.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(part)?;
+    jiff::Timestamp::from_microsecond(microseconds).ok().map(|_| microseconds)
 }
 
 fn offset(text: &[u8], at: usize, zulu: bool) -> Option<(Option<i64>, usize)> {
@@ -312,6 +344,9 @@ impl InstantReader {
         let mut shape_fits = false;
         for i in 0..self.formats.len() {
             let format = &self.formats[i];
+            if let Some(moment) = format.epoch.and_then(|unit| since_epoch(text, unit)) {
+                return Ok(moment);
+            }
             let parts = match format.fixed.as_ref().and_then(|pieces| read_fixed(text.as_bytes(), pieces, false)) {
                 Some(parts) => Some(parts),
                 None if format.named.is_some() => format.named.and_then(|named| named.read(text)),

@@ -134,6 +134,24 @@ pub struct LoadState {
     pub replayed: BTreeSet<String>,
 }
 
+impl LoadState {
+    /// The runs whose rejects of a file are open.
+    pub fn open_runs(file: &LoadedFile) -> &[String] {
+        match file.reject_runs.as_slice() {
+            // Records of earlier versions name only the run that read the file.
+            [] if file.rejects > 0 => std::slice::from_ref(&file.run_id),
+            runs => runs,
+        }
+    }
+
+    /// Forgets which rejects were replayed of runs whose rejects are no longer open.
+    pub fn forget_closed(&mut self) {
+        let open: BTreeSet<&String> = self.files.values().flat_map(LoadState::open_runs).collect();
+        let open: BTreeSet<String> = open.into_iter().cloned().collect();
+        self.replayed.retain(|id| id.split_once('/').is_some_and(|(run, _)| open.contains(run)));
+    }
+}
+
 /// How far a system was read.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Watermark {

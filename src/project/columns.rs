@@ -1,9 +1,10 @@
 //! One promised column: its type and what belongs to the type.
 
-use super::document::{Document, Node, Text};
+use super::contracts::Promises;
+use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
 use super::{names, settings, written};
-use crate::contract::{Column, ValueType};
+use crate::contract::{Column, EPOCH_FORMATS, ValueType};
 use crate::error::Error;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
@@ -26,6 +27,43 @@ const KEYS_OF_TYPES: [(&str, &[&str]); 10] = [
 
 /// Formats that have a name instead of a pattern, and whether they tell a time of day.
 const NAMED_FORMATS: [(&str, bool); 3] = [("excel_days", true), ("excel_days_1904", true), ("minguo", false)];
+/// In place of a column's promise: the format's column is not read.
+const OMIT: &str = "omit";
+
+/// Reads `columns`. Where a format promises columns, those named here replace its own or come behind them.
+pub(super) fn read_all(fields: &Fields, promises: Option<&Promises>, time_zone: &str) -> Vec<Column> {
+    let node = match promises {
+        Some(_) => fields.optional("columns"),
+        None => fields.required("columns"),
+    };
+    let mut columns = promises.map(|promises| promises.columns.clone()).unwrap_or_default();
+    let entries = node.and_then(|node| fields.document.entries(node, "`columns`")).unwrap_or_default();
+    for (key, node) in entries {
+        let place = columns.iter().position(|column| promises.is_some() && column.name == key.value);
+        if promises.is_some() && is_omitted(node) {
+            match place {
+                Some(place) => drop(columns.remove(place)),
+                None => {
+                    let error = Error::project(format!("`{}` is no column of the format", key.value));
+                    let known = columns.iter().map(|column| column.name.as_str());
+                    fields.document.report(&key.span, error.suggest(&key.value, known));
+                }
+            }
+            continue;
+        }
+        match (place, read(fields.document, key, node, time_zone)) {
+            (Some(place), Some(column)) => columns[place] = column,
+            (None, Some(column)) => columns.push(column),
+            (_, None) => {}
+        }
+    }
+    columns
+}
+
+/// Whether a column of the format is left out.
+pub(super) fn is_omitted(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar { text, .. } if text == OMIT)
+}
 
 /// Reads a column. `time_zone` is the project's, for instants whose column names none.
 pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str) -> Option<Column> {
@@ -182,6 +220,9 @@ fn kind(with_time: bool) -> &'static str {
 fn try_format(format: &str, with_time: bool) -> Result<(), String> {
     if let Some((_, has_time)) = NAMED_FORMATS.iter().find(|(name, _)| *name == format) {
         return if with_time && !has_time { Err("it tells days only".to_string()) } else { Ok(()) };
+    }
+    if with_time && EPOCH_FORMATS.iter().any(|(name, _)| *name == format) {
+        return Ok(());
     }
     let moment = jiff::civil::datetime(2026, 11, 22, 16, 5, 9, 0).to_zoned(jiff::tz::TimeZone::UTC);
     let moment = moment.map_err(|error| error.to_string())?;

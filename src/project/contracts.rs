@@ -1,12 +1,12 @@
 //! `pipelines/sources/*.yml`: what sources promise.
 
-use super::columns;
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, deliveries, loads, names, written};
+use super::{access, columns, deliveries, formats, loads, names, ready_made, settings, written};
 use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Expectations, Load, RejectLimit, Source, SourceTable, ValueType,
+    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
+    ValueType,
 };
 use crate::error::Error;
 use crate::sources::{self, SystemKind};
@@ -31,7 +31,7 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     check_source_name(document, name);
     let node = document.parse_all()?;
     let fields = Fields::of(document, &node, "a source", 0..0)?;
-    let description = fields.words("description");
+    let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(around.root, &environment::expand(document, &text, around.lookup)?);
         match sources::kind_of(&location) {
@@ -44,14 +44,33 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     });
     let kind = location.as_ref().map(|(_, kind)| *kind);
     let access = access::read(&fields, around.root);
-    let tables = fields.required("tables");
-    let tables = tables.and_then(|node| document.entries(node, "`tables`")).unwrap_or_default();
-    let tables: Vec<SourceTable> =
-        tables.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect();
+    let ready_made = ready_made::read(&fields, location.as_ref().map(|(location, _)| location.as_str()), around);
+    let tables = match fields.has("ready_made") {
+        true => fields.optional("tables"),
+        false => fields.required("tables"),
+    };
+    let mut tables = tables.map(|node| read_tables(document, node, kind, around)).unwrap_or_default();
+    if let Some(ready_made) = ready_made {
+        tables = ready_made.with(tables);
+        if description.is_empty() {
+            description = ready_made.description;
+        }
+    }
     fields.finish();
     check_histories(document, &tables);
     let (location, _) = location?;
     Some(Source { name: name.to_string(), description, location, access, tables })
+}
+
+/// Reads the tables of a source; those that cannot be read at all are left out.
+pub(super) fn read_tables(
+    document: &Document,
+    node: &Node,
+    kind: Option<SystemKind>,
+    around: &Surroundings,
+) -> Vec<SourceTable> {
+    let entries = document.entries(node, "`tables`").unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| read_table(document, key, node, kind, around)).collect()
 }
 
 /// The history of a table is a relation of its own, whose name no other table may have.
@@ -86,18 +105,28 @@ fn read_table(
         document.report(&key.span, error);
     }
     let fields = Fields::of(document, node, "a table", key.span.clone())?;
+    let delivery = deliveries::read(&fields, &key.value, kind);
+    let time_zone = fields.text("zone").and_then(|text| settings::time_zone(document, text));
+    let time_zone = time_zone.as_deref().unwrap_or(around.time_zone);
+    let promises = match &delivery {
+        Delivery::Files { format: Format::Named(name), .. } => formats::promises(name, time_zone),
+        _ => None,
+    };
+    let columns = columns::read_all(&fields, promises.as_ref(), time_zone);
+    formats::check_fields(&fields, &delivery, &columns);
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
-        delivery: deliveries::read(&fields, &key.value, kind),
+        delivery,
         load: Load::Deliveries,
+        optional: false,
         history: false,
         on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
         on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),
         max_rejects: max_rejects(&fields),
-        columns: read_columns(&fields, around),
+        columns,
         key: Vec::new(),
         newest_by: None,
         time_column: None,
@@ -105,7 +134,8 @@ fn read_table(
         expectations: Expectations::default(),
         place: Some(document.place(&key.span)),
     };
-    let mut table = name_columns(&fields, table);
+    let mut table = name_columns(&fields, table, promises.as_ref());
+    table.optional = optional(&fields, &table);
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
@@ -113,6 +143,16 @@ fn read_table(
     written::check_delivery(&fields, &table);
     fields.finish();
     Some(table)
+}
+
+/// Reads `optional`, which is about relations: folders without files are good as they are.
+fn optional(fields: &Fields, table: &SourceTable) -> bool {
+    let optional = fields.flag("optional", false);
+    if optional && !matches!(table.delivery, Delivery::Relation(_)) {
+        let error = Error::project("`optional` is for tables of a database");
+        fields.document.report(&fields.span_of("optional"), error);
+    }
+    optional
 }
 
 fn max_rejects(fields: &Fields) -> RejectLimit {
@@ -147,19 +187,73 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
     RejectLimit { rows, share, times_usual }
 }
 
-fn read_columns(fields: &Fields, around: &Surroundings) -> Vec<Column> {
-    let Some(node) = fields.required("columns") else { return Vec::new() };
-    let entries = fields.document.entries(node, "`columns`").unwrap_or_default();
-    entries.iter().filter_map(|(key, node)| columns::read(fields.document, key, node, around.time_zone)).collect()
+/// What the contract of a named format promises where a table says nothing else.
+pub(super) struct Promises {
+    pub columns: Vec<Column>,
+    pub key: Vec<String>,
+    pub newest_by: Option<String>,
+    pub time_column: Option<String>,
 }
 
-/// Reads the keys that name columns, which must be known.
-fn name_columns(fields: &Fields, mut table: SourceTable) -> SourceTable {
+/// Reads the contract of a format: the keys of a table that are about its columns.
+pub(super) fn read_promises(document: &Document, time_zone: &str) -> Option<Promises> {
+    let node = document.parse_all()?;
+    let fields = Fields::of(document, &node, "the contract of a format", 0..0)?;
+    let mut table = SourceTable {
+        name: document.file.clone(),
+        description: String::new(),
+        delivery: Delivery::Files { pattern: String::new(), format: Format::JsonLines },
+        load: Load::Deliveries,
+        optional: false,
+        history: false,
+        columns: columns::read_all(&fields, None, time_zone),
+        key: Vec::new(),
+        newest_by: None,
+        on_new_column: ColumnPolicy::Accept,
+        on_missing_column: ColumnPolicy::Fail,
+        on_changed_type: ColumnPolicy::Accept,
+        on_bad_row: BadRowPolicy::Reject,
+        max_rejects: RejectLimit::default(),
+        time_column: None,
+        total_rows: None,
+        expectations: Expectations::default(),
+        place: None,
+    };
+    table = name_columns(&fields, table, None);
+    fields.finish();
+    let SourceTable { columns, key, newest_by, time_column, .. } = table;
+    Some(Promises { columns, key, newest_by, time_column })
+}
+
+/// Reads the keys that name columns, which must be known; those that are left out are as the format promises.
+fn name_columns(fields: &Fields, mut table: SourceTable, promises: Option<&Promises>) -> SourceTable {
     // Columns that could not be read are known by name, so that one mistake is not reported twice.
-    let declared: Vec<&str> = match fields.optional("columns").map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries.iter().map(|(key, _)| key.value.as_str()).collect(),
+    let mut declared: Vec<&str> = match fields.optional("columns").map(|node| &node.value) {
+        Some(Value::Map(entries)) => {
+            entries.iter().filter(|(_, node)| !columns::is_omitted(node)).map(|(key, _)| key.value.as_str()).collect()
+        }
         _ => Vec::new(),
     };
+    let promised: Vec<String> = match promises {
+        Some(_) => table.columns.iter().map(|column| column.name.clone()).collect(),
+        None => Vec::new(),
+    };
+    declared.extend(promised.iter().map(String::as_str).filter(|name| !fields.names_column(name)));
+    if let Some(promises) = promises {
+        let there = |name: &&String| declared.contains(&name.as_str());
+        if !fields.has("key") {
+            table.key = promises.key.clone();
+            for gone in promises.key.iter().filter(|name| !there(name)) {
+                let error = Error::project(format!("`{gone}` is part of the format's key and omitted"));
+                fields
+                    .document
+                    .report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
+            }
+        }
+        let keyed = !table.key.is_empty() || !fields.texts("key").is_empty();
+        table.newest_by = promises.newest_by.clone().filter(|name| keyed && there(&name));
+        table.time_column = promises.time_column.clone().filter(|name| there(&name));
+    }
     let known = |key: &str, text: &Text| {
         let found = declared.contains(&text.value.as_str());
         if !found && !declared.is_empty() {
@@ -176,7 +270,7 @@ fn name_columns(fields: &Fields, mut table: SourceTable) -> SourceTable {
         }
     }
     if let Some(text) = fields.text("newest_by").filter(|text| known("newest_by", text)) {
-        if !fields.has("key") {
+        if !fields.has("key") && table.key.is_empty() {
             let error = Error::project("`newest_by` says nothing without a `key`");
             fields.document.report(&text.span, error.hint("name the columns that identify a row in `key`"));
         }

@@ -70,6 +70,11 @@ impl Document {
         self.problems.borrow_mut().push(error.at(self.place(span)));
     }
 
+    /// Takes over what was wrong in another text that this one refers to.
+    pub fn adopt(&self, other: Document) {
+        self.problems.borrow_mut().extend(other.into_problems());
+    }
+
     /// The place of some bytes.
     pub fn place(&self, span: &Range<usize>) -> Place {
         Place::span(self.file.clone(), self.text.clone(), span.clone())

@@ -60,6 +60,12 @@ impl<'a> Fields<'a> {
         self.entries.iter().any(|(known, _)| known.value == key)
     }
 
+    /// Whether `columns` has an entry of this name.
+    pub fn names_column(&self, name: &str) -> bool {
+        let columns = self.entries.iter().find(|(key, _)| key.value == "columns");
+        matches!(columns, Some((_, Node { value: Value::Map(entries), .. })) if entries.iter().any(|(key, _)| key.value == name))
+    }
+
     /// An optional text.
     pub fn text(&self, key: &'static str) -> Option<Text> {
         self.document.text(key, self.optional(key)?)

@@ -1,8 +1,9 @@
 //! `format`: how the files of a table are written.
 
+use super::contracts::{self, Promises};
 use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
-use crate::contract::{CsvOptions, ExcelOptions, Format, TextEncoding};
+use crate::contract::{Column, CsvOptions, Delivery, ExcelOptions, Format, TextEncoding};
 use crate::error::Error;
 use crate::sources;
 
@@ -10,6 +11,40 @@ const ENCODINGS: [(&str, TextEncoding); 3] =
     [("utf-8", TextEncoding::Utf8), ("gb18030", TextEncoding::Gb18030), ("big5", TextEncoding::Big5)];
 /// Formats that are no system's own.
 const FORMATS: [&str; 6] = ["csv", "json_lines", "json", "lines", "parquet", "excel"];
+
+/// What the contract of a named format promises; its instants without a zone of their own are in `time_zone`.
+pub(super) fn promises(name: &str, time_zone: &str) -> Option<Promises> {
+    let format = sources::formats::named(name)?;
+    // A test reads the contract of every format, so that no problem is lost here.
+    let document = Document::new(format!("format {name}"), format.contract);
+    contracts::read_promises(&document, time_zone)
+}
+
+/// Reports columns of fields that a format does not have, and paths of JSON that make no sense.
+pub(super) fn check_fields(fields: &Fields, delivery: &Delivery, columns: &[Column]) {
+    let Delivery::Files { format, .. } = delivery else { return };
+    let place = |column: &Column| match fields.optional("columns").map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries.iter().find(|(key, _)| key.value == column.name).map(|(key, _)| &key.span),
+        _ => None,
+    };
+    for column in columns {
+        let Some(place) = place(column) else { continue };
+        let from = std::slice::from_ref(&column.from);
+        let fault = match format {
+            Format::Json { rows } => sources::check_paths(rows, from).map(Error::project),
+            Format::JsonLines => sources::check_paths("", from).map(Error::project),
+            Format::Named(name) => sources::formats::named(name).and_then(|format| {
+                let unknown = !format.fields.is_empty() && !format.fields.contains(&column.from.as_str());
+                let error = || Error::project(format!("`{name}` has no field `{}`", column.from));
+                unknown.then(|| error().suggest(&column.from, format.fields.iter().copied()))
+            }),
+            _ => None,
+        };
+        if let Some(error) = fault {
+            fields.document.report(place, error);
+        }
+    }
+}
 
 /// Reads a format: one word, or one key with options.
 pub(super) fn read(document: &Document, node: &Node) -> Option<Format> {
@@ -110,9 +145,9 @@ fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
 fn json(document: &Document, key: &Text, node: &Node) -> Option<Format> {
     let fields = Fields::of(document, node, "the json format", key.span.clone())?;
     let rows = fields.words("rows");
-    if !rows.is_empty() && !rows.ends_with("[]") {
-        let error = Error::project(format!("`rows` is `{rows}`, which does not end at the elements of a list"));
-        document.report(&fields.span_of("rows"), error.hint(format!("mark lists by `[]`: `{rows}[]`")));
+    if let Some(fault) = sources::check_paths(&rows, &[]) {
+        let error = Error::project(format!("`rows`: {fault}"));
+        document.report(&fields.span_of("rows"), error.hint("write it such as `orders[].lines[]`"));
     }
     fields.finish();
     Some(Format::Json { rows })

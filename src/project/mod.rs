@@ -15,6 +15,7 @@ mod loads;
 mod names;
 mod pages;
 mod pipelines;
+mod ready_made;
 mod reports;
 mod settings;
 pub mod shipped;

@@ -5,8 +5,10 @@ use super::fields::{Fields, one_of};
 use crate::contract::{Pages, Paging, SinceFormat};
 use crate::error::Error;
 
-const SINCE_FORMATS: [(&str, SinceFormat); 3] = [
+const SINCE_FORMATS: [(&str, SinceFormat); 5] = [
     ("as_delivered", SinceFormat::AsDelivered),
+    ("date", SinceFormat::Date),
+    ("epoch_milliseconds", SinceFormat::EpochMilliseconds),
     ("epoch_seconds", SinceFormat::EpochSeconds),
     ("rfc3339", SinceFormat::Rfc3339),
 ];
@@ -61,6 +63,7 @@ fn paging(fields: &Fields, node: &Node) -> Option<Paging> {
             parameter: words("parameter", "cursor"),
             token: options.required_text("token").map(|text| text.value).unwrap_or_default(),
             end: options.text("end").map(|text| text.value),
+            more: options.text("more").map(|text| text.value),
             keeps: options.flag("keeps", false),
         },
         "link" => Paging::Link { field: options.text("field").map(|text| text.value) },

@@ -3,6 +3,7 @@
 use super::TextFile;
 use crate::error::{Error, Result};
 use include_dir::{Dir, include_dir};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Put in front of the path of a file that comes from here.
@@ -15,6 +16,11 @@ static FOLDERS: [(&str, Dir<'static>); 4] = [
     ("tests/steps", include_dir!("$CARGO_MANIFEST_DIR/tests/steps")),
 ];
 const PROJECT_FILE: &str = include_str!("../../perennial.yml");
+/// One folder for each known system: its contract `source.yml` and, for an ERP, files that take the place of those that
+/// read the demo's ERP.
+static READY_MADE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/ready-made");
+/// Files of the shipped project that read the demo's ERP, and whose place those of a ready-made one take.
+const OF_DEMO_ERP: [&str; 3] = ["pipelines/sources/erp.yml", "sql/staging/stg_erp__", "tests/steps/stg_erp__"];
 
 /// A file of the shipped project.
 #[derive(Clone, Copy, Debug)]
@@ -64,19 +70,95 @@ fn collect(folder: &'static str, dir: &'static Dir<'static>, files: &mut Vec<Shi
     }
 }
 
-/// Writes the shipped project into a folder, which is made if need be and must be empty. Says how many files.
-pub fn write_to(folder: &Path) -> Result<usize> {
+/// Names of the systems whose contracts are ready-made, in order.
+pub fn ready_made_sources() -> Vec<&'static str> {
+    let mut names: Vec<&str> = READY_MADE.dirs().filter_map(|dir| dir.path().to_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The ready-made contract of a system.
+pub fn ready_made(name: &str) -> Option<TextFile> {
+    let path =
+        ready_made_sources().into_iter().find(|known| *known == name).map(|name| format!("{name}/source.yml"))?;
+    let text = READY_MADE.get_file(&path)?.contents_utf8()?;
+    Some(TextFile { path: format!("ready-made/{path}"), text: text.into() })
+}
+
+/// Names of the ready-made systems that a project can have as its ERP, in order.
+pub fn erps() -> Vec<&'static str> {
+    let has_steps = |name: &&str| READY_MADE.get_dir(format!("{name}/sql")).is_some();
+    ready_made_sources().into_iter().filter(has_steps).collect()
+}
+
+/// What of `perennial.yml` is a company's own from the beginning.
+#[derive(Clone, Debug)]
+pub struct Company {
+    /// The ERP, one of [`erps`].
+    pub erp: String,
+    /// ISO 4217 code of all amounts.
+    pub currency: String,
+    /// IANA name of the zone in which days are cut.
+    pub time_zone: String,
+}
+
+/// Writes the shipped project into a folder, which is made if need be and must be empty; with a company, that of its ERP
+/// instead of the demo's. Says how many files.
+///
+/// # Errors
+/// Of kind `Project` when the ERP is not ready-made, the folder not empty or not to be written to.
+pub fn write_to(folder: &Path, company: Option<&Company>) -> Result<usize> {
+    let files = files_of(company)?;
     refuse_non_empty(folder)?;
-    let files = files();
-    for file in &files {
-        let path = folder.join(file.path());
+    for (path, content) in &files {
+        let path = folder.join(path);
         let write = || {
             path.parent().map(std::fs::create_dir_all).transpose()?;
-            std::fs::write(&path, file.content)
+            std::fs::write(&path, content)
         };
         write().map_err(|error| cannot("write", &path, error))?;
     }
     Ok(files.len())
+}
+
+/// The files of a new project by their paths.
+fn files_of(company: Option<&Company>) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut all: BTreeMap<String, Vec<u8>> = files().iter().map(|file| (file.path(), file.content.to_vec())).collect();
+    let Some(company) = company else { return Ok(all) };
+    let Some(folder) = erps().into_iter().find(|name| *name == company.erp).and_then(|name| READY_MADE.get_dir(name))
+    else {
+        let error = Error::project(format!("the ERP `{}` is not ready-made", company.erp));
+        return Err(error.suggest(&company.erp, erps()));
+    };
+    all.retain(|path, _| !OF_DEMO_ERP.iter().any(|beginning| path.starts_with(beginning)));
+    let mut own = Vec::new();
+    collect("ready-made", folder, &mut own);
+    for file in own {
+        let path = file.below.strip_prefix(&company.erp).unwrap_or(file.below).to_string_lossy().replace('\\', "/");
+        if path != "source.yml" {
+            all.insert(path, file.content.to_vec());
+        }
+    }
+    all.insert("perennial.yml".to_string(), company.project_file().into_bytes());
+    Ok(all)
+}
+
+impl Company {
+    /// The project file with the company's own in place of the demo's.
+    fn project_file(&self) -> String {
+        let own = [
+            ("name: ", "name: Customer value".to_string()),
+            ("time_zone: ", format!("time_zone: {}", self.time_zone)),
+            ("currency: ", format!("currency: {}", self.currency)),
+            ("as_of: ", "as_of: today".to_string()),
+        ];
+        let line = |line: &str| {
+            let found = own.iter().find(|(beginning, _)| line.starts_with(beginning));
+            found.map_or_else(|| line.to_string(), |(_, own)| own.clone())
+        };
+        let lines: Vec<String> = PROJECT_FILE.lines().map(line).collect();
+        lines.join("\n").replace(" The demo data end there.", "") + "\n"
+    }
 }
 
 fn refuse_non_empty(folder: &Path) -> Result<()> {

@@ -1,5 +1,6 @@
 mod files;
 mod shipped;
+mod written;
 
 use super::*;
 use crate::contract::{BadRowPolicy, ColumnPolicy, CsvOptions, Format, TextEncoding, ValueType};

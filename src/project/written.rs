@@ -182,6 +182,7 @@ pub(super) fn check_delivery(fields: &Fields, table: &SourceTable) {
         Delivery::Pages(_) => "fields of JSON",
         Delivery::Files { format: Format::Parquet, .. } => "columns of Parquet",
         Delivery::Files { format: Format::JsonLines | Format::Json { .. }, .. } => "fields of JSON",
+        Delivery::Files { format: Format::Named(_), .. } => "fields of a known system's format",
         Delivery::Files { .. } => return,
     };
     let Some(Value::Map(columns)) = fields.optional("columns").map(|node| &node.value) else { return };
@@ -189,7 +190,7 @@ pub(super) fn check_delivery(fields: &Fields, table: &SourceTable) {
         let Some((_, node)) = columns.iter().find(|(name, _)| name.value == column.name) else { continue };
         let Value::Map(keys) = &node.value else { continue };
         let Some((key, _)) = keys.iter().find(|(key, _)| key.value == "written") else { continue };
-        let error = Error::project(format!("`written` is about text in files, and {what} have types of their own"));
+        let error = Error::project(format!("numbers are `written` in csv, lines and excel files; {what} are plain"));
         fields.document.report(&key.span, error.hint("read the column as text, and take it apart in SQL"));
     }
 }

@@ -1,7 +1,7 @@
 //! The bytes of one file, counted, hashed where that tells versions apart, and decompressed.
 
 use super::files::SourceFile;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use ::bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
@@ -16,19 +16,20 @@ use tokio::sync::mpsc;
 /// Bytes taken from a file at a time where a decoder stands between file and window.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Pieces of a remote file fetched ahead of the reader.
-const PIECES_AHEAD: usize = 16;
+pub(super) const PIECES_AHEAD: usize = 16;
 
 /// One opened file.
 pub struct FileBytes {
     name: String,
-    expected_bytes: u64,
+    /// As listed; unknown of what is made while it is read.
+    expected_bytes: Option<u64>,
     origin: Origin,
     state: Arc<ReadState>,
 }
 
 enum Origin {
     Local(File),
-    Remote { pieces: mpsc::Receiver<object_store::Result<Bytes>>, current: Bytes },
+    Remote { pieces: mpsc::Receiver<Result<Bytes>>, current: Bytes },
 }
 
 /// What is known of a file while it is read, shared with those who watch.
@@ -71,18 +72,31 @@ impl FileBytes {
             .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?
             .into_stream();
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let name = file.path.clone();
         tokio::spawn(async move {
             while let Some(piece) = stream.next().await {
+                let piece = piece.map_err(|e| Error::unreachable(format!("cannot read `{name}`: {e}")).because(e));
                 if sender.send(piece).await.is_err() {
                     break;
                 }
             }
         });
-        Ok(FileBytes::new(file, Origin::Remote { pieces, current: Bytes::new() }, ReadState::default()))
+        Ok(FileBytes::from_pieces(&file.path, Some(file.bytes), pieces))
+    }
+
+    /// A file whose pieces another task fetches, [`PIECES_AHEAD`] at most before they are read. Fewer or more bytes than
+    /// expected are an error at its end.
+    pub(super) fn from_pieces(
+        name: &str,
+        expected_bytes: Option<u64>,
+        pieces: mpsc::Receiver<Result<Bytes>>,
+    ) -> FileBytes {
+        let origin = Origin::Remote { pieces, current: Bytes::new() };
+        FileBytes { name: name.to_string(), expected_bytes, origin, state: Arc::default() }
     }
 
     fn new(file: &SourceFile, origin: Origin, state: ReadState) -> FileBytes {
-        FileBytes { name: file.path.clone(), expected_bytes: file.bytes, origin, state: Arc::new(state) }
+        FileBytes { name: file.path.clone(), expected_bytes: Some(file.bytes), origin, state: Arc::new(state) }
     }
 
     /// The text in it, decompressed when its first bytes are those of gzip or zstd. Blocks.
@@ -153,10 +167,7 @@ impl Read for FileBytes {
                     match pieces.blocking_recv() {
                         None => return Ok(0),
                         Some(Ok(piece)) => *current = piece,
-                        Some(Err(e)) => {
-                            let error = Error::unreachable(format!("cannot read `{}`: {e}", self.name)).because(e);
-                            return Err(self.state.fail(error));
-                        }
+                        Some(Err(error)) => return Err(self.state.fail(error)),
                     }
                 }
                 let count = current.len().min(target.len());
@@ -201,7 +212,7 @@ impl Compression {
 /// The unpacked bytes of one file, still in the file's encoding.
 pub struct TextInput {
     pub(super) name: String,
-    expected_bytes: u64,
+    expected_bytes: Option<u64>,
     reader: Box<dyn Read + Send>,
     state: Arc<ReadState>,
     compression: Compression,
@@ -246,10 +257,8 @@ impl TextInput {
     /// When the file changed while it was read.
     pub(super) fn finish(&mut self) -> Result<Option<String>> {
         let read = self.state.bytes();
-        if read != self.expected_bytes {
-            let expected = self.expected_bytes;
-            let text = format!("`{}` changed while it was read: {expected} bytes listed, {read} read", self.name);
-            return Err(Error::new(Kind::Unreachable, text).hint("run again when it is complete"));
+        if let Some(expected) = self.expected_bytes.filter(|expected| *expected != read) {
+            return Err(changed(&self.name, &format!("{expected} bytes listed, {read} read")));
         }
         Ok(finish_hash(&self.state))
     }
@@ -258,6 +267,11 @@ impl TextInput {
     pub(super) fn bytes(&self) -> u64 {
         self.state.bytes()
     }
+}
+
+/// A file that is another than the one listed.
+pub(super) fn changed(name: &str, how: &str) -> Error {
+    Error::unreachable(format!("`{name}` changed while it was read: {how}")).hint("run again when it is complete")
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {

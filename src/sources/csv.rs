@@ -185,12 +185,12 @@ impl CsvReader {
             // Above the header may stand lines that are left out.
             None => &self.head,
         };
+        let fits =
+            |line: &[u8], other| self.names_any(line, other, missing) && !self.names_any(line, self.encoding, missing);
         [TextEncoding::Utf8, TextEncoding::Gb18030, TextEncoding::Big5]
             .into_iter()
             .filter(|other| *other != self.encoding)
-            .find(|other| {
-                header.split(|b| *b == b'\n').take(HEADER_LINES).any(|line| self.names_any(line, *other, missing))
-            })
+            .find(|other| header.split(|b| *b == b'\n').take(HEADER_LINES).any(|line| fits(line, *other)))
             .map(|other| format!("the file looks like {0}; write `encoding: {0}` in `format`", encoding::name(other)))
     }
 
@@ -323,7 +323,7 @@ pub(super) fn is_skipped(skip_rows: &Option<RegexSet>, row: &[u8]) -> bool {
     })
 }
 
-fn blank_what_is_no_text(bytes: &mut [u8]) {
+pub(super) fn blank_what_is_no_text(bytes: &mut [u8]) {
     let mut from = 0;
     while let Err(error) = std::str::from_utf8(&bytes[from..]) {
         let start = from + error.valid_up_to();
@@ -338,7 +338,7 @@ fn promised(expected: &[String]) -> String {
     format!("expected {}", list(&names))
 }
 
-fn check_mark(file: &str, head: &[u8]) -> Result<()> {
+pub(super) fn check_mark(file: &str, head: &[u8]) -> Result<()> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Err(Error::data(format!("`{file}` begins with the mark of UTF-16, which is not read"))
             .hint("export it as UTF-8, GB18030 or Big5"));

@@ -1,10 +1,11 @@
-//! What lies under a source's location: a folder, or a prefix of an object store.
+//! What lies under a source's location: a folder, a prefix of an object store, or a folder of an SFTP server.
 
 use super::bytes::FileBytes;
+use super::pattern::Pattern;
+use super::sftp::Sftp;
 use crate::contract::Access;
 use crate::error::{Error, Result};
 use futures::TryStreamExt;
-use globset::{GlobBuilder, GlobMatcher};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::path::{Path, PathBuf};
@@ -34,20 +35,23 @@ pub struct Files {
 pub(super) enum Location {
     Folder(PathBuf),
     Store { store: Arc<dyn ObjectStore>, prefix: ObjectPath },
+    Sftp(Arc<Sftp>),
 }
 
 impl Files {
-    /// Opens a folder (a path or `file://` URL) or a prefix of a store (`s3://`, `gs://`, `az://`). Credentials and
-    /// endpoints come from the environment (`AWS_ENDPOINT_URL`, ...). Nothing is read yet.
+    /// Opens a folder (a path or `file://` URL), a prefix of a store (`s3://`, `gs://`, `az://`) or a folder of an SFTP
+    /// server (`sftp://`). Credentials and endpoints of stores come from the environment (`AWS_ENDPOINT_URL`, ...), those
+    /// of SFTP from `access`. Nothing is read yet.
     ///
     /// # Errors
     /// Of kind `Project` when the location is not one of these.
-    pub async fn open(location: &str, _access: &Access) -> Result<Files> {
+    pub async fn open(location: &str, access: &Access) -> Result<Files> {
         let place = match url::Url::parse(location) {
             Ok(url) if url.scheme() == "file" => Location::Folder(
                 url.to_file_path()
                     .map_err(|()| Error::project(format!("`{location}` is not a path on this machine")))?,
             ),
+            Ok(url) if url.scheme() == "sftp" => Location::Sftp(Arc::new(Sftp::open(&url, access)?)),
             Ok(url) if location.contains("://") => open_store(location, &url)?,
             _ => Location::Folder(PathBuf::from(location)),
         };
@@ -55,10 +59,12 @@ impl Files {
     }
 
     /// The files whose path below the location matches the glob, by path. `*` stays within a folder, `**` does not;
-    /// names that begin with a dot are left out. No match is an empty list.
+    /// names that begin with a dot are left out, and so are files still being written (`*.part`, `~$*` and their like)
+    /// unless the glob names them. No match is an empty list.
     ///
     /// # Errors
-    /// Of kind `Project` when the glob is malformed, `Unreachable` when the location cannot be read.
+    /// Of kind `Project` when the glob is malformed or the server refuses us, `Data` when a name is not UTF-8,
+    /// `Unreachable` when the location cannot be read.
     pub async fn list(&self, glob: &str) -> Result<Vec<SourceFile>> {
         let pattern = Pattern::new(glob)?;
         let mut found = match &self.place {
@@ -69,6 +75,7 @@ impl Files {
                     .map_err(|e| Error::bug(format!("listing of files stopped: {e}")))?
             }
             Location::Store { store, prefix } => list_store(store.as_ref(), prefix, &pattern).await,
+            Location::Sftp(sftp) => sftp.list(&pattern).await,
         }
         .map_err(|e| e.context(format!("cannot read `{}`", self.location)))?;
         found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -85,10 +92,11 @@ impl Files {
             Location::Store { store, prefix } => {
                 FileBytes::open_remote(store.as_ref(), below(prefix, &file.path)?, file).await
             }
+            Location::Sftp(sftp) => sftp.read(file).await,
         }
     }
 
-    /// The BLAKE3 hash of a local file's content, in hexadecimal; `None` in a store, where the tag already tells.
+    /// The BLAKE3 hash of a local file's content, in hexadecimal; `None` elsewhere, where the tag has to tell.
     ///
     /// # Errors
     /// Of kind `Unreachable` when it cannot be read.
@@ -138,7 +146,7 @@ fn open_store(location: &str, url: &url::Url) -> Result<Location> {
             .map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
         other => {
             return Err(Error::project(format!("`{location}` cannot be read: `{other}` is not a known kind of store"))
-                .hint("known are a path, `file://`, `s3://`, `gs://` and `az://`"));
+                .hint("known are a path, `file://`, `s3://`, `gs://`, `az://` and `sftp://`"));
         }
     };
     let store = store.map_err(|e| Error::project(format!("`{location}` cannot be opened: {e}")).because(e))?;
@@ -147,65 +155,58 @@ fn open_store(location: &str, url: &url::Url) -> Result<Location> {
     Ok(Location::Store { store, prefix })
 }
 
-/// A glob and the folder before its first wildcard, below which alone is looked.
-struct Pattern {
-    matcher: GlobMatcher,
-    folder: String,
-    literal: Option<String>,
-}
-
-impl Pattern {
-    fn new(glob: &str) -> Result<Pattern> {
-        let glob = glob.trim_start_matches("./");
-        let matcher = GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(|e| Error::project(format!("`{glob}` is not a pattern of file names: {}", e.kind())))?
-            .compile_matcher();
-        let fixed = glob.find(['*', '?', '[', '{', '\\']).map_or(glob, |first| &glob[..first]);
-        let folder = fixed.rfind('/').map_or("", |slash| &fixed[..slash]).to_string();
-        Ok(Pattern { matcher, folder, literal: (fixed == glob).then(|| glob.to_string()) })
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        !path.split('/').any(|part| part.starts_with('.')) && self.matcher.is_match(path)
-    }
-}
-
 fn list_folder(root: &Path, pattern: &Pattern) -> Result<Vec<SourceFile>> {
     let mut found = Vec::new();
     if !root.is_dir() {
         return Err(Error::unreachable("there is no such folder"));
     }
-    if let Some(path) = &pattern.literal {
+    if let Some(path) = pattern.literal() {
         if let Ok(data) = std::fs::metadata(root.join(path))
             && data.is_file()
         {
-            found.push(local_file(path.clone(), &data)?);
+            found.push(local_file(path.to_string(), &data)?);
         }
         return Ok(found);
     }
-    let mut folders = vec![pattern.folder.clone()];
-    while let Some(folder) = folders.pop() {
+    // Every folder with the real places of those above it, which a link may lead back to.
+    let mut folders = vec![(pattern.folder().to_string(), Vec::new())];
+    while let Some((folder, mut above)) = folders.pop() {
         let entries = match std::fs::read_dir(root.join(&folder)) {
             Ok(entries) => entries,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             Err(e) => return Err(Error::unreachable(format!("folder `{folder}`: {e}"))),
         };
+        let real = std::fs::canonicalize(root.join(&folder)).unwrap_or_else(|_| root.join(&folder));
+        if above.contains(&real) {
+            continue;
+        }
+        above.push(real);
         for entry in entries {
             let entry = entry.map_err(|e| Error::unreachable(format!("folder `{folder}`: {e}")))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let name = entry.file_name();
+            let path = Pattern::join(&folder, &name.to_string_lossy());
             // Followed through links; a file removed since the listing is none.
-            let Ok(data) = std::fs::metadata(root.join(&path)) else { continue };
+            let Ok(data) = std::fs::metadata(root.join(&folder).join(&name)) else { continue };
+            if !pattern.concerns(&path, data.is_dir()) {
+                continue;
+            }
+            if name.to_str().is_none() {
+                return Err(not_utf8(&path));
+            }
             if data.is_dir() {
-                folders.push(path);
-            } else if pattern.matches(&path) {
+                folders.push((path, above.clone()));
+            } else {
                 found.push(local_file(path, &data)?);
             }
         }
     }
     Ok(found)
+}
+
+/// A name that cannot be kept as text, and so not be told from others.
+pub(super) fn not_utf8(path: &str) -> Error {
+    Error::data(format!("the name of the file or folder `{path}` is not UTF-8"))
+        .hint("rename it, or write the pattern so that it does not match")
 }
 
 fn local_file(path: String, data: &std::fs::Metadata) -> Result<SourceFile> {
@@ -218,14 +219,14 @@ fn local_file(path: String, data: &std::fs::Metadata) -> Result<SourceFile> {
 }
 
 async fn list_store(store: &dyn ObjectStore, prefix: &ObjectPath, pattern: &Pattern) -> Result<Vec<SourceFile>> {
-    if let Some(path) = &pattern.literal {
+    if let Some(path) = pattern.literal() {
         return match store.head(&below(prefix, path)?).await {
-            Ok(meta) => Ok(vec![stored_file(path.clone(), &meta)?]),
+            Ok(meta) => Ok(vec![stored_file(path.to_string(), &meta)?]),
             Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         };
     }
-    let folder = if pattern.folder.is_empty() { prefix.clone() } else { below(prefix, &pattern.folder)? };
+    let folder = if pattern.folder().is_empty() { prefix.clone() } else { below(prefix, pattern.folder())? };
     let mut found = Vec::new();
     let mut listing = store.list(Some(&folder));
     while let Some(meta) = listing.try_next().await? {

@@ -4,20 +4,21 @@
 //! asked for as a whole stays JSON. Of a name that stands twice in one object the last counts. Empty lines are skipped.
 
 use super::bytes::FileBytes;
-use super::json_scan::{ObjectShape, Scan, join};
+use super::json_scan::{Scan, Shapes};
 use super::text::{MOST_ROWS, RowBuffers, RowFault, Span, TextReader, TextRows};
 use super::window::Window;
+use crate::contract::TextEncoding;
 use crate::error::{Error, Result};
 use memchr::{memchr, memrchr};
 
 /// Columns that a table may gain beyond its contract; more mean that names are made from data.
-const MOST_NEW_FIELDS: usize = 200;
+pub(super) const MOST_NEW_FIELDS: usize = 200;
 
 /// Reads JSON lines.
 pub struct JsonLinesReader {
     window: Window,
     paths: Vec<String>,
-    objects: Vec<ObjectShape>,
+    shapes: Shapes,
     /// Fields nobody asked for become new ones.
     collect_new: bool,
     promised: usize,
@@ -30,54 +31,27 @@ impl JsonLinesReader {
     /// its path, at the end of [`TextReader::fields`]. Blocks.
     ///
     /// # Errors
-    /// Of kind `Unreachable` when it cannot be read.
+    /// Of kind `Unreachable` when it cannot be read, `Project` when a path makes no sense.
     pub fn open(bytes: FileBytes, paths: &[String], collect_new: bool) -> Result<JsonLinesReader> {
-        let mut input = bytes.into_text()?;
-        let mut mark = vec![0; 3];
-        let length = input.fill(&mut mark, 0)?;
-        mark.truncate(length);
-        if mark == b"\xef\xbb\xbf" {
-            mark.clear();
-        }
-        let input = input.layer(|rest| Box::new(std::io::Read::chain(std::io::Cursor::new(mark), rest)));
         let mut reader = JsonLinesReader {
-            window: Window::new(input),
+            window: Window::open(bytes, TextEncoding::Utf8)?,
             paths: Vec::new(),
-            objects: vec![ObjectShape::default()],
+            shapes: Shapes::for_one_object(),
             collect_new,
             promised: paths.len(),
             buffers: RowBuffers::default(),
             row: Vec::new(),
         };
-        paths.iter().for_each(|path| reader.want(path));
+        for (cell, path) in paths.iter().enumerate() {
+            reader.paths.push(path.clone());
+            reader.shapes.want(0, path, cell).map_err(Error::project)?;
+        }
         Ok(reader)
-    }
-
-    fn want(&mut self, path: &str) {
-        let cell = self.paths.len();
-        self.paths.push(path.to_string());
-        let mut object = 0;
-        let mut rest = path;
-        while let Some((name, below)) = rest.split_once('.') {
-            let prefix = join(&self.objects[object].path, name);
-            let next = self.objects.len();
-            let wanted = self.objects[object].wanted(name);
-            object = *wanted.object.get_or_insert(next);
-            if object == next {
-                self.objects.push(ObjectShape::at(prefix));
-            }
-            rest = below;
-        }
-        self.objects[object].wanted(rest).cell = Some(cell);
-        if rest.len() != path.len() {
-            // A name may hold dots itself.
-            self.objects[0].wanted(path).cell = Some(cell);
-        }
     }
 
     /// Reads the lines of the window that are whole; gives the bytes they take up.
     fn read_lines(&mut self) -> Result<usize> {
-        let JsonLinesReader { window, paths, objects, collect_new, promised, buffers, row } = self;
+        let JsonLinesReader { window, paths, shapes, collect_new, promised, buffers, row } = self;
         let bytes = window.bytes();
         let whole = match memrchr(b'\n', bytes) {
             _ if window.ended() => bytes.len(),
@@ -93,7 +67,8 @@ impl JsonLinesReader {
         };
         let mut line = window.line;
         let mut from = 0;
-        let mut scan = Scan { text, paths, objects, collect_new: *collect_new, row, unescaped: &mut buffers.unescaped };
+        let unescaped = &mut buffers.unescaped;
+        let mut scan = Scan { text, paths, shapes, collect_new: *collect_new, row, unescaped, list: None };
         let mut width = scan.paths.len();
         while from < text.len() && buffers.lines.len() < MOST_ROWS {
             let next = memchr(b'\n', &text.as_bytes()[from..]).map_or(text.len(), |at| from + at + 1);
@@ -136,7 +111,7 @@ impl JsonLinesReader {
     }
 }
 
-fn too_many(name: &str, line: u64) -> Error {
+pub(super) fn too_many(name: &str, line: u64) -> Error {
     Error::data(format!(
         "`{name}` has more than {MOST_NEW_FIELDS} fields that the contract does not name, by line {line}"
     ))
@@ -148,7 +123,7 @@ fn as_str(bytes: &[u8]) -> &str {
 }
 
 /// Gives the rows read so far empty cells for fields met only now.
-fn widen(cells: &mut Vec<Span>, from: usize, to: usize) {
+pub(super) fn widen(cells: &mut Vec<Span>, from: usize, to: usize) {
     let rows = cells.len().checked_div(from).unwrap_or(0);
     let mut wide = Vec::with_capacity((rows + 1) * to);
     for row in 0..rows {

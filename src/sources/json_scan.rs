@@ -22,11 +22,50 @@ pub(super) struct ObjectShape {
     ignored: usize,
 }
 
-/// What is wanted of one field: its own text, fields within it, both or nothing.
+/// What is wanted of one field: its own text, something within it, both or nothing.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted {
     pub(super) cell: Option<usize>,
+    pub(super) inside: Inside,
+}
+
+/// What is wanted within a field.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(super) enum Inside {
+    #[default]
+    Nothing,
+    /// Fields of the object it is, by its place in [`Shapes::objects`].
+    Object(usize),
+    /// Elements of the list it is that are found by a value, by its place in [`Shapes::lookups`].
+    Lookup(usize),
+    /// The elements of the list it is are rows; the scan says where it begins.
+    Rows,
+}
+
+/// A list whose elements are found by the value of one of their fields (`event_params[key=page_location]`).
+pub(super) struct Lookup {
+    /// Dotted path to the list.
+    pub(super) path: String,
+    /// The field that tells elements apart.
+    pub(super) name: String,
+    pub(super) choices: Vec<Choice>,
+}
+
+/// An element that is looked for.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) cell: Option<usize>,
+    /// Its fields, by their place in [`Shapes::objects`].
     pub(super) object: Option<usize>,
+    /// It was met in the list that is being read.
+    pub(super) met: bool,
+}
+
+/// What is wanted of the objects of a file.
+#[derive(Default)]
+pub(super) struct Shapes {
+    pub(super) objects: Vec<ObjectShape>,
+    pub(super) lookups: Vec<Lookup>,
 }
 
 /// The path of a field of an object.
@@ -38,6 +77,11 @@ impl ObjectShape {
     /// An object of which nothing is wanted yet.
     pub(super) fn at(path: String) -> ObjectShape {
         ObjectShape { path, ..ObjectShape::default() }
+    }
+
+    /// Whether any of its fields is wanted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.fields.iter().any(|(_, wanted)| wanted.cell.is_some() || wanted.inside != Inside::Nothing)
     }
 
     /// What is wanted of a field, to be changed.
@@ -77,15 +121,17 @@ type Refused<T> = Result<T, Cow<'static, str>>;
 pub(super) struct Scan<'a> {
     pub(super) text: &'a str,
     pub(super) paths: &'a mut Vec<String>,
-    pub(super) objects: &'a mut Vec<ObjectShape>,
+    pub(super) shapes: &'a mut Shapes,
     pub(super) collect_new: bool,
     pub(super) row: &'a mut Vec<Span>,
     pub(super) unescaped: &'a mut Vec<u8>,
+    /// Where the list of rows begins that was met.
+    pub(super) list: Option<usize>,
 }
 
 /// What a value turned out to be.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Null,
     Text { escaped: bool },
     Other,
@@ -102,15 +148,18 @@ impl Scan<'_> {
             Some(b'"' | b'-' | b'0'..=b'9') => return Err("the line is a JSON value, not an object".into()),
             _ => return Err("the line is not a JSON object".into()),
         }
-        let end = self.object(to, start + 1, 0, 1).map_err(|mistake| mistake.words(self.text, from))?;
+        let text = self.text;
+        let column = |at: usize| text.get(from..at).map_or(at - from, |before| before.chars().count()) + 1;
+        let words = |mistake: Mistake| mistake.words(|at| format!("column {}", column(at)));
+        let end = self.object(to, start + 1, 0, 1).map_err(words)?;
         match space(bytes, end) {
             end if end == to => Ok(()),
-            end => Err(Mistake::Syntax(end, "nothing more").words(self.text, from)),
+            end => Err(words(Mistake::Syntax(end, "nothing more"))),
         }
     }
 
     /// Reads an object from behind its brace to behind the other one.
-    fn object(&mut self, to: usize, from: usize, shape: usize, depth: usize) -> Result<usize, Mistake> {
+    pub(super) fn object(&mut self, to: usize, from: usize, shape: usize, depth: usize) -> Result<usize, Mistake> {
         let text = self.text;
         let bytes = &text.as_bytes()[..to];
         let mut at = space(bytes, from);
@@ -122,7 +171,7 @@ impl Scan<'_> {
                 return Err(Mistake::Syntax(at, "a name in quotes"));
             }
             let wanted;
-            (at, wanted) = match self.objects[shape].predicted(position, bytes, at + 1) {
+            (at, wanted) = match self.shapes.objects[shape].predicted(position, bytes, at + 1) {
                 Some(found) => found,
                 None => self.name(bytes, at, shape, position)?,
             };
@@ -146,7 +195,7 @@ impl Scan<'_> {
         let (end, escaped) = string(bytes, at + 1)?;
         let name =
             if escaped { unescape(&self.text[at..end], at)?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
-        let wanted = match self.objects[shape].find(&name, position) {
+        let wanted = match self.shapes.objects[shape].find(&name, position) {
             Some(wanted) => wanted,
             None => self.met(&name, shape),
         };
@@ -155,37 +204,94 @@ impl Scan<'_> {
 
     /// Reads a value into its cell, its fields into theirs.
     fn value(&mut self, bytes: &[u8], at: usize, wanted: Wanted, depth: usize) -> Result<usize, Mistake> {
-        let (end, kind) = match wanted.object {
-            Some(object) if bytes.get(at) == Some(&b'{') => {
+        let (end, kind) = match (wanted.inside, bytes.get(at)) {
+            (Inside::Nothing, _) => skip(bytes, at, depth)?,
+            (Inside::Object(object), Some(b'{')) => {
                 (self.object(bytes.len(), at + 1, object, within(depth, at)?)?, Kind::Other)
             }
-            Some(object) => match skip(bytes, at, depth)? {
-                (_, Kind::Text { .. } | Kind::Other) => {
-                    return Err(Mistake::NoObject(self.objects[object].path.clone()));
-                }
+            (Inside::Lookup(lookup), Some(b'[')) => (self.look_up(bytes, at, lookup, within(depth, at)?)?, Kind::Other),
+            (Inside::Rows, Some(b'[')) => {
+                self.list = Some(at);
+                skip(bytes, at, depth)?
+            }
+            (inside, _) => match skip(bytes, at, depth)? {
+                (_, Kind::Text { .. } | Kind::Other) => return Err(self.other_kind(inside)),
                 null => null,
             },
-            None => skip(bytes, at, depth)?,
         };
         if let Some(cell) = wanted.cell {
-            self.row[cell] = match kind {
-                Kind::Null => Span::NONE,
-                Kind::Text { escaped: false } => Span::text(at + 1, end - 1),
-                Kind::Text { escaped: true } => {
-                    let text = unescape(&self.text[at..end], at)?;
-                    let start = self.unescaped.len();
-                    self.unescaped.extend_from_slice(text.as_bytes());
-                    Span::unescaped(start, self.unescaped.len())
-                }
-                Kind::Other => Span::text(at, end),
+            self.row[cell] = self.cell(at, end, kind)?;
+        }
+        Ok(end)
+    }
+
+    /// The cell of the value that stands at this range of the text.
+    pub(super) fn cell(&mut self, at: usize, end: usize, kind: Kind) -> Result<Span, Mistake> {
+        Ok(match kind {
+            Kind::Null => Span::NONE,
+            Kind::Text { escaped: false } => Span::text(at + 1, end - 1),
+            Kind::Text { escaped: true } => {
+                let text = unescape(&self.text[at..end], at)?;
+                let start = self.unescaped.len();
+                self.unescaped.extend_from_slice(text.as_bytes());
+                Span::unescaped(start, self.unescaped.len())
+            }
+            Kind::Other => Span::text(at, end),
+        })
+    }
+
+    #[cold]
+    fn other_kind(&self, inside: Inside) -> Mistake {
+        match inside {
+            Inside::Object(object) => Mistake::NoObject(self.shapes.objects[object].path.clone()),
+            Inside::Lookup(lookup) => Mistake::NoList(self.shapes.lookups[lookup].path.clone()),
+            Inside::Rows | Inside::Nothing => Mistake::NoList("the list of rows".to_string()),
+        }
+    }
+
+    /// Reads a list from its bracket to behind the other one, and of it the elements that are looked for.
+    fn look_up(&mut self, bytes: &[u8], open: usize, lookup: usize, depth: usize) -> Result<usize, Mistake> {
+        self.shapes.lookups[lookup].choices.iter_mut().for_each(|choice| choice.met = false);
+        let mut at = space(bytes, open + 1);
+        if bytes.get(at) == Some(&b']') {
+            return Ok(at + 1);
+        }
+        loop {
+            let end = match bytes.get(at) {
+                Some(b'{') => self.looked_up(bytes, at, lookup, within(depth, at)?)?,
+                _ => skip(bytes, at, depth)?.0,
             };
+            at = space(bytes, end);
+            match bytes.get(at) {
+                Some(b',') => at = space(bytes, at + 1),
+                Some(b']') => return Ok(at + 1),
+                _ => return Err(Mistake::Syntax(at, "`,` or `]`")),
+            }
+        }
+    }
+
+    /// Reads an element of such a list if it is one that is looked for.
+    fn looked_up(&mut self, bytes: &[u8], at: usize, lookup: usize, depth: usize) -> Result<usize, Mistake> {
+        let wanted = &mut self.shapes.lookups[lookup];
+        let (end, value) = member(self.text, bytes, at, &wanted.name, depth)?;
+        let Some(value) = value else { return Ok(end) };
+        let Some(choice) = wanted.choices.iter_mut().find(|choice| choice.value == value) else { return Ok(end) };
+        if std::mem::replace(&mut choice.met, true) {
+            return Err(Mistake::Twice(format!("{}[{}={}]", wanted.path, wanted.name, choice.value)));
+        }
+        let (cell, object) = (choice.cell, choice.object);
+        if let Some(object) = object {
+            self.object(bytes.len(), at + 1, object, depth)?;
+        }
+        if let Some(cell) = cell {
+            self.row[cell] = Span::text(at, end);
         }
         Ok(end)
     }
 
     /// A name that was never met in this object.
     fn met(&mut self, name: &str, shape: usize) -> Wanted {
-        let object = &mut self.objects[shape];
+        let object = &mut self.shapes.objects[shape];
         let mut wanted = Wanted::default();
         if self.collect_new && self.paths.len() < u16::MAX as usize {
             wanted.cell = Some(self.paths.len());
@@ -201,8 +307,9 @@ impl Scan<'_> {
     }
 }
 
-/// What is wrong with a line, and where in the text.
-enum Mistake {
+/// What is wrong with a piece of JSON, and where in the text.
+#[derive(Debug)]
+pub(super) enum Mistake {
     /// Something else should stand here.
     Syntax(usize, &'static str),
     /// A string that is not closed.
@@ -213,18 +320,33 @@ enum Mistake {
     Deep(usize),
     /// Fields are wanted of something that has none.
     NoObject(String),
+    /// Elements are wanted of something that has none.
+    NoList(String),
+    /// An element that is looked for by a value, and stands twice.
+    Twice(String),
 }
 
 impl Mistake {
-    #[cold]
-    fn words(&self, text: &str, line: usize) -> Cow<'static, str> {
-        let column = |at: usize| text.get(line..at).map_or(at - line, |before| before.chars().count()) + 1;
+    /// Whether it is only that the text ends here.
+    pub(super) fn is_cut(&self, end: usize) -> bool {
         match self {
-            Mistake::Syntax(at, wanted) => format!("not valid JSON: {wanted} should stand at column {}", column(*at)),
-            Mistake::Open(at) => format!("not valid JSON: the string at column {} is not closed", column(*at)),
-            Mistake::Escape(at) => format!("not valid JSON: the string at column {} has a wrong escape", column(*at)),
-            Mistake::Deep(at) => format!("more than {MOST_DEPTH} objects within each other at column {}", column(*at)),
+            Mistake::Syntax(at, _) => *at >= end,
+            Mistake::Open(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What to say of it; `place` says where a byte is.
+    #[cold]
+    pub(super) fn words(&self, place: impl Fn(usize) -> String) -> Cow<'static, str> {
+        match self {
+            Mistake::Syntax(at, wanted) => format!("not valid JSON: {wanted} should stand at {}", place(*at)),
+            Mistake::Open(at) => format!("not valid JSON: the string at {} is not closed", place(*at)),
+            Mistake::Escape(at) => format!("not valid JSON: the string at {} has a wrong escape", place(*at)),
+            Mistake::Deep(at) => format!("more than {MOST_DEPTH} objects within each other at {}", place(*at)),
             Mistake::NoObject(path) => format!("`{path}` is not an object"),
+            Mistake::NoList(path) => format!("`{path}` is not a list"),
+            Mistake::Twice(path) => format!("`{path}` stands twice"),
         }
         .into()
     }
@@ -232,7 +354,7 @@ impl Mistake {
 
 /// The first letter at or behind `at` that is no blank.
 #[inline]
-fn space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
         at += 1;
     }
@@ -265,7 +387,7 @@ fn unescape(quoted: &str, at: usize) -> Result<String, Mistake> {
 }
 
 /// Passes over a value; gives where it ends.
-fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<(usize, Kind), Mistake> {
+pub(super) fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<(usize, Kind), Mistake> {
     match bytes.get(at) {
         Some(b'"') => string(bytes, at + 1).map(|(end, escaped)| (end, Kind::Text { escaped })),
         Some(b'-' | b'0'..=b'9') => number(bytes, at).map(|end| (end, Kind::Other)),
@@ -304,9 +426,57 @@ fn skip_many(bytes: &[u8], open: usize, depth: usize, close: u8) -> Result<usize
     }
 }
 
+/// Passes over an object from its brace; gives the value of one of its fields as text, if it has it.
+fn member<'t>(
+    text: &'t str,
+    bytes: &[u8],
+    open: usize,
+    name: &str,
+    depth: usize,
+) -> Result<(usize, Option<Cow<'t, str>>), Mistake> {
+    let mut found = None;
+    let mut at = space(bytes, open + 1);
+    if bytes.get(at) == Some(&b'}') {
+        return Ok((at + 1, found));
+    }
+    loop {
+        if bytes.get(at) != Some(&b'"') {
+            return Err(Mistake::Syntax(at, "a name in quotes"));
+        }
+        let end = string(bytes, at + 1)?.0;
+        let is_it = bytes[at + 1..end - 1] == *name.as_bytes();
+        at = space(bytes, end);
+        if bytes.get(at) != Some(&b':') {
+            return Err(Mistake::Syntax(at, "`:`"));
+        }
+        at = space(bytes, at + 1);
+        let (end, kind) = skip(bytes, at, depth)?;
+        if is_it {
+            found = match kind {
+                Kind::Null => None,
+                Kind::Text { escaped: false } => Some(Cow::from(&text[at + 1..end - 1])),
+                Kind::Text { escaped: true } => Some(unescape(&text[at..end], at)?.into()),
+                Kind::Other => Some(Cow::from(&text[at..end])),
+            };
+        }
+        at = space(bytes, end);
+        match bytes.get(at) {
+            Some(b',') => at = space(bytes, at + 1),
+            Some(b'}') => return Ok((at + 1, found)),
+            _ => return Err(Mistake::Syntax(at, "`,` or `}`")),
+        }
+    }
+}
+
 fn word(bytes: &[u8], at: usize, word: &[u8]) -> Result<usize, Mistake> {
     let end = at + word.len();
-    if bytes.get(at..end) == Some(word) { Ok(end) } else { Err(Mistake::Syntax(at, "a value")) }
+    let rest = bytes.get(at..end.min(bytes.len())).unwrap_or_default();
+    match rest == word {
+        true => Ok(end),
+        // What is cut off may be the rest of the word.
+        false if word.starts_with(rest) => Err(Mistake::Syntax(bytes.len(), "a value")),
+        false => Err(Mistake::Syntax(at, "a value")),
+    }
 }
 
 /// Behind a number: a sign, digits without leading zero, a point and digits, an exponent.

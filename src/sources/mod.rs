@@ -7,7 +7,9 @@
 //!
 //! The readers block and belong on a thread that may; each holds a window of its input, never all of it.
 
+mod batch;
 mod bytes;
+mod channel;
 mod csv;
 mod csv_cut;
 mod database;
@@ -19,15 +21,21 @@ pub mod formats;
 mod http;
 mod json;
 mod json_documents;
+mod json_paths;
+mod json_rows;
 mod json_scan;
 mod lines;
+mod local_time;
 mod mysql;
 mod open;
 mod parquet;
+mod pattern;
 mod postgresql;
+mod sftp;
 mod sqlite;
 mod system;
 mod text;
+mod tls;
 mod typed;
 mod window;
 mod workbook;
@@ -38,6 +46,7 @@ pub use database::{Database, FoundColumn, FoundRelation, FoundTable, RelationReq
 pub use files::{Files, SourceFile};
 pub use http::{Http, PagesReader};
 pub use json::JsonLinesReader;
+pub use json_documents::check_paths;
 pub use open::{has_header, open_text};
 pub use parquet::ParquetReader;
 pub use system::{SCHEMES, System, SystemKind, kind_of, scheme};

@@ -3,6 +3,7 @@
 use super::bytes::FileBytes;
 use super::csv::CsvReader;
 use super::json::JsonLinesReader;
+use super::json_documents::RowsPath;
 use super::text::TextReader;
 use super::{excel, formats, json_documents, lines};
 use crate::contract::Format;
@@ -22,7 +23,10 @@ pub fn open_text(
     Ok(match format {
         Format::Csv(options) => Box::new(CsvReader::open(bytes, options, wanted)?),
         Format::JsonLines => Box::new(JsonLinesReader::open(bytes, wanted, collect_new)?),
-        Format::Json { rows } => json_documents::open(bytes, rows, wanted, collect_new)?,
+        Format::Json { rows } => {
+            let rows = RowsPath { wrapper: None, rows };
+            json_documents::open(bytes, rows, wanted, collect_new)?
+        }
         Format::Lines { pattern, encoding } => lines::open(bytes, pattern, *encoding)?,
         Format::Excel(options) => excel::open(bytes, options, wanted)?,
         Format::Named(name) => match formats::named(name) {

@@ -1,6 +1,7 @@
 //! Parquet: the columns asked for, in batches, with the types of the file.
 
 use super::files::{Files, Location, SourceFile, below};
+use super::sftp::RangeFile;
 use super::typed::{TypedReader, TypedRows};
 use crate::error::{Error, Result};
 use ::bytes::{Buf, Bytes};
@@ -26,8 +27,13 @@ pub struct ParquetReader {
     name: String,
     fields: Vec<String>,
     rows: ParquetRecordBatchReader,
+    /// Why a block of a remote file could not be fetched.
+    lost: Lost,
     hash: Option<String>,
 }
+
+/// Arrow keeps of an error only its words.
+type Lost = Arc<Mutex<Option<Error>>>;
 
 impl ParquetReader {
     /// Opens a file; `wanted` chooses the columns by name, `hash` is what is known of the content. Blocks, and needs a
@@ -48,10 +54,18 @@ impl ParquetReader {
             Location::Folder(root) => {
                 let opened = File::open(root.join(&file.path))
                     .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", file.path)).because(e))?;
-                build(&file.path, opened, wanted)
+                build(&file.path, opened, Lost::default(), wanted)
             }
             Location::Store { store, prefix } => {
-                build(&file.path, Remote::new(store, below(prefix, &file.path)?, file), wanted)
+                let place = Place::Store(store.clone(), below(prefix, &file.path)?);
+                let remote = Remote::new(place, file, Handle::current());
+                build(&file.path, remote.clone(), remote.lost.clone(), wanted)
+            }
+            Location::Sftp(sftp) => {
+                let handle = Handle::current();
+                let place = Place::Sftp(handle.block_on(sftp.ranges(file))?);
+                let remote = Remote::new(place, file, handle);
+                build(&file.path, remote.clone(), remote.lost.clone(), wanted)
             }
         };
         reader.map(|reader| ParquetReader { hash, ..reader })
@@ -65,8 +79,7 @@ impl TypedReader for ParquetReader {
 
     fn next_rows(&mut self) -> Result<Option<TypedRows>> {
         let batch = self.rows.next().transpose();
-        let batch =
-            batch.map_err(|e| Error::data(format!("`{}` cannot be read as Parquet: {e}", self.name)).because(e))?;
+        let batch = batch.map_err(|e| broken(&self.name, &self.lost, e))?;
         Ok(batch.map(|batch| TypedRows { batch, faults: Vec::new() }))
     }
 
@@ -75,35 +88,48 @@ impl TypedReader for ParquetReader {
     }
 }
 
-fn build<T: ChunkReader + 'static>(name: &str, file: T, wanted: impl Fn(&str) -> bool) -> Result<ParquetReader> {
-    let broken = |e: ParquetError| match e {
-        ParquetError::External(inner) if inner.is::<object_store::Error>() => {
-            Error::unreachable(format!("cannot read `{name}`: {inner}")).because(inner)
-        }
-        e => Error::data(format!("`{name}` cannot be read as Parquet: {e}")).because(e),
-    };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+/// The words for a file that cannot be read further, unless it is its place that is lost.
+fn broken(name: &str, lost: &Lost, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let known = lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+    known.unwrap_or_else(|| Error::data(format!("`{name}` cannot be read as Parquet: {error}")).because(error))
+}
+
+fn build<T: ChunkReader + 'static>(
+    name: &str,
+    file: T,
+    lost: Lost,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<ParquetReader> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(name, &lost, e))?;
     let fields = builder.schema().fields();
     let roots: Vec<usize> = (0..fields.len()).filter(|i| wanted(fields[*i].name())).collect();
     let fields = builder.schema().project(&roots)?.fields().iter().map(|field| field.name().clone()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let rows = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
-    Ok(ParquetReader { name: name.to_string(), fields, rows, hash: None })
+    let rows = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| broken(name, &lost, e))?;
+    Ok(ParquetReader { name: name.to_string(), fields, rows, lost, hash: None })
 }
 
-/// A file in a store, read in blocks by a thread that may wait.
+/// Where blocks come from.
+enum Place {
+    Store(Arc<dyn ObjectStore>, ObjectPath),
+    Sftp(RangeFile),
+}
+
+/// A file elsewhere, read in blocks by a thread that may wait.
+#[derive(Clone)]
 struct Remote {
-    store: Arc<dyn ObjectStore>,
-    path: ObjectPath,
+    place: Arc<Place>,
+    name: String,
     bytes: u64,
     handle: Handle,
-    kept: Mutex<VecDeque<(u64, Bytes)>>,
+    kept: Arc<Mutex<VecDeque<(u64, Bytes)>>>,
+    lost: Lost,
 }
 
 impl Remote {
-    fn new(store: &Arc<dyn ObjectStore>, path: ObjectPath, file: &SourceFile) -> Remote {
-        let kept = Mutex::new(VecDeque::new());
-        Remote { store: store.clone(), path, bytes: file.bytes, handle: Handle::current(), kept }
+    fn new(place: Place, file: &SourceFile, handle: Handle) -> Remote {
+        let (name, bytes) = (file.path.clone(), file.bytes);
+        Remote { place: Arc::new(place), name, bytes, handle, kept: Arc::default(), lost: Lost::default() }
     }
 
     fn block(&self, number: u64) -> Result<Bytes, ParquetError> {
@@ -112,15 +138,26 @@ impl Remote {
             return Ok(block.clone());
         }
         let range = number * BLOCK_BYTES..((number + 1) * BLOCK_BYTES).min(self.bytes);
-        let block = self
-            .handle
-            .block_on(self.store.get_range(&self.path, range))
-            .map_err(|e| ParquetError::External(Box::new(e)))?;
+        let block = self.handle.block_on(self.fetch(range)).map_err(|error| {
+            let words = error.to_string();
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            ParquetError::General(words)
+        })?;
         if kept.len() == BLOCKS_KEPT {
             kept.pop_front();
         }
         kept.push_back((number, block.clone()));
         Ok(block)
+    }
+
+    async fn fetch(&self, range: std::ops::Range<u64>) -> Result<Bytes> {
+        match self.place.as_ref() {
+            Place::Store(store, path) => store
+                .get_range(path, range)
+                .await
+                .map_err(|e| Error::unreachable(format!("cannot read `{}`: {e}", self.name)).because(e)),
+            Place::Sftp(file) => file.read(range).await,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub enum System {
     Database(Arc<dyn Database>),
     /// JSON over HTTP.
     Http(Http),
+    /// Nothing: for work on rows that were read before.
+    Nothing,
 }
 
 impl System {

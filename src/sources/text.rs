@@ -5,7 +5,7 @@ use crate::error::Result;
 /// Rows given at most at a time.
 pub(super) const MOST_ROWS: usize = 16_384;
 /// Characters of a refused row that are kept.
-const RAW_CHARACTERS: usize = 1000;
+pub(super) const RAW_CHARACTERS: usize = 1000;
 
 /// A reader of rows of text.
 pub trait TextReader: Send {
@@ -84,6 +84,14 @@ impl Span {
     /// A cell of a workbook that holds an error.
     pub(super) fn error(start: usize, end: usize) -> Span {
         Span { start: start as u32 | Span::UNESCAPED, end: end as u32 | Span::UNESCAPED | Span::ERROR }
+    }
+
+    /// The same cell where its text begins so many bytes further; what is unescaped stays.
+    pub(super) fn shifted(self, by: usize) -> Span {
+        if self.start & Span::UNESCAPED != 0 {
+            return self;
+        }
+        Span { start: self.start + by as u32, end: self.end + by as u32 }
     }
 
     /// Its bytes among those of the window; not for unescaped ones.

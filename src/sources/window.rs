@@ -1,7 +1,11 @@
 //! A sliding window over the bytes of one file: whole records are looked at in place, the rest moves to the front.
 
-use super::bytes::TextInput;
+use super::bytes::{FileBytes, TextInput};
+use super::csv::check_mark;
+use super::encoding::Transcoder;
+use crate::contract::TextEncoding;
 use crate::error::{Error, Result};
+use std::io::{Cursor, Read};
 
 /// Bytes looked at together.
 pub(super) const WINDOW_BYTES: usize = 1024 * 1024;
@@ -16,11 +20,39 @@ pub(super) struct Window {
     ended: bool,
     /// The line the next record begins on, counted from 1.
     pub(super) line: u64,
+    /// What to do about a record that is too long.
+    long_hint: &'static str,
 }
 
 impl Window {
     pub(super) fn new(input: TextInput) -> Window {
-        Window { input, buffer: vec![0; WINDOW_BYTES], start: 0, end: 0, ended: false, line: 1 }
+        let long_hint = "a quote that is never closed does this; `quote: none` reads quotes as ordinary letters";
+        Window { input, buffer: vec![0; WINDOW_BYTES], start: 0, end: 0, ended: false, line: 1, long_hint }
+    }
+
+    /// A file of text in an encoding, without the byte-order mark it may begin with.
+    pub(super) fn open(bytes: FileBytes, encoding: TextEncoding) -> Result<Window> {
+        let mut input = bytes.into_text()?;
+        let mut mark = vec![0; 3];
+        let length = input.fill(&mut mark, 0)?;
+        mark.truncate(length);
+        check_mark(&input.name, &mark)?;
+        if mark == b"\xef\xbb\xbf" {
+            mark.clear();
+        }
+        let input = input.layer(|rest| {
+            let whole = Cursor::new(mark).chain(rest);
+            match encoding {
+                TextEncoding::Utf8 => Box::new(whole) as Box<dyn Read + Send>,
+                other => Box::new(Transcoder::new(whole, other)),
+            }
+        });
+        Ok(Window { long_hint: "a file without line ends, or of another format, does this", ..Window::new(input) })
+    }
+
+    /// Says what to do about a record that is too long.
+    pub(super) fn with_long_hint(self, long_hint: &'static str) -> Window {
+        Window { long_hint, ..self }
     }
 
     /// Whether the file has nothing beyond the window.
@@ -31,6 +63,11 @@ impl Window {
     /// What has not been taken yet.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
+    }
+
+    /// The same, to blank out what is not text.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..self.end]
     }
 
     /// Marks the first bytes as taken. What was borrowed before stays where it is until the next `refill`.
@@ -65,7 +102,7 @@ impl Window {
                 return Err(Error::data(format!(
                     "`{name}`: the record that begins at line {line} is longer than {most} MiB"
                 ))
-                .hint("a quote that is never closed does this; `quote: none` reads quotes as ordinary letters"));
+                .hint(self.long_hint));
             }
             self.buffer.resize(self.buffer.len() * 2, 0);
         }

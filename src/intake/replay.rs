@@ -1,0 +1,216 @@
+//! Refused rows, taken after all: the contract as it is now applied to the rows as they were kept, each exactly once.
+//!
+//! A row that is taken counts as read when it was refused: it bears that moment, so that it never stands above what was
+//! read since. In a table whose loads compare rows a key that is known by now has been read again, so its reject is
+//! closed without its row. Which rejects are closed is part of the release that publishes the rows.
+
+use super::convert::{Converted, Converter, Origin};
+use super::feed::{Feed, Output};
+use super::known::{Hasher, Known};
+use super::{LoadRequest, Loaded, raw_schema, rejects};
+use crate::contract::TableName;
+use crate::error::{Error, Result};
+use crate::lake::{DataFile, LoadState, TableVersion};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int64Type;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A refused row as it was kept.
+#[derive(Clone, Debug)]
+pub struct RefusedRow {
+    /// The run that refused it.
+    pub run_id: String,
+    /// When that run read it.
+    pub loaded_at: jiff::Timestamp,
+    /// The file.
+    pub file: String,
+    /// The line or row in it.
+    pub line: u64,
+    /// Its fields as a JSON object of texts.
+    pub row: String,
+}
+
+impl RefusedRow {
+    /// What tells it from every other reject of its table.
+    pub fn id(&self) -> String {
+        reject_id(&self.run_id, self.line, &self.file)
+    }
+}
+
+/// What tells a reject from every other of its table.
+pub fn reject_id(run_id: &str, line: u64, file: &str) -> String {
+    format!("{run_id}/{line}/{file}")
+}
+
+/// What came of a replay.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The table with the rows that were taken.
+    pub loaded: Loaded,
+    /// Rows taken.
+    pub taken: u64,
+    /// Rejects closed because their key has been read since.
+    pub superseded: u64,
+    /// Rows refused again, each with its place and why.
+    pub refused: Vec<String>,
+}
+
+/// Applies the contract to refused rows of one table.
+///
+/// # Errors
+/// Of kind `Data` when a kept row is no JSON object, else as [`super::load_table`].
+pub async fn replay_table(request: &LoadRequest<'_>, rows: &[RefusedRow]) -> Result<Replayed> {
+    let Some((version, state)) = request.previous else {
+        return Err(Error::project(format!("nothing of {} was read yet", request.table.name)));
+    };
+    let table = Arc::new(request.table.clone());
+    let target = TableName::raw(&request.source.name, &request.table.name);
+    let feed = request.feed(&target, &table);
+    let mut replay = Replay {
+        known: match table.load.compares() && !table.key.is_empty() {
+            true => Some(known(request, version, state).await?),
+            false => None,
+        },
+        feed,
+        version,
+        state: state.clone(),
+        data_files: Vec::new(),
+        taken: 0,
+        superseded: 0,
+        refused: Vec::new(),
+    };
+    let mut by_read: BTreeMap<(&str, &str), Vec<&RefusedRow>> = BTreeMap::new();
+    for row in rows {
+        by_read.entry((&row.file, &row.run_id)).or_default().push(row);
+    }
+    for rows in by_read.values() {
+        replay.take(rows).await?;
+    }
+    Ok(replay.finish(request))
+}
+
+/// The keys that were read so far.
+async fn known(request: &LoadRequest<'_>, version: &TableVersion, state: &LoadState) -> Result<(Hasher, Known)> {
+    let schema = raw_schema(request.table, &state.accepted_columns);
+    let promised: Vec<String> = request.table.columns.iter().map(|column| column.name.clone()).collect();
+    let mut hasher = Hasher::new(&schema, &request.table.key, &promised)?;
+    let known = Known::read(request.lake, version, &mut hasher, None).await?;
+    Ok((hasher, known))
+}
+
+struct Replay<'a> {
+    feed: Feed<'a>,
+    known: Option<(Hasher, Known)>,
+    version: &'a TableVersion,
+    state: LoadState,
+    data_files: Vec<DataFile>,
+    taken: u64,
+    superseded: u64,
+    refused: Vec<String>,
+}
+
+impl Replay<'_> {
+    /// Rows of one file that one run refused.
+    async fn take(&mut self, rows: &[&RefusedRow]) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let origin = Origin { loaded_at: first.loaded_at, ..self.feed.origin(&first.file) };
+        let mut converter =
+            Converter::new(self.feed.table.clone(), origin, &self.state.accepted_columns, Arc::default())?;
+        let (batch, native) = as_batch(rows)?;
+        let fields: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+        converter.bind(&fields)?;
+        let lines = rows.iter().map(|row| row.line as i64).collect();
+        let Converted { batch, rejects } = converter.convert_rows(lines, batch, &native)?;
+        for reject in &rejects {
+            self.refused.push(rejects::describe(reject));
+        }
+        let read: BTreeSet<u64> = batch
+            .column_by_name("_line")
+            .map(|c| c.as_primitive::<Int64Type>().values().iter().map(|l| *l as u64).collect())
+            .unwrap_or_default();
+        let batch = self.unknown(batch)?;
+        let taken = batch.num_rows() as u64;
+        self.taken += taken;
+        self.superseded += read.len() as u64 - taken;
+        self.state.replayed.extend(rows.iter().filter(|row| read.contains(&row.line)).map(|row| row.id()));
+        let mut out = Output::new(&self.feed);
+        out.write(batch).await?;
+        let data_files = out.finish().await?;
+        if let Some(file) = self.state.files.get_mut(&first.file) {
+            file.rows += taken;
+            file.rejects = file.rejects.saturating_sub(read.len() as u64);
+            file.data_files.extend(data_files.iter().map(|file| file.path.clone()));
+        }
+        self.data_files.extend(data_files);
+        self.state.accepted_columns = converter.accepted();
+        Ok(())
+    }
+
+    /// The rows whose key was not read since.
+    fn unknown(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
+        let Some((hasher, known)) = &mut self.known else { return Ok(batch) };
+        let hashes = hasher.hash(&batch)?;
+        let mut passes = Vec::with_capacity(batch.num_rows());
+        for (key, values) in hashes.keys.iter().zip(hashes.values) {
+            passes.push(known.get(key).is_none());
+            known.find(*key, values);
+        }
+        Ok(filter_record_batch(&batch, &BooleanArray::from(passes))?)
+    }
+
+    fn finish(self, request: &LoadRequest<'_>) -> Replayed {
+        let changed = self.taken + self.superseded > 0;
+        let mut version = self.version.clone();
+        if self.taken > 0 {
+            version.schema = raw_schema(request.table, &self.state.accepted_columns);
+            version.files.extend(self.data_files);
+            version.fingerprint = format!("{}+{}", version.fingerprint, request.run_id);
+            version.changed_in = 0;
+        }
+        let refused = self.refused.len() as u64;
+        let loaded = Loaded {
+            version,
+            state: self.state,
+            files: Vec::new(),
+            notes: Vec::new(),
+            rows: self.taken,
+            rejects: refused,
+            changed,
+        };
+        Replayed { loaded, taken: self.taken, superseded: self.superseded, refused: self.refused }
+    }
+}
+
+/// Kept rows as a batch of texts, with every field that one of them has; and of every field, which of its texts were
+/// numbers of a workbook.
+fn as_batch(rows: &[&RefusedRow]) -> Result<(RecordBatch, Vec<Vec<bool>>)> {
+    type Fields = serde_json::Map<String, serde_json::Value>;
+    let parse = |row: &&RefusedRow| {
+        serde_json::from_str::<Fields>(&row.row).map_err(|e| {
+            Error::data(format!("the row kept of `{}` line {} is no JSON object: {e}", row.file, row.line))
+        })
+    };
+    let rows = rows.iter().map(parse).collect::<Result<Vec<Fields>>>()?;
+    let mut names: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(Fields::keys) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let column = |name: &&String| {
+        let texts: StringArray = rows.iter().map(|row| row.get(*name).and_then(text)).collect();
+        (name.to_string(), Arc::new(texts) as ArrayRef, true)
+    };
+    let is_number = |name: &&String| {
+        rows.iter().map(|row| row.get(*name).is_some_and(serde_json::Value::is_number)).collect::<Vec<bool>>()
+    };
+    let native = names.iter().map(is_number).collect();
+    Ok((RecordBatch::try_from_iter_with_nullable(names.iter().map(column))?, native))
+}

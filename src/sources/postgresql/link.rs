@@ -1,0 +1,180 @@
+//! One connection: logging in, the transaction it reads in, questions to the catalogue.
+
+use super::errors::{explain, hangs, lost, tls_failed};
+use super::location::{Location, Server};
+use super::wire::{Encrypting, Wire};
+use crate::contract::{Access, Tls};
+use crate::error::{Error, Result};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Row, Statement};
+
+/// Settings of the session, where the server knows them: text that does not depend on the account's settings, and no
+/// time limit that ends a transaction which waits for the others of its snapshot.
+const SETTINGS: &str = "SELECT set_config(wanted.name, wanted.setting, false) \
+    FROM (VALUES ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), \
+    ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('default_transaction_read_only', 'on'), \
+    ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), \
+    ('transaction_timeout', '0'), ('row_security', 'on')) AS wanted (name, setting) \
+    JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(wanted.name)";
+
+/// What is needed to connect once more.
+pub(super) struct Door {
+    pub(super) location: Location,
+    pub(super) access: Access,
+    /// What people call the server, for errors.
+    pub(super) label: String,
+}
+
+impl Door {
+    fn is_encrypted(&self) -> bool {
+        // What goes through a socket of this machine does not leave it, and PostgreSQL does not encrypt it.
+        self.access.tls != Tls::Off && matches!(self.location.server, Server::Host { .. })
+    }
+
+    fn config(&self) -> Result<Config> {
+        let mut config = Config::new();
+        config.user(&self.location.user).dbname(&self.location.database).application_name("perennial");
+        if let Some(password) = &self.access.password {
+            config.password(password.reveal()?);
+        }
+        config.ssl_mode(if self.is_encrypted() { SslMode::Require } else { SslMode::Disable });
+        Ok(config)
+    }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// Of kind `Unreachable` when the server does not let us in, `Project` when the account's password or `ca_file` is
+    /// missing.
+    pub(super) async fn connect(&self) -> Result<Link> {
+        let seconds = self.access.connect_timeout_seconds;
+        let (client, connection, wire) = tokio::time::timeout(Duration::from_secs(seconds), self.log_in())
+            .await
+            .map_err(|_| Error::unreachable(format!("{} does not answer within {seconds} seconds", self.label)))??;
+        let mut link = Link {
+            client,
+            connection: Some(connection),
+            wire,
+            label: self.label.clone(),
+            patience_seconds: self.access.read_timeout_seconds,
+        };
+        link.query(SETTINGS, &[]).await?;
+        // Locks are given up a little earlier than the server is taken to hang, so that the server can say so.
+        let milliseconds = (self.access.read_timeout_seconds * 900).clamp(1, 2_000_000_000);
+        link.execute(&format!("SET lock_timeout = {milliseconds}")).await?;
+        Ok(link)
+    }
+
+    async fn log_in(&self) -> Result<(Client, Driver, Wire)> {
+        let plain = self.dial().await?;
+        let made = Arc::new(Mutex::new(None));
+        let host = match &self.location.server {
+            Server::Host { name, .. } => name.clone(),
+            Server::Socket(_) => String::new(),
+        };
+        let tls = Encrypting { config: super::super::tls::client_config(&self.access)?, host, made: made.clone() };
+        let (client, connection) =
+            self.config()?.connect_raw(plain.clone(), tls).await.map_err(|e| {
+                if is_handshake(&e) { tls_failed(&all(&e), &self.label) } else { explain(e, &self.label) }
+            })?;
+        let encrypted = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok((client, Box::pin(connection), encrypted.unwrap_or(plain)))
+    }
+
+    async fn dial(&self) -> Result<Wire> {
+        let unreachable =
+            |e: std::io::Error| Error::unreachable(format!("{} cannot be reached: {e}", self.label)).because(e);
+        match &self.location.server {
+            Server::Host { name, port } => {
+                let stream = tokio::net::TcpStream::connect((name.as_str(), *port)).await.map_err(unreachable)?;
+                stream.set_nodelay(true).map_err(unreachable)?;
+                Ok(Wire::plain(stream))
+            }
+            Server::Socket(path) => Ok(Wire::plain(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?)),
+        }
+    }
+}
+
+fn is_handshake(error: &tokio_postgres::Error) -> bool {
+    error.to_string().contains("TLS")
+}
+
+fn all(error: &tokio_postgres::Error) -> String {
+    let mut said = String::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        said = if said.is_empty() { cause.to_string() } else { format!("{said}: {cause}") };
+        next = cause.source();
+    }
+    said
+}
+
+type Driver = Pin<Box<dyn Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send>>;
+
+/// A connection that is logged in. It moves only while it is asked something.
+pub(super) struct Link {
+    client: Client,
+    connection: Option<Driver>,
+    /// The same stream that the connection uses; only touched while nothing is asked.
+    pub(super) wire: Wire,
+    pub(super) label: String,
+    /// A server from which nothing comes for this long hangs.
+    pub(super) patience_seconds: u64,
+}
+
+impl Link {
+    /// Asks.
+    pub(super) async fn query(&mut self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        let Link { client, connection, label, patience_seconds, .. } = self;
+        drive(connection, client.query(sql, values), label, *patience_seconds).await
+    }
+
+    /// Lets the server look at a statement without running it.
+    pub(super) async fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        let Link { client, connection, label, patience_seconds, .. } = self;
+        drive(connection, client.prepare(sql), label, *patience_seconds).await
+    }
+
+    /// Runs statements without rows.
+    pub(super) async fn execute(&mut self, sql: &str) -> Result<()> {
+        let Link { client, connection, label, patience_seconds, .. } = self;
+        drive(connection, client.batch_execute(sql), label, *patience_seconds).await
+    }
+}
+
+/// Moves a connection until its client has its answer.
+async fn drive<T>(
+    connection: &mut Option<Driver>,
+    answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    label: &str,
+    patience_seconds: u64,
+) -> Result<T> {
+    let mut answer = pin!(answer);
+    let both = poll_fn(|cx| {
+        let mut ended = None;
+        loop {
+            // The question is sent when the connection moves after it was asked.
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(answer.map_err(|e| explain(e, label)));
+            }
+            if let Some(ended) = ended {
+                return Poll::Ready(Err(ended));
+            }
+            let Some(moving) = connection else { return Poll::Ready(Err(lost(label))) };
+            match moving.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => ended = Some(lost(label)),
+                Poll::Ready(Err(e)) => ended = Some(explain(e, label)),
+            }
+            *connection = None;
+        }
+    });
+    let limit = Duration::from_secs(patience_seconds);
+    tokio::time::timeout(limit, both).await.map_err(|_| hangs(label, patience_seconds))?
+}
