@@ -6,7 +6,7 @@ pub use postgresql::{PostgresServer, postgres_server};
 
 use crate::contract::{
     Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
-    ValueType,
+    ValueType, Written,
 };
 use object_store::aws::AmazonS3Builder;
 use std::io::{Read, Write};
@@ -25,6 +25,9 @@ pub fn column(name: &str, data_type: ValueType) -> Column {
         min: None,
         max: None,
         null_values: vec![],
+        written: Written::Plainly,
+        identifier: false,
+        digits: None,
         personal: false,
         description: String::new(),
     }
@@ -48,6 +51,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         on_bad_row: BadRowPolicy::Reject,
         max_rejects: RejectLimit::default(),
         time_column: None,
+        total_rows: None,
         expectations: Expectations::default(),
         place: None,
     }

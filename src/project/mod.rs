@@ -22,6 +22,7 @@ mod settings;
 pub mod shipped;
 mod steps;
 mod variables;
+mod written;
 #[cfg(test)]
 mod tests;
 
