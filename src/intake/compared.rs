@@ -22,12 +22,11 @@ pub(super) async fn load(request: &LoadRequest<'_>, feed: &Feed<'_>, tally: &mut
     let contract = plan::contract_fingerprint(request.table);
     let mut comparing = Comparing::new(request, contract)?;
     match (request.system, &request.table.delivery) {
-        (System::Database(database), Delivery::Relation(relation))
-            if request.table.optional && scope::is_absent(database.as_ref(), relation).await? =>
-        {
-            comparing.absent(relation.label());
-        }
         (System::Database(database), Delivery::Relation(relation)) => {
+            if request.table.optional && !scope::exists(database.as_ref(), relation).await? {
+                comparing.absent(relation.label());
+                return comparing.finish(request, tally);
+            }
             let scope = Scope::of(request, comparing.began_anew);
             let watermark = scope::watermark(database.as_ref(), relation, request.table).await?;
             let since = scope.since(request);
@@ -296,12 +295,6 @@ impl<'a> Comparing<'a> {
         Ok(())
     }
 
-    /// There is no such relation: what was read of it before stays.
-    fn absent(&mut self, relation: &str) {
-        let stays = if self.previous.is_some_and(|(version, _)| version.rows() > 0) { "stays as it was" } else { "is empty" };
-        self.remarks.push(format!("the database has no `{relation}` that the account may read; the table {stays}"));
-    }
-
     /// How far the system was read.
     fn reached(&mut self, system: Option<String>, scope: &Scope, request: &LoadRequest<'_>) {
         if request.table.load.cursor().is_empty() && system.is_none() {
@@ -311,6 +304,15 @@ impl<'a> Comparing<'a> {
         let lake = before.as_ref().and_then(|mark| mark.lake).max(self.cursor);
         let system = system.or_else(|| before.map(|mark| mark.system));
         self.state.watermark = system.map(|system| Watermark { system, lake });
+    }
+
+    /// The system does not have the table, which it need not.
+    fn absent(&mut self, label: &str) {
+        let rows: u64 = self.state.files.values().map(|file| file.rows).sum();
+        self.remarks.push(match rows {
+            0 => format!("`{label}` is not there; the table is empty"),
+            _ => format!("`{label}` is no longer there; its rows stay"),
+        });
     }
 
     /// A file whose rows stay as they are.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) {
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
@@ -20,7 +20,7 @@ fn files_in(location: &str) -> Result<Files> {
     wait(Files::open(location, &Access::default()))
 }
 
-fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
+pub(super) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "f", bytes);
     let files = files_in(folder.path().to_str().unwrap()).unwrap();
@@ -28,18 +28,26 @@ fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     (folder, file)
 }
 
-const PLAIN: CsvOptions =
+pub(super) const PLAIN: CsvOptions =
     CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 };
 
 #[derive(Debug, Default, PartialEq)]
-struct Read {
-    fields: Vec<String>,
+pub(super) struct Read {
+    pub(super) fields: Vec<String>,
     /// Line and cells; a cell without value is `∅`.
-    rows: Vec<(u64, Vec<String>)>,
-    faults: Vec<RowFault>,
+    pub(super) rows: Vec<(u64, Vec<String>)>,
+    pub(super) faults: Vec<RowFault>,
 }
 
-fn drain(mut reader: impl TextReader) -> Result<Read> {
+pub(super) fn drain(mut reader: impl TextReader) -> Result<Read> {
+    drain_all(&mut reader)
+}
+
+pub(super) fn drain_boxed(mut reader: Box<dyn TextReader>) -> Result<Read> {
+    drain_all(&mut *reader)
+}
+
+fn drain_all(reader: &mut dyn TextReader) -> Result<Read> {
     let mut read = Read::default();
     while let Some(rows) = reader.next_rows()? {
         for row in 0..rows.len() {
@@ -53,7 +61,7 @@ fn drain(mut reader: impl TextReader) -> Result<Read> {
     Ok(read)
 }
 
-fn names(names: &[&str]) -> Vec<String> {
+pub(super) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| name.to_string()).collect()
 }
 
@@ -71,7 +79,7 @@ fn json(bytes: &[u8], paths: &[&str], collect_new: bool) -> Read {
     drain(JsonLinesReader::open(file, &names(paths), collect_new).unwrap()).unwrap()
 }
 
-fn rows(rows: &[(u64, &[&str])]) -> Vec<(u64, Vec<String>)> {
+pub(super) fn rows(rows: &[(u64, &[&str])]) -> Vec<(u64, Vec<String>)> {
     rows.iter().map(|(line, cells)| (*line, names(cells))).collect()
 }
 
@@ -81,7 +89,7 @@ fn data_error(result: Result<Read>) -> Error {
     error
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -114,7 +122,7 @@ fn lists_by_glob_below_the_location() {
 }
 
 /// A Parquet file of several blocks: numbers in order, and letters that do not compress.
-fn long_parquet(rows: u64) -> Vec<u8> {
+pub(super) fn long_parquet(rows: u64) -> Vec<u8> {
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     let numbers = Arc::new(Int64Array::from_iter_values(0..rows as i64)) as ArrayRef;
     let letters =

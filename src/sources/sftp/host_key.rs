@@ -50,7 +50,15 @@ impl HostKeys {
             let error = format!("the key of `{}` in {} cannot be read: {e}", server.name(), file.display());
             Error::project(error).because(e)
         })?;
-        let known = found.into_iter().map(|(line, key)| Known { line, key }).collect();
+        // The library does not count lines that are comments.
+        let line_of = |key: &PublicKey| {
+            let key = key.public_key_base64();
+            text.lines().position(|line| !line.starts_with('#') && line.contains(&key))
+        };
+        let known = found
+            .into_iter()
+            .map(|(line, key)| Known { line: line_of(&key).map_or(line, |before| before + 1), key })
+            .collect();
         let revoked = text.lines().filter_map(|line| line.trim().strip_prefix("@revoked"));
         let revoked = revoked.filter_map(|rest| rest.split_whitespace().nth(2)).map(str::to_string).collect();
         Ok(HostKeys { file, host, port, known, revoked })

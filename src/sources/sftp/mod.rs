@@ -108,9 +108,13 @@ impl Server {
                 StatusCode::PermissionDenied => {
                     Error::unreachable(format!("the account `{}` may not read `{path}` on {}", self.user, self.name()))
                 }
-                code => Error::unreachable(format!("{} says of `{path}`: {code} {}", self.name(), status.error_message)),
+                code => {
+                    Error::unreachable(format!("{} says of `{path}`: {code} {}", self.name(), status.error_message))
+                }
             },
-            Cause::Protocol(error) => Error::unreachable(format!("the connection to {} was lost: {error}", self.name())),
+            Cause::Protocol(error) => {
+                Error::unreachable(format!("the connection to {} was lost: {error}", self.name()))
+            }
         }
     }
 
