@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimestampMicrose
 use arrow::row::{RowConverter, SortField};
 use futures::TryStreamExt;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 /// The hash of a row's key.
 pub(super) type Key = [u64; 2];
@@ -116,7 +117,21 @@ impl KnownRow {
 /// The keys the lake holds.
 #[derive(Default)]
 pub(super) struct Known {
-    rows: HashMap<Key, KnownRow>,
+    rows: HashMap<Key, KnownRow, BuildHasherDefault<PlacedByKey>>,
+}
+
+/// A key is a hash already: its last number places it in the table.
+#[derive(Default)]
+struct PlacedByKey(u64);
+
+impl std::hash::Hasher for PlacedByKey {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.last_chunk().map_or(0, |last| u64::from_ne_bytes(*last));
+    }
 }
 
 /// What a read row is, compared with what was known.

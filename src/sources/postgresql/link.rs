@@ -150,6 +150,12 @@ impl Link {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.wire.say_goodbye();
+    }
+}
+
 /// Moves a connection until its client has its answer.
 async fn drive<T>(
     connection: &mut Option<Driver>,

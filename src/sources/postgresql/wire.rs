@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -20,6 +20,17 @@ impl Wire {
     /// A stream without encryption.
     pub(super) fn plain(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Wire {
         Wire(Arc::new(Mutex::new(Box::new(Plain(stream)))))
+    }
+
+    /// Tells the server that nothing more comes, so that it does not log a lost client. Does not wait.
+    pub(super) fn say_goodbye(&self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.with(|mut stream| {
+            let sent = stream.as_mut().poll_write(&mut cx, b"X\0\0\0\x04");
+            if matches!(sent, Poll::Ready(Ok(_))) {
+                let _ = stream.as_mut().poll_flush(&mut cx);
+            }
+        });
     }
 
     fn with<T>(&self, work: impl FnOnce(Pin<&mut Stream>) -> T) -> T {

@@ -166,6 +166,22 @@ async fn a_backend_that_is_ended_in_mid_table_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_are_ended_with_a_word() {
+    let Some(server) = postgres_server() else { return };
+    server.database("goodbye");
+    let database = connected(server, "goodbye").await;
+    assert_eq!(read_many(&database, 3).await.unwrap(), 3);
+    drop(database);
+    // The statistics know sessions that ended without a word.
+    let asked = "SELECT sessions, sessions_abandoned FROM pg_stat_database WHERE datname = 'goodbye'";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.sql("postgres", asked) != "2|0" {
+        assert!(Instant::now() < deadline, "{}", server.sql("postgres", asked));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lock_is_waited_for_only_so_long() {
     let Some(server) = postgres_server() else { return };
     server.database("locked");
