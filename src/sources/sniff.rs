@@ -222,7 +222,15 @@ fn delimited(text: &str, whole: bool, encoding: TextEncoding, name: &str) -> Sni
     if !header {
         remarks.push("the first line looks like a row, so columns are named by their place".to_string());
     }
-    let options = CsvOptions { delimiter, collapse: false, quote, header, encoding };
+    let options = CsvOptions {
+        delimiter,
+        collapse: false,
+        quote,
+        header,
+        header_row: None,
+        skip_rows: Vec::new(),
+        encoding,
+    };
     Sniffed::Known(Known { format: Format::Csv(options), width, remarks })
 }
 
