@@ -63,10 +63,9 @@ impl ServerError {
 /// The kind of an SQLSTATE, and what helps.
 fn verdict(code: &str) -> (Kind, Option<&'static str>) {
     match code {
-        "28P01" | "28000" => (
-            Kind::Unreachable,
-            Some("look at `user` and `password`, and at the server's pg_hba.conf for this account"),
-        ),
+        "28P01" | "28000" => {
+            (Kind::Unreachable, Some("look at `user` and `password`, and at the server's pg_hba.conf for this account"))
+        }
         "3D000" | "3F000" => (Kind::Project, None),
         "42501" => (Kind::Project, Some("the account needs GRANT USAGE on the schema and GRANT SELECT on the table")),
         "25006" => (Kind::Project, Some("sources are only read: the query must not write")),
@@ -125,18 +124,15 @@ pub(super) fn lost(label: &str) -> Error {
 
 /// Nothing came for too long.
 pub(super) fn hangs(label: &str, seconds: u64) -> Error {
-    Error::unreachable(format!("{label} hangs: nothing came from it for {seconds} seconds")).hint(
-        "try later; where a query takes that long before its first row, raise `read_timeout_seconds`",
-    )
+    Error::unreachable(format!("{label} hangs: nothing came from it for {seconds} seconds"))
+        .hint("try later; where a query takes that long before its first row, raise `read_timeout_seconds`")
 }
 
 /// No encrypted connection.
 pub(super) fn tls_failed(said: &str, label: &str) -> Error {
     let error = Error::unreachable(format!("no encrypted connection to {label}: {said}"));
     if said.contains("does not support TLS") {
-        error.hint(
-            "let the server's administrator switch `ssl` on; `tls: off` sends everything in the clear",
-        )
+        error.hint("let the server's administrator switch `ssl` on; `tls: off` sends everything in the clear")
     } else if said.contains("ertificate") {
         error.hint(
             "name the certificate of the server's authority as `ca_file` and the host as the certificate \

@@ -41,7 +41,7 @@ impl Location {
 /// Reads a location.
 ///
 /// # Errors
-/// Of kind `Project` when something is missing in it or it carries a password; the location itself is not repeated then.
+/// Of kind `Project` when something is missing in it or it carries a password, which is not repeated.
 pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let form = "it is written `postgresql://user@host:5432/database`";
     let url = Url::parse(&with_host(location))
@@ -58,9 +58,7 @@ pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let user = decoded(url.username())?;
     let user = match (&access.user, user.is_empty()) {
         (Some(other), false) if *other != user => {
-            return Err(Error::project(format!(
-                "two accounts are named: `{user}` in `location`, `{other}` as `user`"
-            )));
+            return Err(Error::project(format!("two accounts are named: `{user}` in `location`, `{other}` as `user`")));
         }
         (Some(user), _) => user.clone(),
         (None, false) => user,

@@ -1,8 +1,8 @@
 //! PostgreSQL: relations as they were at one moment, whatever number of connections reads them.
 //!
 //! The first connection opens a transaction, exports its snapshot and then only keeps it alive; all others join it. So
-//! every table of a source is seen as it was at the same moment, and a large table can be read side by side. Rows come by
-//! binary `COPY` ([`copy`]), are cut into cells and become Arrow columns without a detour ([`cells`], [`fields`]).
+//! every table of a source is seen as it was at the same moment, and a large table can be read side by side. Rows come
+//! by binary `COPY` ([`copy`]), are cut into cells and become Arrow columns without a detour ([`cells`], [`fields`]).
 
 mod catalog;
 mod cells;
@@ -179,8 +179,8 @@ impl Postgres {
         large && able && self.pool.door.access.connections > 1
     }
 
-    /// Conditions that share the blocks of a table out. The last has no end: the table may have grown since, and whether
-    /// a row counts is the snapshot's business.
+    /// Conditions that share the blocks of a table out. The last has no end: the table may have grown since, and
+    /// whether a row counts is the snapshot's business.
     fn ranges(&self, found: &FoundAt) -> Vec<String> {
         let parts = self.pool.door.access.connections as i64 * PARTS_PER_CONNECTION;
         let step = (found.blocks / parts).max(LEAST_BLOCKS_OF_PART);

@@ -57,8 +57,9 @@ async fn rows_without_cursor_are_always_read_and_the_greatest_counts() {
     server.sql(
         "cursors",
         "CREATE TABLE t (id int, made timestamp, changed timestamp, number int, day date, word text); \
-         INSERT INTO t VALUES (1, '2026-01-01', NULL, 1, '2026-01-01', 'a'), (2, '2026-01-01', '2026-01-09 00:00:00.000001', 2, '2026-01-05', 'b'), \
-            (3, NULL, NULL, NULL, NULL, NULL), (4, '2026-01-10', NULL, 40, '2026-01-10', 'c'), (5, 'infinity', NULL, 5, '9999-12-31', 'd')",
+         INSERT INTO t VALUES (1, '2026-01-01', NULL, 1, '2026-01-01', 'a'), \
+            (2, '2026-01-01', '2026-01-09 00:00:00.000001', 2, '2026-01-05', 'b'), (3, NULL, NULL, NULL, NULL, NULL), \
+            (4, '2026-01-10', NULL, 40, '2026-01-10', 'c'), (5, 'infinity', NULL, 5, '9999-12-31', 'd')",
     );
     let database = connected(server, "cursors").await;
     let both = ["made", "changed"];
@@ -180,7 +181,8 @@ async fn queries_and_conditions_are_taken_as_they_are_written() {
         let error = try_read(&database, &query(sql), &columns(&ID)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{sql}: {error}");
     }
-    server.sql("postgres", "CREATE OR REPLACE FUNCTION writes() RETURNS int LANGUAGE sql AS 'CREATE TABLE IF NOT EXISTS w (i int); SELECT 1'");
+    let writes = "CREATE OR REPLACE FUNCTION writes() RETURNS int LANGUAGE sql AS 'CREATE TABLE w (i int); SELECT 1'";
+    server.sql("postgres", writes);
     let error = try_read(&database, &query("SELECT writes() AS id"), &columns(&ID)).await.unwrap_err();
     assert!(error.message().contains("read-only transaction"), "{error}");
     assert_eq!(database.version().await.unwrap().split('.').next(), Some("PostgreSQL 15"));
@@ -193,12 +195,15 @@ async fn tables_and_their_columns_are_found() {
     server.sql(
         "found",
         "CREATE SCHEMA sales; CREATE TYPE state AS ENUM ('open', 'done'); \
-         CREATE TABLE sales.\"Order Lines\" (order_id int, line int2, amount numeric, price numeric(12,4), rate numeric(3,5), \
-            hundreds numeric(5,-2), huge numeric(60,2), state state, at timestamp, changed timestamptz, day date, ok bool NOT NULL, f float4, \
+         CREATE TABLE sales.\"Order Lines\" (order_id int, line int2, amount numeric, price numeric(12,4), \
+            rate numeric(3,5), hundreds numeric(5,-2), huge numeric(60,2), state state, at timestamp, \
+            changed timestamptz, day date, ok bool NOT NULL, f float4, \
             note varchar(9), PRIMARY KEY (order_id, line) INCLUDE (ok)); \
          COMMENT ON TABLE sales.\"Order Lines\" IS 'Lines'; COMMENT ON COLUMN sales.\"Order Lines\".amount IS 'Net'; \
-         INSERT INTO sales.\"Order Lines\" (order_id, line, amount, ok) VALUES (1, 1, 1234.567, true), (1, 2, 'NaN', true); \
-         CREATE VIEW public.open AS SELECT * FROM sales.\"Order Lines\"; CREATE TABLE parted (a int UNIQUE NOT NULL, b int) PARTITION BY RANGE (a); \
+         INSERT INTO sales.\"Order Lines\" (order_id, line, amount, ok) \
+            VALUES (1, 1, 1234.567, true), (1, 2, 'NaN', true); \
+         CREATE VIEW public.open AS SELECT * FROM sales.\"Order Lines\"; \
+         CREATE TABLE parted (a int UNIQUE NOT NULL, b int) PARTITION BY RANGE (a); \
          CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (9); INSERT INTO parted VALUES (3, 4)",
     );
     let database = connected(server, "found").await;

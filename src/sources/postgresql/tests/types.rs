@@ -169,8 +169,8 @@ async fn days_and_moments_end_with_the_calendar() {
             (9, "5874897-12-31", outside),
         ]
     );
-    let moments = "(1, timestamptz '2026-01-31 10:00:00.123456+08'), (2, '9999-12-31 23:59:59.999999+00'), (3, 'infinity'), \
-        (4, '0001-01-01 00:00:00+00'), (5, '294276-12-31 23:59:59.999999+00'), (6, '-infinity'), (7, '4713-01-01 00:00:00+00 BC')";
+    let moments = "(1, timestamptz '2026-01-31 10:00:00.123456+08'), (2, '9999-12-31 23:59:59.999999+00'), \
+        (3, 'infinity'), (4, '0001-01-01 00:00:00+00'), (5, '294276-12-31 23:59:59.999999+00'), (6, '-infinity'), (7, '4713-01-01 00:00:00+00 BC')";
     let read = one(moments, instant()).await;
     assert_eq!(
         read.column("value"),
@@ -207,12 +207,15 @@ async fn other_types_are_text_as_a_person_would_write_it() {
     server.sql(
         "type_words",
         "CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE DOMAIN euro AS numeric(12,2); \
-         CREATE TABLE t (place int, a text, b varchar(10), c char(6), d name, e citext, f uuid, g json, h jsonb, i bytea, \
+         CREATE TABLE t (place int, a text, b varchar(10), c char(6), d name, e citext, f uuid, g json, \
+            h jsonb, i bytea, \
             j mood, k time, l interval, m int[], n inet, o bool, p money, q euro, r date, s timestamptz, t timestamp, \
             u bool, v xml, w \"char\", x oid, \"Gr\u{f6}\u{df}e\" text, \"a\"\"b\" int, z timetz); \
-         INSERT INTO t VALUES (1, 'it''s, \u{8ba2}\u{5355}', 'x', 'ab', 'n', 'Ci', '6f1e0c1a-0000-4000-8000-0000000000ff', '{\"a\": 1}', \
+         INSERT INTO t VALUES (1, 'it''s, \u{8ba2}\u{5355}', 'x', 'ab', 'n', 'Ci', \
+            '6f1e0c1a-0000-4000-8000-0000000000ff', '{\"a\": 1}', \
             '{\"b\":2}', '\\x00ff10', 'sad', '24:00', '1 day 02:03:04', '{1,NULL,3}', '10.0.0.1/8', true, '1.5', 12.5, \
-            '2026-01-05', '2026-01-05 10:00+08', '2026-01-05 10:00', false, '<a/>', 'z', 7, 'L', 3, '10:00+02'); INSERT INTO t (place, a) VALUES (2, '')",
+            '2026-01-05', '2026-01-05 10:00+08', '2026-01-05 10:00', false, '<a/>', 'z', 7, 'L', 3, '10:00+02'); \
+         INSERT INTO t (place, a) VALUES (2, '')",
     );
     let database = connected(server, "type_words").await;
     let relation = table("t");
