@@ -43,7 +43,7 @@ fn position(value: &str) -> String {
 
 /// The query for the greatest cursor of a relation.
 pub(super) fn watermark(relation: &Relation, columns: &[String]) -> String {
-    let rest = format!("FROM {}{}", from(relation), wherever(&[relation.filter.clone()]));
+    let rest = format!("FROM {}{}", from(relation), wherever(std::slice::from_ref(&relation.filter)));
     let part = |column: &String| {
         let column = quoted(column);
         format!("SELECT {column} AS value, {} AS position {rest}", position(&column))

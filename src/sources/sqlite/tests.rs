@@ -296,7 +296,7 @@ async fn tables_are_described_and_unknown_names_suggested() {
     // A name in double quotes that does not exist is no text.
     let wrong = Relation { filter: Some("\"nme\" = 'x'".into()), ..relation("customers") };
     assert!(failed(wrong, "id").await.starts_with("Project: reading `customers`: no such column"));
-    assert!(failed(query("SELEC 1"), "id").await.starts_with("Project: reading `query`: near \"SELEC\""));
+    assert!(failed(query("SELEC 1"), "id").await.starts_with("Project: reading `query`: near \"1\": syntax error"));
     let found = read(database.as_ref(), &relation("main.customers"), vec![column("WE\"IRD", ValueType::Text)]).await;
     assert_eq!(found.unwrap().0, ["x"]);
     let all = reader_of(database.as_ref(), &relation("customers"), &contract(vec![]), None).await.unwrap();
