@@ -1,4 +1,5 @@
 mod files;
+mod ready_made;
 mod formats;
 mod shipped;
 mod written;
