@@ -34,6 +34,7 @@ mod styled;
 mod times;
 mod totals;
 mod typed;
+mod unfold;
 
 pub use infer::{Guess, GuessOptions, guess};
 pub use plan::{FileChange, raw_schema};

@@ -197,6 +197,7 @@ impl StyledNumbers {
             Some(other @ ('.' | ',')) => {
                 format!("the number has `{other}`, which is no mark of the style it is `written` in").into()
             }
+            _ if self.style.full_width => not_a_number(&full_width::folded(text), self.wanted),
             _ => not_a_number(text, self.wanted),
         }
     }

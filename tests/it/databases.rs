@@ -203,7 +203,8 @@ fn a_server_that_is_lost_leaves_yesterday_standing_and_other_sources_go_on() {
     let Some((server, location)) = shop("lost") else { return };
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{COLUMNS}"));
-    let web = "location: web\ntables:\n  visits:\n    files: \"*.csv\"\n    format: csv\n    columns: {id: {type: text}}\n";
+    let web =
+        "location: web\ntables:\n  visits:\n    files: \"*.csv\"\n    format: csv\n    columns: {id: {type: text}}\n";
     std::fs::write(project.join("pipelines/sources/web.yml"), web).unwrap();
     std::fs::create_dir_all(project.join("web")).unwrap();
     std::fs::write(project.join("web/1.csv"), "id\na\n").unwrap();

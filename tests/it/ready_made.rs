@@ -136,7 +136,8 @@ fn trytons_figures_are_those_of_its_database() {
     night(&project, server, "tryton", "2026-11-23").ended(0);
     let after: f64 = value(&project, revenue).parse().unwrap();
     assert!((before - after - 578.38).abs() < 0.001, "{before} {after}");
-    let returns = "SELECT order_id, line_number, CAST(quantity AS BIGINT), returned_on, reason FROM staging.stg_erp__returns";
+    let returns =
+        "SELECT order_id, line_number, CAST(quantity AS BIGINT), returned_on, reason FROM staging.stg_erp__returns";
     assert_eq!(lines(&project, returns), "1|1|2|2026-11-22|Sale");
     assert_eq!(value(&project, "SELECT count(*) FROM staging.stg_erp__orders"), "248");
 }
@@ -183,14 +184,19 @@ fn odoos_figures_are_those_worked_out_by_hand_in_version_14_and_18() {
         );
         assert_eq!(
             rows("SELECT product_id, name, category, CAST(unit_cost AS DECIMAL(18, 2)) FROM core.products ORDER BY 1"),
-            format!("1|Hammer|Tools|4.00\n2|Screw|Tools|0.10\n3|{}|Services|", if is_18 { "Reparatur" } else { "Repair" })
+            format!(
+                "1|Hammer|Tools|4.00\n2|Screw|Tools|0.10\n3|{}|Services|",
+                if is_18 { "Reparatur" } else { "Repair" }
+            )
         );
         assert_eq!(
             rows("SELECT invoice_id, order_id, due_on, paid_on, amount, overdue_days FROM core.receivables ORDER BY 1"),
             "1|1|2026-05-02|2026-04-25|33.00|0\n2|3|2026-06-15||100.00|0"
         );
         assert_eq!(
-            rows("SELECT payment_id, invoice_id, amount, currency, company_amount FROM staging.stg_erp__payments ORDER BY 1"),
+            rows(
+                "SELECT payment_id, invoice_id, amount, currency, company_amount FROM staging.stg_erp__payments ORDER BY 1"
+            ),
             "21|1|39.2700|EUR|39.27\n31|2|62.5000|USD|50.00"
         );
         assert_eq!(rows("SELECT account_id, credit_limit FROM staging.stg_erp__credit_limits"), "2|10000.00");

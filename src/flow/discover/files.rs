@@ -107,6 +107,9 @@ async fn sample(
         let share = look.sample_rows.saturating_sub(sample.rows()) / (chosen.len() - i);
         sample.add_file(files, file, &known.format, names, share.max(1)).await?;
     }
+    if matches!(known.format, Format::JsonLines | Format::Json { .. }) {
+        sample.unfold();
+    }
     Ok(sample)
 }
 

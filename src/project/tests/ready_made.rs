@@ -76,7 +76,8 @@ fn mistakes_name_what_there_is() {
 #[test]
 fn a_project_with_an_erp_has_its_files_in_place_of_the_demos() {
     let folder = tempfile::tempdir().unwrap();
-    let company = |erp: &str| shipped::Company { erp: erp.into(), currency: "CNY".into(), time_zone: "Asia/Shanghai".into() };
+    let company =
+        |erp: &str| shipped::Company { erp: erp.into(), currency: "CNY".into(), time_zone: "Asia/Shanghai".into() };
     let error = shipped::write_to(folder.path(), Some(&company("sap"))).unwrap_err();
     assert_eq!(error.hint_text(), Some("known are `odoo` and `tryton`"));
     shipped::write_to(folder.path(), Some(&company("tryton"))).unwrap();
