@@ -333,7 +333,8 @@ proptest! {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (lines, faults) = runtime.block_on(async {
             let database = opened(&path).await.unwrap();
-            read(database.as_ref(), &query("SELECT v FROM t ORDER BY rowid"), vec![column("v", ValueType::Text)]).await.unwrap()
+            let ordered = query("SELECT v FROM t ORDER BY rowid");
+            read(database.as_ref(), &ordered, vec![column("v", ValueType::Text)]).await.unwrap()
         });
         prop_assert!(faults.is_empty());
         for (line, value) in lines.iter().zip(&integers) {
