@@ -1,5 +1,9 @@
 //! What the tests of several rooms share. No room: it is not in the program.
 
+mod postgresql;
+
+pub use postgresql::{PostgresServer, PostgresSession, postgres_server};
+
 use crate::contract::{
     Access, BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
     ValueType,

@@ -1,6 +1,7 @@
 //! `perennial functions`.
 
 use super::output::{Format, columns};
+use super::text::wrapped;
 use super::{Context, Outcome, Output};
 use crate::error::{Error, Problems, Result, closest};
 use perennial_functions::{Example, FUNCTIONS, Function, manual};
@@ -14,9 +15,6 @@ pub(super) struct Functions {
     #[command(flatten)]
     pub(super) output: Output,
 }
-
-/// Columns of text on the screen.
-const WIDTH: usize = 100;
 
 impl Functions {
     pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
@@ -99,29 +97,6 @@ fn example(example: &Example) -> String {
     format!("{}\n{}", indented(&example.folded(manual::WIDTH)), indented(&answer))
 }
 
-/// Text behind a first word, broken at blanks so that it fits the screen, further lines below its beginning.
-fn wrapped(first: &str, text: &str) -> String {
-    let indent = first.chars().count();
-    let mut lines = first.to_string();
-    let mut column = indent;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        if column > indent && column + 1 + width > WIDTH {
-            lines.push('\n');
-            lines.push_str(&" ".repeat(indent));
-            column = indent;
-        }
-        if column > indent {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(word);
-        column += width;
-    }
-    lines.push('\n');
-    lines
-}
-
 fn row(function: &Function) -> Vec<String> {
     let page = function.page;
     [page.name, page.section.title(), function.kind.word(), page.syntax, page.summary].map(str::to_string).to_vec()
@@ -152,6 +127,7 @@ fn whole(function: &Function) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::WIDTH;
     use super::*;
 
     #[test]

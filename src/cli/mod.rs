@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod formats;
 mod functions;
 mod init;
 mod ls;
@@ -18,7 +19,9 @@ mod rollback;
 mod run;
 mod runs;
 mod show;
+mod sources;
 mod test;
+mod text;
 
 use crate::error::{Error, Problems, Result};
 use crate::flow::Who;
@@ -87,8 +90,12 @@ enum Verb {
     Runs(runs::Runs),
     /// Rows that a contract refused
     Rejects(rejects::Rejects),
+    /// Test whether the sources can be read, or draft the contract of a new one
+    Sources(sources::Sources),
     /// The manual of the SQL functions that perennial adds
     Functions(functions::Functions),
+    /// The manual of the formats of known systems
+    Formats(formats::Formats),
 }
 
 impl Verb {
@@ -107,7 +114,9 @@ impl Verb {
             Verb::Rollback(v) => v.output.format,
             Verb::Runs(v) => v.output.format,
             Verb::Rejects(v) => v.output.format,
+            Verb::Sources(v) => v.format(),
             Verb::Functions(v) => v.output.format,
+            Verb::Formats(v) => v.output.format,
         }
     }
 }
@@ -169,7 +178,9 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
             Verb::Rollback(verb) => verb.run(&context).await,
             Verb::Runs(verb) => verb.run(&context).await,
             Verb::Rejects(verb) => verb.run(&context).await,
+            Verb::Sources(verb) => verb.run(&context).await,
             Verb::Functions(verb) => verb.run(&context).await,
+            Verb::Formats(verb) => verb.run(&context).await,
         }
     })
 }

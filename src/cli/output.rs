@@ -44,6 +44,11 @@ impl Printer {
         self.write(format!("{}\n", line.as_ref()).as_bytes())
     }
 
+    /// A text as it is, line ends included.
+    pub(super) fn text(&self, text: &str) -> Result<()> {
+        self.write(text.as_bytes())
+    }
+
     /// Problems, as text or as JSON objects.
     pub(super) fn problems(&self, problems: &Problems) {
         if self.format == Format::Json {

@@ -59,14 +59,11 @@ impl Observer for Progress<'_> {
             Event::SourceProgress { table, rows } => {
                 self.bar(table, format!("source   {table}  {} rows", thousands(rows)));
             }
-            Event::SourceDone { table, rows, rejects, files, seconds } => {
+            Event::SourceDone { table, rows, rejects, files, relation, seconds } => {
                 let rejected = if rejects > 0 { format!(", {} rejected", thousands(rejects)) } else { String::new() };
                 let line = (files > 0).then(|| {
-                    format!(
-                        "source   {table}  {}{rejected} from {}  {seconds:.1} s",
-                        count(rows, "row", "rows"),
-                        count(files, "file", "files")
-                    )
+                    let from = relation.map_or_else(|| count(files, "file", "files"), str::to_string);
+                    format!("source   {table}  {}{rejected} from {from}  {seconds:.1} s", count(rows, "row", "rows"))
                 });
                 self.done(table, line);
             }

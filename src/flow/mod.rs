@@ -5,8 +5,10 @@
 
 mod build;
 mod checked;
+mod discover;
 mod held;
 mod issue;
+mod probe;
 mod pull;
 mod reader;
 mod record;
@@ -20,7 +22,9 @@ use crate::project::{AsOf, Pipeline, Project};
 use crate::reports;
 use build::{Build, Built};
 pub use checked::check;
+pub use discover::{Additions, DiscoverRequest, Discovered, discover, discover_new};
 use issue::Issue;
+pub use probe::{SourceTest, Standing, TableTest, test_sources};
 use pull::{Pull, Pulled};
 pub use reader::Reader;
 use record::Record;
@@ -363,8 +367,10 @@ pub enum Event<'a> {
         rows: u64,
         /// Refused.
         rejects: u64,
-        /// Files read.
+        /// Files read; of a database or service 1 when it brought something and 0 when all was as before.
         files: u64,
+        /// The relation or path of a database or service.
+        relation: Option<&'a str>,
         /// Elapsed.
         seconds: f64,
     },

@@ -148,7 +148,14 @@ impl Pull<'_> {
             table: &label,
             rows: loaded.rows,
             rejects: loaded.rejects,
-            files: loaded.files_read(),
+            files: match table.delivery {
+                Delivery::Files { .. } => loaded.files_read(),
+                _ => u64::from(loaded.changed || loaded.rejects > 0),
+            },
+            relation: match &table.delivery {
+                Delivery::Files { .. } => None,
+                other => Some(other.words()),
+            },
             seconds: began.elapsed().as_secs_f64(),
         });
         Ok(loaded)

@@ -23,6 +23,10 @@ pub(super) async fn load(request: &LoadRequest<'_>, feed: &Feed<'_>, tally: &mut
     let mut comparing = Comparing::new(request, contract)?;
     match (request.system, &request.table.delivery) {
         (System::Database(database), Delivery::Relation(relation)) => {
+            if request.table.optional && !scope::exists(database.as_ref(), relation).await? {
+                comparing.absent(relation.label());
+                return comparing.finish(request, tally);
+            }
             let scope = Scope::of(request, comparing.began_anew);
             let watermark = scope::watermark(database.as_ref(), relation, request.table).await?;
             let since = scope.since(request);
@@ -300,6 +304,15 @@ impl<'a> Comparing<'a> {
         let lake = before.as_ref().and_then(|mark| mark.lake).max(self.cursor);
         let system = system.or_else(|| before.map(|mark| mark.system));
         self.state.watermark = system.map(|system| Watermark { system, lake });
+    }
+
+    /// The system does not have the table, which it need not.
+    fn absent(&mut self, label: &str) {
+        let rows: u64 = self.state.files.values().map(|file| file.rows).sum();
+        self.remarks.push(match rows {
+            0 => format!("`{label}` is not there; the table is empty"),
+            _ => format!("`{label}` is no longer there; its rows stay"),
+        });
     }
 
     /// A file whose rows stay as they are.

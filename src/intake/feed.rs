@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::lake::{DataFile, DataFileWriter, DataFiles};
 use crate::sources::{RowReader, TextReader, TypedReader};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -103,7 +103,7 @@ impl Feed<'_> {
         let mut bytes = 0;
         while let Some(Piece { converted: Converted { mut batch, mut rejects }, bytes: reached }) = pieces.recv().await
         {
-            fed.cursor = fed.cursor.max(greatest(&batch, &cursor));
+            fed.cursor = fed.cursor.max(greatest(&batch, &cursor, self.now));
             let read = (batch.num_rows() + rejects.len()) as u64;
             if let Some(comparison) = &mut comparison {
                 let (passed, repeated) = comparison.sieve(self.source, self.table, &batch)?;
@@ -153,10 +153,19 @@ impl Fed {
     }
 }
 
-/// The greatest value of some columns of a batch, as a number.
-fn greatest(batch: &RecordBatch, columns: &[String]) -> Option<i64> {
-    let columns = columns.iter().filter_map(|name| batch.column_by_name(name));
-    columns.filter_map(|column| numbers(column).into_iter().flatten().max()).max()
+/// The greatest cursor of the rows of a batch, as a number; of a row the greatest of its columns counts. Days and moments
+/// in the future do not: a database does not take them for a watermark either, or nothing would be read after them.
+fn greatest(batch: &RecordBatch, columns: &[String], now: jiff::Timestamp) -> Option<i64> {
+    let arrays: Vec<_> = columns.iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let tomorrow = now.as_second() + 86_400;
+    let most = match arrays.first()?.data_type() {
+        DataType::Date32 => tomorrow.div_euclid(86_400),
+        DataType::Timestamp(_, _) => tomorrow.saturating_mul(1_000_000),
+        _ => i64::MAX,
+    };
+    let values: Vec<Vec<Option<i64>>> = arrays.into_iter().map(numbers).collect();
+    let of_row = |row: usize| values.iter().filter_map(|column| column[row]).max();
+    (0..batch.num_rows()).filter_map(of_row).filter(|cursor| *cursor <= most).max()
 }
 
 fn read_text(

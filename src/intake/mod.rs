@@ -16,17 +16,21 @@ mod deliveries;
 mod expectations;
 mod feed;
 mod file;
+mod infer;
 mod known;
 mod notes;
 mod numbers;
 mod plan;
+mod probe;
 mod rejects;
 mod replay;
 mod scope;
 mod times;
 mod typed;
 
+pub use infer::{Guess, GuessOptions, guess};
 pub use plan::{FileChange, raw_schema};
+pub use probe::{Probed, Sample, SampleColumn, probe_table};
 pub use rejects::{Reject, RejectSink};
 pub use replay::{RefusedRow, Replayed, reject_id, replay_table};
 

@@ -27,8 +27,13 @@ impl Notes {
 
     pub(super) fn words(&self, table: &SourceTable, outcomes: &[FileOutcome]) -> Vec<String> {
         let mut notes: Vec<String> = Vec::new();
+        let mut new: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
         for (name, path) in &self.new {
-            notes.push(format!("new column `{name}` in `{path}`, kept as text"));
+            new.entry(path).or_default().push(name);
+        }
+        for (path, names) in new {
+            let word = if names.len() == 1 { "column" } else { "columns" };
+            notes.push(format!("new {word} {} in `{path}`, kept as text", list(&names)));
         }
         if table.on_missing_column == ColumnPolicy::Accept {
             for (name, files) in &self.missing {

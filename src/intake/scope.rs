@@ -3,13 +3,17 @@
 use super::LoadRequest;
 use super::known::Window;
 use crate::contract::day_of;
-use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, SourceTable, ValueType};
+use crate::contract::{ColumnPolicy, Delivery, Load, Overlap, Paging, Relation, RelationRows, SourceTable, ValueType};
 use crate::error::Result;
 use crate::lake::Watermark;
 use crate::sources::{Database, RelationRequest, Since};
 
 /// Hours by which a night may come earlier than the one before and still count as a day later.
 const SLACK_HOURS: i64 = 12;
+
+/// Where stamps are clock times, databases begin an hour earlier, and that hour can be two in autumn. Rows that are read
+/// again have to be known, or they would count as new.
+const CLOCK_CHANGE_SECONDS: i64 = 2 * 3600;
 
 /// How much a load reads.
 #[derive(Clone, Debug)]
@@ -66,7 +70,7 @@ impl Scope {
         let overlap = match (table.load.overlap(), cursor_type(table)?) {
             (Overlap::Count(count), _) => count,
             (Overlap::Seconds(seconds), ValueType::Date { .. }) => seconds / 86_400 + 1,
-            (Overlap::Seconds(seconds), _) => seconds.saturating_mul(1_000_000),
+            (Overlap::Seconds(seconds), _) => seconds.saturating_add(CLOCK_CHANGE_SECONDS).saturating_mul(1_000_000),
         };
         Some(Window { cursor: table.load.cursor(), from: greatest.saturating_sub(overlap) })
     }
@@ -129,6 +133,20 @@ pub(super) async fn watermark(
         return Ok(None);
     }
     database.watermark(relation, &cursor).await
+}
+
+/// Whether a database has a relation; a query is taken at its word.
+pub(super) async fn exists(database: &dyn Database, relation: &Relation) -> Result<bool> {
+    let RelationRows::Table(name) = &relation.rows else { return Ok(true) };
+    let same = |found: &str| {
+        // Names are compared without the schema when one of the two has none.
+        let (found, wanted) = match found.contains('.') == name.contains('.') {
+            true => (found, name.as_str()),
+            false => (found.rsplit('.').next().unwrap_or(found), name.rsplit('.').next().unwrap_or(name)),
+        };
+        found.eq_ignore_ascii_case(wanted)
+    };
+    Ok(database.tables().await?.iter().any(|table| same(&table.name)))
 }
 
 /// What is asked of a database.

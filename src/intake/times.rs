@@ -17,18 +17,19 @@ const DAY_SECONDS: i64 = 86_400;
 /// Days whose offset is remembered; a power of two.
 const DAYS_KEPT: usize = 1024;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub(super) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A format of days or moments, read quickly where it is of fixed shape.
 pub(super) struct TimeFormat {
     text: String,
-    fixed: Option<Vec<Piece>>,
+    pub(super) fixed: Option<Vec<Piece>>,
     /// Microseconds of one, of a format that counts since 1970.
     epoch: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Piece {
+pub(super) enum Piece {
     Year,
     Month,
     /// Three letters of an English name.

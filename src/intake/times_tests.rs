@@ -102,6 +102,36 @@ fn moments_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn counts_since_1970_are_read_in_their_unit() {
+    let read = |format: &str, text: &str| instant(&[format], "Asia/Shanghai", text);
+    // `date -u -d @1767603600` is 2026-01-05 09:00:00.
+    assert_eq!(read("%s", "1767603600"), Ok(1_767_603_600_000_000));
+    assert_eq!(read("epoch_seconds", "1767603600.123"), Ok(1_767_603_600_123_000));
+    assert_eq!(read("epoch_milliseconds", "1767603600123"), Ok(1_767_603_600_123_000));
+    assert_eq!(read("epoch_milliseconds", "1.0019"), Ok(1001));
+    assert_eq!(read("epoch_microseconds", "1767603600123456"), Ok(1_767_603_600_123_456));
+    assert_eq!(read("epoch_seconds", "-1"), Ok(-1_000_000));
+    for text in ["1.7676036E9", "", "1,5", "12h", "1.", ".5", "+1", "99999999999999999", "2026-01-05"] {
+        assert!(read("epoch_seconds", text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn english_months_are_read_quickly_and_as_jiff_reads_them() {
+    let format = "%d/%b/%Y:%H:%M:%S %z";
+    assert!(TimeFormat::new(format).unwrap().fixed.is_some());
+    assert_eq!(instant(&[format], "UTC", "05/Jan/2026:10:00:00 +0100"), Ok(1_767_603_600_000_000));
+    assert_eq!(instant(&[format], "UTC", "05/jan/2026:10:00:00 +0100"), Ok(1_767_603_600_000_000));
+    assert!(instant(&[format], "UTC", "31/Feb/2026:10:00:00 +0100").is_err());
+    assert!(instant(&[format], "UTC", "05/Jen/2026:10:00:00 +0100").is_err());
+    for (month, name) in super::times::MONTHS.iter().enumerate() {
+        let expected =
+            jiff::civil::date(2026, month as i8 + 1, 5).since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)));
+        assert_eq!(date("%d %b %Y", &format!("05 {name} 2026")), Ok(expected.unwrap().get_days()));
+    }
+}
+
+#[test]
 fn formats_and_zones_are_checked() {
     assert!(InstantReader::new(&[], "Europe/Berlim").is_err());
     assert!(DateReader::new(&["%Y-%!".to_string()]).is_err());

@@ -5,10 +5,10 @@ use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
 use super::{access, columns, deliveries, formats, loads, names, ready_made, settings};
 use crate::contract::{
-    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Source, SourceTable,
-    ValueType,
+    BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Relation, RelationRows,
+    Source, SourceTable, ValueType,
 };
-use crate::error::Error;
+use crate::error::{Error, Problems, Result};
 use crate::sources::{self, SystemKind};
 use std::path::Path;
 
@@ -24,6 +24,22 @@ pub(super) struct Surroundings<'a> {
     pub lookup: Lookup<'a>,
     /// The project's zone, for instants written without one.
     pub time_zone: &'a str,
+}
+
+/// Reads the text of one contract as if it were `pipelines/sources/<name>.yml` of a project in `root`; instants without a
+/// zone of their own are in `time_zone`.
+///
+/// # Errors
+/// Every problem of the text, of kind `Project`.
+pub fn read_contract(name: &str, text: &str, root: &Path, time_zone: &str) -> Result<Source, Problems> {
+    let document = Document::new(format!("pipelines/sources/{name}.yml"), text);
+    let around = Surroundings { root, lookup: &|variable| std::env::var(variable).ok(), time_zone };
+    let source = read(&document, name, &around);
+    let problems = document.into_problems();
+    match source {
+        Some(source) => problems.or_ok(source),
+        None => Err(problems),
+    }
 }
 
 /// Reads the contract of one source, whose name is the file's.
@@ -114,6 +130,11 @@ fn read_table(
     };
     let columns = columns::read_all(&fields, promises.as_ref(), time_zone);
     formats::check_fields(&fields, &delivery, &columns);
+    // Of a database's table a contract names what is wanted; in a file a column nobody named is news.
+    let new_column = match delivery {
+        Delivery::Relation(_) => ColumnPolicy::Ignore,
+        Delivery::Files { .. } | Delivery::Pages(_) => ColumnPolicy::Accept,
+    };
     let table = SourceTable {
         name: key.value.clone(),
         description: fields.words("description"),
@@ -121,7 +142,7 @@ fn read_table(
         load: Load::Deliveries,
         optional: false,
         history: false,
-        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, ColumnPolicy::Accept),
+        on_new_column: fields.choice("on_new_column", &COLUMN_POLICIES, new_column),
         on_missing_column: fields.choice("on_missing_column", &COLUMN_POLICIES, ColumnPolicy::Fail),
         on_changed_type: fields.choice("on_changed_type", &COLUMN_POLICIES, ColumnPolicy::Accept),
         on_bad_row: fields.choice("on_bad_row", &BAD_ROW_POLICIES, BadRowPolicy::Reject),
@@ -142,11 +163,13 @@ fn read_table(
     Some(table)
 }
 
-/// Reads `optional`, which is about relations: folders without files are good as they are.
+/// Reads `optional`, which is about relations named by `table`: folders without files are good as they are, and what a
+/// query stands on is not known.
 fn optional(fields: &Fields, table: &SourceTable) -> bool {
     let optional = fields.flag("optional", false);
-    if optional && !matches!(table.delivery, Delivery::Relation(_)) {
-        let error = Error::project("`optional` is for tables of a database");
+    let is_named = matches!(&table.delivery, Delivery::Relation(Relation { rows: RelationRows::Table(_), .. }));
+    if optional && !is_named {
+        let error = Error::project("`optional` is for a `table` of a database, whose name can be looked up");
         fields.document.report(&fields.span_of("optional"), error);
     }
     optional
@@ -241,7 +264,9 @@ fn name_columns(fields: &Fields, mut table: SourceTable, promises: Option<&Promi
             table.key = promises.key.clone();
             for gone in promises.key.iter().filter(|name| !there(name)) {
                 let error = Error::project(format!("`{gone}` is part of the format's key and omitted"));
-                fields.document.report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
+                fields
+                    .document
+                    .report(&fields.span_of("columns"), error.hint("name another `key`, or `key: []` for none"));
             }
         }
         let keyed = !table.key.is_empty() || !fields.texts("key").is_empty();

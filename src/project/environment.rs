@@ -52,8 +52,14 @@ fn resolve(inner: &str, lookup: Lookup) -> Result<String, Error> {
     }
 }
 
-/// A folder or URL as downstream rooms want it: a URL as it is, a path made absolute against the project's folder.
+/// A folder or URL as downstream rooms want it: a URL as it is, a path made absolute against the project's folder, also
+/// that of a SQLite database (`sqlite://data/shop.db`).
 pub(super) fn locate(root: &Path, written: &str) -> String {
+    if let Some((scheme, path)) = written.split_once("://")
+        && scheme.eq_ignore_ascii_case("sqlite")
+    {
+        return format!("sqlite://{}", absolute(root, path).display());
+    }
     if is_url(written) {
         return written.trim_end_matches('/').to_string();
     }
@@ -117,5 +123,7 @@ mod tests {
         assert_eq!(locate(root, "./a/../b"), "/home/x/project/b");
         assert_eq!(locate(root, "/data"), "/data");
         assert_eq!(locate(root, "s3://bucket/prefix/"), "s3://bucket/prefix");
+        assert_eq!(locate(root, "sqlite://data/../shop.db"), "sqlite:///home/x/project/shop.db");
+        assert_eq!(locate(root, "sqlite:///data/shop.db"), "sqlite:///data/shop.db");
     }
 }

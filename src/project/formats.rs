@@ -4,7 +4,7 @@ use super::contracts::{self, Promises};
 use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
 use crate::contract::{Column, CsvOptions, Delivery, ExcelOptions, Format, TextEncoding};
-use crate::error::Error;
+use crate::error::{Error, closest};
 use crate::sources;
 
 const ENCODINGS: [(&str, TextEncoding); 3] =
@@ -77,7 +77,7 @@ pub(super) fn read(document: &Document, node: &Node) -> Option<Format> {
 }
 
 fn formats() -> String {
-    one_of(FORMATS.into_iter().chain(sources::formats::FORMATS.iter().map(|format| format.name)))
+    format!("{}; `perennial formats` lists those of known systems", one_of(FORMATS.into_iter()))
 }
 
 fn format_named(document: &Document, text: &Text) -> Option<Format> {
@@ -94,7 +94,11 @@ fn format_named(document: &Document, text: &Text) -> Option<Format> {
         }
         name if sources::formats::named(name).is_some() => Some(Format::Named(name.to_string())),
         other => {
-            document.report(&text.span, Error::project(format!("unknown format `{other}`")).hint(formats()));
+            let known: Vec<&str> =
+                FORMATS.into_iter().chain(sources::formats::FORMATS.iter().map(|format| format.name)).collect();
+            let near = closest(other, &known).map(|near| format!("did you mean `{near}`?"));
+            let error = Error::project(format!("unknown format `{other}`"));
+            document.report(&text.span, error.hint(near.unwrap_or_else(formats)));
             None
         }
     }

@@ -9,6 +9,7 @@ mod deliveries;
 mod document;
 mod environment;
 mod fields;
+mod format_pages;
 mod formats;
 mod load;
 mod loads;
@@ -24,6 +25,9 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use format_pages::{FormatPage, format_pages, notes, type_words};
+pub use contracts::read_contract;
+pub use names::identifier;
 pub use variables::template_value;
 
 use crate::contract::{Source, TableName};

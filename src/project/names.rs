@@ -42,6 +42,13 @@ pub(super) fn check_layer(layer: &str) -> Result<(), Error> {
     check("a layer", layer)
 }
 
+/// The nearest allowed name of a source, table or column: `Rfm-Score` becomes `rfm_score`; nothing when no letter of it
+/// can be kept. Runs of `_` become one.
+pub fn identifier(name: &str) -> Option<String> {
+    let tidy = tidy(name)?;
+    Some(tidy.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_"))
+}
+
 /// The nearest allowed name: `Rfm-Score` becomes `rfm_score`.
 fn tidy(name: &str) -> Option<String> {
     let mut tidy = String::new();
@@ -71,6 +78,8 @@ mod tests {
         }
         assert_eq!(check("a step", "2026").unwrap_err().hint_text(), None);
         assert_eq!(check("a column", "客户").unwrap_err().hint_text(), None);
+        assert_eq!(identifier(" Net - Amount_").as_deref(), Some("net_amount"));
+        assert_eq!(identifier("金额"), None);
         assert_eq!(check_report("Sales Review").unwrap_err().hint_text(), Some("call it `sales-review`"));
         assert!(check_layer("raw").unwrap_err().message().contains("keeps for itself"));
     }

@@ -1,4 +1,5 @@
 mod files;
+mod formats;
 mod shipped;
 
 use super::*;
@@ -233,7 +234,7 @@ fn all_files_are_looked_at_in_one_go() {
         pipelines/sources/erp.yml:1:11: environment variable `DATA` is not set [set it, or say what to take without it: ${DATA:-...}]
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:3:3: a table needs `columns`
-        pipelines/sources/erp.yml:3:20: unknown format `cvs` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`]
+        pipelines/sources/erp.yml:3:20: unknown format `cvs` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`; `perennial formats` lists those of known systems]
         report-templates/review.md:1:1: a report needs `title`
         report-templates/review.md:2:9: `period` is `year` [choose `month` or `day`]
         sql/marts/rfm.sql:2:14: `materialize` is `tabel` [choose `table` or `view`]

@@ -48,9 +48,7 @@ impl Builder {
             Builder::Text(_) => DataType::Utf8,
             Builder::Integer(_) => DataType::Int64,
             Builder::Float(_) => DataType::Float64,
-            Builder::Moment(_) => {
-                DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()))
-            }
+            Builder::Moment(_) => DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())),
         }
     }
 
@@ -88,11 +86,8 @@ impl BatchBuilder {
     pub(super) fn new<'a>(fields: impl IntoIterator<Item = (&'a str, Cells)>) -> BatchBuilder {
         let (names, columns): (Vec<_>, Vec<_>) =
             fields.into_iter().map(|(name, cells)| (name, Builder::new(cells))).unzip();
-        let fields: Vec<Field> = names
-            .iter()
-            .zip(&columns)
-            .map(|(name, builder)| Field::new(*name, builder.data_type(), true))
-            .collect();
+        let fields: Vec<Field> =
+            names.iter().zip(&columns).map(|(name, builder)| Field::new(*name, builder.data_type(), true)).collect();
         let schema = Arc::new(Schema::new(fields));
         BatchBuilder { schema, columns, faults: Vec::new(), field: 0, rows: 0, text_bytes: 0 }
     }

@@ -1,7 +1,7 @@
 //! What every database can be asked for, whichever it is.
 
 use super::typed::TypedReader;
-use crate::contract::{Overlap, Relation, SourceTable, ValueType};
+use crate::contract::{EPOCH_FORMATS, Overlap, Relation, SourceTable, ValueType};
 use crate::error::Result;
 
 /// A database, connected, seen as it was at one moment: everything read through one value of this type belongs together.
@@ -52,6 +52,36 @@ pub struct Since<'a> {
     pub watermark: &'a str,
     /// How far before it reading begins.
     pub overlap: Overlap,
+}
+
+impl Since<'_> {
+    /// How far before the watermark reading begins, for a cursor whose values are numbers: a count, or seconds, in the
+    /// unit in which the contract's formats count the time since 1970.
+    pub(super) fn numbers_back(&self) -> i64 {
+        let formats: &[String] = match self.data_type {
+            ValueType::Instant { formats, .. } | ValueType::Date { formats } => formats,
+            _ => &[],
+        };
+        let units = EPOCH_FORMATS.iter().filter(|(name, _)| formats.iter().any(|format| format == name));
+        let in_a_second = units.map(|(_, microseconds)| 1_000_000 / microseconds).max().unwrap_or(1);
+        match self.overlap {
+            Overlap::Count(count) => count,
+            Overlap::Seconds(seconds) => seconds.saturating_mul(in_a_second),
+        }
+    }
+
+    /// How far before the watermark reading begins, in seconds, for a cursor that a clock without zone writes: where
+    /// that clock may be put back, an hour more, as that hour comes twice.
+    pub(super) fn clock_seconds_back(&self) -> i64 {
+        let (Overlap::Seconds(seconds) | Overlap::Count(seconds)) = self.overlap;
+        let shifts = matches!(self.data_type, ValueType::Instant { zone, .. } if !is_utc(zone));
+        if shifts { seconds.saturating_add(3600) } else { seconds }
+    }
+}
+
+/// Whether a zone is UTC by one of its names.
+pub(super) fn is_utc(zone: &str) -> bool {
+    ["UTC", "Etc/UTC", "Z", "Zulu", "Etc/Zulu", "UCT", "Universal"].contains(&zone)
 }
 
 /// A table or view found in a database.

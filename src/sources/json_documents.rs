@@ -36,8 +36,9 @@ pub(super) fn open(
     wanted: &[String],
     collect_new: bool,
 ) -> Result<Box<dyn TextReader>> {
-    let window = Window::open(bytes, TextEncoding::Utf8)?
-        .with_long_hint("lists of rows are read as a whole; have the system write one document a line, or smaller files");
+    let window = Window::open(bytes, TextEncoding::Utf8)?.with_long_hint(
+        "lists of rows are read as a whole; have the system write one document a line, or smaller files",
+    );
     let rows = RowsOfDocuments::new(rows, wanted, collect_new).map_err(Error::project)?;
     let buffers = RowBuffers::default();
     Ok(Box::new(DocumentsReader { window, rows, buffers, given: 0, document: None, skipping: None }))
@@ -155,9 +156,9 @@ impl DocumentsReader {
             return Err(Error::data(format!("`{name}`: the document that begins at line {line} is cut short"))
                 .hint("deliver the file again and run again; none of its rows were taken"));
         }
-        let reason = match bytes[from] {
-            b'{' | b'[' => mistake.words(|at| place(bytes, from, line, at)).into_owned(),
-            _ => "a JSON document should begin here, with `{` or `[`".to_string(),
+        let (reason, indent) = match bytes[from] {
+            b'{' | b'[' => (mistake.words(|at| place(bytes, from, line, at)).into_owned(), indent),
+            _ => ("a JSON document should begin here, with `{` or `[`".to_string(), usize::MAX),
         };
         self.buffers.faults.push(RowFault::new(line, &bytes[from..], reason));
         self.skipping = Some(indent);

@@ -174,7 +174,11 @@ pub(super) fn lists(rows: &str) -> Result<Vec<&str>, String> {
     let Some(inner) = rows.strip_suffix("[]") else {
         return Err(format!("`{rows}` does not end at the elements of a list; mark lists by `[]`"));
     };
-    let lists: Vec<&str> = inner.split("[]").enumerate().map(|(i, path)| if i > 0 { path.trim_start_matches('.') } else { path }).collect();
+    let lists: Vec<&str> = inner
+        .split("[]")
+        .enumerate()
+        .map(|(i, path)| if i > 0 { path.trim_start_matches('.') } else { path })
+        .collect();
     match lists.iter().any(|path| path.contains(['[', ']'])) {
         true => Err(format!("`{rows}` is not a path of lists; write it such as `orders[].lines[]`")),
         false => Ok(lists),

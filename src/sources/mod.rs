@@ -31,6 +31,7 @@ mod parquet;
 mod pattern;
 mod postgresql;
 mod sftp;
+mod sniff;
 mod sqlite;
 mod system;
 mod text;
@@ -47,9 +48,14 @@ pub use json::JsonLinesReader;
 pub use json_documents::check_paths;
 pub use open::{has_header, open_text};
 pub use parquet::ParquetReader;
+pub use sniff::{Known, Sniffed, sniff};
 pub use system::{SCHEMES, System, SystemKind, kind_of, scheme};
 pub use text::{RowFault, TextReader, TextRows};
 pub use typed::{RowReader, TypedFault, TypedReader, TypedRows};
 
+#[cfg(test)]
+mod documents_tests;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod tests;

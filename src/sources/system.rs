@@ -78,7 +78,7 @@ impl System {
             SystemKind::Files => System::Files(Files::open(&source.location, &source.access).await?),
             SystemKind::Http => System::Http(Http::open(&source.location, &source.access)?),
             SystemKind::Database => System::Database(match scheme(&source.location).as_str() {
-                "sqlite" => sqlite::open(&source.location).await?,
+                "sqlite" => sqlite::open(&source.location, &source.access).await?,
                 "mysql" | "mariadb" => mysql::open(&source.location, &source.access).await?,
                 _ => postgresql::open(&source.location, &source.access).await?,
             }),

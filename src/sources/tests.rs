@@ -20,7 +20,7 @@ fn files_in(location: &str) -> Result<Files> {
     wait(Files::open(location, &Access::default()))
 }
 
-fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
+pub(super) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "f", bytes);
     let files = files_in(folder.path().to_str().unwrap()).unwrap();
@@ -40,6 +40,14 @@ pub(super) struct Read {
 }
 
 pub(super) fn drain(mut reader: impl TextReader) -> Result<Read> {
+    drain_all(&mut reader)
+}
+
+pub(super) fn drain_boxed(mut reader: Box<dyn TextReader>) -> Result<Read> {
+    drain_all(&mut *reader)
+}
+
+fn drain_all(reader: &mut dyn TextReader) -> Result<Read> {
     let mut read = Read::default();
     while let Some(rows) = reader.next_rows()? {
         for row in 0..rows.len() {

@@ -8,7 +8,10 @@
 )]
 
 mod company;
+mod databases;
+mod discover;
 mod faults;
+mod formats;
 mod layers;
 mod pages;
 mod readers;
@@ -16,3 +19,12 @@ mod real;
 mod store;
 mod support;
 mod verbs;
+
+/// Servers, as the library's own tests start them.
+#[path = "../../src/testing"]
+#[allow(dead_code, reason = "the library's tests ask more of the servers")]
+mod servers {
+    pub use crate::support::python;
+    mod postgresql;
+    pub use postgresql::{PostgresServer, postgres_server};
+}

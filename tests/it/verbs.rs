@@ -199,6 +199,23 @@ fn functions_are_listed_and_explained_without_a_project() {
 }
 
 #[test]
+fn formats_are_listed_and_explained_without_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |args: &[&str]| {
+        let mut command = crate::support::perennial(["formats"].iter().chain(args));
+        crate::support::Ran::from(command.current_dir(folder.path()).output().unwrap())
+    };
+    let list = ask(&[]).ended(0).stdout;
+    assert!(list.contains("\n  asterisk_queue_log "), "{list}");
+    let page = ask(&["snowplow"]).ended(0).stdout;
+    assert!(page.starts_with("snowplow\n\nSnowplow's enriched events"), "{page}");
+    let page = ask(&["ga4_export", "--format", "json"]).ended(0).json();
+    assert_eq!((&page["time_column"], &page["columns"][0]["column"]), (&"occurred_at".into(), &"event_on".into()));
+    assert!(ask(&["segment", "--format", "csv"]).ended(0).stdout.starts_with("column,type,from,notes\nmessage_id,text,"));
+    assert!(ask(&["snowplough"]).ended(2).stderr.contains("did you mean `snowplow`?"));
+}
+
+#[test]
 fn a_function_that_is_mistyped_or_called_wrongly_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(

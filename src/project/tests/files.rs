@@ -74,7 +74,7 @@ fn a_contract_is_checked_key_by_key() {
         "##);
     insta::assert_snapshot!(table_problems("files: ../a.csv\nformat: xlsx\nnewest_by: a\nmax_rejects: {}\ncolumns:\n  a: {type: text}"), @r##"
         pipelines/sources/erp.yml:4:12: the files `../a.csv` lie outside the source's location [`files` counts from `location`; move the common part there]
-        pipelines/sources/erp.yml:5:13: unknown format `xlsx` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`]
+        pipelines/sources/erp.yml:5:13: unknown format `xlsx` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`; `perennial formats` lists those of known systems]
         pipelines/sources/erp.yml:6:16: `newest_by` says nothing without a `key` [name the columns that identify a row in `key`]
         pipelines/sources/erp.yml:7:5: `max_rejects` needs `rows`, `share` or `times_usual`
         "##);

@@ -1,7 +1,7 @@
 //! Contact records of Amazon Connect.
 
-use super::NamedFormat;
 use super::super::json_documents::{self, RowsPath};
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "amazon_connect",

@@ -1,9 +1,9 @@
 //! Asterisk's call detail records as comma-separated text (`Master.csv`).
 
-use super::NamedFormat;
 use super::super::csv_cut::{Cut, Step};
 use super::super::lines::{LineParser, LineReader, Outcome, Row};
 use super::super::text::Span;
+use super::NamedFormat;
 use crate::contract::{CsvOptions, TextEncoding};
 use std::borrow::Cow;
 
@@ -63,9 +63,27 @@ columns:
 };
 
 const FIELDS: [&str; 21] = [
-    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start",
-    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield", "peeraccount",
-    "linkedid", "sequence",
+    "accountcode",
+    "src",
+    "dst",
+    "dcontext",
+    "clid",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "lastdata",
+    "start",
+    "answer",
+    "end",
+    "duration",
+    "billsec",
+    "disposition",
+    "amaflags",
+    "uniqueid",
+    "userfield",
+    "peeraccount",
+    "linkedid",
+    "sequence",
 ];
 /// Columns that are always written.
 const PLAIN: usize = 16;

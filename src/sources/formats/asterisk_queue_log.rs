@@ -1,7 +1,7 @@
 //! Asterisk's `queue_log`: what happened to each caller of a queue, event by event.
 
-use super::NamedFormat;
 use super::super::lines::{LineParser, LineReader, Outcome, Row};
+use super::NamedFormat;
 use crate::contract::TextEncoding;
 use std::borrow::Cow;
 
@@ -72,9 +72,25 @@ columns:
 };
 
 const FIELDS: [&str; 19] = [
-    "time", "call_id", "queue", "agent", "event", "data1", "data2", "data3", "data4", "data5", "caller_number",
-    "position", "original_position", "hold_seconds", "wait_seconds", "talk_seconds", "ring_seconds",
-    "ring_milliseconds", "member_call_id",
+    "time",
+    "call_id",
+    "queue",
+    "agent",
+    "event",
+    "data1",
+    "data2",
+    "data3",
+    "data4",
+    "data5",
+    "caller_number",
+    "position",
+    "original_position",
+    "hold_seconds",
+    "wait_seconds",
+    "talk_seconds",
+    "ring_seconds",
+    "ring_milliseconds",
+    "member_call_id",
 ];
 const EVENT: usize = 4;
 /// Values that every line has at least, and at most.
@@ -128,7 +144,9 @@ impl LineParser for QueueLog {
             count += 1;
         }
         if !(LEAST_VALUES..=MOST_VALUES).contains(&count) {
-            return Err(format!("the line has {count} values where {LEAST_VALUES} to {MOST_VALUES} are expected").into());
+            return Err(
+                format!("the line has {count} values where {LEAST_VALUES} to {MOST_VALUES} are expected").into()
+            );
         }
         for (field, value) in values.iter().enumerate().take(count.min(PLAIN_VALUES)) {
             row.part(field, value);

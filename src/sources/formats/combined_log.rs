@@ -1,7 +1,7 @@
 //! Access logs of nginx and Apache: combined, common, and combined with the address a proxy passed on.
 
-use super::NamedFormat;
 use super::super::lines::{LineParser, LineReader, Outcome, Row};
+use super::NamedFormat;
 use crate::contract::TextEncoding;
 use memchr::{memchr, memchr2, memrchr};
 use std::borrow::Cow;
@@ -53,8 +53,21 @@ host.example - - [05/Jan/2026:09:00:03 +0000] "POST /cart HTTP/1.0" 302 0
 };
 
 const FIELDS: [&str; 15] = [
-    "remote_host", "remote_log_name", "remote_user", "time", "request", "method", "target", "path", "query",
-    "protocol", "status", "bytes", "referer", "user_agent", "forwarded_for",
+    "remote_host",
+    "remote_log_name",
+    "remote_user",
+    "time",
+    "request",
+    "method",
+    "target",
+    "path",
+    "query",
+    "protocol",
+    "status",
+    "bytes",
+    "referer",
+    "user_agent",
+    "forwarded_for",
 ];
 const HOST: usize = 0;
 const LOG_NAME: usize = 1;

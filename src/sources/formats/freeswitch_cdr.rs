@@ -1,9 +1,9 @@
 //! FreeSWITCH's call detail records as comma-separated text.
 
-use super::NamedFormat;
 use super::super::csv_cut::Cut;
 use super::super::lines::{LineParser, LineReader, Outcome, Row};
 use super::super::text::Span;
+use super::NamedFormat;
 use super::asterisk_cdr::{COMMA_SEPARATED, cut_line};
 use crate::contract::TextEncoding;
 use std::borrow::Cow;
@@ -56,8 +56,21 @@ columns:
 };
 
 const FIELDS: [&str; 15] = [
-    "caller_id_name", "caller_id_number", "destination_number", "context", "start_stamp", "answer_stamp", "end_stamp",
-    "duration", "billsec", "hangup_cause", "uuid", "bleg_uuid", "accountcode", "read_codec", "write_codec",
+    "caller_id_name",
+    "caller_id_number",
+    "destination_number",
+    "context",
+    "start_stamp",
+    "answer_stamp",
+    "end_stamp",
+    "duration",
+    "billsec",
+    "hangup_cause",
+    "uuid",
+    "bleg_uuid",
+    "accountcode",
+    "read_codec",
+    "write_codec",
 ];
 
 struct CallDetails {

@@ -1,7 +1,7 @@
 //! Events of Google Analytics 4 as BigQuery exports them to JSON.
 
-use super::NamedFormat;
 use super::super::json::JsonLinesReader;
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "ga4_export",

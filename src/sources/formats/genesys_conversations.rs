@@ -1,7 +1,7 @@
 //! Conversation details of Genesys Cloud.
 
-use super::NamedFormat;
 use super::super::json_documents::{self, RowsPath};
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "genesys_conversations",

@@ -1,7 +1,7 @@
 //! Tickets of a help desk as Zendesk exports them.
 
-use super::NamedFormat;
 use super::super::json_documents::{self, RowsPath};
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "help_desk_tickets",

@@ -1,7 +1,7 @@
 //! Access logs that nginx writes as JSON.
 
-use super::NamedFormat;
 use super::super::json::JsonLinesReader;
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "nginx_json",

@@ -1,7 +1,7 @@
 //! Events of Segment and RudderStack.
 
-use super::NamedFormat;
 use super::super::json_documents::{self, RowsPath};
+use super::NamedFormat;
 
 pub(super) const FORMAT: NamedFormat = NamedFormat {
     name: "segment",

@@ -1,7 +1,7 @@
 //! Extended log files of the W3C, as IIS and CloudFront write them.
 
-use super::NamedFormat;
 use super::super::lines::{LineParser, LineReader, Outcome, Row};
+use super::NamedFormat;
 use crate::contract::TextEncoding;
 use std::borrow::Cow;
 

@@ -49,8 +49,14 @@ impl Address {
         if database.is_empty() || database.contains('/') {
             return Err(Error::project("the location of a MySQL database names no database").hint(FORM));
         }
-        let user = Some(decoded(url.username())).filter(|user| !user.is_empty()).or_else(|| access.user.clone());
-        let Some(user) = user else {
+        let named = Some(decoded(url.username())).filter(|user| !user.is_empty());
+        if let (Some(one), Some(other)) = (&named, &access.user)
+            && one != other
+        {
+            let message = format!("two accounts are named: `{one}` in the location and `{other}` beside it");
+            return Err(Error::project(message));
+        }
+        let Some(user) = named.or_else(|| access.user.clone()) else {
             let error = Error::project("no account is named for a MySQL database");
             return Err(error.hint("write `user: ...` beside the location, or `mysql://user@host/database`"));
         };
@@ -96,7 +102,8 @@ mod tests {
     fn the_account_may_stand_beside_the_location() {
         let access = Access { user: Some("reader".into()), ..Access::default() };
         assert_eq!(Address::parse("mysql://db/shop", &access).unwrap().user, "reader");
-        assert_eq!(Address::parse("mysql://other@db/shop", &access).unwrap().user, "other");
+        let error = Address::parse("mysql://other@db/shop", &access).unwrap_err();
+        assert!(error.message().contains("two accounts"), "{error}");
         let address = Address::parse("mysql:///shop?socket=/tmp/s", &access).unwrap();
         assert_eq!((address.server().as_str(), address.database.as_str()), ("/tmp/s", "shop"));
     }

@@ -5,7 +5,7 @@ use mysql_async::consts::{ColumnFlags, ColumnType};
 
 /// Number of the character set `binary`: bytes that are no text.
 const BINARY: u16 = 63;
-/// Bytes that a letter may take in the sessions's character set, by which the server counts lengths of texts.
+/// Bytes that a letter may take in the session's character set, by which the server counts lengths of texts.
 const LETTER_BYTES: u32 = 4;
 /// What the server says of the digits behind the point when there is no fixed count.
 const NOT_FIXED: u8 = 31;
@@ -58,11 +58,6 @@ impl ColumnShape {
             decimals: Some(column.decimals()).filter(|d| *d <= 6).unwrap_or(0).into(),
         }
     }
-}
-
-/// Whether a zone is UTC by one of its names.
-pub(super) fn is_utc(zone: &str) -> bool {
-    ["UTC", "Etc/UTC", "Z", "Zulu", "Etc/Zulu", "UCT", "Universal"].contains(&zone)
 }
 
 fn kind(column: &Column) -> Kind {

@@ -54,8 +54,9 @@ fn of_server(error: &ServerError, address: &Address, doing: &str) -> Error {
     let said = format!("{doing}: {}", error.message.trim_end_matches('.'));
     match error.code {
         // Logging in.
-        1044 | 1045 | 1698 | 1820 | 1862 | 3118 | 4151 => Error::unreachable(said)
-            .hint(format!("look at `user` and `password`, and what `{}` may see", address.user)),
+        1044 | 1045 | 1698 | 1820 | 1862 | 3118 | 4151 => {
+            Error::unreachable(said).hint(format!("look at `user` and `password`, and what `{}` may see", address.user))
+        }
         1129 | 1130 => Error::unreachable(said).hint("let the server accept this machine"),
         1049 => Error::project(said).hint("look at the database in the location"),
         // Rights.

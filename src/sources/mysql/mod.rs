@@ -98,23 +98,22 @@ impl Database for MySql {
 async fn shape(session: &mut Session, relation: &Relation) -> Result<Vec<ColumnShape>> {
     let columns = prepared(session, relation, &format!("SELECT * FROM {}", select::from(relation))).await;
     match (columns, &relation.rows) {
-        (Err(Refused::Unknown), RelationRows::Table(table)) => Err(catalog::unknown_table(session, table).await),
+        (Err(Refused::Unknown(_)), RelationRows::Table(table)) => Err(catalog::unknown_table(session, table).await),
         (columns, _) => Ok(columns?),
     }
 }
 
 /// Why a query cannot be prepared.
 enum Refused {
-    /// Its table does not exist.
-    Unknown,
+    /// A table does not exist.
+    Unknown(Error),
     Other(Error),
 }
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Error {
         match refused {
-            Refused::Unknown => Error::project("a table of the query does not exist"),
-            Refused::Other(error) => error,
+            Refused::Unknown(error) | Refused::Other(error) => error,
         }
     }
 }
@@ -127,12 +126,11 @@ async fn prepared(session: &mut Session, relation: &Relation, sql: &str) -> Resu
         let connection = session.connection().map_err(Refused::Other)?;
         let statement = match connection.prep(sql).await {
             Ok(statement) => statement,
-            Err(mysql_async::Error::Server(error))
-                if error.code == errors::UNKNOWN_TABLE && matches!(relation.rows, RelationRows::Table(_)) =>
-            {
-                return Err(Refused::Unknown);
+            Err(error) => {
+                let unknown = matches!(&error, mysql_async::Error::Server(e) if e.code == errors::UNKNOWN_TABLE);
+                let error = errors::explain(error, &address, &doing);
+                return Err(if unknown { Refused::Unknown(error) } else { Refused::Other(error) });
             }
-            Err(error) => return Err(Refused::Other(errors::explain(error, &address, &doing))),
         };
         let columns = statement.columns().iter().map(ColumnShape::new).collect();
         let questions = statement.num_params();

@@ -1,14 +1,12 @@
 //! What is asked of a relation, as SQL.
 
 use super::column::{ColumnShape, Kind};
-use crate::contract::{Overlap, Relation, RelationRows, ValueType};
+use crate::contract::{Overlap, Relation, RelationRows};
 use crate::error::{Error, Result, list};
 use crate::sources::database::Since;
 
 /// An overlap is never longer than this (a hundred years), so that no date falls out of the calendar.
 const LONGEST_OVERLAP_SECONDS: i64 = 100 * 366 * 86_400;
-/// Clocks that are put back repeat an hour.
-const REPEATED_HOUR_SECONDS: i64 = 3600;
 /// Dates before this are `0000-00-00` and the like: no value.
 const FIRST_DATE: &str = "'1000-01-01'";
 
@@ -51,7 +49,9 @@ pub(super) fn wherever(conditions: &[Option<String>]) -> String {
 enum Order {
     Number,
     /// A date or moment; without a zone, where the flag says so.
-    Time { local: bool },
+    Time {
+        local: bool,
+    },
 }
 
 fn order(column: &ColumnShape) -> Result<Order> {
@@ -115,8 +115,7 @@ fn number_bound(since: &Since<'_>) -> Result<String> {
     if !good {
         return Err(unfit(since, "a number"));
     }
-    let (Overlap::Seconds(count) | Overlap::Count(count)) = since.overlap;
-    Ok(format!("({} - {count})", since.watermark))
+    Ok(format!("({} - {})", since.watermark, since.numbers_back()))
 }
 
 fn time_bound(since: &Since<'_>, local: bool) -> Result<String> {
@@ -127,14 +126,9 @@ fn time_bound(since: &Since<'_>, local: bool) -> Result<String> {
     let Overlap::Seconds(seconds) = since.overlap else {
         return Err(Error::bug("an overlap of a cursor in time is a count"));
     };
-    let repeated = if local && shifts(since.data_type) { REPEATED_HOUR_SECONDS } else { 0 };
-    let seconds = seconds.clamp(0, LONGEST_OVERLAP_SECONDS) + repeated;
+    let seconds = if local { since.clock_seconds_back() } else { seconds };
+    let seconds = seconds.clamp(0, LONGEST_OVERLAP_SECONDS);
     Ok(format!("(CAST('{}' AS DATETIME(6)) - INTERVAL {seconds} SECOND)", since.watermark))
-}
-
-/// Whether moments are written by a clock that may be put back.
-fn shifts(data_type: &ValueType) -> bool {
-    matches!(data_type, ValueType::Instant { zone, .. } if !super::column::is_utc(zone))
 }
 
 fn unfit(since: &Since<'_>, wanted: &str) -> Error {
@@ -145,6 +139,7 @@ fn unfit(since: &Since<'_>, wanted: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::ValueType;
 
     fn shape(name: &str, kind: Kind) -> ColumnShape {
         ColumnShape { name: name.into(), kind, type_name: format!("{kind:?}"), width: 0, decimals: 0 }
@@ -197,6 +192,10 @@ mod tests {
         let id = shape("id", Kind::Integer);
         let text = changed(&since(&ValueType::Integer, "18446744073709551615", Overlap::Count(5)), &[&id]).unwrap();
         assert_eq!(text, "`id` >= (18446744073709551615 - 5) OR (`id` IS NULL)");
+        let formats = vec!["epoch_milliseconds".to_string()];
+        let moments = ValueType::Instant { formats, zone: "Europe/Berlin".into() };
+        let text = changed(&since(&moments, "1767607200000", Overlap::Seconds(60)), &[&id]).unwrap();
+        assert_eq!(text, "`id` >= (1767607200000 - 60000) OR (`id` IS NULL)");
         for watermark in ["1; DROP TABLE x", "", "x"] {
             assert!(changed(&since(&ValueType::Integer, watermark, Overlap::Count(5)), &[&id]).is_err());
         }

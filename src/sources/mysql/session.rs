@@ -150,9 +150,8 @@ async fn encryption(access: &Access) -> Result<SslOpts> {
         return Ok(options.with_danger_skip_domain_validation(true));
     }
     // A certificate of the machine that cannot be read is left out; the driver would refuse them all.
-    let readable = |cert: &rustls::pki_types::CertificateDer<'static>| {
-        rustls::RootCertStore::empty().add(cert.clone()).is_ok()
-    };
+    let readable =
+        |cert: &rustls::pki_types::CertificateDer<'static>| rustls::RootCertStore::empty().add(cert.clone()).is_ok();
     let machine = rustls_native_certs::load_native_certs().certs;
     let mut trusted: Vec<Vec<u8>> = machine.into_iter().filter(readable).map(|cert| cert.to_vec()).collect();
     if let Some(path) = &access.ca_file {

@@ -1,9 +1,10 @@
 //! Values as the server sends them, made cells: exactly, or refused with the reason.
 
-use super::column::{ColumnShape, Kind, is_utc};
+use super::column::{ColumnShape, Kind};
 use crate::contract::{Column, ValueType};
 use crate::error::{Error, Result};
 use crate::sources::batch::{BatchBuilder, Cells, hex};
+use crate::sources::database::is_utc;
 use mysql_async::Value;
 use std::fmt::Write;
 
@@ -189,7 +190,10 @@ impl FieldReader {
         } else if self.wants_day || self.wants_moment {
             batch.fault(
                 &self.text,
-                format!("`{date}` is no day of the calendar; if it means no value, name `{}` in `null_values`", self.text),
+                format!(
+                    "`{date}` is no day of the calendar; if it means no value, name `{}` in `null_values`",
+                    self.text
+                ),
             );
         } else {
             return batch.text(&self.text);
@@ -216,7 +220,7 @@ fn cells(kind: Kind, wanted: &[&Column]) -> Cells {
         return Cells::Text;
     }
     match (kind, &first.data_type) {
-        (Kind::Integer, ValueType::Integer) => Cells::Integer,
+        (Kind::Integer | Kind::Year, ValueType::Integer) => Cells::Integer,
         (Kind::Double, ValueType::Float) => Cells::Float,
         (Kind::Timestamp, ValueType::Instant { .. }) => Cells::Moment,
         (Kind::DateTime, ValueType::Instant { zone, .. }) if is_utc(zone) => Cells::Moment,

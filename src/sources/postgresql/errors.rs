@@ -65,7 +65,7 @@ fn verdict(code: &str) -> (Kind, Option<&'static str>) {
     match code {
         "28P01" | "28000" => (
             Kind::Unreachable,
-            Some("look at `user` and `password` under `access`, and at the server's pg_hba.conf for this account"),
+            Some("look at `user` and `password`, and at the server's pg_hba.conf for this account"),
         ),
         "3D000" | "3F000" => (Kind::Project, None),
         "42501" => (Kind::Project, Some("the account needs GRANT USAGE on the schema and GRANT SELECT on the table")),
@@ -87,7 +87,7 @@ fn verdict(code: &str) -> (Kind, Option<&'static str>) {
         "XX001" | "XX002" => (Kind::Data, Some("the server's files are damaged")),
         _ => match code.get(..2).unwrap_or_default() {
             "22" | "23" => (Kind::Data, None),
-            "0A" | "3F" | "42" | "2F" | "38" | "39" => (Kind::Project, None),
+            "0A" | "25" | "3F" | "42" | "2F" | "38" | "39" => (Kind::Project, None),
             _ => (Kind::Unreachable, None),
         },
     }
@@ -110,7 +110,7 @@ pub(super) fn explain(error: tokio_postgres::Error, label: &str) -> Error {
     }
     if said.contains("password missing") {
         return Error::project(format!("{label} asks for a password and none is given"))
-            .hint("name it under `access`: `password: ${NAME}` of the environment, or `password_file`");
+            .hint("name it beside `location`: `password: ${NAME}` of the environment, or `password_file`");
     }
     if said.contains("TLS") || said.contains("certificate") {
         return tls_failed(&said, label).because(error);
@@ -126,7 +126,7 @@ pub(super) fn lost(label: &str) -> Error {
 /// Nothing came for too long.
 pub(super) fn hangs(label: &str, seconds: u64) -> Error {
     Error::unreachable(format!("{label} hangs: nothing came from it for {seconds} seconds")).hint(
-        "try later; where a query takes that long before its first row, raise `read_timeout_seconds` under `access`",
+        "try later; where a query takes that long before its first row, raise `read_timeout_seconds`",
     )
 }
 
@@ -135,15 +135,15 @@ pub(super) fn tls_failed(said: &str, label: &str) -> Error {
     let error = Error::unreachable(format!("no encrypted connection to {label}: {said}"));
     if said.contains("does not support TLS") {
         error.hint(
-            "let the server's administrator switch `ssl` on; `tls: off` under `access` sends everything in the clear",
+            "let the server's administrator switch `ssl` on; `tls: off` sends everything in the clear",
         )
     } else if said.contains("ertificate") {
         error.hint(
-            "name the certificate of the server's authority as `ca_file` under `access` and the host as the certificate \
+            "name the certificate of the server's authority as `ca_file` and the host as the certificate \
              does; `tls: encrypt` encrypts without looking at the certificate",
         )
     } else {
-        error.hint("TLS 1.2 or newer is needed; `tls: off` under `access` sends everything in the clear")
+        error.hint("TLS 1.2 or newer is needed; `tls: off` sends everything in the clear")
     }
 }
 

@@ -15,13 +15,15 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Row, Statement};
 
 /// Settings of the session, where the server knows them: text that does not depend on the account's settings, and no
-/// time limit that ends a transaction which waits for the others of its snapshot.
+/// time limit that ends a transaction which waits for the others of its snapshot. A database that does not know its
+/// encoding gives bytes as they are, so that one wrong letter refuses a row and not the table.
 const SETTINGS: &str = "SELECT set_config(wanted.name, wanted.setting, false) \
     FROM (VALUES ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), \
     ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('default_transaction_read_only', 'on'), \
     ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), \
-    ('transaction_timeout', '0'), ('row_security', 'on')) AS wanted (name, setting) \
-    JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(wanted.name)";
+    ('transaction_timeout', '0'), ('client_encoding', 'SQL_ASCII')) AS wanted (name, setting) \
+    JOIN pg_catalog.pg_settings AS known ON lower(known.name) = lower(wanted.name) \
+    WHERE known.name <> 'client_encoding' OR pg_catalog.getdatabaseencoding() = 'SQL_ASCII'";
 
 /// What is needed to connect once more.
 pub(super) struct Door {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use url::Url;
 
 const DEFAULT_PORT: u16 = 5432;
+/// Stands where a location has none.
+const NO_HOST: &str = "-";
 
 /// A database and the account it is read with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +44,11 @@ impl Location {
 /// Of kind `Project` when something is missing in it or it carries a password; the location itself is not repeated then.
 pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let form = "it is written `postgresql://user@host:5432/database`";
-    let url = Url::parse(location)
+    let url = Url::parse(&with_host(location))
         .map_err(|e| Error::project(format!("the location of a PostgreSQL database cannot be read: {e}")).hint(form))?;
     if url.password().is_some() {
         return Err(Error::project("the location of a PostgreSQL database carries a password").hint(
-            "take it out and name it under `access`: `password: ${NAME}` of the environment, or `password_file`",
+            "take it out and name it beside `location`: `password: ${NAME}` of the environment, or `password_file`",
         ));
     }
     let database = decoded(url.path().trim_start_matches('/'))?;
@@ -57,28 +59,40 @@ pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
     let user = match (&access.user, user.is_empty()) {
         (Some(other), false) if *other != user => {
             return Err(Error::project(format!(
-                "two accounts are named: `{user}` in `location`, `{other}` in `access`"
+                "two accounts are named: `{user}` in `location`, `{other}` as `user`"
             )));
         }
         (Some(user), _) => user.clone(),
         (None, false) => user,
         (None, true) => {
             return Err(Error::project(format!("`{location}` names no account"))
-                .hint("name it in the location, `postgresql://user@host/database`, or under `access` as `user`"));
+                .hint("name it in the location, `postgresql://user@host/database`, or as `user`"));
         }
     };
     Ok(Location { server: server(&url, location)?, database, user })
 }
 
+/// `postgresql://user@/database?host=/folder` has no host where a URL must have one.
+fn with_host(location: &str) -> String {
+    let Some((scheme, rest)) = location.split_once("://") else { return location.to_string() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((user, port)) if port.is_empty() || port.starts_with(':') => {
+            format!("{scheme}://{user}@{NO_HOST}{port}{}", &rest[end..])
+        }
+        _ => location.to_string(),
+    }
+}
+
 fn server(url: &Url, location: &str) -> Result<Server> {
     let port = url.port().unwrap_or(DEFAULT_PORT);
-    let mut host = url.host_str().map(decoded).transpose()?.unwrap_or_default();
+    let mut host = url.host_str().filter(|host| *host != NO_HOST).map(decoded).transpose()?.unwrap_or_default();
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "host" => host = value.into_owned(),
             "sslmode" | "sslrootcert" => {
                 return Err(Error::project(format!("`{key}` is not part of the location"))
-                    .hint("say it under `access`: `tls: verify`, `encrypt` or `off`, and `ca_file`"));
+                    .hint("say it beside `location`: `tls: verify`, `encrypt` or `off`, and `ca_file`"));
             }
             // The value may be a secret, so only the key is shown.
             _ => {
@@ -137,6 +151,8 @@ mod tests {
         assert_eq!(read("postgres://u@[::1]:6000/a%20b").unwrap().server, at("::1", 6000));
         assert_eq!(read("postgres://u@h/a%20b").unwrap().database, "a b");
         let socket = read("postgresql://u@/erp?host=/run/postgresql").unwrap();
+        let other = read("postgresql://u@:6000/erp?host=/run").unwrap();
+        assert_eq!(other.server, Server::Socket("/run/.s.PGSQL.6000".into()));
         assert_eq!(socket.server, Server::Socket("/run/postgresql/.s.PGSQL.5432".into()));
         assert_eq!(
             read("postgresql://u@%2Frun%2Fpg:5433/erp").unwrap().server,
@@ -152,7 +168,7 @@ mod tests {
         let error = read("postgresql://u:s3cret@h/erp").unwrap_err();
         assert!(error.message().contains("carries a password"), "{error}");
         assert!(!format!("{error:?}").contains("s3cret"));
-        assert!(error.hint_text().unwrap().contains("access"));
+        assert!(error.hint_text().unwrap().contains("password_file"));
         let error = read("postgresql://u@h/erp?password=s3cret").unwrap_err();
         assert!(!format!("{error:?}").contains("s3cret"));
     }

@@ -1,7 +1,7 @@
 //! The statements: which rows and columns are selected.
 
 use super::fields::Field;
-use crate::contract::{Overlap, Relation, RelationRows};
+use crate::contract::{Overlap, Relation, RelationRows, ValueType};
 use crate::error::{Error, Result};
 use crate::sources::database::Since;
 use tokio_postgres::types::Type;
@@ -101,10 +101,10 @@ pub(super) fn greatest(cursor: &[String]) -> String {
 /// columns, `common` is that of their greatest.
 pub(super) fn since(since: &Since<'_>, types: &[Type], common: &Type) -> Result<String> {
     let bound = format!("CAST({} AS {})", literal(since.watermark), common.name());
-    let bound = match (is_time(common), is_number(common), since.overlap) {
-        (_, _, Overlap::Seconds(0) | Overlap::Count(0)) => bound,
-        (true, _, Overlap::Seconds(seconds)) => format!("{bound} - make_interval(secs => {seconds})"),
-        (_, true, Overlap::Seconds(count) | Overlap::Count(count)) => format!("{bound} - {count}"),
+    let bound = match (is_time(common), is_number(common), earlier(since, common)) {
+        (_, _, 0) => bound,
+        (true, _, seconds) => format!("{bound} - make_interval(secs => {seconds})"),
+        (_, true, count) => format!("{bound} - {count}"),
         _ => {
             let (name, kind) = (since.cursor.join("`, `"), common.name());
             let error = format!("the cursor `{name}` is of type {kind}, from which the overlap cannot be taken");
@@ -119,6 +119,18 @@ pub(super) fn since(since: &Since<'_>, types: &[Type], common: &Type) -> Result<
         return Ok(format!("({each} OR ({nothing}))"));
     }
     Ok(format!("({} >= {bound} OR ({nothing}))", greatest(&since.cursor)))
+}
+
+/// How far before the watermark reading begins. Clocks that are put back in autumn show an hour twice: what was stamped
+/// in it a second time looks older than it is.
+fn earlier(since: &Since<'_>, common: &Type) -> i64 {
+    let hour = match (common, since.data_type) {
+        (&Type::TIMESTAMP, ValueType::Instant { zone, .. }) if zone != "UTC" => 3600,
+        _ => 0,
+    };
+    match since.overlap {
+        Overlap::Seconds(overlap) | Overlap::Count(overlap) => overlap.saturating_add(hour),
+    }
 }
 
 /// A statement that gives the greatest cursor as text. Values in the future (a typing error, 9999-12-31) would keep

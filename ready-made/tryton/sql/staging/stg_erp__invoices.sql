@@ -10,8 +10,8 @@ columns:
   kind: {description: invoice or credit_note, tests: [not_null]}
   status: {description: "open, paid or cancelled", tests: [not_null]}
   issued_on: {description: Date of the invoice, tests: [not_null]}
-  due_on: {description: "Date by which it is to be paid; in instalments, that of the earliest unpaid one, or of the last",
-    tests: [not_null]}
+  due_on: {tests: [not_null], description: "By when it is to be paid; in instalments, the date of the earliest unpaid
+    one, or of the last"}
   paid_on: {description: "When the last of it was paid; NULL while it is open"}
   amount: {description: "Net of tax, in the invoice's currency"}
   tax_amount: {description: "Tax, in the invoice's currency"}

@@ -10,7 +10,7 @@ columns:
   quantity: {description: "In the unit of the product's cost", tests: [not_null]}
   unit_price: {description: "Of that unit, in the company's currency, net of tax and after discount", tests: [not_null]}
   discount_percent: {description: "0: Tryton's price is the one after discount", tests: [not_null]}
-  company_amount: {description: "Net amount in the company's currency, at the rate of the day of sale", tests: [not_null]}
+  company_amount: {tests: [not_null], description: "Net amount in the company's currency, at the rate of the day"}
   amount: {description: "Net amount in the order's currency", tests: [not_null]}
   currency: {description: "The order's, ISO 4217", tests: [not_null]}
 --- */

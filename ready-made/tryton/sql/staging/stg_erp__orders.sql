@@ -16,7 +16,10 @@ columns:
   currency: {description: "The order's, ISO 4217"}
 --- */
 WITH returns AS (
-    SELECT sale_id FROM {{ ref('staging.stg_erp__sale_lines') }} GROUP BY sale_id HAVING count(returned_line_id) = count(*)
+    SELECT sale_id
+    FROM {{ ref('staging.stg_erp__sale_lines') }}
+    GROUP BY sale_id
+    HAVING count(returned_line_id) = count(*)
 )
 SELECT
     CAST(sales.id AS TEXT) AS order_id,

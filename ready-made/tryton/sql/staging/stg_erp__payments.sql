@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  What customers paid before the as-of date: lines of the ledger on accounts of receivables that no invoice made. What was
-  paid back is negative; a write-off counts as well.
+  What customers paid before the as-of date: lines of the ledger on accounts of receivables that no invoice made. What
+  was paid back is negative; a write-off counts as well.
 columns:
   payment_id: {description: Number of the line of the ledger, tests: [not_null, unique]}
   invoice_id: {description: The invoice it pays; NULL when none or several are named}

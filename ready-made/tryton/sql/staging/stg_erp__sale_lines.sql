@@ -27,7 +27,8 @@ WITH sales AS (
     JOIN {{ source('erp', 'currencies') }} AS currencies ON currencies.id = sales.currency
     JOIN {{ source('erp', 'companies') }} AS companies ON companies.id = sales.company
     JOIN {{ source('erp', 'currencies') }} AS company_currencies ON company_currencies.id = companies.currency
-    WHERE sales.state NOT IN ('draft', 'quotation') AND sales.sale_date IS NOT NULL AND {{ of_company('sales.company') }}
+    WHERE sales.state NOT IN ('draft', 'quotation') AND sales.sale_date IS NOT NULL
+        AND {{ of_company('sales.company') }}
 ),
 priced AS (
     SELECT
@@ -75,7 +76,8 @@ returned AS (
     LEFT JOIN {{ source('erp', 'complaints') }} AS complaints
         ON complaints.id = {{ number_of('sale.complaint', 'lines.origin') }}
     LEFT JOIN {{ source('erp', 'complaint_types') }} AS types ON types.id = complaints.type
-    LEFT JOIN {{ source('erp', 'order_lines') }} AS about ON about.id = {{ number_of('sale.line', 'complaints.origin') }}
+    LEFT JOIN {{ source('erp', 'order_lines') }} AS about
+        ON about.id = {{ number_of('sale.line', 'complaints.origin') }}
     WHERE lines.exact_quantity < 0
 ),
 matched AS (
@@ -99,7 +101,8 @@ SELECT
     coalesce(CAST(lines.product AS TEXT), 'unknown') AS product_id,
     lines.product_quantity AS quantity,
     CASE
-        WHEN lines.is_product_unit AND lines.currency = lines.company_currency THEN CAST(lines.unit_price AS DECIMAL(18, 8))
+        WHEN lines.is_product_unit AND lines.currency = lines.company_currency
+            THEN CAST(lines.unit_price AS DECIMAL(18, 8))
         ELSE CAST(lines.company_amount / nullif(lines.product_quantity, 0) AS DECIMAL(18, 8))
     END AS unit_price,
     lines.amount,

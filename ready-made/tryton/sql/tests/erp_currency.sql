@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  The companies that sell keep their books in the project's currency. A fault names one that does not: write its currency
-  into perennial.yml, or choose a company with the variable `erp_company`
+  The companies that sell keep their books in the project's currency. A fault names one that does not: write its
+  currency into perennial.yml, or choose a company with the variable `erp_company`
 severity: error
 --- */
 SELECT DISTINCT companies.id AS company, currencies.code AS currency, '{{ currency }}' AS project_currency

@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  The lines of an order add up to the net amount that the ERP shows for it. A fault is an order whose lines were refused,
-  or read while it was changed
+  The lines of an order add up to the net amount that the ERP shows for it. A fault is an order of which lines were
+  refused, or read while it was changed
 severity: warn
 --- */
 WITH lines AS (

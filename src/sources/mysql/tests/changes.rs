@@ -47,7 +47,16 @@ async fn a_row_committed_late_is_found_by_the_overlap() {
 
     let after = reader(server, "late").await;
     let utc = instant("UTC");
-    let since = |overlap| ids_since(after.as_ref(), RELATION.get_or_init(|| relation("orders")), &["changed_at"], &utc, &watermark, overlap);
+    let since = |overlap| {
+        ids_since(
+            after.as_ref(),
+            RELATION.get_or_init(|| relation("orders")),
+            &["changed_at"],
+            &utc,
+            &watermark,
+            overlap,
+        )
+    };
     // The row at the watermark itself comes again: another may have the same stamp.
     assert_eq!(since(Overlap::Seconds(0)).await, [2, 3]);
     assert_eq!(since(Overlap::Seconds(600)).await, [1, 2, 3]);
@@ -111,14 +120,23 @@ async fn cursors_that_are_numbers_days_and_timestamps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_tables_are_seen_at_one_moment() {
     let server = mariadb_server();
-    let tables = ["CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE b (id INT PRIMARY KEY, a INT)",
-        "INSERT INTO a VALUES (1), (2)", "INSERT INTO b VALUES (1, 1)"];
+    let tables = [
+        "CREATE TABLE a (id INT PRIMARY KEY)",
+        "CREATE TABLE b (id INT PRIMARY KEY, a INT)",
+        "INSERT INTO a VALUES (1), (2)",
+        "INSERT INTO b VALUES (1, 1)",
+    ];
     let mut owner = database(server, "moment", &tables).await;
     let database = reader(server, "moment").await;
     let id = || vec![column("id", ValueType::Integer)];
     assert_eq!(read(database.as_ref(), &relation("a"), id()).await.unwrap().lines(), ["1", "2"]);
     // Another session adds an order with its line, changes one and deletes one, between our two reads.
-    for statement in ["INSERT INTO a VALUES (3)", "INSERT INTO b VALUES (2, 3)", "DELETE FROM a WHERE id = 1", "DELETE FROM b WHERE id = 1"] {
+    for statement in [
+        "INSERT INTO a VALUES (3)",
+        "INSERT INTO b VALUES (2, 3)",
+        "DELETE FROM a WHERE id = 1",
+        "DELETE FROM b WHERE id = 1",
+    ] {
         owner.query_drop(statement).await.unwrap();
     }
     assert_eq!(read(database.as_ref(), &relation("b"), id()).await.unwrap().lines(), ["1"]);
@@ -136,7 +154,8 @@ async fn readers_opened_together_are_read_one_after_the_other() {
     let fill = "INSERT INTO t SELECT seq, REPEAT('x', 100) FROM seq_1_to_50000";
     database(server, "together", &["CREATE TABLE t (id INT PRIMARY KEY, x TEXT)", fill]).await;
     let database = reader(server, "together").await;
-    let (relation, table) = (relation("t"), contract(vec![column("id", ValueType::Integer), column("x", ValueType::Text)]));
+    let (relation, table) =
+        (relation("t"), contract(vec![column("id", ValueType::Integer), column("x", ValueType::Text)]));
     let first = readers(database.as_ref(), &relation, &table, None).await.unwrap();
     let second = readers(database.as_ref(), &relation, &table, None).await.unwrap();
     let (first, second) = tokio::join!(drain(first), drain(second));

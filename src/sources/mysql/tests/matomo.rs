@@ -52,7 +52,8 @@ async fn visits_keep_their_binary_ids_and_unsigned_keys() {
             "7 | ffffffffffffffff | c-17 | 2026-01-05T09:05:30Z | 3 | 20010db8000000000000000000000001 | -",
         ]
     );
-    let found = read(database.as_ref(), &relation("log_visit"), vec![column("idvisit", ValueType::Integer)]).await.unwrap();
+    let found =
+        read(database.as_ref(), &relation("log_visit"), vec![column("idvisit", ValueType::Integer)]).await.unwrap();
     assert_eq!(found.faults.len(), 1);
     assert_eq!(found.faults[0].1, "18446744073709551614");
     let cursor = ["visit_last_action_time".to_string()];
@@ -63,21 +64,31 @@ async fn visits_keep_their_binary_ids_and_unsigned_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn revenue_kept_as_float_is_read_as_it_was_written_or_refused() {
     let database = filled("matomo_revenue").await;
-    let columns = || vec![column("idvisit", ValueType::Integer), column("idgoal", ValueType::Integer), column("revenue", decimal(18, 2))];
+    let columns = || {
+        vec![
+            column("idvisit", ValueType::Integer),
+            column("idgoal", ValueType::Integer),
+            column("revenue", decimal(18, 2)),
+        ]
+    };
     let orders = Relation { filter: Some("idgoal = 0".into()), ..relation("log_conversion") };
     let found = read(database.as_ref(), &orders, columns()).await.unwrap();
     // A single has about seven digits: 1234567.89 was gone when it was stored, and what is left is 1234567.9.
     assert_eq!(found.lines(), ["7 | 0 | 129.95", "8 | 0 | 1234567.9"]);
     assert!(found.faults.is_empty());
-    let all = read(database.as_ref(), &query("SELECT * FROM log_conversion ORDER BY idvisit, idgoal"), columns()).await.unwrap();
+    let all = read(database.as_ref(), &query("SELECT * FROM log_conversion ORDER BY idvisit, idgoal"), columns())
+        .await
+        .unwrap();
     assert_eq!(all.lines(), ["7 | -1 | 129.95", "7 | 0 | 129.95", "7 | 2 | -", "8 | 0 | 1234567.9"]);
     // A price computed in single precision has digits nobody wrote; it is refused by name, not bent.
     let computed = query("SELECT idvisit, idgoal, revenue / 3 AS revenue FROM log_conversion WHERE idorder = 'A-1'");
     let found = read(database.as_ref(), &computed, columns()).await.unwrap();
     assert_eq!(found.faults.len(), 1, "{found:?}");
     assert!(found.faults[0].2.contains("declare the column as `float`, or round it in a `query`"), "{found:?}");
-    let rounded = query("SELECT idvisit, idgoal, CAST(revenue / 3 AS DECIMAL(18,2)) AS revenue FROM log_conversion
-        WHERE idorder = 'A-1'");
+    let rounded = query(
+        "SELECT idvisit, idgoal, CAST(revenue / 3 AS DECIMAL(18,2)) AS revenue FROM log_conversion
+        WHERE idorder = 'A-1'",
+    );
     assert_eq!(read(database.as_ref(), &rounded, columns()).await.unwrap().lines(), ["7 | 0 | 43.32"]);
     let key = database.describe("log_conversion").await.unwrap().key;
     assert_eq!(key, ["idvisit", "idgoal", "buster"]);

@@ -115,8 +115,7 @@ impl Found {
 /// Reads one reader to its end, on a thread that may block.
 async fn drain(mut reader: Box<dyn TypedReader>) -> Result<Found> {
     let read = move || {
-        let mut found =
-            Found { fields: reader.fields().to_vec(), types: reader.types().to_vec(), ..Found::default() };
+        let mut found = Found { fields: reader.fields().to_vec(), types: reader.types().to_vec(), ..Found::default() };
         while let Some(rows) = reader.next_rows()? {
             found.take(&rows.batch, rows.faults);
         }

@@ -20,7 +20,8 @@ async fn cells(name: &str, sql_type: &str, values: &str, data_type: ValueType) -
 async fn whole_numbers_of_every_width() {
     let all = "(-128), (127), (NULL)";
     assert_eq!(cells("tiny", "TINYINT", all, ValueType::Integer).await.0, ["-128", "127", "-"]);
-    let (found, faults) = cells("big", "BIGINT", "(-9223372036854775808), (9223372036854775807)", ValueType::Integer).await;
+    let (found, faults) =
+        cells("big", "BIGINT", "(-9223372036854775808), (9223372036854775807)", ValueType::Integer).await;
     assert_eq!(found, ["-9223372036854775808", "9223372036854775807"]);
     assert!(faults.is_empty());
     let (found, faults) =
@@ -53,7 +54,10 @@ async fn floats_are_read_as_their_shortest_digits() {
     let (found, faults) = cells("float", "FLOAT", "(12.3), (0.1), (16777216), (-0.005), (NULL)", decimal(18, 2)).await;
     assert_eq!(found, ["12.3", "0.1", "16777216", "-", "-"]);
     assert_eq!(faults.len(), 1);
-    assert!(faults[0].starts_with("-0.005: a `float` with more than 2 digits behind the point is refused"), "{faults:?}");
+    assert!(
+        faults[0].starts_with("-0.005: a `float` with more than 2 digits behind the point is refused"),
+        "{faults:?}"
+    );
     assert!(faults[0].contains("declare the column as `float`"), "{faults:?}");
     assert_eq!(cells("float2", "FLOAT", "(12.3), (3.4e38)", ValueType::Float).await.0[0], "12.3");
     let (found, faults) =
@@ -127,7 +131,8 @@ async fn zero_dates_are_refused_unless_the_contract_names_them() {
         assert_eq!((found.rows[0][0].as_str(), found.faults.len()), ("-", 0), "{word}");
     }
     // A day that the server lets through and the calendar does not have.
-    let allowed = ["SET sql_mode = 'ALLOW_INVALID_DATES'", "CREATE TABLE t (v DATETIME)", "INSERT INTO t VALUES ('2026-02-31')"];
+    let allowed =
+        ["SET sql_mode = 'ALLOW_INVALID_DATES'", "CREATE TABLE t (v DATETIME)", "INSERT INTO t VALUES ('2026-02-31')"];
     super::database(server, "types_invalid", &allowed).await;
     let database = reader(server, "types_invalid").await;
     let found = read(database.as_ref(), &relation("t"), vec![column("v", instant("UTC"))]).await.unwrap();
@@ -181,9 +186,13 @@ async fn types_are_named_and_tables_described() {
         state ENUM('new','it''s paid') NOT NULL, visitor BINARY(8), note LONGTEXT, photo LONGBLOB, ordered DATETIME(3),
         changed TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, due DATE, took TIME, made YEAR,
         UNIQUE KEY a_number (number), UNIQUE KEY b (amount), PRIMARY KEY (id)) COMMENT 'what was sold'";
-    let statements = [table, "CREATE VIEW open_orders AS SELECT id, number FROM orders",
+    let statements = [
+        table,
+        "CREATE VIEW open_orders AS SELECT id, number FROM orders",
         "CREATE TABLE keyless (a INT NULL UNIQUE, b VARCHAR(300) NOT NULL, c INT NOT NULL, d INT NOT NULL,
-            UNIQUE KEY prefix (b(10)), UNIQUE KEY whole (d, c))", "CREATE TABLE other (a INT)"];
+            UNIQUE KEY prefix (b(10)), UNIQUE KEY whole (d, c))",
+        "CREATE TABLE other (a INT)",
+    ];
     database(server, "described", &statements).await;
     let database = reader(server, "described").await;
     assert!(database.version().await.unwrap().starts_with("MariaDB 1"), "{:?}", database.version().await);
@@ -191,7 +200,10 @@ async fn types_are_named_and_tables_described() {
     let own: Vec<_> = tables.iter().filter(|t| !t.name.contains('.')).map(|t| (t.name.as_str(), t.is_view)).collect();
     assert_eq!(own, [("keyless", false), ("open_orders", true), ("orders", false), ("other", false)]);
     let found = database.describe("orders").await.unwrap();
-    assert_eq!((found.key.as_slice(), found.comment.as_deref()), (["id".to_string()].as_slice(), Some("what was sold")));
+    assert_eq!(
+        (found.key.as_slice(), found.comment.as_deref()),
+        (["id".to_string()].as_slice(), Some("what was sold"))
+    );
     let types: Vec<_> = found.columns.iter().map(|c| (c.name.as_str(), c.data_type.clone())).collect();
     let words = ValueType::Enumeration(vec!["new".into(), "it's paid".into()]);
     assert_eq!(
@@ -224,8 +236,23 @@ async fn types_are_named_and_tables_described() {
     assert_eq!(
         read.types,
         [
-            "bigint unsigned", "varchar(20)", "decimal(12,2) unsigned", "double", "float", "tinyint(1)", "bit(1)",
-            "decimal(65,2)", "enum", "binary(8)", "text", "blob", "datetime(3)", "timestamp", "date", "time", "year"
+            "bigint unsigned",
+            "varchar(20)",
+            "decimal(12,2) unsigned",
+            "double",
+            "float",
+            "tinyint(1)",
+            "bit(1)",
+            "decimal(65,2)",
+            "enum",
+            "binary(8)",
+            "text",
+            "blob",
+            "datetime(3)",
+            "timestamp",
+            "date",
+            "time",
+            "year"
         ]
     );
     assert_eq!(read.fields.len(), 17);

@@ -1,0 +1,128 @@
+//! Drafts of databases that stand: SQLite, and Northwind in PostgreSQL.
+
+use super::*;
+use crate::flow::{Standing, test_sources};
+use crate::testing::postgres_server;
+
+fn request(location: &str, root: &Path) -> DiscoverRequest {
+    DiscoverRequest {
+        location: location.to_string(),
+        access: Access::default(),
+        name: None,
+        tables: vec![],
+        sample_rows: 1000,
+        root: root.to_path_buf(),
+        time_zone: "UTC".into(),
+    }
+}
+
+/// The line of a column in a draft.
+fn line<'t>(yaml: &'t str, table: &str, column: &str) -> &'t str {
+    let (head, below) = (format!("  {table}:"), format!("      {column}:"));
+    let mut lines = yaml.lines().skip_while(|line| *line != head);
+    lines.find(|line| line.starts_with(&below)).unwrap_or_else(|| panic!("no {table}.{column} in\n{yaml}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_is_drafted_with_the_types_of_its_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE orders (OrderID INTEGER PRIMARY KEY, customer TEXT NOT NULL, amount NUMERIC(12,2), \
+                 updated_at TEXT, \"状态\" TEXT);
+             INSERT INTO orders VALUES (1, 'li@example.cn', 12.5, '2026-01-05 10:00:00', 'open'), \
+                 (2, 'wang@example.cn', 8, '2026-01-06 11:30:00', NULL);
+             CREATE TABLE notes (text TEXT);
+             CREATE VIEW sums AS SELECT customer, sum(amount) AS total FROM orders GROUP BY customer;",
+        )
+        .unwrap();
+    drop(database);
+    let location = format!("sqlite://{}", path.display());
+    let found = discover(&request(&location, folder.path())).await.unwrap();
+    assert_eq!((found.name.as_str(), found.tables.len()), ("shop", 3));
+    let yaml = &found.yaml;
+    assert!(line(yaml, "orders", "order_id").contains("{type: integer, from: OrderID, required: true}"), "{yaml}");
+    assert!(line(yaml, "orders", "customer").contains("personal: true"), "{yaml}");
+    assert!(line(yaml, "orders", "updated_at").contains("type: instant"), "{yaml}");
+    assert!(line(yaml, "orders", "status").contains("from: \"状态\""), "{yaml}");
+    assert!(yaml.contains("load: {incremental: {cursor: [updated_at]}}\n    key: [order_id]"), "{yaml}");
+    let source = project::read_contract("shop", yaml, folder.path(), "UTC").unwrap();
+    let tests = test_sources(&[&source]).await;
+    assert!(tests[0].system.contains("SQLite"), "{}", tests[0].system);
+    // The table without rows is a fault, and the only one.
+    let standing: Vec<Standing> = tests[0].tables.iter().map(|table| table.standing()).collect();
+    assert_eq!(standing.iter().filter(|s| **s == Standing::Good).count(), 2, "{tests:?}");
+    assert_eq!(tests[0].exit_code(), 1);
+
+    let only = DiscoverRequest { tables: vec!["ord*".into()], ..request(&location, folder.path()) };
+    assert_eq!(discover(&only).await.unwrap().tables, ["orders"]);
+    let none = DiscoverRequest { tables: vec!["x*".into()], ..request(&location, folder.path()) };
+    assert_eq!(discover(&none).await.unwrap_err().exit_code(), 1);
+
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("ALTER TABLE orders ADD COLUMN channel TEXT; CREATE TABLE returns (id INTEGER)").unwrap();
+    let new = discover_new(&source, folder.path(), "UTC", &[], 1000).await.unwrap();
+    assert_eq!((new.tables, new.columns), (vec!["returns".to_string()], vec!["orders.channel".to_string()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn northwind_is_drafted_with_keys_types_and_persons_and_refuses_nothing() {
+    let Some(server) = postgres_server() else { return };
+    let Some(data) = std::env::var_os("PERENNIAL_REAL_DATA") else { return };
+    let dump = Path::new(&data).join("northwind/northwind.sql");
+    if !dump.exists() {
+        return;
+    }
+    server.database("northwind_drafted");
+    let done = server.program("psql").args(["-X", "-q", "-d", "northwind_drafted", "-f"]).arg(dump).output().unwrap();
+    assert!(done.status.success());
+    server.sql("northwind_drafted", "ALTER TABLE orders ADD write_date timestamp DEFAULT now() NOT NULL");
+    server.sql("northwind_drafted", "COMMENT ON TABLE orders IS 'Orders: one row each'");
+    let folder = tempfile::tempdir().unwrap();
+    let location = format!("postgresql://localhost:{}/northwind_drafted", server.port);
+    let request = DiscoverRequest {
+        access: Access { user: Some("postgres".into()), tls: Tls::Off, ..Access::default() },
+        ..request(&location, folder.path())
+    };
+    let found = discover(&request).await.unwrap();
+    let yaml = &found.yaml;
+    let count =
+        server.sql("northwind_drafted", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'");
+    assert_eq!(found.tables.len().to_string(), count);
+    assert!(yaml.contains("tls: \"off\"") && yaml.contains("user: postgres"), "{yaml}");
+    assert!(yaml.contains("description: \"Orders: one row each\""), "{yaml}");
+    assert!(yaml.contains("load: {incremental: {cursor: [write_date]}}\n    key: [order_id]"), "{yaml}");
+    assert!(yaml.contains("key: [order_id, product_id]"), "{yaml}");
+    assert!(line(yaml, "orders", "order_id").contains("{type: integer, required: true}"), "{yaml}");
+    assert!(line(yaml, "orders", "order_date").contains("type: date"), "{yaml}");
+    assert!(line(yaml, "orders", "write_date").contains("says no zone"), "{yaml}");
+    assert!(line(yaml, "customers", "contact_name").contains("personal: true"), "{yaml}");
+    assert!(line(yaml, "customers", "phone").contains("personal: true"), "{yaml}");
+    assert!(!line(yaml, "products", "product_name").contains("personal"), "{yaml}");
+    let source = project::read_contract(&found.name, yaml, folder.path(), "UTC").unwrap();
+    let tests = test_sources(&[&source]).await;
+    assert!(tests[0].error.is_none(), "{tests:?}");
+    assert!(tests[0].system.starts_with("PostgreSQL"), "{}", tests[0].system);
+    assert_eq!(tests[0].refused(), 0, "{tests:?}");
+    for table in &tests[0].tables {
+        let rows = server.sql("northwind_drafted", &format!("SELECT count(*) FROM {}", table.table));
+        assert_eq!(table.found.as_ref().unwrap().rows().to_string(), rows, "{}", table.table);
+    }
+}
+
+#[tokio::test]
+async fn a_service_and_an_account_that_are_not_there_are_told_and_no_secret_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("password");
+    std::fs::write(&secret, "s3cretword").unwrap();
+    let access = Access { user: Some("reader".into()), password: Some(Secret::File(secret)), ..Access::default() };
+    let location = "postgresql://localhost:1/erp";
+    let request = DiscoverRequest { access: access.clone(), ..request(location, folder.path()) };
+    let problems = discover(&request).await.unwrap_err();
+    assert_eq!(problems.exit_code(), 3);
+    assert!(!format!("{problems:?}").contains("s3cretword"));
+    let keys = super::access(&access, "erp");
+    assert!(keys.iter().all(|(_, value)| !value.contains("s3cretword")), "{keys:?}");
+}
