@@ -167,6 +167,8 @@ pub struct ExcelOptions {
     pub sheet: Option<String>,
     /// Row of the header, counted from 1; the first row with a value when left out.
     pub header_row: Option<u32>,
+    /// Regular expressions; a row that one of them matches is left out. Its values stand with blanks between them.
+    pub skip_rows: Vec<String>,
 }
 
 /// How delimited text is written.
@@ -178,8 +180,12 @@ pub struct CsvOptions {
     pub collapse: bool,
     /// Around a field; `None` when fields are never quoted.
     pub quote: Option<u8>,
-    /// The first line holds the columns' names; without it columns are taken in the contract's order.
+    /// A line holds the columns' names; without it columns are taken in the contract's order.
     pub header: bool,
+    /// Line of the header, counted from 1; the first line that is not empty when left out.
+    pub header_row: Option<u32>,
+    /// Regular expressions; a line that one of them matches is left out.
+    pub skip_rows: Vec<String>,
     /// How bytes are letters.
     pub encoding: TextEncoding,
 }

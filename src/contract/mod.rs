@@ -6,12 +6,14 @@
 mod access;
 mod delivery;
 mod load;
+mod written;
 
 pub use access::{Access, Secret, Tls};
 pub use delivery::{
     CsvOptions, Delivery, ExcelOptions, Format, Pages, Paging, Relation, RelationRows, SinceFormat, TextEncoding,
 };
 pub use load::{Expectations, Load, Overlap};
+pub use written::{Grouping, NUMBER_STYLES, NumberStyle, Percent, TotalRows, UNITS, Written};
 
 use crate::error::Place;
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -123,6 +125,8 @@ pub struct SourceTable {
     pub max_rejects: RejectLimit,
     /// Column that says when a row happened, for freshness in reports.
     pub time_column: Option<String>,
+    /// Rows that sum up others.
+    pub total_rows: Option<TotalRows>,
     /// What is expected of every load.
     pub expectations: Expectations,
     /// Where in the project the table is declared, for errors.
@@ -146,6 +150,12 @@ pub struct Column {
     pub max: Option<String>,
     /// Texts that mean "no value"; the empty text always does.
     pub null_values: Vec<String>,
+    /// How its numbers or dates are written.
+    pub written: Written,
+    /// Its texts are identifiers, and what spreadsheets make of identifiers is refused. Columns of the key always are.
+    pub identifier: bool,
+    /// Its texts have exactly so many digits.
+    pub digits: Option<u32>,
     /// Says something about a person.
     pub personal: bool,
     /// What it is, for readers.

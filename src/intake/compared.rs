@@ -310,8 +310,8 @@ impl<'a> Comparing<'a> {
     fn absent(&mut self, label: &str) {
         let rows: u64 = self.state.files.values().map(|file| file.rows).sum();
         self.remarks.push(match rows {
-            0 => format!("`{label}` is not there; the table is empty"),
-            _ => format!("`{label}` is no longer there; its rows stay"),
+            0 => format!("the database has no `{label}` that the account may read; the table is empty"),
+            _ => format!("the database no longer has `{label}`; its rows stay"),
         });
     }
 

@@ -1,14 +1,16 @@
 //! One file's rows under the contract: batches of typed columns, and rejects.
 
-use super::columns::{CellFault, ColumnReader, Faults, TextColumn};
+use super::columns::{CellFault, ColumnReader, Faults, KeptColumn, Reading, TextColumn};
 use super::feed::take_lines;
 use super::plan::raw_schema;
 use super::rejects::Reject;
+use super::remarks::Remark;
+use super::totals::{Batch, Total, Totals};
 use super::typed;
 use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
 use crate::sources::{RowFault, TextRows, TypedRows};
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use std::sync::Arc;
@@ -48,6 +50,9 @@ pub(super) struct Converter {
     pub(super) ignored: Vec<String>,
     /// Rows of typed readers so far, counted by all that share the work.
     lines: Arc<AtomicU64>,
+    /// The file is a workbook.
+    sheet: bool,
+    totals: Option<Totals>,
 }
 
 impl Converter {
@@ -62,12 +67,16 @@ impl Converter {
         lines: Arc<AtomicU64>,
     ) -> Result<Converter> {
         let typed = matches!(table.format(), None | Some(Format::Parquet));
-        let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, typed));
+        let sheet = matches!(table.format(), Some(Format::Excel(_)));
+        let from_spreadsheet = matches!(table.format(), Some(Format::Excel(_) | Format::Csv(_)));
+        let reading = Reading { typed, sheet, from_spreadsheet, now: origin.loaded_at };
+        let promised = table.columns.iter().map(|column| ColumnReader::promised(&table, column, reading));
         let mut columns = promised.collect::<Result<Vec<_>>>()?;
         let count = columns.len();
         columns.extend(accepted.iter().map(|name| ColumnReader::accepted(name, name)));
         let time_column = table.time_column.as_ref().and_then(|name| columns.iter().position(|c| c.name == *name));
         let mut converter = Converter {
+            totals: Totals::new(&table),
             table,
             origin,
             fields: vec![None; columns.len()],
@@ -80,6 +89,7 @@ impl Converter {
             newest: None,
             ignored: Vec::new(),
             lines,
+            sheet,
         };
         converter.shape();
         Ok(converter)
@@ -108,6 +118,19 @@ impl Converter {
             DataType::Date32 => day_of(newest).map(|day| day.to_string()),
             _ => jiff::Timestamp::from_microsecond(newest).ok().map(|moment| moment.to_string()),
         }
+    }
+
+    /// After the last row: what a person should know of values in this file.
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        self.columns.iter().flat_map(|column| column.remarks(&self.origin.file)).collect()
+    }
+
+    /// After the last row: what a person should know of its total rows.
+    ///
+    /// # Errors
+    /// Of kind `Data` when there is none, and the contract says that this fails.
+    pub(super) fn finish_totals(&mut self) -> Result<Vec<String>> {
+        self.totals.as_mut().map_or(Ok(Vec::new()), |totals| totals.finish(&self.origin.file))
     }
 
     /// Finds the column of every field that was not known yet.
@@ -203,29 +226,51 @@ impl Converter {
     /// Rows of text under the contract.
     pub(super) fn convert_text(&mut self, rows: &TextRows<'_>) -> Result<Converted> {
         let lines = Int64Array::from_iter_values(rows.lines().iter().map(|line| *line as i64));
-        let faults = Faults::new(rows.len());
+        let mut faults = Faults::new(rows.len());
+        let marked = self.mark_totals(rows, &mut faults);
+        let sheet = self.sheet;
         let column = |reader: &mut ColumnReader, field: usize, faults: &mut Faults| {
-            reader.read(&TextColumn { rows, field }, faults)
+            let cells = TextColumn { rows, field };
+            if sheet {
+                reader.refuse_errors(&cells, faults);
+            }
+            reader.read(&cells, faults)
         };
         let row = |row: usize| {
             let cells = rows.fields().iter().enumerate();
-            as_json(cells.map(|(field, name)| (name.clone(), rows.cell(row, field).map(str::to_string))).collect())
+            let value = |field| match rows.cell(row, field) {
+                None => serde_json::Value::Null,
+                // What is a number in a workbook stays one, whatever style its column is written in.
+                Some(text) if rows.is_native(row, field) => number(text).unwrap_or_else(|| text.into()),
+                Some(text) => text.into(),
+            };
+            as_json(cells.map(|(field, name)| (name.clone(), value(field))).collect())
         };
-        self.convert(lines, rows.faults, faults, column, row)
+        self.convert(lines, Some((rows, marked)), faults, column, row)
     }
 
     /// A batch of a typed system under the contract; its rows are counted from 1.
     pub(super) fn convert_typed(&mut self, rows: &TypedRows) -> Result<Converted> {
         let lines = Int64Array::from_iter_values(take_lines(&self.lines, rows.batch.num_rows()));
-        self.convert_batch(lines, rows)
+        self.convert_batch(lines, rows, None)
     }
 
-    /// Rows of texts whose lines are known.
-    pub(super) fn convert_rows(&mut self, lines: Vec<i64>, batch: RecordBatch) -> Result<Converted> {
-        self.convert_batch(lines.into(), &TypedRows { batch, faults: Vec::new() })
+    /// Rows of texts whose lines are known; `native` says of every field which of its texts were numbers.
+    pub(super) fn convert_rows(
+        &mut self,
+        lines: Vec<i64>,
+        batch: RecordBatch,
+        native: &[Vec<bool>],
+    ) -> Result<Converted> {
+        self.convert_batch(lines.into(), &TypedRows { batch, faults: Vec::new() }, Some(native))
     }
 
-    fn convert_batch(&mut self, lines: Int64Array, rows: &TypedRows) -> Result<Converted> {
+    fn convert_batch(
+        &mut self,
+        lines: Int64Array,
+        rows: &TypedRows,
+        native: Option<&[Vec<bool>]>,
+    ) -> Result<Converted> {
         let batch = &rows.batch;
         let mut targets = vec![DataType::Utf8; batch.num_columns()];
         for (column, field) in self.columns.iter().zip(&self.fields) {
@@ -244,24 +289,34 @@ impl Converter {
             let array = batch.column(field);
             match reader.read_exact(array, faults) {
                 Some(array) => Ok(array),
-                None => reader.read(&typed::text_of(array, &targets[field])?, faults),
+                None => {
+                    let texts = typed::text_of(array, &targets[field])?;
+                    match native {
+                        Some(native) => reader.read(&KeptColumn { texts, native: &native[field] }, faults),
+                        None => reader.read(&texts, faults),
+                    }
+                }
             }
         };
         let row = |row: usize| {
             let texts = (0..batch.num_columns()).map(|field| typed::text_of(batch.column(field), &DataType::Utf8));
             let names = batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
             let cells = names.into_iter().zip(texts);
-            let cells = cells.map(|(name, text)| Some((name, text.ok()?.iter().nth(row)?.map(str::to_string))));
+            let cells = cells.map(|(name, texts)| {
+                let texts = texts.ok()?;
+                let value = texts.is_valid(row).then(|| texts.value(row));
+                Some((name, value.map_or(serde_json::Value::Null, Into::into)))
+            });
             as_json(cells.collect::<Option<Vec<_>>>()?)
         };
-        self.convert(lines, &[], faults, column, row)
+        self.convert(lines, None, faults, column, row)
     }
 
     /// `read` reads a field as a column, `whole` gives a row as JSON for those that are refused.
     fn convert(
         &mut self,
         lines: Int64Array,
-        row_faults: &[RowFault],
+        text: Option<(&TextRows<'_>, Vec<Option<Total>>)>,
         mut faults: Faults,
         read: impl Fn(&mut ColumnReader, usize, &mut Faults) -> Result<ArrayRef>,
         whole: impl Fn(usize) -> Option<String>,
@@ -274,6 +329,11 @@ impl Converter {
                 Some(field) => read(column, field, &mut faults)?,
                 None => column.read_none(rows, &mut faults)?,
             });
+            column.locate(&lines);
+        }
+        let row_faults: &[RowFault] = text.as_ref().map_or(&[], |(rows, _)| rows.faults);
+        if let Some((rows, marked)) = &text {
+            self.count_totals(rows, marked, &faults, &arrays, &lines)?;
         }
         let rejects = self.rejects(row_faults, &faults.found, &lines, whole);
         let [file, loaded_at, run_id] = self.constants(rows);
@@ -282,12 +342,45 @@ impl Converter {
             arrays.push(Arc::new(BooleanArray::from(vec![false; rows])));
         }
         let mut batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
-        if !faults.found.is_empty() {
+        if !faults.is_empty() {
             let good: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
             batch = filter_record_batch(&batch, &good)?;
         }
         self.note_newest(&batch);
         Ok(Converted { batch, rejects })
+    }
+
+    /// Finds the rows that sum up others, which are no rows of the table.
+    fn mark_totals(&self, rows: &TextRows<'_>, faults: &mut Faults) -> Vec<Option<Total>> {
+        let Some(totals) = &self.totals else { return Vec::new() };
+        let marked = match self.fields[totals.column] {
+            Some(field) => totals.mark(&TextColumn { rows, field }),
+            None => vec![None; rows.len()],
+        };
+        for (row, _) in marked.iter().enumerate().filter(|(_, total)| total.is_some()) {
+            faults.leave_out(row);
+        }
+        marked
+    }
+
+    /// Adds the rows up and compares the totals among them.
+    fn count_totals(
+        &mut self,
+        rows: &TextRows<'_>,
+        marked: &[Option<Total>],
+        faults: &Faults,
+        arrays: &[ArrayRef],
+        lines: &Int64Array,
+    ) -> Result<()> {
+        let Some(totals) = &mut self.totals else { return Ok(()) };
+        let fields = &self.fields;
+        let empty = |column: usize, row: usize| {
+            let text = fields[column].and_then(|field| rows.cell(row, field));
+            text.is_none_or(|text| text.trim().is_empty())
+        };
+        let unread_lines = rows.faults.iter().map(|fault| fault.line).collect();
+        let file = &self.origin.file;
+        totals.count(&Batch { marked, bad: &faults.bad, arrays, lines, unread_lines, empty: &empty, file })
     }
 
     fn note_newest(&mut self, batch: &RecordBatch) {
@@ -348,11 +441,16 @@ impl Converter {
 /// Bytes of a refused row that are kept for a replay, at most.
 const MOST_ROW_BYTES: usize = 256 * 1024;
 
-/// A row as a JSON object of texts; nothing when it is too long to be kept.
-fn as_json(cells: Vec<(String, Option<String>)>) -> Option<String> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        cells.into_iter().map(|(name, text)| (name, text.map_or(serde_json::Value::Null, Into::into))).collect();
+/// A row as a JSON object; nothing when it is too long to be kept.
+fn as_json(cells: Vec<(String, serde_json::Value)>) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = cells.into_iter().collect();
     serde_json::to_string(&object).ok().filter(|text| text.len() <= MOST_ROW_BYTES)
+}
+
+/// A number that JSON writes digit by digit as it stands.
+fn number(text: &str) -> Option<serde_json::Value> {
+    let number: serde_json::Number = text.parse().ok()?;
+    (number.to_string() == text).then_some(serde_json::Value::Number(number))
 }
 
 /// The name a field has in the lake: letters, digits and underscores, which every reader of the lake takes.

@@ -5,6 +5,7 @@ use super::comparison::Comparison;
 use super::convert::{Converted, Converter, Origin};
 use super::known::numbers;
 use super::rejects::{RejectSink, Tally};
+use super::remarks::Remark;
 use crate::contract::{SourceTable, TableName};
 use crate::error::{Error, Result};
 use crate::lake::{DataFile, DataFileWriter, DataFiles};
@@ -65,6 +66,10 @@ pub(super) struct Fed {
     pub(super) ignored: Vec<String>,
     /// Names of fields and the system's names of their types.
     pub(super) types: Vec<(String, String)>,
+    /// What a person should know of values.
+    pub(super) remarks: Vec<Remark>,
+    /// What a person should know of total rows.
+    pub(super) totals: Vec<String>,
 }
 
 /// What a reading thread says.
@@ -145,10 +150,11 @@ impl Fed {
     /// Takes what one reader knows at its end. Readers that share the work have the same fields.
     fn take(&mut self, ending: Fed, first: bool) {
         self.newest = self.newest.take().max(ending.newest.clone());
+        Remark::gather(&mut self.remarks, &ending.remarks);
         if first {
-            let Fed { sign, accepted, missing, ignored, types, .. } = ending;
-            (self.sign, self.accepted, self.missing, self.ignored, self.types) =
-                (sign, accepted, missing, ignored, types);
+            let Fed { sign, accepted, missing, ignored, types, totals, .. } = ending;
+            (self.sign, self.accepted, self.missing, self.ignored, self.types, self.totals) =
+                (sign, accepted, missing, ignored, types, totals);
         }
     }
 }
@@ -193,7 +199,7 @@ fn read_text(
         }
     }
     let sign = if out.is_closed() { None } else { reader.finish()? };
-    Ok(ending(converter, sign, Vec::new()))
+    ending(converter, sign, Vec::new())
 }
 
 fn read_typed(mut reader: Box<dyn TypedReader>, mut converter: Converter, out: &mpsc::Sender<Piece>) -> Result<Fed> {
@@ -208,19 +214,21 @@ fn read_typed(mut reader: Box<dyn TypedReader>, mut converter: Converter, out: &
     }
     let types = fields.into_iter().zip(reader.types().iter().cloned()).collect();
     let sign = if out.is_closed() { None } else { reader.finish()? };
-    Ok(ending(converter, sign, types))
+    ending(converter, sign, types)
 }
 
-fn ending(converter: Converter, sign: Option<String>, types: Vec<(String, String)>) -> Fed {
-    Fed {
+fn ending(mut converter: Converter, sign: Option<String>, types: Vec<(String, String)>) -> Result<Fed> {
+    Ok(Fed {
         sign,
         types,
+        totals: converter.finish_totals()?,
+        remarks: converter.remarks(),
         newest: converter.newest(),
         accepted: converter.accepted(),
         missing: converter.missing(),
         ignored: converter.ignored,
         ..Fed::default()
-    }
+    })
 }
 
 /// The data files of one input: a new one whenever a column comes in.

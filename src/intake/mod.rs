@@ -13,20 +13,28 @@ mod compared;
 mod comparison;
 mod convert;
 mod deliveries;
+mod exchanged;
 mod expectations;
 mod feed;
 mod file;
 mod infer;
+mod full_width;
+mod identifiers;
 mod known;
+mod named_formats;
 mod notes;
 mod numbers;
 mod plan;
 mod probe;
 mod rejects;
+mod remarks;
 mod replay;
 mod scope;
+mod styled;
 mod times;
+mod totals;
 mod typed;
+mod unfold;
 
 pub use infer::{Guess, GuessOptions, guess};
 pub use plan::{FileChange, raw_schema};
@@ -154,8 +162,12 @@ pub async fn load_table(request: LoadRequest<'_>) -> Result<Loaded> {
 #[cfg(test)]
 mod compared_tests;
 #[cfg(test)]
+mod styled_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod times_tests;
+#[cfg(test)]
+mod written_tests;

@@ -1,6 +1,7 @@
 //! What a person should know after a load.
 
 use super::feed::Fed;
+use super::remarks::Remark;
 use super::{FileChange, FileOutcome};
 use crate::contract::{ColumnPolicy, SourceTable};
 use crate::error::list;
@@ -12,6 +13,8 @@ pub(super) struct Notes {
     new: Vec<(String, String)>,
     missing: BTreeMap<String, Vec<String>>,
     ignored: BTreeSet<String>,
+    remarks: Vec<Remark>,
+    totals: Vec<String>,
 }
 
 impl Notes {
@@ -23,6 +26,8 @@ impl Notes {
             self.missing.entry(name.clone()).or_default().push(path.to_string());
         }
         self.ignored.extend(ignored.iter().cloned());
+        Remark::gather(&mut self.remarks, &fed.remarks);
+        self.totals.extend(fed.totals.iter().cloned());
     }
 
     pub(super) fn words(&self, table: &SourceTable, outcomes: &[FileOutcome]) -> Vec<String> {
@@ -48,6 +53,8 @@ impl Notes {
             let names: Vec<&str> = self.ignored.iter().map(String::as_str).collect();
             notes.push(format!("columns left out: {}", list(&names)));
         }
+        notes.extend(self.remarks.iter().map(Remark::words));
+        notes.extend(self.totals.iter().cloned());
         for outcome in outcomes {
             match outcome.change {
                 FileChange::Changed => notes.push(format!("`{}` changed; its rows were replaced", outcome.path)),

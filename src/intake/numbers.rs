@@ -3,6 +3,8 @@
 //! A refusal says what a person must know to mend the source: the thousands separator, the full-width digit, the
 //! exponent a spreadsheet left.
 
+use super::full_width;
+use crate::contract::UNITS;
 use std::borrow::Cow;
 
 /// A value, or why there is none.
@@ -134,34 +136,69 @@ pub(super) fn float(text: &str) -> Parsed<f64> {
     }
 }
 
-/// Why a text is no number.
+/// Why a text is no number, and what a contract says where numbers are written like that.
 #[cold]
-fn not_a_number(text: &str, wanted: &str) -> Cow<'static, str> {
+pub(super) fn not_a_number(text: &str, wanted: &str) -> Cow<'static, str> {
     let lower = text.to_ascii_lowercase();
-    if lower.trim_start_matches(['+', '-']).trim_start_matches("inf").trim_end_matches("inity").is_empty()
-        && lower.contains("inf")
-    {
+    let unsigned = lower.trim_start_matches(['+', '-']);
+    if matches!(unsigned, "inf" | "infinity") {
         return "an infinite number is no value".into();
     }
-    if lower.trim_start_matches(['+', '-']) == "nan" {
+    if unsigned == "nan" {
         return "not-a-number (NaN) is no value".into();
     }
-    let numeric = |extra: &[char]| lower.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c) || extra.contains(&c));
-    let has_digits = lower.contains(|c: char| c.is_ascii_digit());
-    if text.chars().any(|c| ('０'..='９').contains(&c) || "．，－＋".contains(c)) {
-        format!("the number is written with full-width digits or signs, not as {wanted}").into()
-    } else if has_digits && text.contains(',') && numeric(&[',']) {
-        format!("the number has a comma (a thousands separator or decimal comma), so it is not {wanted}").into()
-    } else if has_digits && lower.contains('e') && lower.parse::<f64>().is_ok() {
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c));
+    if full_width::any_in(text) {
+        let style = "`written: {full_width: true}` reads them";
+        format!("the number is written with full-width digits or signs, not as {wanted}; {style}").into()
+    } else if !lower.contains(|c: char| c.is_ascii_digit()) {
+        format!("the text is not {wanted}").into()
+    } else if text.contains(',') && plain(&text.replace(',', "")) {
+        let style = "`written: english` or `written: european` says which";
+        format!("the number has a comma (a thousands separator or decimal comma), so it is not {wanted}; {style}")
+            .into()
+    } else if lower.contains('e') && lower.parse::<f64>().is_ok() {
         format!("the number has an exponent, as spreadsheets leave when they shorten a number; it is not {wanted}")
             .into()
-    } else if has_digits && numeric(&[]) && wanted == "a whole number" && lower.parse::<f64>().is_ok() {
+    } else if plain(text) && wanted == "a whole number" && lower.parse::<f64>().is_ok() {
         "the number has digits behind the point, so it is not a whole number".into()
-    } else if has_digits && text.len() > 1 && text.ends_with('-') {
-        format!("the number has its minus behind it, so it is not {wanted}").into()
+    } else if text.len() > 1 && text.ends_with('-') {
+        let style = "`written: {negative: trailing_minus}` reads it";
+        format!("the number has its minus behind it, so it is not {wanted}; {style}").into()
+    } else {
+        not_a_bare_number(text, wanted)
+    }
+}
+
+/// Of a text with digits: what stands beside or between them.
+fn not_a_bare_number(text: &str, wanted: &str) -> Cow<'static, str> {
+    let numeric = |c: char| c.is_ascii_digit() || "+-.,'()".contains(c);
+    let around: String = text.chars().filter(|c| !numeric(*c) && !c.is_whitespace()).collect();
+    let letters = around.chars().count() <= 4 && !around.is_empty();
+    if around.is_empty() && text.starts_with('(') && text.ends_with(')') {
+        format!("the number stands in parentheses, so it is not {wanted}; `written: accounting` reads it as negative")
+            .into()
+    } else if around.is_empty() && text.contains(char::is_whitespace) {
+        let style = "`written: french` reads groups of digits with blanks between them";
+        format!("the number has blanks within, so it is not {wanted}; {style}").into()
+    } else if around == "%" {
+        let style = "`written: {percent: as_written}` or `{percent: share}` says what it means";
+        format!("the number has a percent sign, so it is not {wanted}; {style}").into()
+    } else if letters && UNITS.iter().any(|(word, _)| around.starts_with(word)) {
+        let style = "`written: chinese` or `written: {units: [...]}` reads it";
+        format!("the number is counted in `{around}`, so it is not {wanted}; {style}").into()
+    } else if letters && stands_beside_digits(text, &around) {
+        let style = "where that is a currency, `written: {currency: [...]}` names it";
+        format!("the number has `{around}` beside it, so it is not {wanted}; {style}").into()
     } else {
         format!("the text is not {wanted}").into()
     }
+}
+
+fn stands_beside_digits(text: &str, mark: &str) -> bool {
+    let rest = text.trim_start_matches(['-', '+']).trim();
+    let known = mark.chars().all(|c| "$€£¥￥元円圆".contains(c)) || mark.chars().all(|c| c.is_ascii_uppercase());
+    known && (rest.starts_with(mark) || rest.ends_with(mark))
 }
 
 /// `true`/`false`, `1`/`0`, `yes`/`no`, `t`/`f`, `y`/`n`, without regard to case.

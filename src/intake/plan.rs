@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Part of every contract's fingerprint: counted up when the same contract would read the same file differently.
-const READER_VERSION: u32 = 1;
+const READER_VERSION: u32 = 2;
 
 /// What is to be done with one file of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,11 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
     add(format!("{READER_VERSION} {:?} {:?} {:?}", table.format(), table.key, table.time_column));
     add(format!("{:?} {:?}", table.delivery, std::mem::discriminant(&table.load)));
     add(format!("{:?} {:?} {:?}", table.on_new_column, table.on_missing_column, table.on_bad_row));
+    add(format!("{:?}", table.total_rows));
     for c in &table.columns {
         add(format!("{:?} {:?} {:?} {:?}", c.name, c.from, c.data_type, c.required));
         add(format!("{:?} {:?} {:?}", c.min, c.max, c.null_values));
+        add(format!("{:?} {:?} {:?}", c.written, c.identifier, c.digits));
     }
     format!("{:x}", hash.finalize())
 }

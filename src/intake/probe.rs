@@ -229,7 +229,7 @@ impl Sample {
                 }
             }
             RowReader::Typed(mut reader) => {
-                self.fields(&reader.fields().to_vec(), &mut known);
+                self.fields(reader.fields(), &mut known);
                 while self.rows() < until {
                     let Some(rows) = reader.next_rows()? else { break };
                     self.take_batch(&rows.batch, file, until)?;

@@ -118,11 +118,11 @@ impl Replay<'_> {
         let origin = Origin { loaded_at: first.loaded_at, ..self.feed.origin(&first.file) };
         let mut converter =
             Converter::new(self.feed.table.clone(), origin, &self.state.accepted_columns, Arc::default())?;
-        let batch = as_batch(rows)?;
+        let (batch, native) = as_batch(rows)?;
         let fields: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
         converter.bind(&fields)?;
         let lines = rows.iter().map(|row| row.line as i64).collect();
-        let Converted { batch, rejects } = converter.convert_rows(lines, batch)?;
+        let Converted { batch, rejects } = converter.convert_rows(lines, batch, &native)?;
         for reject in &rejects {
             self.refused.push(rejects::describe(reject));
         }
@@ -183,8 +183,9 @@ impl Replay<'_> {
     }
 }
 
-/// Kept rows as a batch of texts, with every field that one of them has.
-fn as_batch(rows: &[&RefusedRow]) -> Result<RecordBatch> {
+/// Kept rows as a batch of texts, with every field that one of them has; and of every field, which of its texts were
+/// numbers of a workbook.
+fn as_batch(rows: &[&RefusedRow]) -> Result<(RecordBatch, Vec<Vec<bool>>)> {
     type Fields = serde_json::Map<String, serde_json::Value>;
     let parse = |row: &&RefusedRow| {
         serde_json::from_str::<Fields>(&row.row).map_err(|e| {
@@ -207,5 +208,9 @@ fn as_batch(rows: &[&RefusedRow]) -> Result<RecordBatch> {
         let texts: StringArray = rows.iter().map(|row| row.get(*name).and_then(text)).collect();
         (name.to_string(), Arc::new(texts) as ArrayRef, true)
     };
-    Ok(RecordBatch::try_from_iter_with_nullable(names.iter().map(column))?)
+    let is_number = |name: &&String| {
+        rows.iter().map(|row| row.get(*name).is_some_and(serde_json::Value::is_number)).collect::<Vec<bool>>()
+    };
+    let native = names.iter().map(is_number).collect();
+    Ok((RecordBatch::try_from_iter_with_nullable(names.iter().map(column))?, native))
 }

@@ -158,7 +158,15 @@ pub(super) fn files(pattern: &str, format: Format) -> Delivery {
 
 pub(super) fn csv(header: bool) -> Format {
     let encoding = TextEncoding::Utf8;
-    Format::Csv(CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header, encoding })
+    Format::Csv(CsvOptions {
+        delimiter: b',',
+        collapse: false,
+        quote: Some(b'"'),
+        header,
+        header_row: None,
+        skip_rows: vec![],
+        encoding,
+    })
 }
 
 pub(super) fn money() -> ValueType {

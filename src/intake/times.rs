@@ -4,6 +4,7 @@
 //! accept is given to jiff, which also knows month names and two-digit years. Both agree on what a day is: 31 February
 //! is none.
 
+use super::named_formats::NamedFormat;
 use super::numbers::Parsed;
 use crate::contract::EPOCH_FORMATS;
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ pub(super) const MONTHS: [&str; 12] =
 pub(super) struct TimeFormat {
     text: String,
     pub(super) fixed: Option<Vec<Piece>>,
+    named: Option<NamedFormat>,
     /// Microseconds of one, of a format that counts since 1970.
     epoch: Option<i64>,
 }
@@ -47,22 +49,26 @@ pub(super) enum Piece {
 
 /// What stands in a text, before it is placed in a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Parts {
-    year: i64,
-    month: i64,
-    day: i64,
+pub(super) struct Parts {
+    pub(super) year: i64,
+    pub(super) month: i64,
+    pub(super) day: i64,
     /// Seconds of the day.
-    second: i64,
-    microsecond: i64,
-    offset_seconds: Option<i64>,
+    pub(super) second: i64,
+    pub(super) microsecond: i64,
+    pub(super) offset_seconds: Option<i64>,
 }
 
 impl TimeFormat {
-    /// A strftime format.
+    /// A strftime format, or one with a name.
     ///
     /// # Errors
     /// Of kind `Project` when jiff does not know it.
     pub(super) fn new(text: &str) -> Result<TimeFormat> {
+        let named = NamedFormat::named(text);
+        if named.is_some() {
+            return Ok(TimeFormat { text: text.to_string(), fixed: None, epoch: None, named });
+        }
         // Every field is known of a moment in a zone, so only a mistake in the format itself can fail.
         let some_moment = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         if let Err(error) = jiff::fmt::strtime::format(text, &some_moment) {
@@ -70,7 +76,7 @@ impl TimeFormat {
         }
         let epoch = EPOCH_FORMATS.iter().find(|(name, _)| *name == text).map(|(_, microseconds)| *microseconds);
         let epoch = epoch.or((text == "%s").then_some(MICROSECONDS));
-        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text), epoch })
+        Ok(TimeFormat { text: text.to_string(), fixed: pieces(text), epoch, named })
     }
 }
 
@@ -258,6 +264,14 @@ impl DateReader {
                     Some(days) => return Ok(days as i32),
                     None => shape_fits = true,
                 },
+                None if format.named.is_some() => match format.named.and_then(|named| named.read(text)) {
+                    // The time of a moment is no part of a day, and is not dropped.
+                    Some(Parts { second: 1.., .. }) | None => {}
+                    Some(parts) => match days(parts.year, parts.month, parts.day) {
+                        Some(days) if parts.microsecond == 0 => return Ok(days as i32),
+                        _ => shape_fits = true,
+                    },
+                },
                 None => {
                     if let Ok(date) = BrokenDownTime::parse(&format.text, text).and_then(|time| time.to_date()) {
                         return days(date.year().into(), date.month().into(), date.day().into())
@@ -336,6 +350,7 @@ impl InstantReader {
             }
             let parts = match format.fixed.as_ref().and_then(|pieces| read_fixed(text.as_bytes(), pieces, false)) {
                 Some(parts) => Some(parts),
+                None if format.named.is_some() => format.named.and_then(|named| named.read(text)),
                 None => match read_with_jiff(&format.text, text) {
                     Some(Broken::Moment(microseconds)) => return Ok(microseconds),
                     Some(Broken::Parts(parts)) => Some(parts),

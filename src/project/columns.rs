@@ -3,7 +3,7 @@
 use super::contracts::Promises;
 use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
-use super::{names, settings};
+use super::{names, settings, written};
 use crate::contract::{Column, EPOCH_FORMATS, ValueType};
 use crate::error::Error;
 use jiff::civil::{Date, DateTime};
@@ -12,16 +12,21 @@ use std::cmp::Ordering;
 
 const TYPES: [&str; 8] = ["text", "integer", "decimal", "float", "boolean", "date", "instant", "enumeration"];
 /// Keys that only some types have, and which.
-const KEYS_OF_TYPES: [(&str, &[&str]); 7] = [
+const KEYS_OF_TYPES: [(&str, &[&str]); 10] = [
     ("precision", &["decimal"]),
     ("scale", &["decimal"]),
     ("formats", &["date", "instant"]),
     ("zone", &["instant"]),
     ("values", &["enumeration"]),
+    ("written", &["integer", "decimal", "float", "date", "instant"]),
+    ("identifier", &["text"]),
+    ("digits", &["text"]),
     ("min", &["integer", "decimal", "float", "date", "instant"]),
     ("max", &["integer", "decimal", "float", "date", "instant"]),
 ];
 
+/// Formats that have a name instead of a pattern, and whether they tell a time of day.
+const NAMED_FORMATS: [(&str, bool); 3] = [("excel_days", true), ("excel_days_1904", true), ("minguo", false)];
 /// In place of a column's promise: the format's column is not read.
 const OMIT: &str = "omit";
 
@@ -73,6 +78,9 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
         min: bound(&fields, "min", &data_type),
         max: bound(&fields, "max", &data_type),
         null_values: fields.texts("null_values").into_iter().map(|text| text.value).collect(),
+        written: written::read(&fields, &data_type),
+        identifier: fields.flag("identifier", false),
+        digits: digits(&fields),
         personal: fields.flag("personal", false),
         description: fields.words("description"),
         data_type,
@@ -87,6 +95,17 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
     check_keys_of_type(&fields, name.as_ref());
     fields.finish();
     column
+}
+
+/// The count of digits of an identifier.
+fn digits(fields: &Fields) -> Option<u32> {
+    let (digits, span) = fields.number::<u32>("digits", "a number of digits")?;
+    if digits == 0 || digits > 100 {
+        let error = Error::project(format!("`digits` is `{digits}`")).hint("identifiers have 1 to 100 digits");
+        fields.document.report(&span, error);
+        return None;
+    }
+    Some(digits)
 }
 
 fn check_name(document: &Document, key: &Text) {
@@ -199,6 +218,9 @@ fn kind(with_time: bool) -> &'static str {
 }
 
 fn try_format(format: &str, with_time: bool) -> Result<(), String> {
+    if let Some((_, has_time)) = NAMED_FORMATS.iter().find(|(name, _)| *name == format) {
+        return if with_time && !has_time { Err("it tells days only".to_string()) } else { Ok(()) };
+    }
     if with_time && EPOCH_FORMATS.iter().any(|(name, _)| *name == format) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::{Fields, one_of};
-use super::{access, columns, deliveries, formats, loads, names, ready_made, settings};
+use super::{access, columns, deliveries, formats, loads, names, ready_made, settings, written};
 use crate::contract::{
     BadRowPolicy, Column, ColumnPolicy, Delivery, Expectations, Format, Load, RejectLimit, Relation, RelationRows,
     Source, SourceTable, ValueType,
@@ -151,6 +151,7 @@ fn read_table(
         key: Vec::new(),
         newest_by: None,
         time_column: None,
+        total_rows: None,
         expectations: Expectations::default(),
         place: Some(document.place(&key.span)),
     };
@@ -159,6 +160,8 @@ fn read_table(
     table.load = loads::read(&fields, &table);
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
+    table.total_rows = written::total_rows(&fields, &table);
+    written::check_delivery(&fields, &table);
     fields.finish();
     Some(table)
 }
@@ -235,6 +238,7 @@ pub(super) fn read_promises(document: &Document, time_zone: &str) -> Option<Prom
         on_bad_row: BadRowPolicy::Reject,
         max_rejects: RejectLimit::default(),
         time_column: None,
+        total_rows: None,
         expectations: Expectations::default(),
         place: None,
     };

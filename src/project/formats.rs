@@ -105,7 +105,15 @@ fn format_named(document: &Document, text: &Text) -> Option<Format> {
 }
 
 fn plain_csv() -> CsvOptions {
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 }
+    CsvOptions {
+        delimiter: b',',
+        collapse: false,
+        quote: Some(b'"'),
+        header: true,
+        header_row: None,
+        skip_rows: Vec::new(),
+        encoding: TextEncoding::Utf8,
+    }
 }
 
 fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
@@ -122,11 +130,17 @@ fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
         collapse: fields.flag("collapse", defaults.collapse),
         quote,
         header: fields.flag("header", defaults.header),
+        header_row: header_row(&fields),
+        skip_rows: skip_rows(&fields),
         encoding: fields.choice("encoding", &ENCODINGS, defaults.encoding),
     };
     if options.quote == Some(options.delimiter) {
         let error = Error::project("`quote` and `delimiter` are the same character");
         document.report(&fields.span_of("quote"), error);
+    }
+    if options.header_row.is_some() && !options.header {
+        let error = Error::project("`header_row` says nothing with `header: false`");
+        document.report(&fields.span_of("header_row"), error.hint("leave lines above the rows out with `skip_rows`"));
     }
     fields.finish();
     Some(Format::Csv(options))
@@ -166,9 +180,33 @@ fn lines(document: &Document, key: &Text, node: &Node) -> Option<Format> {
 fn excel(document: &Document, key: &Text, node: &Node) -> Option<Format> {
     let fields = Fields::of(document, node, "the excel format", key.span.clone())?;
     let sheet = fields.text("sheet").map(|text| text.value);
-    let header_row = fields.number::<u32>("header_row", "the number of a row").map(|(row, _)| row.max(1));
+    let (header_row, skip_rows) = (header_row(&fields), skip_rows(&fields));
     fields.finish();
-    Some(Format::Excel(ExcelOptions { sheet, header_row }))
+    Some(Format::Excel(ExcelOptions { sheet, header_row, skip_rows }))
+}
+
+fn header_row(fields: &Fields) -> Option<u32> {
+    let (row, span) = fields.number::<u32>("header_row", "the number of a row")?;
+    if row == 0 {
+        let error = Error::project("`header_row` is `0`").hint("rows are counted from 1");
+        fields.document.report(&span, error);
+        return None;
+    }
+    Some(row)
+}
+
+/// Regular expressions of rows that are none.
+fn skip_rows(fields: &Fields) -> Vec<String> {
+    let texts = fields.texts("skip_rows");
+    for text in &texts {
+        let fault = match regex::Regex::new(&text.value) {
+            Err(error) => format!("`{}` is no regular expression: {error}", text.value),
+            Ok(regex) if regex.is_match("") => format!("`{}` fits every row, so none would be left", text.value),
+            Ok(_) => continue,
+        };
+        fields.document.report(&text.span, Error::project(fault).hint("write it such as '^共 [0-9]+ 条'"));
+    }
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 fn one_byte(document: &Document, what: &str, text: &Text, words: &[(&str, u8)]) -> Option<u8> {

@@ -22,11 +22,12 @@ mod settings;
 pub mod shipped;
 mod steps;
 mod variables;
+mod written;
 #[cfg(test)]
 mod tests;
 
-pub use format_pages::{FormatPage, format_pages, notes, type_words};
 pub use contracts::read_contract;
+pub use format_pages::{FormatPage, format_pages, notes, type_words};
 pub use names::identifier;
 pub use variables::template_value;
 

@@ -1,6 +1,8 @@
 mod files;
+mod ready_made;
 mod formats;
 mod shipped;
+mod written;
 
 use super::*;
 use crate::contract::{BadRowPolicy, ColumnPolicy, CsvOptions, Format, TextEncoding, ValueType};
@@ -171,8 +173,15 @@ queries:
     let till = &project.sources[0];
     assert_eq!((till.name.as_str(), till.location.as_str()), ("till", "s3://figures/till"));
     let sales = &till.tables[0];
-    let csv =
-        CsvOptions { delimiter: b'\t', collapse: false, quote: None, header: false, encoding: TextEncoding::Gb18030 };
+    let csv = CsvOptions {
+        delimiter: b'\t',
+        collapse: false,
+        quote: None,
+        header: false,
+        header_row: None,
+        skip_rows: vec![],
+        encoding: TextEncoding::Gb18030,
+    };
     assert_eq!(sales.format(), Some(&Format::Csv(csv)));
     assert_eq!((sales.on_new_column, sales.on_missing_column), (ColumnPolicy::Ignore, ColumnPolicy::Fail));
     assert_eq!(sales.on_bad_row, BadRowPolicy::Fail);

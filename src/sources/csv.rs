@@ -1,7 +1,7 @@
 //! Delimited text: RFC 4180 and what is met beside it.
 //!
 //! A record ends at `\n` or `\r\n` outside quotes; within quotes a doubled quote is one; a quote inside an unquoted
-//! field is a letter; empty lines are skipped. What no reading can be trusted in is refused, never repaired: a row with
+//! field is a letter; empty lines are skipped, and so are lines that the contract leaves out. What no reading can be trusted in is refused, never repaired: a row with
 //! too few or too many fields, with letters behind a closing quote, or with bytes that are no letters of the encoding.
 //!
 //! Lines without a quote are cut at the delimiters in place, which is the whole work for most files.
@@ -14,10 +14,13 @@ use super::window::Window;
 use crate::contract::{CsvOptions, TextEncoding};
 use crate::error::{Error, Result, list};
 use memchr::memchr;
+use regex::bytes::RegexSet;
 use std::io::{Cursor, Read};
 
 /// Bytes looked at before the first record, for byte-order marks and to tell encodings apart.
 const HEAD_BYTES: usize = 64 * 1024;
+/// Lines among which a header is looked for that is not where it should be.
+const HEADER_LINES: usize = 30;
 
 /// Reads delimited text.
 pub struct CsvReader {
@@ -27,7 +30,10 @@ pub struct CsvReader {
     buffers: RowBuffers,
     row_ranges: Vec<(u32, u32)>,
     encoding: TextEncoding,
-    first_line: Vec<u8>,
+    /// The lines the file begins with, to say what is wrong with its header.
+    head: Vec<u8>,
+    header_row: Option<u32>,
+    skip_rows: Option<RegexSet>,
 }
 
 impl CsvReader {
@@ -44,8 +50,7 @@ impl CsvReader {
         head.truncate(length);
         check_mark(&input.name, &head)?;
         let skip = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let first_line = head[skip..memchr(b'\n', &head).unwrap_or(head.len()).max(skip)].to_vec();
-        let empty = head.len() == skip;
+        let first_lines = head[skip..].to_vec();
         let encoding = options.encoding;
         let input = input.layer(|rest| {
             let mut head = Cursor::new(head);
@@ -63,26 +68,34 @@ impl CsvReader {
             buffers: RowBuffers::default(),
             row_ranges: Vec::new(),
             encoding,
-            first_line,
+            head: first_lines,
+            header_row: options.header_row,
+            skip_rows: skipping(&options.skip_rows)?,
         };
         if options.header {
-            reader.read_header(expected, empty)?;
+            reader.read_header(expected)?;
         }
         Ok(reader)
     }
 
-    fn read_header(&mut self, expected: &[String], empty: bool) -> Result<()> {
+    fn read_header(&mut self, expected: &[String]) -> Result<()> {
         let name = self.window.input.name.clone();
-        if empty {
+        if self.head.is_empty() {
             let known: Vec<&str> = expected.iter().map(String::as_str).collect();
             return Err(Error::data(format!("`{name}` is empty (0 bytes) where a header is expected"))
                 .hint(format!("its first line should name {}", list(&known))));
         }
+        self.skip_to_header()?;
         let mut cells = Vec::new();
         let mut unescaped = Vec::new();
         loop {
             self.cut.forget();
             match self.cut.record(self.window.bytes(), 0, self.window.ended(), &mut cells, &mut unescaped) {
+                Step::Record { next, lines, .. } if is_skipped(&self.skip_rows, &self.window.bytes()[..next]) => {
+                    self.window.take(next);
+                    self.window.line += lines;
+                    cells.clear();
+                }
                 Step::Record { next, lines, .. } => {
                     let found: Option<Vec<String>> = cells
                         .iter()
@@ -112,6 +125,27 @@ impl CsvReader {
         }
     }
 
+    /// Passes over the lines above the header, whatever they hold.
+    fn skip_to_header(&mut self) -> Result<()> {
+        let Some(row) = self.header_row else { return Ok(()) };
+        while self.window.line < u64::from(row) {
+            match memchr(b'\n', self.window.bytes()) {
+                Some(end) => {
+                    self.window.take(end + 1);
+                    self.window.line += 1;
+                }
+                None if self.window.ended() => {
+                    let (name, last) = (&self.window.input.name, self.window.line);
+                    let error =
+                        Error::data(format!("`{name}` ends in line {last}; its header is expected in line {row}"));
+                    return Err(error.hint("`header_row` counts lines from 1"));
+                }
+                None => self.window.read_on()?,
+            }
+        }
+        Ok(())
+    }
+
     fn accept_header(&mut self, found: Option<Vec<String>>, expected: &[String]) -> Result<()> {
         let file = &self.window.input.name;
         let Some(found) = found else {
@@ -134,7 +168,8 @@ impl CsvReader {
                 promised(expected),
                 list(&shown)
             ));
-            return Err(match self.other_encoding(expected).or_else(|| self.other_delimiter(&found, expected)) {
+            let hint = self.other_encoding(expected).or_else(|| self.other_delimiter(&found, expected));
+            return Err(match hint.or_else(|| self.other_row(expected)) {
                 Some(hint) => error.hint(hint),
                 None => error.hint("when the file has no header, say `header: false`"),
             });
@@ -143,17 +178,34 @@ impl CsvReader {
         Ok(())
     }
 
-    /// The encoding in which the first line does name expected columns that it does not name in its declared one.
+    /// The encoding in which the header does name expected columns that it does not name in its declared one.
     fn other_encoding(&self, missing: &[String]) -> Option<String> {
+        let header = match self.header_row {
+            Some(row) => self.head.split(|b| *b == b'\n').nth(row as usize - 1)?,
+            // Above the header may stand lines that are left out.
+            None => &self.head,
+        };
+        let fits =
+            |line: &[u8], other| self.names_any(line, other, missing) && !self.names_any(line, self.encoding, missing);
         [TextEncoding::Utf8, TextEncoding::Gb18030, TextEncoding::Big5]
             .into_iter()
             .filter(|other| *other != self.encoding)
-            .find(|other| {
-                let line = encoding::decode(&self.first_line, *other).unwrap_or_default();
-                let mut fields = line.split(self.cut.delimiter as char);
-                fields.any(|field| missing.iter().any(|name| field.trim().trim_matches('"') == name))
-            })
+            .find(|other| header.split(|b| *b == b'\n').take(HEADER_LINES).any(|line| fits(line, *other)))
             .map(|other| format!("the file looks like {0}; write `encoding: {0}` in `format`", encoding::name(other)))
+    }
+
+    /// Whether a line names any of these columns when its bytes are letters of an encoding.
+    fn names_any(&self, line: &[u8], encoding: TextEncoding, names: &[String]) -> bool {
+        let line = encoding::decode(line, encoding).unwrap_or_default();
+        let mut fields = line.split(self.cut.delimiter as char);
+        fields.any(|field| names.iter().any(|name| field.trim().trim_matches('"') == name))
+    }
+
+    /// The line further down that is the header.
+    fn other_row(&self, expected: &[String]) -> Option<String> {
+        let mut lines = self.head.split(|b| *b == b'\n').take(HEADER_LINES);
+        let row = lines.position(|line| self.names_any(line, self.encoding, expected))? + 1;
+        Some(format!("line {row} names them; write `header_row: {row}` in `format`"))
     }
 
     fn other_delimiter(&self, found: &[String], expected: &[String]) -> Option<String> {
@@ -177,7 +229,7 @@ impl CsvReader {
     /// Cuts the window's whole records into cells; gives the bytes they take up.
     fn cut_records(&mut self) -> Result<usize> {
         let width = self.names.len();
-        let CsvReader { window, cut, buffers, row_ranges, .. } = self;
+        let CsvReader { window, cut, buffers, row_ranges, skip_rows, .. } = self;
         let (bytes, ended) = (window.bytes(), window.ended());
         let mut line = window.line;
         let mut from = 0;
@@ -185,6 +237,11 @@ impl CsvReader {
         while buffers.lines.len() < MOST_ROWS {
             let before = buffers.cells.len();
             match cut.record(bytes, from, ended, &mut buffers.cells, &mut buffers.unescaped) {
+                Step::Record { next, lines, .. } if is_skipped(skip_rows, &bytes[from..next]) => {
+                    buffers.cells.truncate(before);
+                    from = next;
+                    line += lines;
+                }
                 Step::Record { next, lines, letters_behind_quote } => {
                     let count = buffers.cells.len() - before;
                     if count == width && !letters_behind_quote {
@@ -246,6 +303,24 @@ impl CsvReader {
         blank_what_is_no_text(bytes);
         blank_what_is_no_text(&mut buffers.unescaped);
     }
+}
+
+/// The expressions of rows that are left out, where there are any.
+pub(super) fn skipping(patterns: &[String]) -> Result<Option<RegexSet>> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let set = RegexSet::new(patterns);
+    set.map(Some).map_err(|e| Error::project(format!("`skip_rows` is no regular expression: {e}")).because(e))
+}
+
+/// Whether a row is left out.
+#[inline]
+pub(super) fn is_skipped(skip_rows: &Option<RegexSet>, row: &[u8]) -> bool {
+    skip_rows.as_ref().is_some_and(|skip| {
+        let row = row.strip_suffix(b"\n").unwrap_or(row);
+        skip.is_match(row.strip_suffix(b"\r").unwrap_or(row))
+    })
 }
 
 pub(super) fn blank_what_is_no_text(bytes: &mut [u8]) {

@@ -15,6 +15,7 @@ mod csv_cut;
 mod database;
 mod encoding;
 mod excel;
+mod excel_cells;
 mod files;
 pub mod formats;
 mod http;
@@ -38,6 +39,7 @@ mod text;
 mod tls;
 mod typed;
 mod window;
+mod workbook;
 
 pub use bytes::FileBytes;
 pub use csv::CsvReader;

@@ -63,7 +63,7 @@ impl ParquetReader {
             }
             Location::Sftp(sftp) => {
                 let handle = Handle::current();
-                let place = Place::Sftp(handle.block_on(sftp.ranges(file))?);
+                let place = Place::Sftp(Box::new(handle.block_on(sftp.ranges(file))?));
                 let remote = Remote::new(place, file, handle);
                 build(&file.path, remote.clone(), remote.lost.clone(), wanted)
             }
@@ -112,7 +112,7 @@ fn build<T: ChunkReader + 'static>(
 /// Where blocks come from.
 enum Place {
     Store(Arc<dyn ObjectStore>, ObjectPath),
-    Sftp(RangeFile),
+    Sftp(Box<RangeFile>),
 }
 
 /// A file elsewhere, read in blocks by a thread that may wait.

@@ -222,7 +222,8 @@ fn delimited(text: &str, whole: bool, encoding: TextEncoding, name: &str) -> Sni
     if !header {
         remarks.push("the first line looks like a row, so columns are named by their place".to_string());
     }
-    let options = CsvOptions { delimiter, collapse: false, quote, header, encoding };
+    let options =
+        CsvOptions { delimiter, collapse: false, quote, header, header_row: None, skip_rows: Vec::new(), encoding };
     Sniffed::Known(Known { format: Format::Csv(options), width, remarks })
 }
 
@@ -260,7 +261,9 @@ fn records(text: &str, whole: bool, delimiter: u8, quote: Option<u8>) -> Vec<Vec
         }
     }
     // A quote that never closes has eaten the rest: that is a row of its own, which fits nothing.
-    if (whole || quoted) && (!field.is_empty() || !record.is_empty()) {
+    if quoted {
+        records.push(Vec::new());
+    } else if whole && (!field.is_empty() || !record.is_empty()) {
         record.push(field.trim_end_matches('\r').to_string());
         records.push(record);
     }

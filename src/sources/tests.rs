@@ -28,8 +28,15 @@ pub(super) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     (folder, file)
 }
 
-pub(super) const PLAIN: CsvOptions =
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: true, encoding: TextEncoding::Utf8 };
+pub(super) const PLAIN: CsvOptions = CsvOptions {
+    delimiter: b',',
+    collapse: false,
+    quote: Some(b'"'),
+    header: true,
+    header_row: None,
+    skip_rows: Vec::new(),
+    encoding: TextEncoding::Utf8,
+};
 
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Read {

@@ -65,6 +65,8 @@ impl Span {
     /// No value: JSON's `null`, or a field an object lacks.
     pub(super) const NONE: Span = Span { start: u32::MAX, end: u32::MAX };
     const UNESCAPED: u32 = 1 << 31;
+    /// At the end of an unescaped span: the cell is an error of a spreadsheet. A native one lacks `UNESCAPED` there.
+    const ERROR: u32 = 1 << 30;
 
     pub(super) fn text(start: usize, end: usize) -> Span {
         Span { start: start as u32, end: end as u32 }
@@ -72,6 +74,16 @@ impl Span {
 
     pub(super) fn unescaped(start: usize, end: usize) -> Span {
         Span { start: start as u32 | Span::UNESCAPED, end: end as u32 | Span::UNESCAPED }
+    }
+
+    /// A cell of a workbook that is no text there: a number, a day, a truth.
+    pub(super) fn native(start: usize, end: usize) -> Span {
+        Span { start: start as u32 | Span::UNESCAPED, end: end as u32 }
+    }
+
+    /// A cell of a workbook that holds an error.
+    pub(super) fn error(start: usize, end: usize) -> Span {
+        Span { start: start as u32 | Span::UNESCAPED, end: end as u32 | Span::UNESCAPED | Span::ERROR }
     }
 
     /// The same cell where its text begins so many bytes further; what is unescaped stays.
@@ -89,7 +101,8 @@ impl Span {
 
     pub(super) fn unescaped_range(self) -> Option<std::ops::Range<usize>> {
         let own = self != Span::NONE && self.start & Span::UNESCAPED != 0;
-        own.then_some((self.start & !Span::UNESCAPED) as usize..(self.end & !Span::UNESCAPED) as usize)
+        let end = self.end & !(Span::UNESCAPED | Span::ERROR);
+        own.then_some((self.start & !Span::UNESCAPED) as usize..end as usize)
     }
 }
 
@@ -153,5 +166,17 @@ impl<'a> TextRows<'a> {
             return Some(&self.text[span.start as usize..span.end as usize]);
         }
         span.unescaped_range().map(|range| &self.unescaped[range])
+    }
+
+    /// Whether a cell is no text in its workbook, but a number, a day or a truth.
+    pub fn is_native(&self, row: usize, field: usize) -> bool {
+        let span = self.cells[row * self.width + field];
+        span.start & Span::UNESCAPED != 0 && span.end & Span::UNESCAPED == 0
+    }
+
+    /// Whether a cell of a workbook holds an error, such as `#N/A`.
+    pub fn is_error(&self, row: usize, field: usize) -> bool {
+        let span = self.cells[row * self.width + field];
+        span != Span::NONE && span.start & Span::UNESCAPED != 0 && span.end & Span::ERROR != 0
     }
 }

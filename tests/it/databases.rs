@@ -32,8 +32,8 @@ fn night_as_of(project: &Path, more: &[&str]) -> crate::support::Ran {
 
 /// `id:amount` of all orders, as a step sees them.
 fn orders(project: &Path) -> Vec<String> {
-    let rows = query(project, "SELECT id, amount FROM marts.orders ORDER BY id");
-    rows.iter().map(|row| format!("{}:{}", row["id"], row["amount"])).collect()
+    let rows = query(project, "SELECT concat(id, ':', CAST(amount AS VARCHAR)) AS o FROM marts.orders ORDER BY id");
+    rows.iter().map(|row| row["o"].as_str().unwrap().to_string()).collect()
 }
 
 /// An empty database with a table of orders, or nothing where PostgreSQL is not installed.
@@ -65,11 +65,11 @@ fn a_snapshot_sees_every_change_and_keeps_the_history() {
     // Nothing changed: no release.
     let ran = night(&project).ended(0);
     assert!(ran.stderr.contains("nothing new"), "{}", ran.stderr);
-    let history = "SELECT id, amount, is_current, valid_to IS NULL AS open FROM source.shop__orders_history \
+    let history = "SELECT id, CAST(amount AS VARCHAR) AS amount, is_current, valid_to IS NULL AS open FROM source.shop__orders_history \
                    ORDER BY id, valid_from";
     let history: Vec<String> = query(&project, history)
         .iter()
-        .map(|r| format!("{} {} {} {}", r["id"], r["amount"], r["is_current"], r["open"]))
+        .map(|r| format!("{} {} {} {}", r["id"], r["amount"].as_str().unwrap(), r["is_current"], r["open"]))
         .collect();
     assert_eq!(
         history,
@@ -203,7 +203,8 @@ fn a_server_that_is_lost_leaves_yesterday_standing_and_other_sources_go_on() {
     let Some((server, location)) = shop("lost") else { return };
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{COLUMNS}"));
-    let web = "location: web\ntables:\n  visits:\n    files: \"*.csv\"\n    format: csv\n    columns: {id: {type: text}}\n";
+    let web =
+        "location: web\ntables:\n  visits:\n    files: \"*.csv\"\n    format: csv\n    columns: {id: {type: text}}\n";
     std::fs::write(project.join("pipelines/sources/web.yml"), web).unwrap();
     std::fs::create_dir_all(project.join("web")).unwrap();
     std::fs::write(project.join("web/1.csv"), "id\na\n").unwrap();

@@ -70,7 +70,7 @@ fn a_draft_of_the_demo_has_the_types_of_its_contracts_and_refuses_nothing() {
     assert!(erp.contains("key: [customer_id]\n    newest_by: updated_at"), "{erp}");
     assert!(erp.contains("key: [order_id, line_no]"), "{erp}");
     let calls = draft("call_centre");
-    assert!(line(&calls, "calls", "abandoned").contains("type: boolean"), "{calls}");
+    assert!(line(&calls, "calls", "abandoned").contains("type: integer, required: true"), "{calls}");
     assert!(line(&calls, "calls", "caller").contains("personal: true"), "{calls}");
     let web = draft("web");
     assert!(web.contains("files: \"*/events-*.jsonl\"") && web.contains("key: [event_id]"), "{web}");

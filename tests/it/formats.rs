@@ -69,7 +69,7 @@ fn real_logs_become_figures() {
         write(folder.path(), &format!("data/{to}"), &std::fs::read(real.join(from)).unwrap());
     }
     let tables = "  queue:\n    files: queue_log\n    format: asterisk_queue_log\n  \
-                  details:\n    files: Master.csv\n    format: asterisk_cdr\n    zone: UTC\n    key: [unique_id, sequence]\n  \
+                  details:\n    files: Master.csv\n    format: asterisk_cdr\n    zone: Asia/Shanghai\n    key: [unique_id, sequence]\n  \
                   web:\n    files: web.log\n    format: combined_log\n";
     project(folder.path(), tables);
     run(["run".as_ref(), "--project".as_ref(), folder.path().as_os_str()]).ended(0);

@@ -15,6 +15,7 @@ mod formats;
 mod layers;
 mod pages;
 mod readers;
+mod ready_made;
 mod real;
 mod store;
 mod support;

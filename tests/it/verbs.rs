@@ -211,7 +211,9 @@ fn formats_are_listed_and_explained_without_a_project() {
     assert!(page.starts_with("snowplow\n\nSnowplow's enriched events"), "{page}");
     let page = ask(&["ga4_export", "--format", "json"]).ended(0).json();
     assert_eq!((&page["time_column"], &page["columns"][0]["column"]), (&"occurred_at".into(), &"event_on".into()));
-    assert!(ask(&["segment", "--format", "csv"]).ended(0).stdout.starts_with("column,type,from,notes\nmessage_id,text,"));
+    assert!(
+        ask(&["segment", "--format", "csv"]).ended(0).stdout.starts_with("column,type,from,notes\nmessage_id,text,")
+    );
     assert!(ask(&["snowplough"]).ended(2).stderr.contains("did you mean `snowplow`?"));
 }
 

@@ -42,11 +42,10 @@ async fn table(look: &Look<'_>, files: &Files, group: &Group) -> Result<Result<T
     };
     let sniffed = sniff(files, newest).await?;
     let typed = matches!(&sniffed, Sniffed::Known(k) if matches!(k.format, Format::Parquet | Format::Excel(_)));
-    if !typed {
-        if let Some(named) = named(look, files, group).await {
+    if !typed
+        && let Some(named) = named(look, files, group).await {
             return Ok(Ok(named));
         }
-    }
     let known = match sniffed {
         Sniffed::Known(known) => known,
         Sniffed::Unknown(why) => return Ok(Err(why)),
@@ -106,6 +105,9 @@ async fn sample(
         // What small files leave of their share goes to the later ones.
         let share = look.sample_rows.saturating_sub(sample.rows()) / (chosen.len() - i);
         sample.add_file(files, file, &known.format, names, share.max(1)).await?;
+    }
+    if matches!(known.format, Format::JsonLines | Format::Json { .. }) {
+        sample.unfold();
     }
     Ok(sample)
 }

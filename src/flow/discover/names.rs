@@ -86,9 +86,9 @@ pub(super) fn column(from: &str, place: usize, taken: &[String]) -> String {
     let translated =
         |text: &str| TRANSLATED.iter().find(|(other, _)| *other == text.trim()).map(|(_, english)| english.to_string());
     let short = translated(last).or_else(|| project::identifier(last));
-    let wanted = [short, project::identifier(&whole)].into_iter().flatten().find(|name| !taken.contains(name));
-    let base = wanted.unwrap_or_else(|| format!("column_{}", place + 1));
-    unused(base, taken)
+    let names: Vec<String> = [short, project::identifier(&whole)].into_iter().flatten().collect();
+    let free = names.iter().find(|name| !taken.contains(name)).or(names.first()).cloned();
+    unused(free.unwrap_or_else(|| format!("column_{}", place + 1)), taken)
 }
 
 /// A name that is not taken.

@@ -28,7 +28,10 @@ pub(super) async fn table(look: &Look<'_>, http: &Http, path: &str) -> Result<Ta
         let reader = http.read(&pages, None, &[], true).await?;
         let mut sample = Sample::default();
         match sample.add_rows(RowReader::Text(Box::new(reader)), look.sample_rows).await {
-            Ok(()) if sample.rows() > 0 => return Ok(drafted(look, name, &pages, &sample)),
+            Ok(()) if sample.rows() > 0 => {
+                sample.unfold();
+                return Ok(drafted(look, name, &pages, &sample));
+            }
             Ok(()) => {}
             Err(error) if error.kind() == crate::error::Kind::Data => {
                 refused.get_or_insert(error);

@@ -87,7 +87,10 @@ fn mistakes_about_formats_are_reported() {
         ),
         ("files: a\nformat: {lines: {pattern: \"(x\"}}\ncolumns: {x: {type: text}}", "is no regular expression"),
         ("files: a\nformat: {lines: {pattern: x}}\ncolumns: {x: {type: text}}", "has no named group"),
-        ("files: a\nformat: combined\ncolumns: {x: {type: text}}", "unknown format `combined` [did you mean `combined_log`?]"),
+        (
+            "files: a\nformat: combined\ncolumns: {x: {type: text}}",
+            "unknown format `combined` [did you mean `combined_log`?]",
+        ),
     ];
     for (lines, expected) in cases {
         let found = table_problems(lines);

@@ -94,8 +94,15 @@ const PEER_ACCOUNT: usize = 18;
 const NEW: usize = 3;
 
 /// How comma-separated lines are cut.
-pub(super) const COMMA_SEPARATED: CsvOptions =
-    CsvOptions { delimiter: b',', collapse: false, quote: Some(b'"'), header: false, encoding: TextEncoding::Utf8 };
+pub(super) const COMMA_SEPARATED: CsvOptions = CsvOptions {
+    delimiter: b',',
+    collapse: false,
+    quote: Some(b'"'),
+    header: false,
+    header_row: None,
+    skip_rows: Vec::new(),
+    encoding: TextEncoding::Utf8,
+};
 
 /// Cuts a line of comma-separated text into its cells.
 pub(super) fn cut_line(

@@ -26,7 +26,7 @@ pub struct PagesReader {
 /// Opened when the first row is wanted, which is on a thread that may wait.
 enum Rows {
     Coming(Option<FileBytes>),
-    Open(JsonLinesReader),
+    Open(Box<JsonLinesReader>),
 }
 
 /// How the task that asks for pages ended: with a token for the next load or without one; nothing when it was stopped.
@@ -53,7 +53,7 @@ impl PagesReader {
         if let Rows::Coming(bytes) = &mut self.rows {
             let again = || Error::bug("pages that could not be opened are read on");
             let bytes = bytes.take().ok_or_else(again)?;
-            self.rows = Rows::Open(JsonLinesReader::open(bytes, &self.paths, self.collect_new)?);
+            self.rows = Rows::Open(Box::new(JsonLinesReader::open(bytes, &self.paths, self.collect_new)?));
         }
         match &mut self.rows {
             Rows::Open(reader) => Ok(reader),

@@ -84,7 +84,7 @@ fn common_order(columns: &[&ColumnShape]) -> Result<Order> {
 pub(super) fn watermark(relation: &Relation, columns: &[&ColumnShape]) -> Result<String> {
     common_order(columns)?;
     // One maximum a column: each can be looked up in an index.
-    let rest = format!("FROM {}{}", from(relation), wherever(&[relation.filter.clone()]));
+    let rest = format!("FROM {}{}", from(relation), wherever(std::slice::from_ref(&relation.filter)));
     let parts: Vec<String> =
         columns.iter().map(|column| format!("SELECT MAX({}) AS greatest {rest}", quoted(&column.name))).collect();
     Ok(format!("SELECT CAST(MAX(greatest) AS CHAR) FROM (\n{}\n) AS maxima", parts.join("\nUNION ALL ")))

@@ -1,8 +1,8 @@
 //! SQLite: a file, or the database another program writes at this moment.
 //!
-//! All tables of a source are read over one connection in one transaction, one after the other. Columns of SQLite promise
-//! nothing; each value has a type of its own. So every value is given as its exact text, and the contract decides row by
-//! row.
+//! All tables of a source are read over one connection in one transaction, one after the other. Columns of SQLite
+//! promise nothing; each value has a type of its own. So every value is given as its exact text, and the contract
+//! decides row by row.
 
 mod catalog;
 mod errors;

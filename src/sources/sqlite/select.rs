@@ -31,8 +31,8 @@ pub(super) fn wherever(conditions: &[Option<String>]) -> String {
     if given.is_empty() { String::new() } else { format!(" WHERE {}", given.join(" AND ")) }
 }
 
-/// A value as a number that has the order of the cursor: numbers as they are, digits as the number they write, ISO dates
-/// and moments as seconds since 1970, in thousandths. Anything else is NULL.
+/// A value as a number that has the order of the cursor: numbers as they are, digits as the number they write, ISO
+/// dates and moments as seconds since 1970, in thousandths. Anything else is NULL.
 fn position(value: &str) -> String {
     format!(
         "CASE typeof({value}) WHEN 'integer' THEN {value} WHEN 'real' THEN {value} WHEN 'text' THEN \
@@ -43,7 +43,7 @@ fn position(value: &str) -> String {
 
 /// The query for the greatest cursor of a relation.
 pub(super) fn watermark(relation: &Relation, columns: &[String]) -> String {
-    let rest = format!("FROM {}{}", from(relation), wherever(&[relation.filter.clone()]));
+    let rest = format!("FROM {}{}", from(relation), wherever(std::slice::from_ref(&relation.filter)));
     let part = |column: &String| {
         let column = quoted(column);
         format!("SELECT {column} AS value, {} AS position {rest}", position(&column))

@@ -47,23 +47,13 @@ async fn a_row_committed_late_is_found_by_the_overlap() {
 
     let after = reader(server, "late").await;
     let utc = instant("UTC");
-    let since = |overlap| {
-        ids_since(
-            after.as_ref(),
-            RELATION.get_or_init(|| relation("orders")),
-            &["changed_at"],
-            &utc,
-            &watermark,
-            overlap,
-        )
-    };
+    let orders = relation("orders");
+    let since = |overlap| ids_since(after.as_ref(), &orders, &["changed_at"], &utc, &watermark, overlap);
     // The row at the watermark itself comes again: another may have the same stamp.
     assert_eq!(since(Overlap::Seconds(0)).await, [2, 3]);
     assert_eq!(since(Overlap::Seconds(600)).await, [1, 2, 3]);
     assert_eq!(since(Overlap::Seconds(i64::MAX)).await, [1, 2, 3, 4]);
 }
-
-static RELATION: std::sync::OnceLock<Relation> = std::sync::OnceLock::new();
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_greatest_cursor_that_has_a_value_counts() {

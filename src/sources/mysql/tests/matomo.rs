@@ -12,7 +12,7 @@ const CONVERSIONS: &str = "CREATE TABLE log_conversion (
     revenue FLOAT NULL, revenue_shipping DOUBLE NULL, items SMALLINT UNSIGNED NULL, server_time DATETIME NOT NULL,
     PRIMARY KEY (idvisit, idgoal, buster), UNIQUE KEY (idorder))";
 
-/// A visit without and with a login, an order (goal 0), its abandoned cart before it (goal -1) and a goal of the site's.
+/// A visit without and with a login, an order (goal 0), the cart left before it (goal -1) and a goal of the site's.
 async fn filled(name: &str) -> Arc<dyn Database> {
     let server = mariadb_server();
     let visits = "INSERT INTO log_visit VALUES
