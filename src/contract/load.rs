@@ -31,7 +31,7 @@ pub enum Load {
 impl Load {
     /// Whether a read may find that rows are gone.
     pub fn finds_deletes(&self) -> bool {
-        matches!(self, Load::Snapshot | Load::Incremental { full_every_days: Some(_), .. })
+        matches!(self, Load::Snapshot | Load::Incremental { .. })
     }
 
     /// The columns that say how far a system was read; none where every read sees everything.

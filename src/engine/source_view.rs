@@ -100,11 +100,12 @@ pub fn source_view_sql(raw: &TableName, table: &SourceTable, accepted: &[String]
     order.extend(newest_by.map(|c| format!("a.{} ASC NULLS FIRST", quoted(c))));
     order.extend(["a._loaded_at", "a._file", "a._line"].map(String::from));
     let next: Vec<String> = (0..keys.len()).map(|i| format!("lead({}) OVER w AS next_{i}", all_keys[i])).collect();
+    let own_key: Vec<String> = keys.iter().map(|k| format!("older.{k} = r.{k}")).collect();
     let same: Vec<String> = (0..keys.len()).map(|i| format!("next_{i} = {}", keys[i])).collect();
     format!(
         "{select} WHERE {standing}NOT EXISTS (SELECT 1 FROM (SELECT {all_keys}, a._file, a._line, a._loaded_at, {next} \
          FROM (SELECT {keys} FROM {raw} GROUP BY {keys} HAVING count(*) > 1) repeated JOIN {raw} a ON {repeated} \
-         WINDOW w AS (ORDER BY {order})) older WHERE {same} AND older._line = r._line AND older._file = r._file \
+         WINDOW w AS (ORDER BY {order})) older WHERE {same} AND {key} AND older._line = r._line AND older._file = r._file \
          AND older._loaded_at = r._loaded_at)",
         all_keys = all_keys.join(", "),
         keys = keys.join(", "),
@@ -112,5 +113,6 @@ pub fn source_view_sql(raw: &TableName, table: &SourceTable, accepted: &[String]
         repeated = repeated.join(" AND "),
         order = order.join(", "),
         same = same.join(" AND "),
+        key = own_key.join(" AND "),
     )
 }

@@ -17,7 +17,7 @@ mod verbs;
 
 use crate::error::{Error, Problems, Result};
 use crate::history::new_run_id;
-use crate::lake::{Holder, Lake, Lock, Release, TestCounts};
+use crate::lake::{Holder, Lake, LoadState, Lock, Release, TestCounts};
 use crate::project::{AsOf, Pipeline, Project};
 use crate::reports;
 use build::{Build, Built};
@@ -116,7 +116,7 @@ async fn run(
     let new = plan.release(&run_id, record.moment(), &pulled, built.tables, built.tests);
     let changes = new.changes(before.as_ref())?;
     let release = match before {
-        Some(before) if changes.is_empty() => {
+        Some(before) if changes.is_empty() && !says_more(&pulled, &before) => {
             night.ending = Ending::NothingNew { release: before.number };
             before
         }
@@ -134,6 +134,23 @@ async fn run(
     issue_all(project, &plan, &release, &pulled, &built.warnings, record.moment(), observer, &mut night).await?;
     record.ended(&night);
     Ok(night)
+}
+
+/// Whether what was read is worth a release although no row is another: rejects that are open now, or were closed, a type
+/// that changed, a comparison of a whole table, or the place where a service goes on.
+fn says_more(pulled: &Pulled, before: &Release) -> bool {
+    pulled.loaded.iter().any(|(table, now)| {
+        before.loaded.get(table).is_some_and(|then| {
+            let refused = |state: &LoadState| -> Vec<Vec<String>> {
+                state.files.values().map(|file| LoadState::open_runs(file).to_vec()).collect()
+            };
+            refused(now) != refused(then)
+                || now.replayed != then.replayed
+                || now.types != then.types
+                || now.compared_at != then.compared_at
+                || (now.watermark != then.watermark && now.watermark.as_ref().is_some_and(|mark| mark.lake.is_none()))
+        })
+    })
 }
 
 /// Issues every report of the pipeline for its newest closed period. One that cannot be made does not stop the others.

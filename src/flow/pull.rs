@@ -135,11 +135,12 @@ impl Pull<'_> {
         };
         let loaded = intake::load_table(request).await?;
         if loaded.files.is_empty()
-            && let Delivery::Files { pattern, .. } = &table.delivery {
-                let place = format!("{}/{pattern}", source.location);
-                let note = format!("{label}: nothing was ever delivered; no file matches {place}");
-                self.observer.event(Event::Note(note));
-            }
+            && let Delivery::Files { pattern, .. } = &table.delivery
+        {
+            let place = format!("{}/{pattern}", source.location);
+            let note = format!("{label}: nothing was ever delivered; no file matches {place}");
+            self.observer.event(Event::Note(note));
+        }
         for note in &loaded.notes {
             self.observer.event(Event::Note(format!("{label}: {note}")));
         }

@@ -12,6 +12,7 @@ use crate::lake::Release;
 use crate::sources::System;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::BTreeMap;
 
 /// Which refused rows are tried again.
@@ -173,8 +174,9 @@ fn refused_row(
     corrections: &[Correction],
 ) -> Result<RefusedRow> {
     let text = |column: usize| {
-        let column = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8)?;
-        Ok::<_, Error>(column.is_valid(row).then(|| column.as_string::<i32>().value(row).to_string()))
+        let column = batch.column(column);
+        let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
+        Ok::<_, Error>(column.is_valid(row).then(|| shown.value(row).to_string()))
     };
     let started = batch.column(5).as_primitive::<TimestampMicrosecondType>().value(row);
     let mut refused = RefusedRow {

@@ -478,18 +478,27 @@ fn parser(column: &Column, in_key: bool, reading: Reading) -> Result<Parser> {
         ValueType::Float => Parser::Float(Bounds::new(column, numbers::float)?, style("a number")),
         ValueType::Boolean => Parser::Boolean,
         ValueType::Date { formats } => {
-            let formats: &[String] = if reading.typed { &[] } else { formats };
+            let formats = &with_iso(formats, reading, &["%Y-%m-%d"]);
             let (own, iso) = (DateReader::new(formats)?, DateReader::new(&[])?);
             let bounds = Bounds::new(column, |text| own.parse(text).or_else(|_| iso.parse(text)))?;
             Parser::Date(own, bounds, time_style(column, formats, None, reading)?)
         }
         ValueType::Instant { formats, zone } => {
-            let formats: &[String] = if reading.typed { &[] } else { formats };
+            let formats = &with_iso(formats, reading, &ISO_MOMENTS);
             let (mut own, mut iso) = (InstantReader::new(formats, zone)?, InstantReader::new(&[], zone)?);
             let bounds = Bounds::new(column, |text| own.parse(text).or_else(|_| iso.parse(text)))?;
             Parser::Instant(Box::new(own), bounds, time_style(column, formats, Some(zone), reading)?)
         }
     })
+}
+
+/// How moments of typed systems are written as text.
+const ISO_MOMENTS: [&str; 3] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z"];
+
+/// The contract's formats; typed systems write some values in their own way, whatever the formats of their texts are.
+fn with_iso(formats: &[String], reading: Reading, iso: &[&str]) -> Vec<String> {
+    let more = iso.iter().filter(|_| reading.typed && !formats.is_empty()).map(|format| format.to_string());
+    formats.iter().cloned().chain(more).collect()
 }
 
 /// Of a column of moments with its zone, of a column of days without.

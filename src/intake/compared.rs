@@ -10,7 +10,7 @@ use super::notes::Notes;
 use super::rejects::{Tally, reject_runs};
 use super::scope::{self, Scope};
 use super::{FileChange, FileOutcome, LoadRequest, Loaded, plan, raw_schema};
-use crate::contract::{Delivery, SourceTable};
+use crate::contract::{DELETED_COLUMN, Delivery, Load, SourceTable};
 use crate::error::{Error, Result, list};
 use crate::lake::{DataFile, LoadState, LoadedFile, TableVersion, Watermark};
 use crate::sources::{RowReader, System};
@@ -29,6 +29,7 @@ pub(super) async fn load(request: &LoadRequest<'_>, feed: &Feed<'_>, tally: &mut
             }
             let scope = Scope::of(request, comparing.began_anew);
             let watermark = scope::watermark(database.as_ref(), relation, request.table).await?;
+            tally.partial = !scope.is_whole();
             let since = scope.since(request);
             let readers = database.read(&scope::relation_request(request, relation, since)).await?;
             let readers = readers.into_iter().map(|reader| {
@@ -55,13 +56,22 @@ pub(super) async fn load(request: &LoadRequest<'_>, feed: &Feed<'_>, tally: &mut
         (System::Files(files), Delivery::Files { pattern, .. }) => {
             let plan = plan::plan(request.table, files, pattern, request.previous, &comparing.state.contract).await?;
             let newest = plan.files.len().saturating_sub(1);
+            let read_before = comparing.state.files.keys().max().cloned();
             for (i, (file, change)) in plan.files.iter().enumerate() {
                 // Under another contract the newest file says what the table is now; the others are history.
                 let is_read = match change {
                     FileChange::Reread => i == newest || comparing.began_anew,
                     change => change.is_read(),
                 };
-                if !is_read {
+                // A snapshot that is older than what was read last says what was, not what is.
+                let is_old =
+                    request.table.load == Load::Snapshot && read_before.as_ref().is_some_and(|r| file.path < *r);
+                if is_read && is_old && !comparing.began_anew {
+                    comparing
+                        .remarks
+                        .push(format!("`{}` is older than the files read before and was not read", file.path));
+                }
+                if !is_read || is_old && !comparing.began_anew {
                     comparing.keep(&file.path, &file.tag, FileChange::Unchanged, request);
                     continue;
                 }
@@ -159,7 +169,11 @@ impl<'a> Comparing<'a> {
         scope: &Scope,
     ) -> Result<Option<String>> {
         let label = input.label.clone();
-        self.compare(request, scope.window(request.table)).await?;
+        let is_exact = matches!(
+            crate::sources::scheme(&request.source.location).as_str(),
+            "postgresql" | "postgres" | "mysql" | "mariadb"
+        );
+        self.compare(request, scope.window(request.table, is_exact)).await?;
         let fed = self.read(request, feed, tally, input, scope.is_whole()).await?;
         self.drift(request.table, &fed)?;
         let before = self.state.files.get(&label);
@@ -180,7 +194,7 @@ impl<'a> Comparing<'a> {
         };
         self.outcome(&label, FileChange::Changed, &loaded);
         self.state.files.insert(label, loaded);
-        if scope.is_whole() {
+        if scope.is_whole() && matches!(request.table.load, Load::Incremental { .. }) {
             self.state.compared_at = Some(request.now);
         }
         Ok(fed.sign)
@@ -204,7 +218,7 @@ impl<'a> Comparing<'a> {
             rows: fed.written,
             rejects: fed.rejects,
             newest: fed.newest,
-            data_files: Vec::new(),
+            data_files: fed.data_files.iter().map(|file| file.path.clone()).collect(),
             run_id: request.run_id.to_string(),
             reject_runs: reject_runs(&[], request.run_id, fed.rejects),
         };
@@ -233,6 +247,8 @@ impl<'a> Comparing<'a> {
         self.cursor = self.cursor.max(fed.cursor);
         self.rows += fed.written;
         if request.table.key.is_empty() {
+            let had: u64 = self.data_files.iter().map(|file| file.rows).sum();
+            refuse_empty(request.table, &label, &fed, had)?;
             let same = self.state.files.get(&label).is_some_and(|file| file.tag == comparison.sum());
             if !same {
                 self.data_files = fed.data_files.clone();
@@ -260,10 +276,11 @@ impl<'a> Comparing<'a> {
     ) -> Result<()> {
         let table = request.table;
         let standing = comparison.known().unseen();
-        if fed.rows == 0 && standing > 0 && table.expectations.least_rows != Some(0) {
-            let message = format!("`{label}` is empty where it had {standing} rows; none of them was taken as deleted");
-            let hint = "when the table may be empty, say `expect: {least_rows: 0}`";
-            return Err(Error::data(message).hint(hint));
+        refuse_empty(table, label, fed, standing)?;
+        if comparison.nameless > 0 && standing > 0 {
+            let rows = comparison.nameless;
+            self.remarks.push(format!("no row was taken as deleted: the key of {rows} refused rows could not be read"));
+            return Ok(());
         }
         let schema = self.schema(table);
         let files = comparison.bury(feed, label, &self.data_files, &schema).await?;
@@ -301,7 +318,8 @@ impl<'a> Comparing<'a> {
             return;
         }
         let before = self.state.watermark.take().filter(|_| !scope.is_first());
-        let lake = before.as_ref().and_then(|mark| mark.lake).max(self.cursor);
+        // That of this read: when the newest rows were taken away, the next read begins earlier, too.
+        let lake = self.cursor;
         let system = system.or_else(|| before.map(|mark| mark.system));
         self.state.watermark = system.map(|system| Watermark { system, lake });
     }
@@ -365,6 +383,15 @@ impl<'a> Comparing<'a> {
     }
 }
 
+/// A table that gives nothing where it had rows is more likely broken than empty.
+fn refuse_empty(table: &SourceTable, label: &str, fed: &Fed, had: u64) -> Result<()> {
+    if fed.rows + fed.rejects > 0 || had == 0 || table.expectations.least_rows == Some(0) {
+        return Ok(());
+    }
+    let message = format!("`{label}` is empty where it had {had} rows; none of them was taken as deleted");
+    Err(Error::data(message).hint("when the table may be empty, say `expect: {least_rows: 0}`"))
+}
+
 /// Why rows kept before cannot be compared with rows of now, if so.
 fn unlike(table: &SourceTable, version: &TableVersion) -> Option<String> {
     let before = |name: &str| version.schema.field_with_name(name).ok().map(|field| field.data_type().clone());
@@ -376,6 +403,9 @@ fn unlike(table: &SourceTable, version: &TableVersion) -> Option<String> {
         .collect();
     if !other.is_empty() {
         return Some(format!("the type of {} in the contract is another", list(&other)));
+    }
+    if before(DELETED_COLUMN).is_some() != table.load.finds_deletes() {
+        return Some("rows were loaded in another way before".to_string());
     }
     let new: Vec<&str> = table.key.iter().map(String::as_str).filter(|name| before(name).is_none()).collect();
     (!new.is_empty()).then(|| format!("the key has come to hold {}, which the rows of before lack", list(&new)))

@@ -154,3 +154,52 @@ proptest! {
         prop_assert_eq!(standing, last);
     }
 }
+
+#[test]
+fn a_refused_row_stands_in_the_system_and_is_not_taken_as_deleted() {
+    let mut world = snapshot();
+    world.table.max_rejects.rows = Some(9);
+    world.write("1.csv", "id,amount\na,1\nb,2\nc,3\n");
+    world.load().unwrap();
+    world.write("2.csv", "id,amount\na,1\nb,much\n");
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rejects, &loaded.notes[..]), (1, &["rows compared by key: 1 gone".to_string()][..]));
+    assert_eq!(world.rows(&["id", "amount", "_deleted"]), ["a|1.00|false", "b|2.00|false", "c|3.00|false", "c|∅|true"]);
+    // Where the key itself cannot be read, any key may be meant.
+    world.write("3.csv", "id,amount\na,1\n,2\n");
+    let loaded = world.load().unwrap();
+    assert_eq!(loaded.notes, ["no row was taken as deleted: the key of 1 refused rows could not be read"]);
+}
+
+#[test]
+fn a_snapshot_older_than_the_newest_is_not_read() {
+    let mut world = snapshot();
+    world.write("2.csv", "id,amount\na,1\nb,2\n");
+    world.load().unwrap();
+    world.write("1.csv", "id,amount\na,9\n");
+    let loaded = world.load().unwrap();
+    assert_eq!(loaded.notes, ["`1.csv` is older than the files read before and was not read"]);
+    assert_eq!(world.rows(&["id", "amount"]), ["a|1.00", "b|2.00"]);
+}
+
+#[test]
+fn another_way_of_loading_begins_anew() {
+    let mut world = snapshot();
+    world.table.load = Load::Deliveries;
+    world.write("1.csv", "id,amount\na,1\n");
+    world.load().unwrap();
+    world.table.load = Load::Snapshot;
+    let loaded = world.load().unwrap();
+    assert!(loaded.notes[0].starts_with("rows were loaded in another way before"), "{:?}", loaded.notes);
+    assert_eq!(world.rows(&ROW), ["a|1.00|false|1.csv"]);
+}
+
+#[test]
+fn rows_of_one_line_have_places_of_their_own() {
+    let mut world = World::new(vec![column("id", ValueType::Text)]);
+    world.table.columns[0].from = "rows[].id".into();
+    world.table.delivery = files("*", crate::contract::Format::Json { rows: "rows[]".into() });
+    world.write("1.json", r#"{"rows": [{"id": "a"}, {"id": "b"}]}"#);
+    world.load().unwrap();
+    assert_eq!(world.rows(&["id", "_line"]), ["a|1", "b|2"]);
+}

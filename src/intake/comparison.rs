@@ -30,6 +30,8 @@ pub(super) struct Comparison {
     pub(super) changed: u64,
     /// Rows found to be gone.
     pub(super) gone: u64,
+    /// Refused rows whose key could not be read: any key that was not seen may be theirs.
+    pub(super) nameless: u64,
     /// Of a table without key: the sum of the hashes of its rows and their count, whatever their order.
     rows: Option<([u64; 2], u64)>,
 }
@@ -44,6 +46,7 @@ impl Comparison {
             new: 0,
             changed: 0,
             gone: 0,
+            nameless: 0,
             rows: table.key.is_empty().then_some(([0, 0], 0)),
         }
     }
@@ -51,6 +54,7 @@ impl Comparison {
     /// Before the next read of the whole table.
     pub(super) fn begin(&mut self) {
         self.known.begin_again();
+        self.nameless = 0;
     }
 
     /// What tells the rows of a table without key from others; empty for one with a key.
@@ -94,7 +98,7 @@ impl Comparison {
                 passes.push(false);
                 continue;
             }
-            passes.push(match self.known.find(key, values) {
+            passes.push(match self.known.find(key, values, self.delivers_again) {
                 Finding::New => {
                     self.new += 1;
                     true
@@ -116,6 +120,22 @@ impl Comparison {
             return Ok((batch.clone(), refused));
         }
         Ok((filter_record_batch(batch, &BooleanArray::from(passes))?, refused))
+    }
+
+    /// Rows that were refused stand in the system nevertheless: their keys are not gone.
+    pub(super) fn note_refused(&mut self, refused: &RecordBatch) -> Result<()> {
+        if self.rows.is_some() {
+            return Ok(());
+        }
+        let keys = self.hasher.keys(refused)?;
+        let columns: Vec<&ArrayRef> = self.hasher.key.iter().filter_map(|name| refused.column_by_name(name)).collect();
+        for (row, key) in keys.iter().enumerate() {
+            match columns.iter().all(|column| column.is_valid(row)) {
+                true => self.known.see(key),
+                false => self.nameless += 1,
+            }
+        }
+        Ok(())
     }
 
     fn repeated(&self, source: &str, table: &SourceTable, batch: &RecordBatch, row: usize) -> Result<Reject> {

@@ -7,7 +7,7 @@ use super::rejects::Reject;
 use super::remarks::Remark;
 use super::totals::{Batch, Total, Totals};
 use super::typed;
-use crate::contract::{ColumnPolicy, Format, SourceTable, day_of, origin_fields};
+use crate::contract::{ColumnPolicy, DELETED_COLUMN, Format, SourceTable, day_of, origin_fields};
 use crate::error::{Error, Result, list};
 use crate::sources::{RowFault, TextRows, TypedRows};
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -30,6 +30,8 @@ pub(super) struct Converted {
     pub(super) batch: RecordBatch,
     /// Refused rows, by line.
     pub(super) rejects: Vec<Reject>,
+    /// Those of the refused rows that could be taken apart, with the values that could be read.
+    pub(super) refused: Option<RecordBatch>,
 }
 
 /// Applies a table's contract to the rows of one file.
@@ -48,6 +50,8 @@ pub(super) struct Converter {
     newest: Option<i64>,
     /// Fields that are new and left out.
     pub(super) ignored: Vec<String>,
+    /// The place of the last row of text.
+    last_line: i64,
     /// Rows of typed readers so far, counted by all that share the work.
     lines: Arc<AtomicU64>,
     /// The file is a workbook.
@@ -88,6 +92,7 @@ impl Converter {
             time_column,
             newest: None,
             ignored: Vec::new(),
+            last_line: 0,
             lines,
             sheet,
         };
@@ -175,7 +180,8 @@ impl Converter {
             ColumnPolicy::Accept => {
                 let name = lake_name(field);
                 let taken = |column: &ColumnReader| column.name.eq_ignore_ascii_case(&name);
-                let origin = origin_fields().iter().any(|own| own.name().eq_ignore_ascii_case(&name));
+                let origin = origin_fields().iter().any(|own| own.name().eq_ignore_ascii_case(&name))
+                    || name.eq_ignore_ascii_case(DELETED_COLUMN);
                 if origin || self.columns[..self.promised].iter().any(taken) {
                     return Err(self.clash(field, &name));
                 }
@@ -225,7 +231,13 @@ impl Converter {
 
     /// Rows of text under the contract.
     pub(super) fn convert_text(&mut self, rows: &TextRows<'_>) -> Result<Converted> {
-        let lines = Int64Array::from_iter_values(rows.lines().iter().map(|line| *line as i64));
+        // Several rows of a document may begin on one line; each has a place of its own, so they are counted on.
+        let last = &mut self.last_line;
+        let lines = rows.lines().iter().map(|line| {
+            *last = (*line as i64).max(*last + 1);
+            *last
+        });
+        let lines = Int64Array::from_iter_values(lines);
         let mut faults = Faults::new(rows.len());
         let marked = self.mark_totals(rows, &mut faults);
         let sheet = self.sheet;
@@ -342,12 +354,16 @@ impl Converter {
             arrays.push(Arc::new(BooleanArray::from(vec![false; rows])));
         }
         let mut batch = RecordBatch::try_new(self.schema.clone(), arrays)?;
+        let mut refused = None;
         if !faults.is_empty() {
+            if self.table.load.compares() {
+                refused = Some(filter_record_batch(&batch, &BooleanArray::from(faults.bad.clone()))?);
+            }
             let good: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
             batch = filter_record_batch(&batch, &good)?;
         }
         self.note_newest(&batch);
-        Ok(Converted { batch, rejects })
+        Ok(Converted { batch, rejects, refused })
     }
 
     /// Finds the rows that sum up others, which are no rows of the table.

@@ -106,11 +106,15 @@ impl Feed<'_> {
         let cursor = self.table.load.cursor();
         let (rows_before, rejects_before) = (tally.accepted(), tally.refused());
         let mut bytes = 0;
-        while let Some(Piece { converted: Converted { mut batch, mut rejects }, bytes: reached }) = pieces.recv().await
+        while let Some(Piece { converted: Converted { mut batch, mut rejects, refused }, bytes: reached }) =
+            pieces.recv().await
         {
             fed.cursor = fed.cursor.max(greatest(&batch, &cursor, self.now));
             let read = (batch.num_rows() + rejects.len()) as u64;
             if let Some(comparison) = &mut comparison {
+                if let Some(refused) = &refused {
+                    comparison.note_refused(refused)?;
+                }
                 let (passed, repeated) = comparison.sieve(self.source, self.table, &batch)?;
                 rejects.extend(repeated);
                 batch = passed;

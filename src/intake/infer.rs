@@ -94,13 +94,15 @@ pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
         return guess;
     }
     let (words, others): (Vec<&str>, Vec<&str>) = trimmed.iter().partition(|text| NO_VALUE_WORDS.contains(text));
-    if !words.is_empty() && !others.is_empty()
-        && let Some(data_type) = of_all(&others, options, &mut guess.remarks) {
-            guess.null_values = distinct(&words);
-            guess.required = false;
-            guess.data_type = data_type;
-            return guess;
-        }
+    if !words.is_empty()
+        && !others.is_empty()
+        && let Some(data_type) = of_all(&others, options, &mut guess.remarks)
+    {
+        guess.null_values = distinct(&words);
+        guess.required = false;
+        guess.data_type = data_type;
+        return guess;
+    }
     nearly(&others, options, &mut guess);
     guess
 }
@@ -121,10 +123,13 @@ fn of_all(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
     if all(|text| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
         return Some(ValueType::Boolean);
     }
-    if all(is_digits) && options.named_as_time && options.formats
-        && let Some(moment) = of_digits(texts, options, remarks) {
-            return Some(moment);
-        }
+    if all(is_digits)
+        && options.named_as_time
+        && options.formats
+        && let Some(moment) = of_digits(texts, options, remarks)
+    {
+        return Some(moment);
+    }
     if all(is_number) {
         return number(texts, options, remarks);
     }

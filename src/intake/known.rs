@@ -7,7 +7,6 @@ use crate::contract::{DELETED_COLUMN, origin_fields};
 use crate::error::{Error, Result};
 use crate::lake::{DataFiles, TableVersion};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use futures::TryStreamExt;
@@ -172,14 +171,16 @@ impl Known {
         for file in &version.files {
             let mut rows = lake.rows(file, &wanted).await?;
             while let Some(batch) = rows.try_next().await? {
-                let batch = match window {
-                    Some(window) => window.rows(&batch)?,
-                    None => batch,
-                };
+                let matters = window.map(|window| window.rows(&batch));
                 let deleted = batch.column_by_name(DELETED_COLUMN);
                 let deleted = deleted.and_then(|column| column.as_boolean_opt().cloned());
                 let hashes = hasher.hash(&batch)?;
                 for row in 0..batch.num_rows() {
+                    if matters.as_ref().is_some_and(|matters| !matters.value(row)) {
+                        // A version that cannot be met again hides those before it.
+                        known.rows.remove(&hashes.keys[row]);
+                        continue;
+                    }
                     let gone = deleted.as_ref().is_some_and(|d| d.is_valid(row) && d.value(row));
                     let mut newest = KnownRow::new(hashes.values[row]);
                     newest.packed |= if gone { DELETED } else { 0 };
@@ -195,12 +196,22 @@ impl Known {
         self.rows.get(key).copied()
     }
 
-    /// Compares a row that was read, and knows it from now on.
-    pub(super) fn find(&mut self, key: Key, values: u64) -> Finding {
+    /// Notes that the row of a key stands in the system, whatever its values are.
+    pub(super) fn see(&mut self, key: &Key) {
+        if let Some(row) = self.rows.get_mut(key) {
+            row.packed |= SEEN;
+        }
+    }
+
+    /// Compares a row that was read, and knows it from now on; one whose key was read before only with `replaces`.
+    pub(super) fn find(&mut self, key: Key, values: u64, replaces: bool) -> Finding {
         let mut now = KnownRow::new(values);
         now.packed |= SEEN;
         let Some(before) = self.rows.insert(key, now) else { return Finding::New };
         let same = before.packed | SEEN | DELETED == now.packed | DELETED;
+        if before.is_seen() && !replaces {
+            self.rows.insert(key, before);
+        }
         match (before.is_seen(), before.is_deleted(), same) {
             (true, _, same) => Finding::Again { same },
             (false, true, _) => Finding::New,
@@ -234,16 +245,15 @@ impl Known {
 }
 
 impl Window {
-    /// The rows of a batch that matter.
-    fn rows(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// Which rows of a batch matter.
+    fn rows(&self, batch: &RecordBatch) -> BooleanArray {
         let cursors: Vec<Vec<Option<i64>>> =
             self.cursor.iter().filter_map(|name| batch.column_by_name(name)).map(numbers).collect();
         let wanted = |row: usize| {
             let greatest = cursors.iter().filter_map(|column| column[row]).max();
             Some(greatest.is_none_or(|cursor| cursor >= self.from))
         };
-        let wanted: BooleanArray = (0..batch.num_rows()).map(wanted).collect();
-        Ok(filter_record_batch(batch, &wanted)?)
+        (0..batch.num_rows()).map(wanted).collect()
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn contract_fingerprint(table: &SourceTable) -> String {
         hash.update(text);
     };
     add(format!("{READER_VERSION} {:?} {:?} {:?}", table.format(), table.key, table.time_column));
-    add(format!("{:?} {:?}", table.delivery, std::mem::discriminant(&table.load)));
+    add(format!("{:?} {:?}", table.delivery, (std::mem::discriminant(&table.load), table.load.cursor())));
     add(format!("{:?} {:?} {:?}", table.on_new_column, table.on_missing_column, table.on_bad_row));
     add(format!("{:?}", table.total_rows));
     for c in &table.columns {

@@ -63,6 +63,8 @@ pub(super) struct Tally<'a> {
     accepted: u64,
     refused: u64,
     examples: Vec<String>,
+    /// Only what changed is read.
+    pub(super) partial: bool,
     /// The median share of rejects of earlier loads.
     usual_share: Option<f64>,
 }
@@ -71,7 +73,7 @@ impl<'a> Tally<'a> {
     pub(super) fn new(source: &'a str, table: &'a SourceTable, recent: &[LoadCount]) -> Tally<'a> {
         let shares = recent.iter().filter(|load| load.read > 0).map(|load| load.rejects as f64 / load.read as f64);
         let usual_share = median(shares.collect());
-        Tally { source, table, accepted: 0, refused: 0, examples: Vec::new(), usual_share }
+        Tally { source, table, accepted: 0, refused: 0, examples: Vec::new(), partial: false, usual_share }
     }
 
     pub(super) fn refused(&self) -> u64 {
@@ -104,7 +106,9 @@ impl<'a> Tally<'a> {
     pub(super) fn finish(&self) -> Result<()> {
         let read = self.accepted + self.refused;
         let limit = self.table.max_rejects;
-        if let Some(share) = limit.share.filter(|share| self.refused as f64 > share * read as f64) {
+        // A few rows that changed since yesterday are no measure of a share.
+        let counts = !self.partial || self.refused > FEW;
+        if let Some(share) = limit.share.filter(|share| counts && self.refused as f64 > share * read as f64) {
             return Err(self.too_many(&format!("max_rejects allows a share of {share}")));
         }
         if let (Some(times), Some(usual)) = (limit.times_usual, self.usual_share)

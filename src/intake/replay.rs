@@ -1,20 +1,20 @@
 //! Refused rows, taken after all: the contract as it is now applied to the rows as they were kept, each exactly once.
 //!
 //! A row that is taken counts as read when it was refused: it bears that moment, so that it never stands above what was
-//! read since. In a table whose loads compare rows a key that is known by now has been read again, so its reject is
-//! closed without its row. Which rejects are closed is part of the release that publishes the rows.
+//! read since. In a table whose loads compare rows a key that was read later closes its reject without its row. Which rejects are closed is part of the release that publishes the rows.
 
 use super::convert::{Converted, Converter, Origin};
 use super::feed::{Feed, Output};
-use super::known::{Hasher, Known};
+use super::known::{Hasher, Key};
 use super::{LoadRequest, Loaded, raw_schema, rejects};
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use crate::lake::{DataFile, LoadState, TableVersion};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::Int64Type;
-use std::collections::{BTreeMap, BTreeSet};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use futures::TryStreamExt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A refused row as it was kept.
@@ -69,8 +69,8 @@ pub async fn replay_table(request: &LoadRequest<'_>, rows: &[RefusedRow]) -> Res
     let target = TableName::raw(&request.source.name, &request.table.name);
     let feed = request.feed(&target, &table);
     let mut replay = Replay {
-        known: match table.load.compares() && !table.key.is_empty() {
-            true => Some(known(request, version, state).await?),
+        last_read: match table.load.compares() && !table.key.is_empty() {
+            true => Some(last_read(request, version, state).await?),
             false => None,
         },
         feed,
@@ -81,28 +81,44 @@ pub async fn replay_table(request: &LoadRequest<'_>, rows: &[RefusedRow]) -> Res
         superseded: 0,
         refused: Vec::new(),
     };
-    let mut by_read: BTreeMap<(&str, &str), Vec<&RefusedRow>> = BTreeMap::new();
+    let mut by_read: BTreeMap<(jiff::Timestamp, &str, &str), Vec<&RefusedRow>> = BTreeMap::new();
     for row in rows {
-        by_read.entry((&row.file, &row.run_id)).or_default().push(row);
+        by_read.entry((row.loaded_at, &row.run_id, &row.file)).or_default().push(row);
     }
-    for rows in by_read.values() {
+    // The newest first: of two refused versions of a row it counts, and the older one has been read again since.
+    for rows in by_read.values().rev() {
         replay.take(rows).await?;
     }
     Ok(replay.finish(request))
 }
 
-/// The keys that were read so far.
-async fn known(request: &LoadRequest<'_>, version: &TableVersion, state: &LoadState) -> Result<(Hasher, Known)> {
+/// When each key was read last, in microseconds since 1970.
+async fn last_read(request: &LoadRequest<'_>, version: &TableVersion, state: &LoadState) -> Result<(Hasher, LastRead)> {
     let schema = raw_schema(request.table, &state.accepted_columns);
     let promised: Vec<String> = request.table.columns.iter().map(|column| column.name.clone()).collect();
     let mut hasher = Hasher::new(&schema, &request.table.key, &promised)?;
-    let known = Known::read(request.lake, version, &mut hasher, None).await?;
-    Ok((hasher, known))
+    let mut wanted = request.table.key.clone();
+    wanted.push("_loaded_at".to_string());
+    let mut last = LastRead::new();
+    for file in &version.files {
+        let mut rows = request.lake.rows(file, &wanted).await?;
+        while let Some(batch) = rows.try_next().await? {
+            let Some(loaded) = batch.column_by_name("_loaded_at") else { continue };
+            let loaded = loaded.as_primitive::<TimestampMicrosecondType>();
+            for (key, moment) in hasher.keys(&batch)?.into_iter().zip(loaded.values()) {
+                let known = last.entry(key).or_insert(*moment);
+                *known = (*known).max(*moment);
+            }
+        }
+    }
+    Ok((hasher, last))
 }
+
+type LastRead = HashMap<Key, i64>;
 
 struct Replay<'a> {
     feed: Feed<'a>,
-    known: Option<(Hasher, Known)>,
+    last_read: Option<(Hasher, LastRead)>,
     version: &'a TableVersion,
     state: LoadState,
     data_files: Vec<DataFile>,
@@ -122,7 +138,7 @@ impl Replay<'_> {
         let fields: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
         converter.bind(&fields)?;
         let lines = rows.iter().map(|row| row.line as i64).collect();
-        let Converted { batch, rejects } = converter.convert_rows(lines, batch, &native)?;
+        let Converted { batch, rejects, .. } = converter.convert_rows(lines, batch, &native)?;
         for reject in &rejects {
             self.refused.push(rejects::describe(reject));
         }
@@ -130,7 +146,7 @@ impl Replay<'_> {
             .column_by_name("_line")
             .map(|c| c.as_primitive::<Int64Type>().values().iter().map(|l| *l as u64).collect())
             .unwrap_or_default();
-        let batch = self.unknown(batch)?;
+        let batch = self.not_read_since(batch, first.loaded_at.as_microsecond())?;
         let taken = batch.num_rows() as u64;
         self.taken += taken;
         self.superseded += read.len() as u64 - taken;
@@ -148,14 +164,16 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The rows whose key was not read since.
-    fn unknown(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
-        let Some((hasher, known)) = &mut self.known else { return Ok(batch) };
-        let hashes = hasher.hash(&batch)?;
+    /// The rows whose key was not read since. (What was read in the same load says that the key was gone, or that it
+    /// stood there twice.)
+    fn not_read_since(&mut self, batch: RecordBatch, refused_at: i64) -> Result<RecordBatch> {
+        let Some((hasher, last_read)) = &mut self.last_read else { return Ok(batch) };
         let mut passes = Vec::with_capacity(batch.num_rows());
-        for (key, values) in hashes.keys.iter().zip(hashes.values) {
-            passes.push(known.get(key).is_none());
-            known.find(*key, values);
+        for key in hasher.keys(&batch)? {
+            passes.push(last_read.get(&key).is_none_or(|moment| *moment <= refused_at));
+            // Once taken, an older version of it is not.
+            let moment = last_read.entry(key).or_insert(refused_at);
+            *moment = (*moment).max(refused_at.saturating_add(1));
         }
         Ok(filter_record_batch(&batch, &BooleanArray::from(passes))?)
     }

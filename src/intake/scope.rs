@@ -46,7 +46,7 @@ impl Scope {
             let other_contract = state.is_some_and(|s| s.contract != super::plan::contract_fingerprint(table));
             // A kept token says what comes next; what came before cannot be asked for again.
             let token = keeps_token(table);
-            (!due && !other_contract) || (token && !other_contract)
+            !other_contract && (!due || token)
         });
         since.map_or(Scope::Whole { first }, Scope::Since)
     }
@@ -62,9 +62,10 @@ impl Scope {
     }
 
     /// Which rows of the lake a read of this scope can meet again.
-    pub(super) fn window(&self, table: &SourceTable) -> Option<Window> {
+    pub(super) fn window(&self, table: &SourceTable, is_exact: bool) -> Option<Window> {
         let Scope::Since(Watermark { lake: Some(greatest), .. }) = self else { return None };
-        if keeps_token(table) {
+        // Services and SQLite may give more than was asked for; what they give is compared with everything.
+        if !is_exact {
             return None;
         }
         let overlap = match (table.load.overlap(), cursor_type(table)?) {

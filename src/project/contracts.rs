@@ -50,6 +50,11 @@ pub(super) fn read(document: &Document, name: &str, around: &Surroundings) -> Op
     let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(around.root, &environment::expand(document, &text, around.lookup)?);
+        let has_password = url::Url::parse(&location).is_ok_and(|url| url.password().is_some());
+        if has_password {
+            let error = Error::project("`location` holds a password");
+            document.report(&text.span, error.hint("take it out, and write `password: ${NAME}` or `password_file`"));
+        }
         match sources::kind_of(&location) {
             Ok(kind) => Some((location, kind)),
             Err(error) => {

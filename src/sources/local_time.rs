@@ -44,7 +44,7 @@ impl LocalTime {
     /// # Errors
     /// The reason, when the clocks were put forward over that time or it lies outside of the calendar.
     #[inline]
-    pub(super) fn to_utc(&mut self, clock_microseconds: i64) -> Result<i64, String> {
+    pub(super) fn in_utc(&mut self, clock_microseconds: i64) -> Result<i64, String> {
         if self.utc {
             return Ok(clock_microseconds);
         }
@@ -111,15 +111,15 @@ mod tests {
     #[test]
     fn clock_times_become_moments_of_their_zone() {
         let mut berlin = LocalTime::new("Europe/Berlin").unwrap();
-        assert_eq!(berlin.to_utc(clock("2026-01-05T10:00:00.000001")), Ok(clock("2026-01-05T09:00:00.000001")));
-        assert_eq!(berlin.to_utc(clock("2026-07-05T10:00:00")), Ok(clock("2026-07-05T08:00:00")));
+        assert_eq!(berlin.in_utc(clock("2026-01-05T10:00:00.000001")), Ok(clock("2026-01-05T09:00:00.000001")));
+        assert_eq!(berlin.in_utc(clock("2026-07-05T10:00:00")), Ok(clock("2026-07-05T08:00:00")));
         // The last day of summer time: 02:30 comes twice, and the first counts.
-        assert_eq!(berlin.to_utc(clock("2026-10-25T02:30:00")), Ok(clock("2026-10-25T00:30:00")));
-        assert_eq!(berlin.to_utc(clock("2026-10-25T03:30:00")), Ok(clock("2026-10-25T02:30:00")));
-        assert!(berlin.to_utc(clock("2026-03-29T02:30:00")).unwrap_err().contains("put forward"));
-        assert_eq!(berlin.to_utc(clock("2026-03-29T03:30:00")), Ok(clock("2026-03-29T01:30:00")));
+        assert_eq!(berlin.in_utc(clock("2026-10-25T02:30:00")), Ok(clock("2026-10-25T00:30:00")));
+        assert_eq!(berlin.in_utc(clock("2026-10-25T03:30:00")), Ok(clock("2026-10-25T02:30:00")));
+        assert!(berlin.in_utc(clock("2026-03-29T02:30:00")).unwrap_err().contains("put forward"));
+        assert_eq!(berlin.in_utc(clock("2026-03-29T03:30:00")), Ok(clock("2026-03-29T01:30:00")));
         let mut utc = LocalTime::new("UTC").unwrap();
-        assert_eq!(utc.to_utc(clock("2026-03-29T02:30:00")), Ok(clock("2026-03-29T02:30:00")));
+        assert_eq!(utc.in_utc(clock("2026-03-29T02:30:00")), Ok(clock("2026-03-29T02:30:00")));
         assert!(LocalTime::new("Mars/Olympus").is_err());
     }
 }

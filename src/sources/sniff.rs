@@ -139,8 +139,8 @@ impl Pairs {
 fn json(text: &str, whole: bool) -> Option<Format> {
     let start = text.trim_start();
     let documents = |rows: String| Some(Format::Json { rows });
-    if start.starts_with('[') {
-        let of_objects = start[1..].trim_start().starts_with('{');
+    if let Some(inside) = start.strip_prefix('[') {
+        let of_objects = inside.trim_start().starts_with('{');
         return of_objects.then_some(()).and_then(|()| documents("[]".to_string()));
     }
     if !start.starts_with('{') {
@@ -198,7 +198,9 @@ fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 fn delimited(text: &str, whole: bool, encoding: TextEncoding, name: &str) -> Sniffed {
     let tables = DELIMITERS.iter().flat_map(|delimiter| [Some(b'"'), None].map(|quote| (*delimiter, quote)));
-    let mut best: Option<(f64, usize, u8, Option<u8>, Vec<Vec<String>>)> = None;
+    /// Share of records as wide as the first, that width, delimiter, quote, records.
+    type Reading = (f64, usize, u8, Option<u8>, Vec<Vec<String>>);
+    let mut best: Option<Reading> = None;
     for (delimiter, quote) in tables {
         let records = records(text, whole, delimiter, quote);
         let Some(first) = records.first() else { continue };

@@ -164,6 +164,10 @@ fn named_by(word: &str, steps: &[Selectable], graph: &Graph) -> Result<BTreeSet<
     let (up, rest) = word.strip_prefix('+').map_or((false, word), |r| (true, r));
     let (down, core) = rest.strip_suffix('+').map_or((false, rest), |r| (true, r));
     let mut found: BTreeSet<TableName> = steps.iter().filter(|s| fits(core, s)).map(|s| s.name.clone()).collect();
+    // A project that only loads has no step yet; everything of it is nothing.
+    if found.is_empty() && core == "*" {
+        return Ok(found);
+    }
     if found.is_empty() {
         return Err(nothing(core, word, steps));
     }

@@ -245,3 +245,26 @@ fn a_column_of_another_type_or_gone_follows_its_policy() {
     let ran = night(&project).ended(2);
     assert!(ran.stderr.contains("orders"), "{}", ran.stderr);
 }
+
+/// A row whose new value is refused stands with its old one, and with the corrected one after a replay.
+#[test]
+fn a_refused_change_keeps_the_old_row_until_it_is_put_right() {
+    let Some((server, location)) = shop("changes") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tables = format!("  orders:\n    key: [id]\n    max_rejects: {{rows: 9}}\n{COLUMNS}");
+    let project = project(folder.path(), &location, &tables);
+    server.sql("changes", "INSERT INTO orders VALUES (1, 10, NULL), (2, 20, NULL)");
+    night(&project).ended(0);
+    server.sql("changes", "UPDATE orders SET amount = 20.505 WHERE id = 2");
+    let ran = night(&project).ended(0);
+    assert!(ran.stderr.contains("1 rejected"), "{}", ran.stderr);
+    assert_eq!(orders(&project), ["1:10.00", "2:20.00"]);
+    let project_argument = ["--project", project.to_str().unwrap()];
+    let shown = run(["rejects", "show", "--format", "json"].iter().chain(&project_argument)).ended(0);
+    let corrections = folder.path().join("corrections.json");
+    std::fs::write(&corrections, shown.stdout.replace("\"20.505\"", "\"20.51\"")).unwrap();
+    let replay = ["rejects", "replay", "--corrections", corrections.to_str().unwrap()];
+    let ran = run(replay.iter().chain(&project_argument)).ended(0);
+    assert!(ran.stderr.contains("1 taken, 0 refused again"), "{}", ran.stderr);
+    assert_eq!(orders(&project), ["1:10.00", "2:20.51"]);
+}

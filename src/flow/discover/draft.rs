@@ -200,7 +200,8 @@ pub(super) fn look_at_values(column: &mut ColumnDraft, values: &[Option<String>]
     };
     let is_text = column.data_type == ValueType::Text;
     if !column.personal && is_text {
-        let shapes: [(fn(&str) -> bool, &str); 3] =
+        type Shape = (fn(&str) -> bool, &'static str);
+        let shapes: [Shape; 3] =
             [(is_email, "e-mail addresses"), (is_telephone, "telephone numbers"), (is_ip, "network addresses")];
         if let Some((_, what)) = shapes.iter().find(|(good, _)| share(*good)) {
             column.personal = true;

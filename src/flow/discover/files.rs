@@ -42,10 +42,9 @@ async fn table(look: &Look<'_>, files: &Files, group: &Group) -> Result<Result<T
     };
     let sniffed = sniff(files, newest).await?;
     let typed = matches!(&sniffed, Sniffed::Known(k) if matches!(k.format, Format::Parquet | Format::Excel(_)));
-    if !typed
-        && let Some(named) = named(look, files, group).await {
-            return Ok(Ok(named));
-        }
+    if !typed && let Some(named) = named(look, files, group).await {
+        return Ok(Ok(named));
+    }
     let known = match sniffed {
         Sniffed::Known(known) => known,
         Sniffed::Unknown(why) => return Ok(Err(why)),

@@ -45,9 +45,10 @@ pub(super) fn group(files: Vec<SourceFile>) -> Vec<Group> {
 /// place of `*` where that would match files of other tables.
 fn written(pattern: &str, files: &[SourceFile], others: &[&str]) -> String {
     if let [only] = files
-        && longest_run(&only.path) < DATE_DIGITS {
-            return escaped(&only.path);
-        }
+        && longest_run(&only.path) < DATE_DIGITS
+    {
+        return escaped(&only.path);
+    }
     let matches = |glob: &str, path: &str| {
         let glob = globset::GlobBuilder::new(glob).literal_separator(true).build();
         glob.is_ok_and(|glob| glob.compile_matcher().is_match(path))

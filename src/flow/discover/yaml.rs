@@ -84,7 +84,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_reads_back_as_itself(text in any::<String>()) {
-            let yaml = format!("a: {}\nb: {{c: {}, d: {}}}\n", scalar(&text), scalar(&text), list(&[text.clone()]));
+            let yaml = format!("a: {}\nb: {{c: {}, d: {}}}\n", scalar(&text), scalar(&text), list(std::slice::from_ref(&text)));
             #[derive(serde::Deserialize)]
             struct Inner { c: String, d: Vec<String> }
             #[derive(serde::Deserialize)]

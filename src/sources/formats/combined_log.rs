@@ -160,10 +160,13 @@ impl AccessLog {
     /// Sets a cell to a text with its escapes decoded, or as it stands when that is no text.
     #[inline]
     fn set(&mut self, row: &mut Row<'_>, field: usize, (text, escaped): Quoted<'_>) {
-        if escaped && memchr(b'\\', text.as_bytes()).is_some() && decode(text.as_bytes(), &mut self.decoded)
-            && let Ok(decoded) = std::str::from_utf8(&self.decoded) {
-                return row.text(field, [decoded]);
-            }
+        if escaped
+            && memchr(b'\\', text.as_bytes()).is_some()
+            && decode(text.as_bytes(), &mut self.decoded)
+            && let Ok(decoded) = std::str::from_utf8(&self.decoded)
+        {
+            return row.text(field, [decoded]);
+        }
         row.part(field, text);
     }
 }

@@ -19,6 +19,9 @@ use super::bytes::FileBytes;
 use super::text::TextReader;
 use crate::error::Result;
 
+/// Opens a file for the fields that a contract reads.
+pub type OpenFormat = fn(bytes: FileBytes, wanted: &[String]) -> Result<Box<dyn TextReader>>;
+
 /// A format of a known system.
 pub struct NamedFormat {
     /// As a contract writes it: `asterisk_queue_log`.
@@ -34,7 +37,7 @@ pub struct NamedFormat {
     /// All fields that can be read, where the format has no others; empty where files may bring more (JSON).
     pub fields: &'static [&'static str],
     /// Opens a file; `wanted` are the fields the contract reads (`Column::from`). Blocks.
-    pub open: fn(bytes: FileBytes, wanted: &[String]) -> Result<Box<dyn TextReader>>,
+    pub open: OpenFormat,
 }
 
 /// All of them: call centres, then the web, each by name.

@@ -202,6 +202,10 @@ impl Course {
 
 /// The URL of a path below the base; `${NAME}` in it is looked up.
 fn first(base: &Url, path: &str) -> Result<Url> {
+    if path.split('?').next().is_some_and(|path| path.contains("${")) {
+        return Err(Error::project("a secret in the path itself would be shown by every error")
+            .hint("send it in a header, or in the query (behind the `?`)"));
+    }
     let path = if path.contains("${") { Secret::Environment(path.to_string()).reveal()? } else { path.to_string() };
     let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
     let mut url = base.clone();

@@ -82,12 +82,23 @@ fn common_order(columns: &[&ColumnShape]) -> Result<Order> {
 
 /// The query for the greatest cursor of a relation.
 pub(super) fn watermark(relation: &Relation, columns: &[&ColumnShape]) -> Result<String> {
-    common_order(columns)?;
+    let times = matches!(common_order(columns)?, Order::Time { .. });
     // One maximum a column: each can be looked up in an index.
-    let rest = format!("FROM {}{}", from(relation), wherever(std::slice::from_ref(&relation.filter)));
-    let parts: Vec<String> =
-        columns.iter().map(|column| format!("SELECT MAX({}) AS greatest {rest}", quoted(&column.name))).collect();
-    Ok(format!("SELECT CAST(MAX(greatest) AS CHAR) FROM (\n{}\n) AS maxima", parts.join("\nUNION ALL ")))
+    let greatest = |is_past: bool| {
+        let part = |column: &&ColumnShape| {
+            let name = quoted(&column.name);
+            let past = is_past.then(|| format!("{name} <= UTC_TIMESTAMP() + INTERVAL 1 DAY"));
+            let conditions = [relation.filter.clone(), past];
+            format!("SELECT MAX({name}) AS greatest FROM {}{}", from(relation), wherever(&conditions))
+        };
+        let parts: Vec<String> = columns.iter().map(part).collect();
+        format!("SELECT MAX(greatest) FROM (\n{}\n) AS maxima", parts.join("\nUNION ALL "))
+    };
+    // A stamp in the future (9999-12-31) would keep every later change from being read: it counts where nothing else is.
+    Ok(match times {
+        true => format!("SELECT CAST(COALESCE(({}), ({})) AS CHAR)", greatest(true), greatest(false)),
+        false => format!("SELECT CAST(({}) AS CHAR)", greatest(false)),
+    })
 }
 
 /// The condition that a row has changed since: a cursor from the bound on, or none at all.

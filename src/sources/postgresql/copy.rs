@@ -46,10 +46,12 @@ pub(super) async fn copy(link: &mut Link, select: &str, to: &Sender<Result<Chunk
         loop {
             let event = cutter.advance(&link.label)?;
             let full = cutter.is_full() || matches!(event, Event::End);
-            if full && let Some(chunk) = cutter.take()
-                && to.send(Ok(chunk)).await.is_err() {
-                    return Ok(None);
-                }
+            if full
+                && let Some(chunk) = cutter.take()
+                && to.send(Ok(chunk)).await.is_err()
+            {
+                return Ok(None);
+            }
             match event {
                 Event::End => return Ok(Some(())),
                 Event::More => break,

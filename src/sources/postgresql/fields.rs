@@ -124,7 +124,7 @@ impl Decoder {
             Decoder::Clock(zone) => {
                 let read = |bytes| {
                     let clock = values::moment(i64::from_be_bytes(bytes))?;
-                    zone.to_utc(clock).map_err(|reason| Refusal::new(values::printed_moment(clock.into()), reason))
+                    zone.in_utc(clock).map_err(|reason| Refusal::new(values::printed_moment(clock.into()), reason))
                 };
                 let (values, nulls) = column.fixed(&mut refused, read)?;
                 Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))

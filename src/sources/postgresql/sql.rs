@@ -128,6 +128,9 @@ fn earlier(since: &Since<'_>, common: &Type) -> i64 {
         (&Type::TIMESTAMP, ValueType::Instant { zone, .. }) if zone != "UTC" => 3600,
         _ => 0,
     };
+    if is_number(common) {
+        return since.numbers_back();
+    }
     match since.overlap {
         Overlap::Seconds(overlap) | Overlap::Count(overlap) => overlap.saturating_add(hour),
     }

@@ -191,7 +191,7 @@ async fn clock_times_are_read_in_the_declared_zone() {
     let berlin = ValueType::Instant { formats: vec![], zone: "Europe/Berlin".into() };
     let read = one(values, berlin).await;
     let expected = ["2026-01-31T09:00:00.500Z", "2026-07-31T08:00:00Z", "-", "2026-10-25T00:30:00Z", "-", "-"];
-    assert_eq!(read.column("value").iter().map(|text| text.replace(".500Z", ".500Z")).collect::<Vec<_>>(), expected);
+    assert_eq!(read.column("value"), expected);
     assert_eq!(read.faults[0].raw, "2026-03-29 02:30:00");
     assert!(read.faults[0].reason.contains("put forward"));
     let read = one(values, instant()).await;
