@@ -1,49 +1,49 @@
-//! What people make of values: how they write numbers, and which rows of a file sum up the others.
+//! How people write values: number locales, full-width digits, and the total rows of a file.
 
 /// How a column's values are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Written {
+pub enum ValueLocale {
     /// As programs write them.
     #[default]
     Plainly,
     /// Numbers in a style of their own.
-    Numbers(Box<NumberStyle>),
+    Numbers(Box<NumberLocale>),
     /// Dates and moments with full-width digits and signs (`２０２６／０１／３１`), or plainly.
     FullWidth,
 }
 
-/// How numbers are written. What a style does not have is refused in a number.
+/// How numbers are written. A number that is not of its locale is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NumberStyle {
-    /// Between the whole digits and the rest: `.` or `,`.
+pub struct NumberLocale {
+    /// Decimal separator: `.` or `,`.
     pub decimal_mark: char,
-    /// Between groups of whole digits: `,`, `.`, `'` (also as `’`) or ` ` (also as the blanks that do not break a line).
-    /// Numbers without any group mark are of the style, too.
+    /// Group separator: `,`, `.`, `'` (also as `’`) or ` ` (also as a no-break space). Numbers without group separators
+    /// are accepted as well.
     pub group_mark: Option<char>,
-    /// Where group marks stand.
+    /// Size of the groups.
     pub grouping: Grouping,
-    /// Marks of the currency that may stand before or behind a number (`￥`, `EUR`); they are dropped.
+    /// Currency symbols that may precede or follow a number (`￥`, `EUR`); they are dropped.
     pub currency: Vec<String>,
-    /// Words behind a number that multiply it, with their power of ten (`万`: 4).
+    /// Unit words after a number that multiply it, with their power of ten (`万`: 4).
     pub units: Vec<(String, u8)>,
-    /// Power of ten by which every number is multiplied: 4 where the column is counted in `万`.
+    /// Power of ten by which every number is multiplied: 4 for a column in units of `万`.
     pub counted_in: u8,
     /// A number in parentheses is negative.
     pub parentheses: bool,
-    /// A minus may stand behind a number.
+    /// A minus sign may follow a number.
     pub trailing_minus: bool,
-    /// What `%` means; numbers with `%` are refused when left out.
+    /// What `%` means; when left out, numbers with `%` are rejected.
     pub percent: Option<Percent>,
-    /// Digits and signs may be full-width (`１２．５`).
+    /// Digits and symbols may be full-width (`１２．５`).
     pub full_width: bool,
 }
 
-/// Where group marks stand in the whole digits of a number.
+/// Size of the digit groups of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grouping {
     /// Every three digits: `1,234,567`.
     Thousands,
-    /// The last three digits, before them every two: `12,34,567`.
+    /// Three digits in the last group, two in the others: `12,34,567`.
     Indian,
 }
 
@@ -52,11 +52,11 @@ pub enum Grouping {
 pub enum Percent {
     /// 12.5.
     AsWritten,
-    /// 0.125; a number without `%` is refused.
+    /// 0.125; a number without `%` is rejected.
     Share,
 }
 
-/// Words behind numbers, and the power of ten that they multiply by.
+/// Unit words after numbers and their powers of ten.
 pub const UNITS: &[(&str, u8)] = &[
     ("千", 3),
     ("万", 4),
@@ -74,8 +74,8 @@ pub const UNITS: &[(&str, u8)] = &[
     ("billion", 9),
 ];
 
-/// Names of the usual styles, with one number in them.
-pub const NUMBER_STYLES: &[(&str, &str)] = &[
+/// Names of the predefined locales, each with an example.
+pub const NUMBER_LOCALES: &[(&str, &str)] = &[
     ("english", "1,234,567.89"),
     ("european", "1.234.567,89"),
     ("french", "1 234 567,89"),
@@ -85,10 +85,10 @@ pub const NUMBER_STYLES: &[(&str, &str)] = &[
     ("accounting", "(1,234.50)"),
 ];
 
-impl NumberStyle {
-    /// Digits with a decimal point and a minus in front, nothing else.
-    pub fn plain() -> NumberStyle {
-        NumberStyle {
+impl NumberLocale {
+    /// Digits with a decimal point and a leading minus, nothing else.
+    pub fn plain() -> NumberLocale {
+        NumberLocale {
             decimal_mark: '.',
             group_mark: None,
             grouping: Grouping::Thousands,
@@ -102,17 +102,18 @@ impl NumberStyle {
         }
     }
 
-    /// One of [`NUMBER_STYLES`].
-    pub fn named(name: &str) -> Option<NumberStyle> {
-        let marks = |decimal_mark, group| NumberStyle { decimal_mark, group_mark: Some(group), ..NumberStyle::plain() };
+    /// One of [`NUMBER_LOCALES`].
+    pub fn named(name: &str) -> Option<NumberLocale> {
+        let marks =
+            |decimal_mark, group| NumberLocale { decimal_mark, group_mark: Some(group), ..NumberLocale::plain() };
         Some(match name {
             "english" => marks('.', ','),
             "european" => marks(',', '.'),
             "french" => marks(',', ' '),
             "swiss" => marks('.', '\''),
-            "indian" => NumberStyle { grouping: Grouping::Indian, ..marks('.', ',') },
-            "accounting" => NumberStyle { parentheses: true, ..marks('.', ',') },
-            "chinese" => NumberStyle {
+            "indian" => NumberLocale { grouping: Grouping::Indian, ..marks('.', ',') },
+            "accounting" => NumberLocale { parentheses: true, ..marks('.', ',') },
+            "chinese" => NumberLocale {
                 currency: ["￥", "元", "人民币", "RMB", "CNY"].map(String::from).to_vec(),
                 units: UNITS
                     .iter()
@@ -127,17 +128,17 @@ impl NumberStyle {
     }
 }
 
-/// Rows that sum up others and so are no rows of the table; they are left out and held against the rows they sum up.
+/// Total rows of a file. They are not loaded, but compared with the rows they sum up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TotalRows {
-    /// Column of the contract in which their word stands.
+    /// Column of the contract that labels them.
     pub column: String,
-    /// Words of totals over all rows of the file above them (`合计`). Blanks and a colon at the end do not count.
+    /// Labels of totals of all rows above them (`合计`). Spaces and a final colon are ignored.
     pub values: Vec<String>,
-    /// Words of totals over the rows since the last total of either kind (`小计`).
+    /// Labels of totals of the rows since the previous total of either kind (`小计`).
     pub subtotals: Vec<String>,
-    /// Columns whose sums must agree: integers and decimals.
+    /// Columns whose sums must match: integers and decimals.
     pub check: Vec<String>,
-    /// A difference fails the source; otherwise the run only says so.
+    /// A difference fails the source; otherwise it is only reported.
     pub fail: bool,
 }

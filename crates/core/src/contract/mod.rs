@@ -1,19 +1,19 @@
-//! What a source promises: the words in which tables, columns, types and policies are declared.
+//! The contract of a source: its tables, columns, types and policies.
 //!
-//! Only data types live here, already validated. YAML is read in `project`, files in `sources`, and the promise is
+//! Only validated data types are defined here. YAML is read in `project`, files in `sources`, and the contract is
 //! applied to rows in `intake`.
 
 mod access;
-mod delivery;
+mod extraction;
 mod load;
-mod written;
+mod locale;
 
 pub use access::{Access, Secret, Tls};
-pub use delivery::{
-    CsvOptions, Delivery, ExcelOptions, Format, Pages, Paging, Relation, RelationRows, SinceFormat, TextEncoding,
+pub use extraction::{
+    CsvOptions, ExcelOptions, Extraction, Format, Pages, Paging, Relation, RelationRows, SinceFormat, TextEncoding,
 };
 pub use load::{Expectations, Load, Overlap};
-pub use written::{Grouping, NUMBER_STYLES, NumberStyle, Percent, TotalRows, UNITS, Written};
+pub use locale::{Grouping, NUMBER_LOCALES, NumberLocale, Percent, TotalRows, UNITS, ValueLocale};
 
 use crate::error::Place;
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -86,54 +86,54 @@ pub struct Source {
     /// Where it is: a folder (absolute, or made absolute against the project's folder) or a URL whose scheme says what
     /// kind of system it is (`s3://bucket/prefix`, `postgresql://host/database`, `sftp://host/folder`).
     pub location: String,
-    /// How it lets us in.
+    /// Credentials and connection settings.
     pub access: Access,
     /// Its tables, in the order of the file.
     pub tables: Vec<SourceTable>,
 }
 
-/// One table of a source: where its rows are and what they promise.
+/// One table of a source: where its rows come from and what they must look like.
 #[derive(Clone, Debug)]
 pub struct SourceTable {
     /// Name, as in `orders`.
     pub name: String,
-    /// What a row is, for readers.
+    /// What one row is, for readers.
     pub description: String,
-    /// How its rows are delivered.
-    pub delivery: Delivery,
+    /// Where its rows are extracted from.
+    pub extraction: Extraction,
     /// How it is kept up to date.
     pub load: Load,
-    /// Its relation may be absent, as that of a module that a company has not installed: the table is empty then.
+    /// Its relation may be missing, as that of a module that a company has not installed: the table is empty then.
     pub optional: bool,
-    /// Earlier versions of rows are shown as well, in a relation of their own (a slowly changing dimension of type 2).
+    /// Earlier versions of rows are kept in a relation of their own (a slowly changing dimension of type 2).
     pub history: bool,
-    /// The promised columns, in order.
+    /// The columns of the contract, in order.
     pub columns: Vec<Column>,
-    /// Columns that identify a row; none when every row stands for itself.
+    /// Columns that identify a row; empty when every row counts on its own.
     pub key: Vec<String>,
-    /// Of rows with one key the one with the greatest value here wins; later files and lines win ties.
+    /// Of the rows with one key, the one with the greatest value in this column wins; later files and lines win ties.
     pub newest_by: Option<String>,
-    /// What a column does that the contract does not name.
+    /// What happens to a column that the contract does not name.
     pub on_new_column: ColumnPolicy,
-    /// What a promised column does that the file lacks.
+    /// What happens when the file lacks a column of the contract.
     pub on_missing_column: ColumnPolicy,
-    /// What a column does whose type in the system is another than at the last load.
+    /// What happens to a column whose type in the system differs from the last load.
     pub on_changed_type: ColumnPolicy,
-    /// What a row does that breaks the promise.
+    /// What happens to a row that violates the contract.
     pub on_bad_row: BadRowPolicy,
-    /// When rejects are too many, the source fails.
+    /// The number of rejects above which the source fails.
     pub max_rejects: RejectLimit,
     /// Column that says when a row happened, for freshness in reports.
     pub time_column: Option<String>,
-    /// Rows that sum up others.
+    /// Rows that contain totals of others.
     pub total_rows: Option<TotalRows>,
     /// What is expected of every load.
     pub expectations: Expectations,
-    /// Where in the project the table is declared, for errors.
+    /// Where the project declares the table, for errors.
     pub place: Option<Place>,
 }
 
-/// One promised column.
+/// One column of a contract.
 #[derive(Clone, Debug)]
 pub struct Column {
     /// Name in the lake.
@@ -142,63 +142,64 @@ pub struct Column {
     pub from: String,
     /// Type of the values.
     pub data_type: ValueType,
-    /// An empty value is a reject.
+    /// A row without a value is rejected.
     pub required: bool,
-    /// Least allowed value, as text of the type.
+    /// Minimum value, as text of the type.
     pub min: Option<String>,
-    /// Greatest allowed value, as text of the type.
+    /// Maximum value, as text of the type.
     pub max: Option<String>,
     /// Texts that mean "no value"; the empty text always does.
     pub null_values: Vec<String>,
-    /// How its numbers or dates are written.
-    pub written: Written,
-    /// Its texts are identifiers, and what spreadsheets make of identifiers is refused. Columns of the key always are.
-    pub identifier: bool,
-    /// Its texts have exactly so many digits.
+    /// Locale of its numbers or dates.
+    pub locale: ValueLocale,
+    /// Whether its texts are identifiers, of which what a spreadsheet damaged is rejected. When left out, text columns of
+    /// the key are in files that may have been in a spreadsheet.
+    pub identifier: Option<bool>,
+    /// The number of digits that each of its texts must have.
     pub digits: Option<u32>,
-    /// Says something about a person.
+    /// Personal data.
     pub personal: bool,
     /// What it is, for readers.
     pub description: String,
 }
 
-/// The type of a promised column.
+/// The type of a column of the contract.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueType {
-    /// Text as it is (spaces at the ends kept).
+    /// Text as it is (leading and trailing spaces kept).
     Text,
     /// 64-bit whole number.
     Integer,
-    /// Exact decimal; more digits than declared are a reject, never a rounding.
+    /// Exact decimal; a value with more digits than declared is rejected, never rounded.
     Decimal {
-        /// All digits.
+        /// Total number of digits.
         precision: u8,
-        /// Digits behind the point.
+        /// Decimal places.
         scale: i8,
     },
     /// Double-precision number (never money).
     Float,
-    /// `true`/`false`, `1`/`0`, `yes`/`no`, `t`/`f`, `y`/`n`, without regard to case.
+    /// `true`/`false`, `1`/`0`, `yes`/`no`, `t`/`f`, `y`/`n`, case-insensitive.
     Boolean,
     /// Calendar day in one of the named formats (strftime).
     Date {
         /// Formats, tried in order; ISO (`%Y-%m-%d`) when the contract names none.
         formats: Vec<String>,
     },
-    /// A moment. Formats without an offset are read in `zone`.
+    /// A timestamp. Formats without an offset are read in `zone`.
     Instant {
         /// Formats (strftime, or one of [`EPOCH_FORMATS`]), tried in order; RFC 3339 and `%Y-%m-%d %H:%M:%S` when the
         /// contract names none.
         formats: Vec<String>,
-        /// IANA zone of moments written without offset.
+        /// IANA time zone of timestamps without an offset.
         zone: String,
     },
     /// One of these texts.
     Enumeration(Vec<String>),
 }
 
-/// Formats of instants that are counts since 1970-01-01 in UTC, and the microseconds of one. A count may have a
-/// fraction; it is cut to microseconds.
+/// Formats of instants that count units since 1970-01-01 in UTC, and the microseconds of one unit. A count may have a
+/// fraction; it is truncated to microseconds.
 pub const EPOCH_FORMATS: [(&str, i64); 3] =
     [("epoch_seconds", 1_000_000), ("epoch_milliseconds", 1000), ("epoch_microseconds", 1)];
 
@@ -218,10 +219,10 @@ impl ValueType {
 }
 
 impl SourceTable {
-    /// How its files are written, if it is delivered in files.
+    /// The format of its files, if it is read from files.
     pub fn format(&self) -> Option<&Format> {
-        match &self.delivery {
-            Delivery::Files { format, .. } => Some(format),
+        match &self.extraction {
+            Extraction::Files { format, .. } => Some(format),
             _ => None,
         }
     }
@@ -237,38 +238,76 @@ impl Column {
 /// What happens when the columns of a file and the contract differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnPolicy {
-    /// A new column is kept as text; a missing one is NULL; the run says so.
+    /// A new column is kept as text, a missing one is NULL; the run reports it.
     Accept,
-    /// A new column is dropped; a missing one is NULL; only the record says so.
+    /// A new column is dropped, a missing one is NULL; it is not reported.
     Ignore,
     /// The source fails.
     Fail,
 }
 
-/// What happens to a row that breaks the contract.
+/// What happens to a row that violates the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadRowPolicy {
-    /// It goes to `system.rejects`, the others go on.
+    /// It is added to `system.rejects`, and loading continues.
     Reject,
-    /// The source fails at the first.
+    /// The source fails at the first such row.
     Fail,
 }
 
-/// How many rejects of one table in one run are too many. Both may stand; either fails the source.
+/// How many rejects of one table in one run are too many. Exceeding any of the limits fails the source.
+///
+/// The two relative limits count from the eleventh reject on (see [`RejectLimit::MIN_ROWS_OF_SHARE`]): one bad row of ten is
+/// no measure of a share.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RejectLimit {
-    /// More rows than this.
+    /// Maximum number of rows.
     pub rows: Option<u64>,
-    /// A greater share of the rows read than this (0 to 1).
+    /// Maximum share of the rows read (0 to 1); 0 allows no reject at all.
     pub share: Option<f64>,
-    /// More than so many times the usual share (the median of the last loads), and more than ten rows.
+    /// Maximum ratio of the share to the usual share (the median of the last loads).
     pub times_usual: Option<f64>,
 }
 
-/// A row of `raw.*` that says that the row of its key is gone; only in tables whose loads find that out.
+impl RejectLimit {
+    /// The relative limits do not apply to fewer rejects than this.
+    pub const MIN_ROWS_OF_SHARE: u64 = 11;
+
+    /// The limit that a load exceeds, if any; `usual_share` is the median share of earlier loads.
+    pub fn exceeded(&self, rejects: u64, read: u64, usual_share: Option<f64>) -> Option<ExceededLimit> {
+        let above = |share: f64| rejects as f64 > share * read as f64;
+        let is_measure = rejects >= RejectLimit::MIN_ROWS_OF_SHARE;
+        if let Some(rows) = self.rows.filter(|rows| rejects > *rows) {
+            return Some(ExceededLimit::Rows(rows));
+        }
+        if let Some(share) = self.share.filter(|share| above(*share) && (is_measure || *share == 0.0)) {
+            return Some(ExceededLimit::Share(share));
+        }
+        let (times, usual) = (self.times_usual?, usual_share?);
+        (is_measure && above(times * usual)).then_some(ExceededLimit::TimesUsual { times, usual })
+    }
+}
+
+/// The limit of rejects that a load exceeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ExceededLimit {
+    /// [`RejectLimit::rows`].
+    Rows(u64),
+    /// [`RejectLimit::share`].
+    Share(f64),
+    /// [`RejectLimit::times_usual`].
+    TimesUsual {
+        /// The limit.
+        times: f64,
+        /// The usual share.
+        usual: f64,
+    },
+}
+
+/// Column of `raw.*` that marks the row of a key as deleted; only in tables whose loads find deleted rows.
 pub const DELETED_COLUMN: &str = "_deleted";
 
-/// Columns that intake adds to every row of `raw.*`, after the promised and accepted ones.
+/// Columns that intake adds to every row of `raw.*`, after those of the contract and the accepted ones.
 pub fn origin_fields() -> Vec<Arc<Field>> {
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     vec![
@@ -279,7 +318,7 @@ pub fn origin_fields() -> Vec<Arc<Field>> {
     ]
 }
 
-/// The day that a `Date32` of the lake is, which counts from 1970-01-01; none outside of the years -9999 to 9999.
+/// The date of a `Date32`, which counts days from 1970-01-01; none outside the years -9999 to 9999.
 pub fn day_of(days_since_1970: i64) -> Option<jiff::civil::Date> {
     let days = jiff::Span::new().try_days(days_since_1970).ok()?;
     jiff::civil::date(1970, 1, 1).checked_add(days).ok()
@@ -288,6 +327,26 @@ pub fn day_of(days_since_1970: i64) -> Option<jiff::civil::Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn relative_limits_count_from_the_eleventh_reject() {
+        let share = |share| RejectLimit { share: Some(share), ..RejectLimit::default() };
+        assert_eq!(share(0.05).exceeded(1, 10, None), None);
+        assert_eq!(share(0.05).exceeded(10, 10, None), None);
+        assert_eq!(share(0.05).exceeded(11, 219, None), Some(ExceededLimit::Share(0.05)));
+        // 11 of 220 are exactly a twentieth.
+        assert_eq!(share(0.05).exceeded(11, 220, None), None);
+        assert_eq!(share(0.0).exceeded(1, 1000, None), Some(ExceededLimit::Share(0.0)));
+        assert_eq!(share(0.0).exceeded(0, 1000, None), None);
+        let rows = RejectLimit { rows: Some(2), ..RejectLimit::default() };
+        assert_eq!((rows.exceeded(2, 9, None), rows.exceeded(3, 9, None)), (None, Some(ExceededLimit::Rows(2))));
+        let times = RejectLimit { times_usual: Some(3.0), ..RejectLimit::default() };
+        assert_eq!(times.exceeded(11, 100, None), None);
+        assert_eq!(times.exceeded(10, 100, Some(0.01)), None);
+        let exceeded = ExceededLimit::TimesUsual { times: 3.0, usual: 0.01 };
+        assert_eq!(times.exceeded(11, 100, Some(0.01)), Some(exceeded));
+        assert_eq!(times.exceeded(11, 100, Some(0.04)), None);
+    }
 
     #[test]
     fn days_count_from_1970_as_far_as_the_calendar_goes() {

@@ -1,31 +1,31 @@
-//! How the rows of a table are delivered: in files, as a relation of a database, or in pages over HTTP.
+//! Where the rows of a table are extracted from: files, a relation of a database, or pages of JSON over HTTP.
 
-/// How the rows of a table are delivered.
+/// Where the rows of a table are extracted from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Delivery {
-    /// In files below the source's location.
+pub enum Extraction {
+    /// Files below the source's location.
     Files {
         /// Glob below the location (`orders.csv`, `orders/*.csv.gz`, `orders/**/*.parquet`).
         pattern: String,
-        /// How they are written.
+        /// Format of the files.
         format: Format,
     },
-    /// As a relation of the source's database.
+    /// A relation of the source's database.
     Relation(Relation),
-    /// In pages of JSON below the source's URL.
+    /// Pages of JSON below the source's URL.
     Pages(Pages),
 }
 
 /// A relation of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
-    /// Which.
+    /// A table or a query.
     pub rows: RelationRows,
     /// Condition in the database's SQL that rows must meet.
     pub filter: Option<String>,
 }
 
-/// Which rows of a database.
+/// The rows of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelationRows {
     /// A table or view, as `orders` or `sales.orders`.
@@ -34,19 +34,19 @@ pub enum RelationRows {
     Query(String),
 }
 
-impl Delivery {
-    /// Where rows come from, in a few words: a pattern of files, a table, a path.
-    pub fn words(&self) -> &str {
+impl Extraction {
+    /// A short label of where rows come from: a pattern of files, a table, a path.
+    pub fn label(&self) -> &str {
         match self {
-            Delivery::Files { pattern, .. } => pattern,
-            Delivery::Relation(relation) => relation.label(),
-            Delivery::Pages(pages) => &pages.path,
+            Extraction::Files { pattern, .. } => pattern,
+            Extraction::Relation(relation) => relation.label(),
+            Extraction::Pages(pages) => &pages.path,
         }
     }
 }
 
 impl Relation {
-    /// What stands in `_file` of its rows, and what people call it.
+    /// The value of `_file` in its rows, and its name in messages.
     pub fn label(&self) -> &str {
         match &self.rows {
             RelationRows::Table(name) => name,
@@ -67,10 +67,10 @@ pub struct Pages {
     pub paging: Paging,
     /// Parameter that takes the watermark in `incremental` and `append` loads (`start_time`, `updated_since`).
     pub since_parameter: Option<String>,
-    /// How the watermark is written there.
+    /// Format of the watermark in that parameter.
     pub since_format: SinceFormat,
-    /// Most requests a second; no limit when left out.
-    pub most_requests_per_second: Option<u32>,
+    /// Maximum number of requests per second; no limit when left out.
+    pub max_requests_per_second: Option<u32>,
 }
 
 /// How one page leads to the next.
@@ -78,21 +78,21 @@ pub struct Pages {
 pub enum Paging {
     /// There is one page.
     None,
-    /// Pages are counted: a page without rows is the last.
+    /// Numbered pages; a page without rows is the last.
     Page {
         /// Parameter that takes the number.
         parameter: String,
         /// Number of the first page.
         first: u64,
     },
-    /// Rows are counted: a page without rows is the last. (One with fewer rows than asked for need not be: services have
-    /// limits of their own.)
+    /// Pages by row offset; a page without rows is the last. (One with fewer rows than requested need not be: services
+    /// have limits of their own.)
     Offset {
-        /// Parameter that takes the number of rows to leave out.
+        /// Parameter that takes the number of rows to skip.
         parameter: String,
-        /// Parameter that takes the number of rows asked for.
+        /// Parameter that takes the number of rows requested.
         limit_parameter: String,
-        /// Rows asked for.
+        /// Rows requested per page.
         limit: u64,
     },
     /// The answer holds a token for the next page.
@@ -101,13 +101,13 @@ pub enum Paging {
         parameter: String,
         /// Dotted path to the token in an answer.
         token: String,
-        /// Dotted path to what says that the last page is reached (`end_of_stream`); without it a page without token.
+        /// Dotted path to a flag that is true on the last page (`end_of_stream`); without it the last page has no token.
         end: Option<String>,
-        /// Dotted path to what says that there are more pages (`meta.has_more`), the other way round.
+        /// Dotted path to a flag that is false on the last page (`meta.has_more`).
         more: Option<String>,
-        /// The last token is the watermark: the next load goes on with it, and sends it in place of `since_parameter`
+        /// The last token is the watermark: the next load resumes with it and sends it instead of `since_parameter`
         /// (incremental exports of help desks).
-        keeps: bool,
+        resume: bool,
     },
     /// The answer's `Link` header or a field of it holds the next page's URL.
     Link {
@@ -116,11 +116,11 @@ pub enum Paging {
     },
 }
 
-/// How a watermark is written in a URL.
+/// Format of a watermark in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SinceFormat {
-    /// As it stands in the rows.
-    AsDelivered,
+    /// As the service writes it.
+    AsIs,
     /// Seconds since 1970.
     EpochSeconds,
     /// Milliseconds since 1970.
@@ -131,69 +131,68 @@ pub enum SinceFormat {
     Rfc3339,
 }
 
-/// How a file is written. Compression (`.gz`, `.zst`) is told from the bytes.
+/// Format of a file. Compression (`.gz`, `.zst`) is detected from the bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Format {
     /// Delimited text.
     Csv(CsvOptions),
-    /// One JSON object a line; UTF-8.
+    /// One JSON object per line; UTF-8.
     JsonLines,
-    /// JSON documents: a file holds one, or several behind each other, and each gives one row for every element of the
-    /// lists along a path.
+    /// JSON documents, one or several per file; each gives one row for every element of the lists along a path.
     Json {
-        /// The path whose elements are rows, lists marked by `[]` (`batch[]`, `conversations[].participants[]`);
+        /// Path to the elements that are rows, lists marked by `[]` (`batch[]`, `conversations[].participants[]`);
         /// the document itself when empty. Columns name their fields by the whole path (`batch[].messageId`, `sentAt`).
         rows: String,
     },
-    /// Lines of text taken apart by a regular expression, whose named groups are the fields.
+    /// Lines of text parsed by a regular expression, whose named groups are the fields.
     Lines {
-        /// The expression; a line that it does not match is refused.
+        /// The expression; a line that it does not match is rejected.
         pattern: String,
-        /// How bytes are letters.
+        /// Character encoding.
         encoding: TextEncoding,
     },
     /// Apache Parquet.
     Parquet,
     /// A sheet of a workbook (`.xlsx`, `.xls`, `.xlsb`, `.ods`).
     Excel(ExcelOptions),
-    /// A format of a known system, by its name in `sources::formats`.
+    /// Format of a known system, by its name in `perennial_sources::formats`.
     Named(String),
 }
 
-/// Where a table stands in a workbook.
+/// Where a table is in a workbook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExcelOptions {
     /// The sheet's name; the first sheet when left out.
     pub sheet: Option<String>,
     /// Row of the header, counted from 1; the first row with a value when left out.
     pub header_row: Option<u32>,
-    /// Regular expressions; a row that one of them matches is left out. Its values stand with blanks between them.
+    /// Regular expressions; a row that one of them matches is skipped. Its values are joined by spaces for the match.
     pub skip_rows: Vec<String>,
 }
 
-/// How delimited text is written.
+/// Dialect of delimited text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CsvOptions {
-    /// Between two fields; `b' '` with `collapse` for blank-aligned files.
+    /// Field separator; `b' '` with `collapse` for space-aligned files.
     pub delimiter: u8,
-    /// Runs of the delimiter count as one and leading ones are dropped.
+    /// Consecutive delimiters count as one and leading ones are dropped.
     pub collapse: bool,
-    /// Around a field; `None` when fields are never quoted.
+    /// Quote character; `None` when fields are never quoted.
     pub quote: Option<u8>,
-    /// A line holds the columns' names; without it columns are taken in the contract's order.
+    /// A line names the columns; without it columns are taken in the contract's order.
     pub header: bool,
     /// Line of the header, counted from 1; the first line that is not empty when left out.
     pub header_row: Option<u32>,
-    /// Regular expressions; a line that one of them matches is left out.
+    /// Regular expressions; a line that one of them matches is skipped.
     pub skip_rows: Vec<String>,
-    /// How bytes are letters.
+    /// Character encoding.
     pub encoding: TextEncoding,
 }
 
-/// How bytes are letters.
+/// Character encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextEncoding {
-    /// UTF-8, with or without byte-order mark.
+    /// UTF-8, with or without a byte-order mark.
     Utf8,
     /// GB18030 (and so GBK and GB2312).
     Gb18030,

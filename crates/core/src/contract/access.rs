@@ -1,5 +1,6 @@
-//! How a system lets us in, and how patient we are with it.
+//! Credentials, encryption and timeouts of a system.
 
+use crate::environment::{self, Unresolved};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::PathBuf;
@@ -8,25 +9,25 @@ use std::path::PathBuf;
 /// is opened, so that a project can be checked without them.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// The account, where the location's URL does not name it.
+    /// User name, where the location's URL does not contain it.
     pub user: Option<String>,
-    /// Its password.
+    /// Password of the user.
     pub password: Option<Secret>,
-    /// Private key of an SSH account, in OpenSSH's or PEM form.
+    /// Private key of an SSH account, in OpenSSH or PEM format.
     pub private_key_file: Option<PathBuf>,
-    /// Host keys that are trusted, as OpenSSH keeps them; `~/.ssh/known_hosts` when left out.
+    /// File of trusted host keys in OpenSSH's format; `~/.ssh/known_hosts` when left out.
     pub known_hosts_file: Option<PathBuf>,
-    /// Whether the connection is encrypted and the server's certificate looked at.
+    /// Whether the connection is encrypted and the server's certificate verified.
     pub tls: Tls,
-    /// Certificates of authorities (PEM) that are trusted beside those of the machine.
+    /// Certificates of authorities (PEM) to trust in addition to those of the machine.
     pub ca_file: Option<PathBuf>,
     /// Headers of every HTTP request.
     pub headers: Vec<(String, Secret)>,
-    /// A server that does not answer a first call within this time cannot be reached.
+    /// Time after which a server that does not answer counts as unreachable.
     pub connect_timeout_seconds: u64,
-    /// A server from which nothing comes for this long hangs.
+    /// Time without any data after which a server counts as hanging.
     pub read_timeout_seconds: u64,
-    /// Connections that a large table is read over side by side.
+    /// Number of parallel connections for reading a large table.
     pub connections: usize,
 }
 
@@ -50,20 +51,20 @@ impl Default for Access {
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// Encrypted, and the certificate must be good for the server's name.
+    /// Encrypted, and the certificate must be valid for the server's name.
     Verify,
-    /// Encrypted; the certificate is not looked at.
+    /// Encrypted; the certificate is not verified.
     Encrypt,
-    /// In the clear.
+    /// Not encrypted.
     Off,
 }
 
-/// Where a secret lies: never the secret itself.
+/// Where a secret is stored: never the secret itself.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// A text with `${NAME}` of the environment in it.
+    /// A text with `${NAME}` of the environment.
     Environment(String),
-    /// A file whose content it is, without the blanks and line ends around it.
+    /// A file that contains it; surrounding whitespace is ignored.
     File(PathBuf),
 }
 
@@ -77,7 +78,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// The secret, looked up now. `${NAME}` must be set and not empty; `${NAME:-otherwise}` need not.
+    /// The secret, looked up now. `${NAME}` must be set and not empty; `${NAME:-default}` need not be.
     ///
     /// # Errors
     /// Of kind `Project`, naming the variable or file but nothing of its content.
@@ -88,7 +89,7 @@ impl Secret {
                 let text = text.map_err(|e| Error::project(format!("the secret in {}: {e}", path.display())))?;
                 Ok(text.trim().to_string())
             }
-            Secret::Environment(text) => put_in(text, &|name| std::env::var(name).ok()),
+            Secret::Environment(text) => expand(text, &|name| std::env::var(name).ok()),
         }
     }
 }
@@ -98,52 +99,41 @@ impl Secret {
     pub fn origin(&self) -> String {
         match self {
             Secret::File(path) => format!("file {}", path.display()),
-            Secret::Environment(text) => {
-                let names: Vec<&str> =
-                    text.split("${").skip(1).filter_map(|rest| rest.split([':', '}']).next()).collect();
-                match names.as_slice() {
-                    [] => "the project".to_string(),
-                    names => format!("environment variable {}", names.join(" and ")),
-                }
-            }
+            Secret::Environment(text) => match environment::variables(text).as_slice() {
+                [] => "the project".to_string(),
+                names => format!("environment variable {}", names.join(" and ")),
+            },
         }
     }
 
-    /// Whether it stands in the project as it is, and so is no secret.
+    /// Whether the project contains it literally, so that it is not a secret.
     pub fn is_plain(&self) -> bool {
         matches!(self, Secret::Environment(text) if !text.contains("${"))
     }
 
-    /// The words of the revealed secret that may not be shown: those that do not stand in the project (`Bearer`) and have
-    /// at least so many characters.
-    pub fn hidden_words(&self, revealed: &str, least_characters: usize) -> Vec<String> {
+    /// The words of the revealed secret that must not be shown: those that the project does not contain (as it does
+    /// `Bearer`) and that have at least this number of characters.
+    pub fn hidden_words(&self, revealed: &str, min_characters: usize) -> Vec<String> {
         let known = match self {
             Secret::Environment(text) => text.as_str(),
             Secret::File(_) => "",
         };
         let is_hidden =
-            |word: &str| !known.split_whitespace().any(|k| k == word) && word.chars().count() >= least_characters;
+            |word: &str| !known.split_whitespace().any(|k| k == word) && word.chars().count() >= min_characters;
         revealed.split_whitespace().filter(|word| is_hidden(word)).map(str::to_string).collect()
     }
 }
 
-/// A text with the variables of an environment put in.
-fn put_in(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (inner, behind) = after.split_once('}').unwrap_or((after, ""));
-        let (name, otherwise) = inner.split_once(":-").map_or((inner, None), |(name, other)| (name, Some(other)));
-        let value = lookup(name).filter(|value| !value.is_empty()).or_else(|| otherwise.map(str::to_string));
-        out.push_str(before);
-        out.push_str(&value.ok_or_else(|| {
+/// A text with its environment variables replaced.
+fn expand(text: &str, lookup: environment::Lookup<'_>) -> Result<String> {
+    environment::expand(text, lookup).map_err(|problems| match problems.into_iter().next() {
+        Some(Unresolved::NotSet(name)) => {
             Error::project(format!("environment variable `{name}`, which holds a secret, is not set"))
                 .hint("set it before the run, or keep the secret in a file: `password_file: /run/secrets/...`")
-        })?);
-        rest = behind;
-    }
-    out.push_str(rest);
-    Ok(out)
+        }
+        Some(other) => other.into(),
+        None => Error::bug("a secret has no problem and no value"),
+    })
 }
 
 #[cfg(test)]
@@ -153,9 +143,9 @@ mod tests {
     #[test]
     fn secrets_are_looked_up_and_never_shown() {
         let lookup = |name: &str| (name == "TOKEN").then(|| "s3cret".to_string());
-        assert_eq!(put_in("Bearer ${TOKEN}", &lookup).unwrap(), "Bearer s3cret");
-        assert_eq!(put_in("${NONE:-x}${TOKEN}", &lookup).unwrap(), "xs3cret");
-        let error = put_in("${NONE}", &lookup).unwrap_err();
+        assert_eq!(expand("Bearer ${TOKEN}", &lookup).unwrap(), "Bearer s3cret");
+        assert_eq!(expand("${NONE:-x}${TOKEN}", &lookup).unwrap(), "xs3cret");
+        let error = expand("${NONE}", &lookup).unwrap_err();
         assert_eq!(error.message(), "environment variable `NONE`, which holds a secret, is not set");
         assert_eq!(format!("{:?}", Secret::Environment("Bearer ${TOKEN}".into())), "(from the environment)");
     }
