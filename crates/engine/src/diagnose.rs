@@ -1,0 +1,529 @@
+//! DataFusion's errors as an analyst reads them, with the place in the query.
+//!
+//! Most name a span. Syntax errors carry it in their text; for those that have neither (types of arguments, casts of
+//! literals, aggregates in `WHERE`), the words of the message are looked for among the tokens of the query.
+
+use super::display_type;
+use super::patterns;
+use datafusion::common::{Column, Diagnostic, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use perennial_core::error::{Error, Kind, Place, closest, suggestion};
+use perennial_functions::FUNCTIONS;
+
+/// A range of a query's text: lines and columns from 1, columns in characters, the end behind the last character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Line it begins in.
+    pub line: usize,
+    /// Column it begins in.
+    pub column: usize,
+    /// Characters it covers on its first line, at least 1.
+    pub width: usize,
+}
+
+/// One problem of a query.
+#[derive(Clone, Debug)]
+pub struct QueryProblem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where, if that could be found out.
+    pub spot: Option<Spot>,
+    /// The mistake is in the query's text, not in the data, the store or the engine.
+    pub of_the_query: bool,
+}
+
+impl QueryProblem {
+    pub(super) fn new(message: impl Into<String>) -> QueryProblem {
+        QueryProblem { message: message.into(), hint: None, spot: None, of_the_query: true }
+    }
+
+    /// As an error of a query that stands in no file.
+    pub fn error_in(self, name: &str, sql: &str) -> Error {
+        let mut error = Error::project(self.message);
+        if let Some(spot) = self.spot {
+            error = error.at(Place::at(name, sql, spot.line, spot.column).with_width(spot.width));
+        }
+        match self.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// An error outside of any query's text, by whose fault it is.
+pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
+    let mut text = first_line(&error.find_root().strip_backtrace());
+    if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
+        text = "the memory for queries is used up (two fifths of `memory_limit`)".into();
+    }
+    let (kind, hint) = match error.find_root() {
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (Kind::Unreachable, None),
+        DataFusionError::ResourcesExhausted(_) => {
+            (Kind::Project, Some("raise `memory_limit` in perennial.yml, or let the query keep fewer rows at once"))
+        }
+        DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => (Kind::Project, None),
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => (Kind::Data, None),
+        _ => (Kind::Bug, None),
+    };
+    let made = Error::new(kind, format!("{doing}: {text}")).because(error);
+    match hint {
+        Some(hint) => made.hint(hint),
+        None => made,
+    }
+}
+
+/// All problems that an error of planning tells of, in their order.
+pub fn diagnose(error: &DataFusionError, sql: &str) -> Vec<QueryProblem> {
+    error.iter().map(|one| diagnose_one(one, sql)).collect()
+}
+
+/// One error of those that an error may hold.
+pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
+    let diagnostic = error.diagnostic();
+    let mut found = match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => schema_problem(schema, diagnostic),
+        DataFusionError::SQL(parser, _) => syntax_problem(parser, sql),
+        DataFusionError::Plan(text) => plan_problem(text),
+        DataFusionError::NotImplemented(text) => QueryProblem::new(unsupported(text)),
+        DataFusionError::ArrowError(text, _) => {
+            let mut found = QueryProblem::new(plain(&text.to_string()));
+            let cast = found.message.starts_with("cannot cast");
+            found.hint = cast.then(|| "TRY_CAST gives NULL where a value does not fit".into());
+            found
+        }
+        DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| QueryProblem::new(plain(text))),
+        DataFusionError::Internal(text) => internal(text),
+        other => QueryProblem { of_the_query: false, ..QueryProblem::new(first_line(&other.strip_backtrace())) },
+    };
+    if let Some(span) = diagnostic.and_then(|d| d.span) {
+        let width =
+            if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
+        let (line, column) = (span.start.line as usize, span.start.column as usize);
+        found.spot = Some(Spot { line, column, width: (width as usize).max(1) });
+    }
+    if found.spot.is_none() {
+        found.spot = spot_named(&found.message, sql);
+    }
+    // In SQL a word in double quotes is a name, which those who come from other languages forget.
+    if let DataFusionError::SchemaError(..) = error.find_root()
+        && let Some(word) = found.spot.and_then(|spot| double_quoted(spot, sql))
+        && !found.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean"))
+    {
+        found.hint = Some(format!("a text is written in single quotes: '{word}'"));
+    }
+    found
+}
+
+/// The name in double quotes at a place.
+fn double_quoted(spot: Spot, sql: &str) -> Option<String> {
+    let at = |t: &&TokenWithSpan| t.span.start == Location { line: spot.line as u64, column: spot.column as u64 };
+    match &tokens_of(sql).iter().find(at)?.token {
+        Token::Word(word) if word.quote_style == Some('"') => Some(word.value.clone()),
+        _ => None,
+    }
+}
+
+/// A subquery that reads columns of the query around it and that the optimiser could not turn into a join: it would
+/// fail only when run.
+pub fn uncomputable_subquery(optimised: &LogicalPlan, sql: &str) -> Option<QueryProblem> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut found = None;
+    let _ = optimised.apply_with_subqueries(|node| {
+        for expr in node.expressions() {
+            let _ = expr.apply(|e| {
+                let correlated = matches!(e, Expr::ScalarSubquery(s) if !s.outer_ref_columns.is_empty())
+                    || matches!(e, Expr::OuterReferenceColumn(..));
+                if correlated && found.is_none() {
+                    let what = outer_column(e).map(|c| format!(" (it reads `{c}` from outside)")).unwrap_or_default();
+                    let mut made = QueryProblem::new(format!("this correlated subquery cannot be computed{what}"));
+                    made.hint = Some("write it as a join, or with a window function".into());
+                    found = Some(made);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found.map(|found| QueryProblem { spot: spot_named(&found.message, sql), ..found })
+}
+
+fn outer_column(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::OuterReferenceColumn(_, column) => Some(column.flat_name()),
+        Expr::ScalarSubquery(subquery) => subquery.outer_ref_columns.iter().find_map(outer_column),
+        _ => None,
+    }
+}
+
+/// Types that do not go together are found after planning: the innermost expression that has no type, and a column in
+/// it.
+pub fn spot_of_type_error(plan: &LogicalPlan) -> Option<Spot> {
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    let mut spot = None;
+    let _ = plan.apply_with_subqueries(|node| {
+        let mut schema = datafusion::common::DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
+        }
+        for expr in node.expressions() {
+            let failing = innermost_without_type(&expr, &schema);
+            if let Some(found) = failing.and_then(|e| first_spot(&e)) {
+                spot = Some(found);
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    spot
+}
+
+fn innermost_without_type(expr: &Expr, schema: &datafusion::common::DFSchema) -> Option<Expr> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut innermost = None;
+    let _ = expr.apply(|e| {
+        if e.get_type(schema).is_err() {
+            innermost = Some(e.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    innermost
+}
+
+/// The place of the first column in an expression.
+pub(super) fn first_spot(expr: &Expr) -> Option<Spot> {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut spot = None;
+    let _ = expr.apply(|e| {
+        if let Expr::Column(column) = e
+            && let Some(span) = column.spans().first()
+        {
+            let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
+            spot = Some(Spot { line: span.start.line as usize, column: span.start.column as usize, width });
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    spot
+}
+
+fn schema_problem(error: &SchemaError, diagnostic: Option<&Diagnostic>) -> QueryProblem {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
+        SchemaError::AmbiguousReference { field } => {
+            let tables: Vec<String> = diagnostic
+                .map(|d| d.notes.iter().map(|n| n.message.replace("possible column ", "")).collect())
+                .unwrap_or_default();
+            let mut found = QueryProblem::new(format!("column `{}` is ambiguous", field.name));
+            found.hint = (!tables.is_empty()).then(|| format!("write one of {}", tables.join(", ")));
+            found
+        }
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            let mut found = QueryProblem::new(format!("two columns are called `{name}`"));
+            found.hint = Some("give one of them another name with AS".into());
+            found
+        }
+    }
+}
+
+fn unknown_column(field: &Column, valid: &[Column]) -> QueryProblem {
+    let in_scope = |table| valid.iter().any(|c| c.relation.as_ref() == Some(table));
+    let mut found = match &field.relation {
+        Some(table) if !in_scope(table) => QueryProblem::new(format!("no table is called `{table}` here")),
+        Some(table) => QueryProblem::new(format!("unknown column `{}` of `{table}`", field.name)),
+        None => QueryProblem::new(format!("unknown column `{}`", field.name)),
+    };
+    let of_table: Vec<&Column> = match &field.relation {
+        Some(table) => valid.iter().filter(|c| c.relation.as_ref() == Some(table)).collect(),
+        None => valid.iter().collect(),
+    };
+    if field.relation.is_some() && of_table.is_empty() {
+        let tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref().map(|t| t.to_string())).collect();
+        let given = field.relation.as_ref().map(|t| t.table()).unwrap_or_default();
+        found.hint = suggestion(given, tables.iter().map(String::as_str));
+        return found;
+    }
+    if let Some(other) = of_table.iter().find(|c| c.name.eq_ignore_ascii_case(&field.name)) {
+        found.hint = Some(format!("write it in double quotes, as names with capitals are: \"{}\"", other.name));
+        return found;
+    }
+    found.hint = suggestion(&field.name, of_table.iter().map(|c| c.name.as_str()));
+    found
+}
+
+fn syntax_problem(error: &ParserError, sql: &str) -> QueryProblem {
+    let text = match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
+        ParserError::RecursionLimitExceeded => "the query is nested too deeply".into(),
+    };
+    let at_end = format!("{text} at Line: 0, Column: 0");
+    let Some(parts) = patterns::AT_LINE.captures(&text).or_else(|| patterns::AT_LINE.captures(&at_end)) else {
+        return QueryProblem::new(format!("syntax error: {}", plain(&text)));
+    };
+    let mut width = 1;
+    let message = match patterns::EXPECTED_FOUND.captures(&parts[1]) {
+        Some(pair) if &pair[2] == "EOF" => format!("syntax error: the query ends where {} is expected", &pair[1]),
+        Some(pair) => {
+            width = pair[2].chars().count();
+            format!("syntax error: expected {}, found `{}`", &pair[1], &pair[2])
+        }
+        None => format!("syntax error: {}", plain(&parts[1])),
+    };
+    let mut found = QueryProblem::new(message);
+    let number = |i: usize| parts[i].parse::<usize>().unwrap_or(0);
+    found.spot = Some(match number(2) {
+        0 => last_spot(sql),
+        line => Spot { line, column: number(3).max(1), width: width.max(1) },
+    });
+    found
+}
+
+/// The last word of a query.
+fn last_spot(sql: &str) -> Spot {
+    let text = sql.trim_end();
+    let line = text.rsplit('\n').next().unwrap_or("");
+    Spot { line: text.matches('\n').count() + 1, column: line.chars().count().max(1), width: 1 }
+}
+
+fn plan_problem(text: &str) -> QueryProblem {
+    if let Some(parts) = patterns::UNKNOWN_FUNCTION.captures(text) {
+        let name = parts[1].to_string();
+        let mut found = QueryProblem::new(format!("unknown function `{name}`"));
+        // The engine suggests one name by its own measure, which may pass over ours.
+        let ours = FUNCTIONS.iter().map(|function| function.name);
+        let known: Vec<&str> = parts.get(2).map(|m| m.as_str()).into_iter().chain(ours).collect();
+        let near = closest(&name, &known).map(str::to_string);
+        found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
+        return found;
+    }
+    if text.contains("must appear in the GROUP BY")
+        && let Some(parts) = patterns::NOT_GROUPED.captures(text)
+    {
+        let mut found = QueryProblem::new(format!("column `{}` is neither grouped by nor aggregated", &parts[1]));
+        found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
+        return found;
+    }
+    if let Some(found) = refused_by_function(text).or_else(|| wrong_argument(text)).or_else(|| same_name_twice(text)) {
+        return found;
+    }
+    let (text, hint) = match text.split_once(". Consider ") {
+        Some((text, hint)) => (text, Some(format!("consider {hint}"))),
+        None => (text, None),
+    };
+    let mut found = QueryProblem::new(plain(text.split(": Invalid argument error").next().unwrap_or(text)));
+    found.hint = hint;
+    if text.contains("Interval") && text.contains("Int64") {
+        found.hint = Some("write `day + (n || ' months')::INTERVAL`".into());
+    }
+    found
+}
+
+fn wrong_argument(text: &str) -> Option<QueryProblem> {
+    let parts = patterns::SIGNATURE.captures(text)?;
+    let mut found = QueryProblem::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
+    let engine_knows =
+        || format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]);
+    found.hint = Some(call_of(&parts[1]).unwrap_or_else(engine_knows));
+    Some(found)
+}
+
+fn refused_by_function(text: &str) -> Option<QueryProblem> {
+    let parts = patterns::OWN_REFUSAL.captures(text)?;
+    let said = plain(&parts[2]);
+    // The name in quotes, so that its place in the query is found.
+    let said = match said.strip_prefix(&format!("{}: ", &parts[1])) {
+        Some(reason) => format!("`{}`: {reason}", &parts[1]),
+        None => format!("`{}`: {said}", &parts[1]),
+    };
+    Some(QueryProblem { hint: call_of(&parts[1]), ..QueryProblem::new(said) })
+}
+
+/// How a function of ours is called.
+fn call_of(name: &str) -> Option<String> {
+    let ours = FUNCTIONS.iter().find(|function| function.name == name)?;
+    let syntax = ours.page().syntax.lines().next()?;
+    Some(format!("call it as {syntax}; see `perennial functions {name}`"))
+}
+
+fn same_name_twice(text: &str) -> Option<QueryProblem> {
+    let parts = patterns::SAME_NAME.captures(text)?;
+    let mut found = QueryProblem::new(format!("two columns are called `{}`", &parts[1]));
+    found.hint = Some("give one of them another name with AS".into());
+    Some(found)
+}
+
+fn internal(text: &str) -> QueryProblem {
+    if let Some(found) = wrong_argument(text) {
+        return found;
+    }
+    QueryProblem { of_the_query: false, ..QueryProblem::new(plain(text)) }
+}
+
+fn unsupported(text: &str) -> String {
+    if text.contains("Subquery") || text.contains("OuterReferenceColumn") {
+        return "this correlated subquery cannot be computed; write it as a join".into();
+    }
+    for (sign, what) in [("Pivot", "PIVOT"), ("Unpivot", "UNPIVOT"), ("AsOf", "ASOF JOIN")] {
+        if text.contains(&format!("node {sign}")) {
+            return format!("{what} is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join");
+        }
+    }
+    let text = plain(text);
+    let cut = text.char_indices().nth(160).map_or(text.as_str(), |(i, _)| &text[..i]);
+    format!("not supported: {cut}")
+}
+
+/// What to write instead of functions that other engines have.
+fn instead_of(name: &str) -> Option<&'static str> {
+    let table = [
+        ("sessionize", "write sessionize(time, gap) OVER (PARTITION BY visitor ORDER BY time)"),
+        ("timestampdiff", "write date_diff('day', earlier, later)"),
+        ("date_add", "write `day + 3` or `day + INTERVAL '1 month'`"),
+        ("dateadd", "write `day + 3` or `day + INTERVAL '1 month'`"),
+        ("last_day", "write `(date_trunc('month', day) + INTERVAL '1 month')::DATE - 1`"),
+        ("strftime", "write to_char(day, '%Y-%m')"),
+        ("date_format", "write to_char(day, '%Y-%m')"),
+        ("argmax", "write max_by(x, y)"),
+        ("argmin", "write min_by(x, y)"),
+        ("count_if", "write count(*) FILTER (WHERE ...)"),
+        ("countif", "write count(*) FILTER (WHERE ...)"),
+        ("sum_if", "write sum(x) FILTER (WHERE ...)"),
+        ("if", "write CASE WHEN ... THEN ... ELSE ... END"),
+        ("iff", "write CASE WHEN ... THEN ... ELSE ... END"),
+        ("listagg", "write string_agg(x, ',' ORDER BY x)"),
+        ("group_concat", "write string_agg(x, ',' ORDER BY x)"),
+        ("mod", "write `a % b`"),
+        ("zeroifnull", "write coalesce(x, 0)"),
+        ("regexp_substr", "write regexp_match(text, 'pattern')[1]"),
+        ("sign", "write signum(x)"),
+        ("jaro_winkler_similarity", "write jaro_winkler(a, b)"),
+        ("fsum", "write exact_sum(x)"),
+        ("kahan_sum", "write exact_sum(x)"),
+        ("quantile", "write percentile_cont(x, 0.5), or quantile_cutoffs(x, 5) for the edges of quintiles"),
+        ("safe_cast", "write TRY_CAST(x AS type)"),
+    ];
+    table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hint)| *hint)
+}
+
+/// The first token of the query that the message names in quotes, or that its words point to.
+pub fn spot_named(message: &str, sql: &str) -> Option<Spot> {
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().ok()?;
+    for parts in patterns::QUOTED.captures_iter(message) {
+        let name = parts.get(1).or(parts.get(2))?.as_str();
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if let Some(token) = tokens.iter().find(|t| names(&t.token, name) || names(&t.token, last)) {
+            return Some(spot_of(token));
+        }
+    }
+    if message.contains("WHERE clause") {
+        return tokens.iter().find(|t| names(&t.token, "where")).map(spot_of);
+    }
+    let words = ["HAVING", "QUALIFY", "PIVOT", "UNPIVOT", "ASOF", "INTERVAL"];
+    let word = words.into_iter().find(|word| message.contains(word))?;
+    tokens.iter().find(|t| names(&t.token, word)).map(spot_of)
+}
+
+/// The places of calls of a function, in order: of one of its names with a parenthesis behind it. With an argument only
+/// calls that hold it, each at the argument; where none does, the calls themselves.
+pub(super) fn spots_of_call(function: &[&str], argument: Option<&str>, sql: &str) -> Vec<Spot> {
+    let tokens = tokens_of(sql);
+    let (mut calls, mut arguments) = (Vec::new(), Vec::new());
+    for (index, token) in tokens.iter().enumerate() {
+        // EXTRACT is read as a call of date_part.
+        let is_name = function.iter().any(|name| names(&token.token, name))
+            || (function.contains(&"date_part") && names(&token.token, "extract"));
+        if !is_name || tokens.get(index + 1).is_none_or(|next| next.token != Token::LParen) {
+            continue;
+        }
+        calls.push(spot_of(token));
+        let Some(argument) = argument else { continue };
+        let mut depth = 0;
+        for inner in &tokens[index + 1..] {
+            match inner.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ if is_value(&inner.token, argument) => arguments.push(spot_of(inner)),
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    if arguments.is_empty() { calls } else { arguments }
+}
+
+/// The places of a constant.
+pub(super) fn spots_of_value(value: &str, sql: &str) -> Vec<Spot> {
+    tokens_of(sql).iter().filter(|t| is_value(&t.token, value)).map(spot_of).collect()
+}
+
+/// The place of a placeholder such as `$1`.
+pub(super) fn spot_of_placeholder(id: &str, sql: &str) -> Option<Spot> {
+    tokens_of(sql).iter().find(|t| matches!(&t.token, Token::Placeholder(text) if text == id)).map(spot_of)
+}
+
+/// The tokens that mean something.
+fn tokens_of(sql: &str) -> Vec<TokenWithSpan> {
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().unwrap_or_default();
+    tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect()
+}
+
+/// Whether a token is a constant; units after EXTRACT are words.
+fn is_value(token: &Token, value: &str) -> bool {
+    match token {
+        Token::Number(text, _) => text == value || text.parse::<f64>().ok().is_some_and(|n| value.parse() == Ok(n)),
+        other => names(other, value),
+    }
+}
+
+fn names(token: &Token, name: &str) -> bool {
+    match token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case(name),
+        Token::SingleQuotedString(text) => text == name,
+        _ => false,
+    }
+}
+
+fn spot_of(token: &TokenWithSpan) -> Spot {
+    let Location { line, column } = token.span.start;
+    let width = token.span.end.column.saturating_sub(column).max(1) as usize;
+    Spot { line: line as usize, column: column as usize, width }
+}
+
+/// A message of the engine's as ours: without its prefixes, in lower case at the start, types in words of SQL.
+fn plain(text: &str) -> String {
+    let text = first_line(&patterns::PREFIX.replace_all(text, ""));
+    let text = patterns::ARROW_TYPES.replace_all(&text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
+    let text = patterns::DECIMAL.replace_all(&text, "DECIMAL($1,$2)");
+    let text = text.trim().trim_end_matches(['.', ' ']);
+    let second_is_lower = text.chars().nth(1).is_none_or(|c| c.is_lowercase() || c == ' ');
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if second_is_lower => first.to_lowercase().collect::<String>() + letters.as_str(),
+        _ => text.to_string(),
+    }
+}
+
+fn type_name(arrow: &str) -> String {
+    use arrow::datatypes::DataType::*;
+    display_type(&match arrow {
+        "Utf8" | "Utf8View" | "LargeUtf8" => Utf8,
+        "Int64" => Int64,
+        "Int32" => Int32,
+        "Float64" => Float64,
+        "Date32" => Date32,
+        "Boolean" => Boolean,
+        _ => Interval(arrow::datatypes::IntervalUnit::MonthDayNano),
+    })
+}
+
+fn first_line(text: &str) -> String {
+    let text = text.split("\n\nbacktrace").next().unwrap_or(text);
+    text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("").to_string()
+}

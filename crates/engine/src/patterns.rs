@@ -1,0 +1,67 @@
+//! The shapes of the engine's messages.
+
+use regex::{Captures, Regex, Replacer};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+/// A pattern, compiled when it is first asked for. One that cannot be compiled finds nothing; a test compiles all.
+pub(super) struct Pattern(LazyLock<Option<Regex>>);
+
+impl Pattern {
+    /// The groups of the first match.
+    pub fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.0.as_ref()?.captures(text)
+    }
+
+    /// The groups of every match.
+    pub fn captures_iter<'p, 't: 'p>(&'p self, text: &'t str) -> impl Iterator<Item = Captures<'t>> + 'p {
+        self.0.iter().flat_map(move |regex| regex.captures_iter(text))
+    }
+
+    /// The text with every match replaced.
+    pub fn replace_all<'t>(&self, text: &'t str, by: impl Replacer) -> Cow<'t, str> {
+        self.0.as_ref().map_or(Cow::Borrowed(text), |regex| regex.replace_all(text, by))
+    }
+}
+
+macro_rules! patterns {
+    ($($(#[$about:meta])* $name:ident = $pattern:expr;)*) => {
+        $($(#[$about])* pub(super) static $name: Pattern = Pattern(LazyLock::new(|| Regex::new($pattern).ok()));)*
+
+        #[test]
+        fn every_pattern_can_be_compiled() {
+            $(assert!($name.0.is_some(), "{}: {}", stringify!($name), $pattern);)*
+        }
+    };
+}
+
+patterns! {
+    /// Where a syntax error is.
+    AT_LINE = r"(?s)^(.*?) ?at Line: (\d+), Column: (\d+)";
+    /// What a syntax error wanted and found.
+    EXPECTED_FOUND = r"(?s)^Expected: (.*), found: (.*)$";
+    /// A function nobody knows, and the one the engine thinks of.
+    UNKNOWN_FUNCTION = r"Invalid function '([^']+)'\.?(?:\s+Did you mean '([^']+)')?";
+    /// A column that is neither grouped by nor aggregated.
+    NOT_GROUPED = r#"column "([^"]+)" must appear"#;
+    /// A function and the type it does not take:
+    /// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
+    SIGNATURE = r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)";
+    /// A function of ours that says itself which arguments it does not take:
+    /// `Function 'mode' user-defined coercion failed with: Error during planning: mode: ... No function matches ...`
+    OWN_REFUSAL = r"(?s)Function '(\w+)' user-defined coercion failed with: (.*?)(?: No function matches|$)";
+    /// A name given twice:
+    /// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
+    SAME_NAME = r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#;
+    /// A word in quotes, or the name of a function.
+    QUOTED = r#"[`'"]([^`'"]+)[`'"]|function (\w+)"#;
+    /// What the engine says before it comes to the point.
+    PREFIX = concat!(
+        "^(?:Error during planning: |Execution error: |Arrow error: |Cast error: |Parser error: |Internal error: |",
+        r"Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+",
+    );
+    /// Types by the names of Arrow.
+    ARROW_TYPES = r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))";
+    /// Arrow's decimals: precision and scale.
+    DECIMAL = r"Decimal128\((\d+), ?(-?\d+)\)";
+}
