@@ -1,0 +1,133 @@
+//! Files in an object store. Credentials and endpoints come from the environment (`AWS_ENDPOINT_URL`, ...).
+
+use super::bytes::{FileBytes, PIECES_AHEAD};
+use super::file::{SourceFile, unreadable};
+use super::file_store::FileStore;
+use super::pattern::Pattern;
+use super::random_access::{RandomAccess, RangeReader};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use perennial_core::error::{Error, Result};
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A prefix of an object store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+/// A bucket of S3, or of a store that speaks its protocol.
+pub(crate) fn open_s3(location: &str) -> Result<Store> {
+    open(location, AmazonS3Builder::from_env().with_url(location).with_allow_http(true).build())
+}
+
+/// A bucket of Google Cloud Storage.
+pub(crate) fn open_google(location: &str) -> Result<Store> {
+    open(location, GoogleCloudStorageBuilder::from_env().with_url(location).build())
+}
+
+/// A container of Azure Blob Storage.
+pub(crate) fn open_azure(location: &str) -> Result<Store> {
+    open(location, MicrosoftAzureBuilder::from_env().with_url(location).build())
+}
+
+fn open(location: &str, store: object_store::Result<impl ObjectStore>) -> Result<Store> {
+    let invalid = |e: String| Error::project(format!("`{location}` cannot be opened: {e}"));
+    let store = store.map_err(|e| invalid(e.to_string()).because(e))?;
+    let url = url::Url::parse(location).map_err(|e| invalid(e.to_string()))?;
+    let prefix = Path::from_url_path(url.path()).map_err(|e| invalid(e.to_string()))?;
+    Ok(Store::new(Arc::new(store), prefix))
+}
+
+impl Store {
+    /// A prefix of a store that is open.
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Store {
+        Store { store, prefix }
+    }
+
+    /// The key of a path below the prefix, character for character: keys of other programs contain any characters, and
+    /// `join` would encode them.
+    fn key(&self, path: &str) -> Result<Path> {
+        let key = format!("{}/{path}", self.prefix);
+        Path::parse(&key)
+            .map_err(|e| Error::project(format!("`{key}` is not a valid key of an object store: {e}")).because(e))
+    }
+}
+
+#[async_trait::async_trait]
+impl FileStore for Store {
+    async fn list(&self, pattern: &Pattern) -> Result<Vec<SourceFile>> {
+        if let Some(path) = pattern.literal() {
+            return match self.store.head(&self.key(path)?).await {
+                Ok(meta) => Ok(vec![file(path.to_string(), &meta)?]),
+                Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let folder = if pattern.folder().is_empty() { self.prefix.clone() } else { self.key(pattern.folder())? };
+        let mut found = Vec::new();
+        let mut listing = self.store.list(Some(&folder));
+        while let Some(meta) = listing.try_next().await? {
+            let Some(rest) = meta.location.prefix_match(&self.prefix) else { continue };
+            let parts: Vec<String> = rest.map(|part| part.as_ref().to_string()).collect();
+            let path = parts.join("/");
+            if pattern.matches(&path) {
+                found.push(file(path, &meta)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn read(&self, file: &SourceFile) -> Result<FileBytes> {
+        let object = self.store.get(&self.key(&file.path)?).await.map_err(|e| unreadable(&file.path, e))?;
+        let mut stream = object.into_stream();
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let path = file.path.clone();
+        tokio::spawn(async move {
+            while let Some(piece) = stream.next().await {
+                if sender.send(piece.map_err(|e| unreadable(&path, e))).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(FileBytes::from_pieces(&file.path, Some(file.bytes), pieces))
+    }
+
+    fn random_access<'a>(&'a self, file: &'a SourceFile) -> RandomAccess<'a> {
+        RandomAccess::Remote(Box::pin(async move {
+            let (store, key, path) = (self.store.clone(), self.key(&file.path)?, file.path.clone());
+            Ok(Box::new(StoredObject { store, key, path }) as Box<dyn RangeReader>)
+        }))
+    }
+}
+
+/// An object of which parts are read.
+struct StoredObject {
+    store: Arc<dyn ObjectStore>,
+    key: Path,
+    path: String,
+}
+
+#[async_trait::async_trait]
+impl RangeReader for StoredObject {
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.store.get_range(&self.key, range).await.map_err(|e| unreadable(&self.path, e))
+    }
+}
+
+fn file(path: String, meta: &ObjectMeta) -> Result<SourceFile> {
+    let modified = jiff::Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
+        .map_err(|e| Error::unreachable(format!("`{path}` has an invalid time of modification: {e}")))?;
+    Ok(match &meta.e_tag {
+        Some(tag) => SourceFile { path, bytes: meta.size, tag: format!("etag={}", tag.trim_matches('"')), modified },
+        None => SourceFile::without_tag(path, meta.size, modified),
+    })
+}

@@ -1,0 +1,15 @@
+//! JSON: one object a line, or documents whose lists hold the rows.
+
+mod documents;
+mod lines;
+mod paths;
+mod rows;
+mod scan;
+
+pub use documents::check_paths;
+pub(crate) use documents::open as open_documents;
+pub(crate) use lines::JsonLinesReader;
+pub(crate) use paths::RowsPath;
+
+#[cfg(test)]
+mod documents_tests;

@@ -1,0 +1,17 @@
+//! Rows of text: what every reader of text files gives and shares.
+
+mod buffer;
+pub(crate) mod encoding;
+mod filter;
+pub(crate) mod lines;
+mod records;
+mod rows;
+
+pub(crate) use buffer::ReadBuffer;
+pub(crate) use filter::RowFilter;
+pub(crate) use records::{RecordParser, RecordReader, each_line};
+pub(crate) use rows::{MAX_ROWS, RAW_CHARACTERS, RowBuffers, Span, as_text, blank_invalid_utf8};
+pub use rows::{RowReject, TextReader, TextRows};
+
+#[cfg(test)]
+mod lines_tests;

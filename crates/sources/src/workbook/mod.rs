@@ -1,0 +1,9 @@
+//! Workbooks: one sheet of a file made by a spreadsheet program.
+
+mod book;
+mod cells;
+mod errors;
+mod reader;
+mod sheet;
+
+pub(crate) use reader::open;
