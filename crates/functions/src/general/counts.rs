@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What is made of the counted values.
-pub(super) trait Finish: Clone + Debug + Send + Sync + 'static {
+pub(super) trait Finish: Debug + Send + Sync + 'static {
     /// Whether the values may be counted; what they are is known then.
     fn check(&self, _values: &ArrayRef) -> Result<()> {
         Ok(())
@@ -34,7 +34,7 @@ pub(super) struct Sorted {
 }
 
 /// Values counted by group. NULL is not counted.
-pub(super) struct Counts<F> {
+pub(super) struct Counts {
     data_type: DataType,
     converter: RowConverter,
     /// Every distinct value of any group as bytes that compare as the values do, with its number.
@@ -43,17 +43,21 @@ pub(super) struct Counts<F> {
     bytes: usize,
     counts: HashMap<(u32, u32), i64>,
     groups: usize,
-    finish: F,
+    finish: Arc<dyn Finish>,
 }
 
-impl<F> Debug for Counts<F> {
+impl Debug for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Counts").field("groups", &self.groups).field("distinct", &self.distinct.len()).finish()
     }
 }
 
-impl<F: Finish> Counts<F> {
-    pub(super) fn new(data_type: DataType, finish: F) -> Result<Counts<F>> {
+impl Counts {
+    pub(super) fn new(data_type: DataType, finish: impl Finish) -> Result<Counts> {
+        Counts::with(data_type, Arc::new(finish))
+    }
+
+    fn with(data_type: DataType, finish: Arc<dyn Finish>) -> Result<Counts> {
         let options = SortOptions { descending: false, nulls_first: true };
         let converter = RowConverter::new(vec![SortField::new_with_options(data_type.clone(), options)])?;
         let (numbers, counts) = (HashMap::new(), HashMap::new());
@@ -130,11 +134,11 @@ impl<F: Finish> Counts<F> {
     }
 }
 
-impl<F: Finish> Groups for Counts<F> {
+impl Groups for Counts {
     const RETRACTS: bool = true;
 
-    fn empty(&self) -> Result<Counts<F>> {
-        Counts::new(self.data_type.clone(), self.finish.clone())
+    fn empty(&self) -> Result<Counts> {
+        Counts::with(self.data_type.clone(), self.finish.clone())
     }
 
     fn grow(&mut self, groups: usize) {

@@ -28,7 +28,7 @@ struct Mode {
 }
 
 impl Mode {
-    fn groups(arguments: &AccumulatorArgs<'_>) -> Result<Counts<MostFrequent>> {
+    fn groups(arguments: &AccumulatorArgs<'_>) -> Result<Counts> {
         refuse_distinct("mode", arguments)?;
         Counts::new(arguments.expr_fields[0].data_type().clone(), MostFrequent)
     }
@@ -58,7 +58,7 @@ impl AggregateUDFImpl for Mode {
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let [value] = take_function_args("mode", arguments.input_fields)?;
-        Ok(Counts::<MostFrequent>::state_fields(arguments.name, unpacked(value.data_type())))
+        Ok(Counts::state_fields(arguments.name, unpacked(value.data_type())))
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -78,7 +78,7 @@ impl AggregateUDFImpl for Mode {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct MostFrequent;
 
 impl Finish for MostFrequent {

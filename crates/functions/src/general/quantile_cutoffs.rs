@@ -38,7 +38,7 @@ struct QuantileCutoffs {
 }
 
 impl QuantileCutoffs {
-    fn groups(arguments: &AccumulatorArgs<'_>) -> Result<Counts<Cutoffs>> {
+    fn groups(arguments: &AccumulatorArgs<'_>) -> Result<Counts> {
         refuse_distinct("quantile_cutoffs", arguments)?;
         let [value, _] = take_function_args("quantile_cutoffs", arguments.expr_fields)?;
         let finish = Cutoffs { bins: constant_bins(arguments)? };
@@ -96,7 +96,7 @@ impl AggregateUDFImpl for QuantileCutoffs {
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let [value, _] = take_function_args("quantile_cutoffs", arguments.input_fields)?;
         let value = common_type("quantile_cutoffs", [value.data_type()])?;
-        Ok(Counts::<Cutoffs>::state_fields(arguments.name, value))
+        Ok(Counts::state_fields(arguments.name, value))
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -126,7 +126,7 @@ fn cutoff_type(value: &DataType) -> DataType {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Cutoffs {
     bins: i64,
 }
