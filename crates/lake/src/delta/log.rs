@@ -1,0 +1,398 @@
+//! Reading a Delta log: the newest checkpoint and the commits after it give what the table holds.
+
+use super::actions::{Action, AddFile, LOCAL_TIMES, Metadata, Protocol, RemoveFile, Transaction};
+use super::checkpoint::{self, LastCheckpoint};
+use crate::open::{Lake, table_folder};
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutPayload};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Place, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The folder of a table's log, below the table's.
+const LOG_FOLDER: &str = "_delta_log";
+/// The file that says where the newest checkpoint is.
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
+/// Files of a log read at a time.
+const READS_AT_ONCE: usize = 8;
+/// Features that a log may demand of those who write it.
+const WRITER_FEATURES: [&str; 3] = ["appendOnly", "invariants", LOCAL_TIMES];
+
+/// The log of one table.
+pub(crate) struct DeltaLog<'a> {
+    pub lake: &'a Lake,
+    pub table: &'a TableName,
+    /// The table's folder below the lake's root.
+    folder: String,
+}
+
+/// What a log says at one version.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub version: u64,
+    /// The version of the newest checkpoint.
+    pub checkpoint: Option<u64>,
+    pub protocol: Protocol,
+    pub metadata: Metadata,
+    pub contents: Contents,
+}
+
+/// What happened to a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum CommitOutcome {
+    /// It is the table's version of that number.
+    Committed,
+    /// Another writer has committed a version of that number.
+    Conflict,
+}
+
+impl<'a> DeltaLog<'a> {
+    /// The log of a table of the lake; it need not be there.
+    pub fn new(lake: &'a Lake, table: &'a TableName) -> Result<DeltaLog<'a>> {
+        Ok(DeltaLog { lake, table, folder: table_folder(table)? })
+    }
+
+    /// A file of the log, below the lake's root.
+    pub fn path(&self, name: &str) -> String {
+        format!("{}/{LOG_FOLDER}/{name}", self.folder)
+    }
+
+    /// The path below the table's folder of a path below the lake's root.
+    pub fn relative<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(&self.folder)?.strip_prefix('/')
+    }
+
+    /// Puts a commit where none of its number is.
+    pub async fn commit(&self, version: u64, actions: &[Action]) -> Result<CommitOutcome> {
+        let mut text = String::new();
+        for action in actions {
+            let line = serde_json::to_string(action)
+                .map_err(|e| Error::bug(format!("an action of a Delta log cannot be written as JSON: {e}")))?;
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let name = self.path(&commit_name(version));
+        let payload = PutPayload::from(text.into_bytes());
+        match self.lake.store().put_opts(&self.lake.path(&name), payload, PutMode::Create.into()).await {
+            Ok(_) => Ok(CommitOutcome::Committed),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(CommitOutcome::Conflict)
+            }
+            Err(error) => Err(self.lake.failed(&format!("write {name} to"), error)),
+        }
+    }
+
+    /// Notes where the newest checkpoint is.
+    pub async fn set_last_checkpoint(&self, last: &LastCheckpoint) -> Result<()> {
+        let text = serde_json::to_vec(last)
+            .map_err(|e| Error::bug(format!("`{LAST_CHECKPOINT}` cannot be written as JSON: {e}")))?;
+        self.put(LAST_CHECKPOINT, text).await
+    }
+
+    /// Writes a file of the log, in the place of one of the same name.
+    pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        let path = self.path(name);
+        let put = self.lake.store().put(&self.lake.path(&path), PutPayload::from(bytes)).await;
+        put.map(|_| ()).map_err(|e| self.lake.failed(&format!("write {path} to"), e))
+    }
+
+    /// What the log says now; `None` when there is no log.
+    ///
+    /// # Errors
+    /// `Data` when the log is damaged, `Project` when it asks for what this program cannot do, `Unreachable` when the
+    /// store fails.
+    pub async fn read(&self) -> Result<Option<Snapshot>> {
+        let hint = self.last_checkpoint().await?;
+        let mut listing = self.list(hint).await?;
+        if hint.is_some_and(|hint| listing.newest_checkpoint().is_none_or(|(version, _)| version < hint)) {
+            // The checkpoint that was promised is not there: the commits say as much.
+            listing = self.list(None).await?;
+        }
+        if listing.is_empty() {
+            return Ok(None);
+        }
+        let mut replay = Replay::default();
+        let mut next = 0;
+        let checkpoint = listing.newest_checkpoint();
+        if let Some((version, parts)) = checkpoint {
+            let reads = parts.iter().map(|name| self.read_checkpoint(name));
+            let mut read = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+            while let Some(actions) = read.try_next().await? {
+                replay.extend(actions);
+            }
+            next = version + 1;
+        }
+        let after: Vec<u64> = listing.commits.range(next..).copied().collect();
+        for (version, expected) in after.iter().zip(next..) {
+            if *version != expected {
+                return Err(self.damaged(format!("version {expected} is missing")));
+            }
+        }
+        let reads = after.iter().map(|version| self.read_commit(*version));
+        let mut read = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+        while let Some(actions) = read.try_next().await? {
+            replay.extend(actions);
+        }
+        let checkpoint = checkpoint.map(|(version, _)| version);
+        let Some(version) = after.last().copied().or(checkpoint) else {
+            return Err(self.damaged("version 0 is missing"));
+        };
+        let (Some(protocol), Some(metadata)) = (replay.protocol, replay.metadata) else {
+            return Err(self.damaged("it has no protocol or no metadata"));
+        };
+        let snapshot = Snapshot { version, checkpoint, protocol, metadata, contents: replay.contents };
+        self.check_supported(&snapshot)?;
+        Ok(Some(snapshot))
+    }
+
+    /// Makes sure that this program understands the log and may write to it.
+    fn check_supported(&self, snapshot: &Snapshot) -> Result<()> {
+        let Snapshot { protocol, metadata, .. } = snapshot;
+        let unsupported = match protocol {
+            Protocol { min_reader_version: reader @ 4.., .. } => Some(format!("reader version {reader}")),
+            Protocol { min_writer_version: writer @ (3..=6 | 8..), .. } => Some(format!("writer version {writer}")),
+            _ => {
+                let unknown = |features: &Option<Vec<String>>, known: &[&str]| {
+                    features.iter().flatten().find(|f| !known.contains(&f.as_str())).map(|f| format!("feature `{f}`"))
+                };
+                unknown(&protocol.reader_features, &[LOCAL_TIMES])
+                    .or_else(|| unknown(&protocol.writer_features, &WRITER_FEATURES))
+            }
+        };
+        let property = |name: &str| metadata.configuration.get(name).map(String::as_str);
+        let unsupported = unsupported.or_else(|| match property("delta.columnMapping.mode") {
+            None | Some("none") => None,
+            Some(mode) => Some(format!("column mapping by {mode}")),
+        });
+        let unsupported = unsupported
+            .or_else(|| (property("delta.appendOnly") == Some("true")).then(|| "`delta.appendOnly`".to_string()))
+            .or_else(|| (!metadata.partition_columns.is_empty()).then(|| "partition columns".to_string()))
+            .or_else(|| {
+                snapshot
+                    .contents
+                    .files
+                    .values()
+                    .any(|f| f.deletion_vector.is_some())
+                    .then(|| "deletion vectors".to_string())
+            });
+        match unsupported {
+            None => Ok(()),
+            Some(what) => Err(Error::project(format!(
+                "the Delta log of {} has {what}, which perennial does not support",
+                self.table
+            ))
+            .hint(self.rebuild_hint())),
+        }
+    }
+
+    /// An error that says that the log is damaged.
+    pub fn damaged(&self, what: impl std::fmt::Display) -> Error {
+        Error::data(format!("the Delta log of {} is damaged: {what}", self.table)).hint(self.rebuild_hint())
+    }
+
+    fn rebuild_hint(&self) -> String {
+        format!(
+            "delete the folder {}/{LOG_FOLDER} and the file {} in the lake {}; the next run writes the log anew",
+            self.folder,
+            super::progress_path(),
+            self.lake.location()
+        )
+    }
+
+    /// The version of the checkpoint that `_last_checkpoint` names, if it can be read: it only saves a listing.
+    async fn last_checkpoint(&self) -> Result<Option<u64>> {
+        let text = self.lake.read(&self.path(LAST_CHECKPOINT)).await?;
+        Ok(text.and_then(|text| serde_json::from_slice::<LastCheckpoint>(&text).ok()).map(|last| last.version))
+    }
+
+    async fn list(&self, from: Option<u64>) -> Result<Listing> {
+        let mut listing = Listing::default();
+        for (file, meta) in self.list_files(from).await? {
+            match file {
+                LogFile::Commit(version) => {
+                    listing.commits.insert(version);
+                }
+                LogFile::Checkpoint { version, parts } => {
+                    let name = meta.location.filename().unwrap_or_default().to_string();
+                    listing.checkpoints.entry((version, parts)).or_default().push(name);
+                }
+                LogFile::Checksum(_) => {}
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The files of the log that have a version, from one on.
+    pub async fn list_files(&self, from: Option<u64>) -> Result<Vec<(LogFile, ObjectMeta)>> {
+        let folder = self.lake.path(&format!("{}/{LOG_FOLDER}", self.folder));
+        let store = self.lake.store();
+        let found = match from {
+            // Versions have leading zeros, so that names sort as versions do.
+            Some(version) => {
+                let before = self.lake.path(&self.path(&format!("{version:020}")));
+                store.list_with_offset(Some(&folder), &before)
+            }
+            None => store.list(Some(&folder)),
+        };
+        let found: Vec<ObjectMeta> = match found.try_collect().await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(self.lake.failed(&format!("list {}/{LOG_FOLDER} in", self.folder), error)),
+        };
+        let in_folder = |meta: &ObjectMeta| meta.location.prefix_match(&folder).is_some_and(|rest| rest.count() == 1);
+        let files = found.into_iter().filter(in_folder);
+        Ok(files.filter_map(|meta| Some((LogFile::parse(meta.location.filename()?)?, meta))).collect())
+    }
+
+    async fn read_file(&self, path: &str) -> Result<bytes::Bytes> {
+        let found = self.lake.read(path).await?;
+        found.ok_or_else(|| self.damaged(format!("{path} has been deleted while the log was read")))
+    }
+
+    async fn read_commit(&self, version: u64) -> Result<Vec<Action>> {
+        let path = self.path(&commit_name(version));
+        let text = self.read_file(&path).await?;
+        let lines = text.split(|byte| *byte == b'\n').enumerate();
+        let lines = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace));
+        let parsed = lines.map(|(number, line)| {
+            serde_json::from_slice(line).map_err(|e| {
+                let (line, column) = (number + 1, e.column().max(1));
+                let place = Place::File { file: path.clone(), line, column, width: 1, text: None };
+                self.damaged(format!("a line is not an action: {e}")).at(place)
+            })
+        });
+        parsed.collect()
+    }
+
+    async fn read_checkpoint(&self, name: &str) -> Result<Vec<Action>> {
+        let path = self.path(name);
+        let bytes = self.read_file(&path).await?;
+        checkpoint::read(bytes).map_err(|e| self.damaged(format!("{path} is not a checkpoint: {}", e.message())))
+    }
+}
+
+impl Snapshot {
+    /// The version of an application's newest transaction.
+    pub fn transaction_version(&self, application: &str) -> Option<i64> {
+        self.contents.transactions.get(application).map(|txn| txn.version)
+    }
+
+    /// What the log says after the next commit.
+    pub fn after(mut self, version: u64, actions: Vec<Action>) -> Snapshot {
+        self.version = version;
+        for mut action in actions {
+            self.protocol = action.protocol.take().unwrap_or(self.protocol);
+            self.metadata = action.meta_data.take().unwrap_or(self.metadata);
+            self.contents.apply(action);
+        }
+        self
+    }
+}
+
+/// What the actions up to some version amount to, without protocol and metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Contents {
+    /// The table's files, by their paths as the log writes them.
+    pub files: BTreeMap<String, AddFile>,
+    /// Files that were removed, likewise.
+    pub tombstones: BTreeMap<String, RemoveFile>,
+    /// The newest transaction of each application.
+    pub transactions: BTreeMap<String, Transaction>,
+}
+
+impl Contents {
+    fn apply(&mut self, action: Action) {
+        if let Some(add) = action.add {
+            self.tombstones.remove(&add.path);
+            self.files.insert(add.path.clone(), add);
+        }
+        if let Some(remove) = action.remove {
+            self.files.remove(&remove.path);
+            self.tombstones.insert(remove.path.clone(), remove);
+        }
+        if let Some(transaction) = action.txn {
+            self.transactions.insert(transaction.app_id.clone(), transaction);
+        }
+    }
+}
+
+/// What a log's actions amount to while it is read.
+#[derive(Default)]
+struct Replay {
+    protocol: Option<Protocol>,
+    metadata: Option<Metadata>,
+    contents: Contents,
+}
+
+impl Replay {
+    fn extend(&mut self, actions: Vec<Action>) {
+        for mut action in actions {
+            self.protocol = action.protocol.take().or(self.protocol.take());
+            self.metadata = action.meta_data.take().or(self.metadata.take());
+            self.contents.apply(action);
+        }
+    }
+}
+
+/// The files of a log that state its table, from some version on.
+#[derive(Default)]
+struct Listing {
+    commits: BTreeSet<u64>,
+    /// Names of the parts that were found, by version and number of parts.
+    checkpoints: BTreeMap<(u64, u64), Vec<String>>,
+}
+
+impl Listing {
+    fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.checkpoints.is_empty()
+    }
+
+    /// Version and parts of the newest checkpoint of which no part is missing.
+    fn newest_checkpoint(&self) -> Option<(u64, &[String])> {
+        let whole = self.checkpoints.iter().filter(|((_, parts), found)| found.len() as u64 == *parts);
+        whole.map(|((version, _), found)| (*version, found.as_slice())).next_back()
+    }
+}
+
+/// A file of a log, told by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFile {
+    /// The actions of one version.
+    Commit(u64),
+    /// All actions up to a version, in one or several files.
+    Checkpoint { version: u64, parts: u64 },
+    /// A checksum of a version, which this program neither writes nor reads.
+    Checksum(u64),
+}
+
+impl LogFile {
+    /// `None` for files of other kinds: log compactions, checkpoints of the second version, files being written.
+    fn parse(name: &str) -> Option<LogFile> {
+        let (version, rest) = name.split_once('.')?;
+        let version = number(version, 20)?;
+        match rest {
+            "json" => return Some(LogFile::Commit(version)),
+            "crc" => return Some(LogFile::Checksum(version)),
+            "checkpoint.parquet" => return Some(LogFile::Checkpoint { version, parts: 1 }),
+            _ => {}
+        }
+        let (part, parts) = rest.strip_prefix("checkpoint.")?.strip_suffix(".parquet")?.split_once('.')?;
+        let (part, parts) = (number(part, 10)?, number(parts, 10)?);
+        (1..=parts).contains(&part).then_some(LogFile::Checkpoint { version, parts })
+    }
+
+    /// The version that it states.
+    pub fn version(self) -> u64 {
+        match self {
+            LogFile::Commit(version) | LogFile::Checksum(version) | LogFile::Checkpoint { version, .. } => version,
+        }
+    }
+}
+
+fn number(text: &str, digits: usize) -> Option<u64> {
+    (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+fn commit_name(version: u64) -> String {
+    format!("{version:020}.json")
+}

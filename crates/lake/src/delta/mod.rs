@@ -1,0 +1,305 @@
+//! Delta logs: how DuckDB, Spark and Polars see the newest release. They follow the release records and never lead.
+//!
+//! Every commit carries the release's number as the transaction of the application `perennial`, so a commit that was
+//! made is never made again, whenever the process died. The format is that of Delta's protocol, which is public:
+//! commits in JSON ([`log`]), a checkpoint in Parquet every few commits ([`checkpoint`]).
+
+mod actions;
+mod checkpoint;
+mod log;
+
+use super::open::{Lake, RECORDS};
+use super::{DataFile, Release, TableVersion, stats};
+use actions::{Action, AddFile, FileFormat, Metadata, Protocol, Transaction};
+use actions::{decode_path, encode_path, has_local_times, schema_json};
+use arrow::datatypes::Schema;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectStoreExt, PutPayload};
+use perennial_core::contract::TableName;
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Result};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use log::{CommitOutcome, DeltaLog, Snapshot};
+
+/// Whose transactions the commits are.
+const APPLICATION: &str = "perennial";
+/// Tables written, and files looked at, at a time.
+const TABLES_AT_ONCE: usize = 8;
+const FILES_AT_ONCE: usize = 8;
+/// How often a commit is tried when other programs write to the same log.
+const MAX_ATTEMPTS: usize = 16;
+
+/// The release that every Delta log has reached.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Progress {
+    /// 1 when tables that never had rows had no log.
+    format: u32,
+    release: u64,
+}
+
+impl Progress {
+    /// The format in which tables that never had rows have a log, too.
+    const FORMAT: u32 = 2;
+}
+
+impl Lake {
+    /// Brings every Delta log that is behind to the release; returns how many tables were behind.
+    pub(crate) async fn update_delta_logs(&self, release: &Release) -> Result<usize> {
+        let progress = self.delta_progress().await?;
+        if progress.format >= Progress::FORMAT && progress.release >= release.number {
+            return Ok(0);
+        }
+        let behind = self.tables_behind(release, &progress).await?;
+        let work = behind.iter().map(|name| self.update_delta_log(release, name));
+        let results: Vec<Result<()>> = futures::stream::iter(work).buffer_unordered(TABLES_AT_ONCE).collect().await;
+        results.into_iter().collect::<Result<Vec<()>>>()?;
+        self.set_delta_progress(release.number).await?;
+        Ok(behind.len())
+    }
+
+    /// Tables that changed since, and those that are no longer in the release.
+    async fn tables_behind(&self, release: &Release, progress: &Progress) -> Result<BTreeSet<TableName>> {
+        let Progress { format, release: reached } = *progress;
+        let tables = release.tables.iter();
+        let changed = tables.filter(|(_, table)| format < Progress::FORMAT || table.changed_in > reached);
+        let mut behind: BTreeSet<TableName> = changed.map(|(name, _)| name.clone()).collect();
+        for number in reached.max(1)..release.number {
+            let Some(old) = self.find_release(number).await? else { continue };
+            behind.extend(old.tables.into_keys().filter(|name| !release.tables.contains_key(name)));
+        }
+        Ok(behind)
+    }
+
+    async fn update_delta_log(&self, release: &Release, name: &TableName) -> Result<()> {
+        let log = DeltaLog::new(self, name)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let snapshot = log.read().await?;
+            let actions = self.next_actions(release, &log, snapshot.as_ref()).await?;
+            if actions.is_empty() {
+                return Ok(());
+            }
+            let version = snapshot.as_ref().map_or(0, |s| s.version + 1);
+            let outcome = log.commit(version, &actions).await?;
+            if outcome == CommitOutcome::Conflict {
+                // Another program has written a version: it is read, and the release decides again.
+                continue;
+            }
+            if let Some(snapshot) = snapshot
+                && version - snapshot.checkpoint.unwrap_or(0) >= checkpoint::CHECKPOINT_INTERVAL
+            {
+                // Readers do without one, and the next commit asks for it again.
+                checkpoint::write(&log, &snapshot.after(version, actions), release.published_at).await.ok();
+            }
+            return Ok(());
+        }
+        let number = release.number;
+        Err(Error::unreachable(format!(
+            "cannot bring the Delta log of {name} to release {number}: other programs keep writing to it"
+        ))
+        .hint("the next run will try again; the release itself is complete"))
+    }
+
+    /// The actions that bring a log to the release; none when it is there, or has nothing to tell.
+    async fn next_actions(
+        &self,
+        release: &Release,
+        log: &DeltaLog<'_>,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Vec<Action>> {
+        let version = release.tables.get(log.table);
+        let now = release.published_at.as_millisecond();
+        let actions = match (snapshot, version) {
+            (Some(snapshot), _) => {
+                let reached = snapshot.transaction_version(APPLICATION);
+                if reached.is_some_and(|reached| reached >= release.number as i64) {
+                    return Ok(Vec::new());
+                }
+                match version {
+                    Some(version) => self.changes(log, snapshot, version, now).await?,
+                    None => snapshot.contents.files.values().map(|file| Action::from(file.removal(now))).collect(),
+                }
+            }
+            (None, Some(version)) => {
+                let protocol = Protocol::of(&version.schema);
+                let metadata = new_metadata(release, log.table, version)?;
+                let mut actions = vec![Action::from(protocol), Action::from(metadata)];
+                actions.extend(self.added(log, version, &BTreeMap::new(), now).await?);
+                actions
+            }
+            // It left before it had a log.
+            (None, None) => Vec::new(),
+        };
+        if actions.is_empty() {
+            return Ok(actions);
+        }
+        let transaction =
+            Transaction { app_id: APPLICATION.to_string(), version: release.number as i64, last_updated: Some(now) };
+        let first = [commit_info(release, snapshot.is_none(), &actions), Action::from(transaction)];
+        Ok(first.into_iter().chain(actions).collect())
+    }
+
+    /// What differs between the log and the table's version in the release.
+    async fn changes(
+        &self,
+        log: &DeltaLog<'_>,
+        snapshot: &Snapshot,
+        version: &TableVersion,
+        now: i64,
+    ) -> Result<Vec<Action>> {
+        let mut actions = schema_change(log, snapshot, version)?;
+        let has_other_columns = !actions.is_empty();
+        let files = &snapshot.contents.files;
+        let found: BTreeMap<String, &AddFile> = files.values().map(|file| (decode_path(&file.path), file)).collect();
+        actions.extend(self.added(log, version, &found, now).await?);
+        let mut left = found;
+        let mut kept = Vec::new();
+        for file in &version.files {
+            kept.extend(left.remove(relative_path(log, file)?).map(|add| (add, file)));
+        }
+        if has_other_columns {
+            actions.extend(self.updated_statistics(&kept, version).await?);
+        }
+        actions.extend(left.values().map(|file| Action::from(file.removal(now))));
+        Ok(actions)
+    }
+
+    /// An addition for every file that is not among those of the log.
+    async fn added(
+        &self,
+        log: &DeltaLog<'_>,
+        version: &TableVersion,
+        found: &BTreeMap<String, &AddFile>,
+        now: i64,
+    ) -> Result<Vec<Action>> {
+        let mut new = Vec::new();
+        for file in &version.files {
+            let path = relative_path(log, file)?;
+            if !found.contains_key(path) {
+                new.push((encode_path(path), file));
+            }
+        }
+        let added = new.into_iter().map(|(path, file)| async move {
+            Ok(Action::from(AddFile {
+                path,
+                partition_values: BTreeMap::new(),
+                size: file.bytes as i64,
+                modification_time: now,
+                data_change: true,
+                stats: stats::of_file(self, file, &version.schema).await?,
+                tags: None,
+                deletion_vector: None,
+            }))
+        });
+        futures::stream::iter(added).buffered(FILES_AT_ONCE).try_collect().await
+    }
+
+    /// Files that stay, where their statistics do not fit the table's columns any more.
+    async fn updated_statistics(&self, kept: &[(&AddFile, &DataFile)], version: &TableVersion) -> Result<Vec<Action>> {
+        let updated = kept.iter().map(|(add, file)| self.updated_file(add, file, version));
+        let updated: Vec<Option<Action>> = futures::stream::iter(updated).buffered(FILES_AT_ONCE).try_collect().await?;
+        Ok(updated.into_iter().flatten().collect())
+    }
+
+    async fn updated_file(&self, add: &AddFile, file: &DataFile, version: &TableVersion) -> Result<Option<Action>> {
+        let stats = stats::of_file(self, file, &version.schema).await?;
+        let is_changed = stats != add.stats;
+        Ok(is_changed.then(|| Action::from(AddFile { stats, data_change: false, ..add.clone() })))
+    }
+
+    async fn delta_progress(&self) -> Result<Progress> {
+        let text = self.read(&progress_path()).await?;
+        // Without the note, or when it cannot be read, every log is looked at.
+        let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
+        Ok(progress.unwrap_or(Progress { format: Progress::FORMAT, release: 0 }))
+    }
+
+    async fn set_delta_progress(&self, release: u64) -> Result<()> {
+        let text = serde_json::to_vec(&Progress { format: Progress::FORMAT, release })
+            .map_err(|e| Error::bug(format!("the progress of Delta logs cannot be written as JSON: {e}")))?;
+        let put = self.store().put(&self.path(&progress_path()), PutPayload::from(text)).await;
+        put.map(|_| ()).map_err(|e| self.failed(&format!("write {} to", progress_path()), e))
+    }
+}
+
+fn progress_path() -> String {
+    format!("{RECORDS}/delta.json")
+}
+
+fn relative_path<'f>(log: &DeltaLog<'_>, file: &'f DataFile) -> Result<&'f str> {
+    log.relative(&file.path).ok_or_else(|| {
+        Error::bug(format!("{} is listed as a file of {} but is not in its folder", file.path, log.table))
+    })
+}
+
+fn commit_info(release: &Release, is_new: bool, actions: &[Action]) -> Action {
+    let removes = actions.iter().any(|action| action.remove.is_some());
+    let (operation, parameters) = match (is_new, removes) {
+        (true, _) => ("CREATE TABLE", json!({})),
+        (false, false) => ("WRITE", json!({"mode": "Append"})),
+        (false, true) => ("WRITE", json!({"mode": "Overwrite"})),
+    };
+    let info = json!({
+        "timestamp": release.published_at.as_millisecond(),
+        "operation": operation,
+        "operationParameters": parameters,
+        "engineInfo": format!("perennial/{}", env!("CARGO_PKG_VERSION")),
+        "perennial.run": release.run_id,
+    });
+    Action { commit_info: Some(info), ..Action::default() }
+}
+
+fn new_metadata(release: &Release, name: &TableName, version: &TableVersion) -> Result<Metadata> {
+    Ok(Metadata {
+        id: table_id(&release.run_id, name),
+        name: Some(name.to_string()),
+        description: None,
+        format: FileFormat::default(),
+        schema_string: schema_json(name, &version.schema)?.to_string(),
+        partition_columns: Vec::new(),
+        configuration: with_statistics_columns(BTreeMap::new(), &version.schema),
+        created_time: Some(release.published_at.as_millisecond()),
+    })
+}
+
+/// The identifier of a new table as a UUID of version 8, the one for hashes: the same when a commit is tried again.
+fn table_id(run_id: &str, name: &TableName) -> String {
+    let hash = digest([run_id, &name.to_string()]);
+    let part = |range: std::ops::Range<usize>| hash.get(range).unwrap_or_default();
+    format!("{}-{}-8{}-8{}-{}", part(0..8), part(8..12), part(13..16), part(17..20), part(20..32))
+}
+
+/// The properties of a table, among them which columns have statistics.
+fn with_statistics_columns(mut properties: BTreeMap<String, String>, schema: &Schema) -> BTreeMap<String, String> {
+    const COLUMNS: &str = "delta.dataSkippingStatsColumns";
+    const NUMBER: &str = "delta.dataSkippingNumIndexedCols";
+    properties.remove(COLUMNS);
+    properties.remove(NUMBER);
+    let columns: Vec<String> = stats::columns(schema).map(|name| format!("`{}`", name.replace('`', "``"))).collect();
+    // An empty list of columns is not a list to every reader.
+    if columns.is_empty() {
+        properties.insert(NUMBER.to_string(), "0".to_string());
+    } else {
+        properties.insert(COLUMNS.to_string(), columns.join(","));
+    }
+    properties
+}
+
+/// What other columns, or other columns with statistics, ask for.
+fn schema_change(log: &DeltaLog<'_>, snapshot: &Snapshot, version: &TableVersion) -> Result<Vec<Action>> {
+    let wanted = schema_json(log.table, &version.schema)?;
+    let found: Value = serde_json::from_str(&snapshot.metadata.schema_string)
+        .map_err(|e| log.damaged(format!("its schema is not JSON: {e}")))?;
+    let configuration = with_statistics_columns(snapshot.metadata.configuration.clone(), &version.schema);
+    if found == wanted && configuration == snapshot.metadata.configuration {
+        return Ok(Vec::new());
+    }
+    let mut actions = Vec::new();
+    if has_local_times(&version.schema) && !snapshot.protocol.has_local_times() {
+        actions.push(Action::from(snapshot.protocol.with_local_times()));
+    }
+    let schema_string = wanted.to_string();
+    actions.push(Action::from(Metadata { schema_string, configuration, ..snapshot.metadata.clone() }));
+    Ok(actions)
+}

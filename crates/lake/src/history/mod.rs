@@ -1,0 +1,56 @@
+//! The rows of `system.*`: the history of runs, steps, sources, tests and rejects.
+//!
+//! This module has only rows and their columns. It reads neither the clock nor the disk.
+
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub use rows::{
+    RejectRecord, ReleaseRecord, RunRecord, RunStatus, SourceRecord, SourceStatus, StepRecord, StepStatus, TestRecord,
+    TestStatus,
+};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use perennial_core::error::Result;
+
+/// A row of a system table.
+pub trait Row: Sized {
+    /// The table's name within `system`, as in `runs`.
+    const TABLE: &'static str;
+
+    /// Its columns. New ones are added at the end; old files lack them, so that they are NULL there.
+    fn schema() -> SchemaRef;
+
+    /// Rows as a batch of [`Row::schema`].
+    ///
+    /// # Errors
+    /// `Bug` when the columns do not match the schema.
+    fn batch(rows: &[Self]) -> Result<RecordBatch>;
+}
+
+/// Every system table: its name within `system` and its columns.
+pub fn tables() -> Vec<(&'static str, SchemaRef)> {
+    fn table<R: Row>() -> (&'static str, SchemaRef) {
+        (R::TABLE, R::schema())
+    }
+    vec![
+        table::<RunRecord>(),
+        table::<StepRecord>(),
+        table::<SourceRecord>(),
+        table::<RejectRecord>(),
+        table::<TestRecord>(),
+        table::<ReleaseRecord>(),
+    ]
+}
+
+/// An identifier for a run that begins now. Identifiers sort by time and differ within a second
+/// (`20261122T041500Z-3f9a`).
+pub fn new_run_id(now: jiff::Timestamp) -> String {
+    run_id(now, rand::random())
+}
+
+fn run_id(now: jiff::Timestamp, random: u16) -> String {
+    format!("{}-{random:04x}", now.strftime("%Y%m%dT%H%M%SZ"))
+}

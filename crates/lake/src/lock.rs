@@ -1,0 +1,174 @@
+//! The lake's lock: one process at a time may write, and the next one is told which process that is.
+//!
+//! In a folder it is a lock of the operating system on `_perennial/lock`, which ends with the process that holds it,
+//! however that ends. On an object store it is a lease ([`super::lease`]).
+
+use super::lease::Lease;
+use super::open::{Lake, RECORDS};
+use perennial_core::error::{Error, Result};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The process that holds a lock, as others are told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// Its run.
+    pub run_id: String,
+    /// Its machine.
+    pub host: String,
+    /// The user it runs as.
+    pub user: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its command, as in `run nightly`.
+    pub command: String,
+}
+
+/// How often a lock file that names no holder is tried again, and after what time.
+const ANONYMOUS_RETRIES: u32 = 20;
+const ANONYMOUS_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// The content of a folder's lock file.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct LockFile {
+    format: u32,
+    since: jiff::Timestamp,
+    holder: Holder,
+}
+
+/// The lake's lock, held until it is released or dropped.
+#[derive(Debug)]
+pub struct Lock {
+    holder: Holder,
+    handle: Handle,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Folder { file: File, path: std::path::PathBuf },
+    Store(Lease),
+}
+
+impl Lake {
+    /// Acquires the lock.
+    ///
+    /// # Errors
+    /// `Unreachable` when another process holds it (the message names machine, process and time) or the store fails.
+    pub async fn lock(&self, holder: Holder, now: jiff::Timestamp) -> Result<Lock> {
+        let handle = match self.folder() {
+            Some(folder) => {
+                let mut retries = 0;
+                loop {
+                    match lock_folder(folder, &holder, now)? {
+                        Ok(handle) => break handle,
+                        // The file names no holder: a process is just starting or ending, or a child of one that has
+                        // ended keeps the file open for a moment.
+                        Err(None) if retries < ANONYMOUS_RETRIES => retries += 1,
+                        Err(found) => return Err(busy(&folder.display().to_string(), found)),
+                    }
+                    tokio::time::sleep(ANONYMOUS_PAUSE).await;
+                }
+            }
+            None => Handle::Store(Lease::acquire(self, &holder, now).await?),
+        };
+        Ok(Lock { holder, handle })
+    }
+}
+
+impl Lock {
+    /// The process that holds it: the caller of [`Lake::lock`].
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Verifies that it is still held.
+    ///
+    /// # Errors
+    /// `Unreachable` when it was lost or this cannot be determined; then nothing may be published.
+    pub(crate) async fn verify(&self) -> Result<()> {
+        match &self.handle {
+            Handle::Store(lease) => lease.renew().await,
+            Handle::Folder { file, path } if same_file(file, path) => Ok(()),
+            Handle::Folder { path, .. } => {
+                Err(Error::unreachable(format!("the lock file {} was deleted while the lock was held", path.display()))
+                    .hint("nothing was published; run again, and do not delete that file"))
+            }
+        }
+    }
+
+    /// Releases it. Dropping does the same without waiting for the store.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails; then the lease expires.
+    pub async fn release(self) -> Result<()> {
+        match self.handle {
+            Handle::Folder { file, .. } => {
+                file.set_len(0).ok();
+                Ok(())
+            }
+            Handle::Store(lease) => lease.release().await,
+        }
+    }
+}
+
+/// Acquires the lock, or returns who holds it if the file names the holder.
+fn lock_folder(
+    folder: &Path,
+    holder: &Holder,
+    now: jiff::Timestamp,
+) -> Result<Result<Handle, Option<(Holder, jiff::Timestamp)>>> {
+    let path = folder.join(RECORDS).join("lock");
+    let failed = |e: std::io::Error| Error::unreachable(format!("cannot lock {}: {e}", path.display()));
+    std::fs::create_dir_all(folder.join(RECORDS)).map_err(failed)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            file.read_to_string(&mut text).ok();
+            let found = serde_json::from_str::<LockFile>(&text).ok().map(|f| (f.holder, f.since));
+            return Ok(Err(found));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let record = LockFile { format: 1, since: now, holder: holder.clone() };
+    let text =
+        serde_json::to_string(&record).map_err(|e| Error::bug(format!("a lock cannot be written as JSON: {e}")))?;
+    file.set_len(0).map_err(failed)?;
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(Ok(Handle::Folder { file, path }))
+}
+
+/// The error of a process that finds the lock held by another one.
+pub(crate) fn busy(location: &str, found: Option<(Holder, jiff::Timestamp)>) -> Error {
+    match found {
+        Some((holder, since)) => Error::unreachable(format!(
+            "the lake {location} has been in use since {since:.0} by run {} (`{}`), process {} of {} on {}",
+            holder.run_id, holder.command, holder.pid, holder.user, holder.host
+        ))
+        .hint(format!(
+            "wait until that run has ended, or stop process {} on {}; the lock is released when the process ends",
+            holder.pid, holder.host
+        )),
+        None => Error::unreachable(format!("the lake {location} is in use by another process"))
+            .hint("wait until it has ended, then try again"),
+    }
+}
+
+/// Whether the path still leads to the locked file.
+#[cfg(unix)]
+fn same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(locked), Ok(found)) => locked.dev() == found.dev() && locked.ino() == found.ino(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_file(_file: &File, path: &Path) -> bool {
+    path.exists()
+}

@@ -1,0 +1,80 @@
+//! What a killed run left behind is found and cleaned up.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_reported_and_its_unreferenced_files_are_deleted() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    lake.begin_run(&lock, now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
+    let kept = a.files[0].path.clone();
+    lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
+    // Also of r1, but in no release; and of a run whose identifier only begins the same.
+    let unreferenced = table(&lake, "marts.b", "r1", &rows(1, 3)).await.files[0].path.clone();
+    let alike = table(&lake, "marts.b", "r1-2", &rows(1, 3)).await.files[0].path.clone();
+    let incomplete = lake.folder().unwrap().join("marts/b/r1-9.parquet#1");
+    std::fs::write(&incomplete, b"incomplete").unwrap();
+    drop(lock);
+
+    let again = Lake::open(&lake.location()).await.unwrap();
+    let lock = again.lock(holder("r2"), now()).await.unwrap();
+    let repairs = again.repair(&lock).await.unwrap();
+    let killed = KilledRun { holder: holder("r1"), started_at: now(), release: Some(1), recorded: false };
+    assert_eq!((repairs.killed, repairs.files_deleted), (vec![killed.clone()], 1));
+    let found: Vec<String> = again.list("marts").await.unwrap().into_iter().map(|(path, _)| path).collect();
+    assert!(found.contains(&kept) && found.contains(&alike) && !found.contains(&unreferenced), "{found:?}");
+    assert!(!incomplete.exists());
+
+    // Until it is recorded and ended it is found again.
+    again.append_system("runs", "r1", &rows(1, 1)).await.unwrap();
+    let repairs = again.repair(&lock).await.unwrap();
+    assert_eq!(repairs.killed, vec![KilledRun { recorded: true, ..killed }]);
+    again.end_run(&lock, "r1").await.unwrap();
+    assert!(again.repair(&lock).await.unwrap().killed.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_deletes_what_it_did_not_publish() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    lake.begin_run(&lock, now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
+    let b = table(&lake, "marts.b", "r1", &rows(1, 10)).await;
+    let release = lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap().release;
+    lake.end_run(&lock, "r1").await.unwrap();
+    assert_complete(&lake, &release).await;
+    assert!(!lake.folder().unwrap().join(&b.files[0].path).exists());
+    assert!(lake.list("_perennial/runs").await.unwrap().is_empty());
+}
+
+/// Processes were killed between the record and the logs several times: the logs catch up in one commit each.
+#[tokio::test(flavor = "multi_thread")]
+async fn delta_logs_catch_up_from_wherever_they_are() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 1)).await;
+    let b = table(&lake, "marts.b", "r1", &rows(1, 1)).await;
+    lake.publish(&lock, new_release("r1", [("marts.a", a), ("marts.b", b.clone())])).await.unwrap();
+    let mut last = None;
+    for number in 2..=4 {
+        let a = table(&lake, "marts.a", &format!("r{number}"), &rows(1, number)).await;
+        let mut release = lake.latest().await.unwrap().unwrap();
+        release.number = number as u64;
+        release.tables.insert(name("marts.a"), TableVersion { changed_in: number as u64, ..a });
+        let path = lake.folder().unwrap().join(format!("_perennial/releases/{number:08}.json"));
+        std::fs::write(path, record::write(&release).unwrap()).unwrap();
+        last = Some(release);
+    }
+    let repairs = lake.repair(&lock).await.unwrap();
+    assert!(repairs.delta_behind.is_none(), "{:?}", repairs.delta_behind);
+    assert_eq!(repairs.delta_tables, 1);
+    assert_delta_follows(&lake, &last.unwrap()).await;
+    assert_eq!(delta_version(&lake, "marts.a").await, 1);
+    assert_eq!(delta_version(&lake, "marts.b").await, 0);
+    // It is done only once, even when the record of it is lost.
+    assert_eq!(lake.repair(&lock).await.unwrap().delta_tables, 0);
+    std::fs::remove_file(lake.folder().unwrap().join("_perennial/delta.json")).unwrap();
+    assert_eq!(lake.repair(&lock).await.unwrap().delta_tables, 2);
+    assert_eq!(delta_version(&lake, "marts.a").await, 1);
+}

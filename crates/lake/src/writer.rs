@@ -1,0 +1,194 @@
+//! Writing rows to Parquet files, which no reader knows of until a release names them.
+
+use super::DataFile;
+use super::open::{Lake, scrub, table_folder};
+use super::shape::{conform, lake_schema};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use object_store::buffered::BufWriter;
+use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::async_writer::AsyncFileWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::properties::WriterProperties;
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Result};
+use tokio::io::AsyncWriteExt;
+
+/// The maximum number of rows in a row group.
+const MAX_ROW_GROUP_ROWS: usize = 1 << 20;
+/// A row group is completed early when its columns take more memory than this, in bytes.
+const MAX_ROW_GROUP_MEMORY: usize = 64 << 20;
+/// A new file is begun when one has reached about this many bytes.
+const FILE_BYTES: usize = 128 << 20;
+/// Bytes of one part of an upload, and how many parts are uploaded at a time.
+const PART_BYTES: usize = 8 << 20;
+const PARTS_AT_ONCE: usize = 3;
+
+/// Writes rows of one table. Several writers may write to one table at a time: their files have different names.
+pub struct TableWriter {
+    lake: Lake,
+    table: TableName,
+    folder: String,
+    run_id: String,
+    schema: SchemaRef,
+    open: Option<OpenFile>,
+    files: Vec<DataFile>,
+    file_bytes: usize,
+}
+
+struct OpenFile {
+    path: String,
+    writer: AsyncArrowWriter<CountingUpload>,
+    rows: u64,
+}
+
+impl Lake {
+    /// A writer of one table's rows. `schema` is that of the rows; that of the files is [`TableWriter::schema`].
+    ///
+    /// # Errors
+    /// `Project` for a table or column that cannot be stored under its name or with its type.
+    pub fn table_writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<TableWriter> {
+        Ok(TableWriter {
+            lake: self.clone(),
+            table: table.clone(),
+            folder: table_folder(table)?,
+            run_id: run_id.to_string(),
+            schema: lake_schema(table, &schema)?,
+            open: None,
+            files: Vec::new(),
+            file_bytes: FILE_BYTES,
+        })
+    }
+}
+
+impl TableWriter {
+    /// The columns of the files, which are those of the table's version.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// Sets after about how many bytes a new file is begun.
+    #[cfg(test)]
+    pub(crate) fn with_file_bytes(mut self, bytes: usize) -> TableWriter {
+        self.file_bytes = bytes;
+        self
+    }
+
+    /// Writes rows; columns are matched by position.
+    ///
+    /// # Errors
+    /// `Data` when a value does not fit the type in the lake, `Unreachable` when the store fails.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = conform(&self.table, &self.schema, batch)?;
+        let mut file = match self.open.take() {
+            Some(file) => file,
+            None => self.begin_file()?,
+        };
+        let written = async {
+            file.writer.write(&batch).await?;
+            if file.writer.memory_size() > MAX_ROW_GROUP_MEMORY {
+                file.writer.flush().await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = written.await {
+            return Err(self.abort(file, error).await);
+        }
+        file.rows += batch.num_rows() as u64;
+        if file.writer.bytes_written() + file.writer.in_progress_size() >= self.file_bytes {
+            self.complete_file(file).await
+        } else {
+            self.open = Some(file);
+            Ok(())
+        }
+    }
+
+    /// Completes the last file and returns all of them; without rows there is none.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails.
+    pub async fn finish(mut self) -> Result<Vec<DataFile>> {
+        if let Some(file) = self.open.take() {
+            self.complete_file(file).await?;
+        }
+        Ok(std::mem::take(&mut self.files))
+    }
+
+    fn begin_file(&mut self) -> Result<OpenFile> {
+        let path = format!("{}/{}-{}.parquet", self.folder, self.run_id, self.lake.next_file());
+        // Recorded before it exists, so that a file whose upload ends without a response is deleted as well.
+        self.lake.written().insert(path.clone());
+        let writer = parquet_writer(&self.lake, &path, self.schema.clone())
+            .map_err(|e| Error::bug(format!("cannot begin a Parquet file of {}: {e}", self.table)))?;
+        Ok(OpenFile { path, writer, rows: 0 })
+    }
+
+    async fn complete_file(&mut self, mut file: OpenFile) -> Result<()> {
+        if let Err(error) = file.writer.finish().await {
+            return Err(self.abort(file, error).await);
+        }
+        self.files.push(DataFile { path: file.path, bytes: file.writer.into_inner().bytes, rows: file.rows });
+        Ok(())
+    }
+
+    /// Aborts an upload that failed, if the store allows it; the next run's repair deletes what is left.
+    async fn abort(&mut self, file: OpenFile, error: ParquetError) -> Error {
+        let mut upload = file.writer.into_inner();
+        if !upload.is_shut_down {
+            upload.upload.abort().await.ok();
+        }
+        write_error(&self.lake, &file.path, &error)
+    }
+}
+
+/// A writer of one Parquet file, compressed, with statistics.
+fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<AsyncArrowWriter<CountingUpload>> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(MAX_ROW_GROUP_ROWS))
+        .set_created_by(format!("perennial {}", env!("CARGO_PKG_VERSION")))
+        .build();
+    let upload =
+        BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
+    AsyncArrowWriter::try_new(CountingUpload { upload, bytes: 0, is_shut_down: false }, schema, Some(properties))
+}
+
+/// Writes a batch as one file with the given path; returns its size in bytes.
+pub(crate) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> Result<u64> {
+    let failed = |e: ParquetError| write_error(lake, path, &e);
+    let mut writer = parquet_writer(lake, path, batch.schema()).map_err(failed)?;
+    writer.write(batch).await.map_err(failed)?;
+    writer.finish().await.map_err(failed)?;
+    Ok(writer.into_inner().bytes)
+}
+
+fn write_error(lake: &Lake, path: &str, error: &ParquetError) -> Error {
+    let text = scrub(&error.to_string());
+    Error::unreachable(format!("cannot write {path} to the lake {}: {text}", lake.location()))
+}
+
+/// An upload to the store that counts its bytes.
+struct CountingUpload {
+    upload: BufWriter,
+    bytes: u64,
+    /// It has been shut down, successfully or not: it can no longer be aborted and cleans up after itself.
+    is_shut_down: bool,
+}
+
+impl AsyncFileWriter for CountingUpload {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
+        self.bytes += bytes.len() as u64;
+        Box::pin(async { self.upload.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e))) })
+    }
+
+    fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
+        self.is_shut_down = true;
+        Box::pin(async { self.upload.shutdown().await.map_err(|e| ParquetError::External(Box::new(e))) })
+    }
+}
