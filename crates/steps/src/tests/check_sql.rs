@@ -1,0 +1,169 @@
+//! Mistakes in the SQL of steps.
+
+use super::*;
+
+#[tokio::test]
+async fn syntax_and_types() {
+    let found = problems_with(&[
+        ("syntax error", "SELECT order_id\nFRM core.orders"),
+        ("syntax error at the end", "SELECT order_id, FROM core.orders WHERE ("),
+        ("two statements", "SELECT 1 AS a; SELECT 2 AS b"),
+        ("nothing", "-- later\n"),
+        ("not a query", "DELETE FROM core.orders"),
+        ("type mismatch", "SELECT order_id\nFROM core.orders\nWHERE ordered_on = amount"),
+        ("types of arguments", "SELECT date_part('year', amount) AS y FROM core.orders"),
+        ("sum of text", "SELECT sum(order_id) AS s FROM core.orders"),
+        ("literal cast", "SELECT order_id FROM core.orders\nWHERE ordered_on >= DATE '2026-13-01'"),
+        ("interval arithmetic", "SELECT ordered_on + customer_id * INTERVAL '1 month' AS d FROM core.orders"),
+        ("aggregate in WHERE", "SELECT customer_id FROM core.orders\nWHERE sum(amount) > 5 GROUP BY customer_id"),
+        ("not grouped", "SELECT customer_id, order_id, sum(amount) AS s\nFROM core.orders GROUP BY customer_id"),
+        ("union of unequal width", "SELECT 1 AS a UNION ALL\nSELECT 1 AS a, 2 AS b"),
+        ("correlated", "SELECT order_id,\n  (SELECT max(b.amount) FROM core.orders b WHERE b.ordered_on < a.ordered_on) AS m FROM core.orders a"),
+        ("pivot", "SELECT * FROM core.orders PIVOT (sum(amount) FOR customer_id IN (1, 2))"),
+        ("two columns of one name", "SELECT order_id AS a, amount AS a FROM core.orders"),
+        ("no such type in a table", "SELECT order_id, INTERVAL '1 day' AS i FROM core.orders"),
+    ])
+    .await;
+    insta::assert_snapshot!(found, @r#"
+    == syntax error
+    error: syntax error: expected end of statement, found `core`
+     --> sql/marts/x.sql:5:5
+      |
+    5 | FRM core.orders
+      |     ^^^^
+
+    == syntax error at the end
+    error: syntax error: the query ends where an expression is expected
+     --> sql/marts/x.sql:4:41
+      |
+    4 | SELECT order_id, FROM core.orders WHERE (
+      |                                         ^
+
+    == two statements
+    error: more than one statement in one file
+     --> sql/marts/x.sql:4:1
+      |
+    4 | SELECT 1 AS a; SELECT 2 AS b
+      | ^^^^^^
+      |
+      = help: a file holds one query; use WITH for steps on the way
+
+    == nothing
+    error: there is no SQL in the file
+     --> sql/marts/x.sql:4:1
+      |
+    4 | -- later
+      | ^^
+
+    == not a query
+    error: a step is a query and changes nothing itself
+     --> sql/marts/x.sql:4:1
+      |
+    4 | DELETE FROM core.orders
+      | ^^^^^^
+      |
+      = help: write a SELECT; its rows become the table
+
+    == type mismatch
+    error: cannot infer common argument type for comparison operation DATE = DECIMAL(18,2)
+     --> sql/marts/x.sql:6:7
+      |
+    6 | WHERE ordered_on = amount
+      |       ^^^^^^^^^^
+
+    == types of arguments
+    error: function `date_part` does not take DECIMAL(18,2)
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT date_part('year', amount) AS y FROM core.orders
+      |        ^^^^^^^^^
+      |
+      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'date_part'
+
+    == sum of text
+    error: function `sum` does not take TEXT
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT sum(order_id) AS s FROM core.orders
+      |        ^^^
+      |
+      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'sum'
+
+    == literal cast
+    error: cannot cast string '2026-13-01' to value of DATE type
+     --> sql/marts/x.sql:5:26
+      |
+    5 | WHERE ordered_on >= DATE '2026-13-01'
+      |                          ^^^^^^^^^^^^
+      |
+      = help: TRY_CAST gives NULL where a value does not fit
+
+    == interval arithmetic
+    error: cannot get result type for temporal operation BIGINT * INTERVAL
+     --> sql/marts/x.sql:4:35
+      |
+    4 | SELECT ordered_on + customer_id * INTERVAL '1 month' AS d FROM core.orders
+      |                                   ^^^^^^^^
+      |
+      = help: write `day + (n || ' months')::INTERVAL`
+
+    == aggregate in WHERE
+    error: aggregate functions are not allowed in the WHERE clause
+     --> sql/marts/x.sql:5:1
+      |
+    5 | WHERE sum(amount) > 5 GROUP BY customer_id
+      | ^^^^^
+      |
+      = help: consider using HAVING instead
+
+    == not grouped
+    error: column `core.orders.order_id` is neither grouped by nor aggregated
+     --> sql/marts/x.sql:4:21
+      |
+    4 | SELECT customer_id, order_id, sum(amount) AS s
+      |                     ^^^^^^^^
+      |
+      = help: add it to GROUP BY, or write GROUP BY ALL
+
+    == union of unequal width
+    error: UNION queries have different number of columns
+     --> sql/marts/x.sql:4:1
+      |
+    4 | SELECT 1 AS a UNION ALL
+      | ^
+
+    == correlated
+    error: this correlated subquery cannot be computed (it reads `a.ordered_on` from outside)
+     --> sql/marts/x.sql:5:52
+      |
+    5 |   (SELECT max(b.amount) FROM core.orders b WHERE b.ordered_on < a.ordered_on) AS m FROM core.orders a
+      |                                                    ^^^^^^^^^^
+      |
+      = help: write it as a join, or with a window function
+
+    == pivot
+    error: PIVOT is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join
+     --> sql/marts/x.sql:4:27
+      |
+    4 | SELECT * FROM core.orders PIVOT (sum(amount) FOR customer_id IN (1, 2))
+      |                           ^^^^^
+
+    == two columns of one name
+    error: two columns are called `a`
+     --> sql/marts/x.sql:4:20
+      |
+    4 | SELECT order_id AS a, amount AS a FROM core.orders
+      |                    ^
+      |
+      = help: give one of them another name with AS
+
+    == no such type in a table
+    error: column `i` of marts.x is Interval(MonthDayNano), which cannot be stored in the lake
+     --> sql/marts/x.sql:4:38
+      |
+    4 | SELECT order_id, INTERVAL '1 day' AS i FROM core.orders
+      |                                      ^
+      |
+      = help: cast it to text, a number, a date or a timestamp
+    "#);
+}
