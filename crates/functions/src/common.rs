@@ -58,3 +58,12 @@ pub(crate) fn list_value(items: ArrayRef) -> Result<ScalarValue> {
     let length = items.len();
     Ok(ScalarValue::List(Arc::new(list_column(items, [length])?)))
 }
+
+/// Whether values of a type are texts, or NULL.
+pub(crate) fn is_text(given: &DataType) -> bool {
+    match given {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
+        DataType::Dictionary(_, value) => is_text(value),
+        _ => false,
+    }
+}

@@ -65,13 +65,13 @@ fn fit(inputs: &[Weighted<3>]) -> Fit {
 }
 
 fn too_little(inputs: &[Weighted<3>], customers: f64, purchases: f64) -> Option<String> {
-    let most = inputs.iter().fold(0.0, |most, row| f64::max(most, row.input[2]));
+    let max = inputs.iter().fold(0.0, |max, row| f64::max(max, row.input[2]));
     if customers == 0.0 {
         Some("there is no customer".into())
     } else if purchases < MIN_PURCHASES {
         Some(format!("there are {purchases} purchases of {customers} customers, and a fit needs {MIN_PURCHASES}"))
-    } else if most < 3.0 {
-        Some(format!("customers had {most} opportunities at most, and four parameters need 3"))
+    } else if max < 3.0 {
+        Some(format!("customers had {max} opportunities at most, and four parameters need 3"))
     } else {
         None
     }

@@ -1,4 +1,4 @@
-//! `date_diff(unit, from, to)`: how many days, weeks, months ... begin between two times.
+//! `date_diff(unit, from, to)`: how many days, weeks, months and so on begin between two times.
 
 use super::months_between::month_number;
 use crate::constants::{ConstantProblem, Constants, ValueProblem};
@@ -48,7 +48,7 @@ impl ScalarUDFImpl for DateDiff {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [unit, from, to] = take_function_args("date_diff", types)?;
         if !(unit.is_string() || unit.is_null()) {
-            return plan_err!("date_diff: the unit is {unit}; it stands first, as in date_diff('day', from, to)");
+            return plan_err!("date_diff: the unit is {unit}; it comes first, as in date_diff('day', from, to)");
         }
         let (from, to) = (time_type(from)?, time_type(to)?);
         if zone(&from) != zone(&to) && !types[1].is_null() && !types[2].is_null() {

@@ -1,9 +1,10 @@
-//! `months_between(from, to)`: how many months the calendar turned between two days.
+//! `months_between(from, to)`: the number of calendar months between two days.
 
+use crate::common::type_name;
 use crate::manual::{Function, Section, page};
 use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Date32Type};
-use datafusion::common::utils::take_function_args;
+use datafusion::common::{plan_err, utils::take_function_args};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use std::sync::Arc;
 pub(crate) const FUNCTION: Function =
     Function::scalar("months_between", Section::General, page!("months_between"), function);
 
+const ARGUMENTS: [&str; 2] = ["from", "to"];
+
 fn function() -> ScalarUDF {
-    let days = vec![DataType::Date32, DataType::Date32];
-    ScalarUDF::from(MonthsBetween { signature: Signature::exact(days, Volatility::Immutable) })
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let signature = signature.clone().with_parameter_names(ARGUMENTS.to_vec()).unwrap_or(signature);
+    ScalarUDF::from(MonthsBetween { signature })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -28,6 +32,18 @@ impl ScalarUDFImpl for MonthsBetween {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let types: [&DataType; 2] = take_function_args("months_between", types)?;
+        let coerced = ARGUMENTS.into_iter().zip(types).map(|(name, given)| match given {
+            DataType::Date32 | DataType::Date64 | DataType::Null => Ok(DataType::Date32),
+            other => {
+                let other = type_name(other);
+                plan_err!("months_between: {name} is {other}; it is a DATE, as CAST({name} AS DATE) gives")
+            }
+        });
+        coerced.collect()
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {

@@ -5,8 +5,8 @@ use arrow::datatypes::{ArrowNativeType, ArrowPrimitiveType, Decimal128Type, Floa
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 
-/// The largest amount of a DOUBLE: below it no sum of purchases overflows.
-const LARGEST: f64 = 1e300;
+/// The greatest amount of a DOUBLE: below it no sum of purchases overflows.
+const MAX_AMOUNT: f64 = 1e300;
 
 /// The value of a purchase. Two are joined without loss: what does not fit into one number stays beside it.
 pub(crate) trait Amount: ArrowNativeType {
@@ -79,10 +79,10 @@ impl Amount for f64 {
     type State = Float64Type;
 
     fn read(input: f64) -> Result<f64> {
-        if input.abs() <= LARGEST {
+        if input.abs() <= MAX_AMOUNT {
             Ok(input)
         } else {
-            exec_err!("purchase_summary: the amount {input} is not money; it is a finite number of at most {LARGEST:e}")
+            exec_err!("purchase_summary: the amount {input} is not money; it is a finite number of at most {MAX_AMOUNT:e}")
         }
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) struct PurchaseGroups<A> {
     purchases: Purchases<A>,
     unit: Unit,
-    /// The type of amounts in a partial state, and their digits after the point.
+    /// The type of amounts in a partial state, and their decimal places.
     amount: DataType,
     scale: i8,
 }

@@ -35,7 +35,7 @@ impl Likelihood {
             let order = a.frequency.total_cmp(&b.frequency).then(a.recency.total_cmp(&b.recency));
             order.then(a.age.total_cmp(&b.age))
         });
-        let opportunities = rows.iter().fold(0, |most, (history, _)| most.max(history.age as usize));
+        let opportunities = rows.iter().fold(0, |max, (history, _)| max.max(history.age as usize));
         Likelihood { rows, opportunities }
     }
 }
@@ -50,7 +50,7 @@ impl Objective<4> for Likelihood {
         for group in self.rows.chunk_by(|(a, _), (b, _)| a.frequency == b.frequency) {
             let x = group[0].0.frequency as usize;
             let first = group[0].0.recency as usize;
-            let end = group.iter().fold(first, |most, (history, _)| most.max(history.age as usize));
+            let end = group.iter().fold(first, |max, (history, _)| max.max(history.age as usize));
             tables.walk(x, first..end, &mut tails);
             for (history, weight) in group {
                 let (t_x, n) = (history.recency as usize, history.age as usize);

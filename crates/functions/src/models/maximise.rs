@@ -153,7 +153,7 @@ fn climb<const N: usize>(objective: &impl Objective<N>, start: [f64; N]) -> Maxi
 /// The step of `(-H + damping |diagonal of H|) step = gradient` over the parameters that are not pressed against a
 /// bound, no longer than 2 in any parameter, and the rise it promises. Nothing where the matrix is not positive definite.
 fn damped_step<const N: usize>(here: &Evaluation<N>, at: &[f64; N], damping: f64) -> Option<([f64; N], f64)> {
-    let scale = (0..N).fold(1e-12, |most, i| f64::max(most, here.hessian[i][i].abs()));
+    let scale = (0..N).fold(1e-12, |max, i| f64::max(max, here.hessian[i][i].abs()));
     let mut matrix = [[0.0; N]; N];
     let mut gradient = here.gradient;
     for i in 0..N {

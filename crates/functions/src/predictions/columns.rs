@@ -2,7 +2,7 @@
 
 use super::models::{is_fit_of_purchases, is_fit_of_spend};
 use super::quantity::{Argument, Quantity};
-use crate::common::type_name;
+use crate::common::{is_text, type_name};
 use crate::limits;
 use crate::models::Unit;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, StringArray, StructArray};
@@ -53,14 +53,6 @@ fn coerced_one(function: &str, argument: Argument, given: &DataType) -> Result<D
         (_, DataType::Null) => Ok(DataType::Float64),
         (_, number) if number.is_numeric() => Ok(DataType::Float64),
         _ => plan_err!("{function}: {name} is {}; it is a number", type_name(given)),
-    }
-}
-
-fn is_text(given: &DataType) -> bool {
-    match given {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-        DataType::Dictionary(_, value) => is_text(value),
-        _ => false,
     }
 }
 

@@ -157,13 +157,13 @@ impl ScalarUDFImpl for ContractFunction {
         let numbers = numbers.iter().map(|n| n.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let numbers: Vec<&Float64Array> = numbers.iter().map(|column| column.as_primitive::<Float64Type>()).collect();
         let mut ready = None;
-        let mut known: HashMap<[u64; MAX_INPUTS + 1], Answer> = HashMap::new();
+        let mut answered: HashMap<[u64; MAX_INPUTS + 1], Answer> = HashMap::new();
         let mut answers = Vec::with_capacity(rows);
         for row in 0..rows {
-            // A fit stands in many rows, one after the other: it is read once.
+            // Consecutive rows mostly have the same fit: it is read once.
             if row == 0 || !fits.same(row - 1, row) {
                 ready = self.ready(&fits, row)?;
-                known.clear();
+                answered.clear();
             }
             let values = ready.as_ref().and_then(|_| values(&numbers, row));
             let (Some(ready), Some(values)) = (&ready, values) else {
@@ -172,10 +172,10 @@ impl ScalarUDFImpl for ContractFunction {
             };
             // Tenures are few: most rows ask what was asked before.
             let key = values.map(f64::to_bits);
-            if !known.contains_key(&key) {
-                known.insert(key, self.answer(ready, &values[..numbers.len()])?);
+            if !answered.contains_key(&key) {
+                answered.insert(key, self.answer(ready, &values[..numbers.len()])?);
             }
-            answers.push(known.get(&key).copied());
+            answers.push(answered.get(&key).copied());
         }
         Ok(ColumnarValue::Array(if self.interval { interval_column(&answers)? } else { value_column(&answers) }))
     }
