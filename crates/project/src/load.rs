@@ -1,21 +1,23 @@
 //! Reading every file of a project, and what only shows when all have been read.
 
-use super::contracts::{self, Surroundings};
-use super::document::{Document, Text, Value};
-use super::reports::Words;
+use super::contracts::{self, ContractContext};
+use super::document::{Document, Text};
+use super::reports::ReportFiles;
 use super::settings::Settings;
-use super::{LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, reports, settings, shipped, steps};
-use crate::contract::{Source, TableName};
-use crate::error::{Error, Place, Problems, Result};
+use super::{
+    LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, renames, reports, settings, shipped, step_tests, steps,
+    variables,
+};
+use perennial_core::contract::{Source, TableName};
+use perennial_core::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The file that makes a folder a project.
 pub(super) const PROJECT_FILE: &str = "perennial.yml";
-const WORDS_FILE: &str = "report-templates/words.yml";
-/// Folders that are read, and the ending of the files in them.
-const FOLDERS: [(&str, &str); 4] =
-    [("pipelines", "yml"), ("report-templates", "md"), ("sql", "sql"), ("tests/steps", "yml")];
+/// Folders that are read, and the endings of the files in them.
+const FOLDERS: [(&str, &[&str]); 4] =
+    [("pipelines", &["yml"]), (reports::FOLDER, &["md", "sql", "yml"]), ("sql", &["sql"]), ("tests/steps", &["yml"])];
 
 /// The files of a project by what they are.
 #[derive(Default)]
@@ -26,8 +28,7 @@ struct Files {
     tests: Vec<TextFile>,
     macros: Vec<TextFile>,
     step_tests: Vec<TextFile>,
-    reports: Vec<TextFile>,
-    shared_templates: Vec<TextFile>,
+    reports: ReportFiles,
 }
 
 pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Problems), Problems> {
@@ -50,12 +51,13 @@ fn read_files(
     options: &LoadOptions,
     problems: &mut Problems,
 ) -> Project {
-    let vars = override_vars(settings.vars, options.vars, problems);
-    let around = Surroundings { root: &root, lookup: options.env, time_zone: &settings.time_zone };
+    let templates = [&files.steps, &files.tests, &files.macros].into_iter().flatten().chain(files.reports.texts());
+    let vars = variables::override_with(settings.vars, options.vars, templates, problems);
+    let context = ContractContext { root: &root, lookup: options.env, time_zone: &settings.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
-    let report_names: Vec<String> = files.reports.iter().map(|file| stem(file).to_string()).collect();
+    let report_names = files.reports.names();
     let sources: Vec<Source> =
-        read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &around));
+        read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &context));
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
     let unread = Unread {
         sources: source_names.iter().filter(|name| !sources.iter().any(|s| s.name == **name)).cloned().collect(),
@@ -65,19 +67,12 @@ fn read_files(
             .collect(),
     };
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
-    let reports =
-        read_all(&files.reports, problems, |document, file| reports::read(document, file, &settings.languages));
-    let mut languages = settings.languages.clone();
-    reports.iter().flat_map(|(report, _)| &report.languages).for_each(|language| {
-        if !languages.contains(language) {
-            languages.push(*language);
-        }
-    });
-    let reports = reports.into_iter().filter_map(|(report, is_clean)| is_clean.then_some(report)).collect();
-    let known = pipelines::Known { sources: source_names, steps: path_names(&files.steps), reports: report_names };
+    let step_tests = read_each(&files.step_tests, problems, step_tests::read);
+    let reports = files.reports.read(&settings.languages, problems);
+    let known =
+        pipelines::ProjectNames { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
         read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
-    let words = read_words(&root, &languages, problems);
     Project {
         name: settings.name,
         lake: settings.lake,
@@ -94,10 +89,11 @@ fn read_files(
         steps: step_files,
         tests,
         macros: files.macros,
-        step_tests: files.step_tests,
-        reports,
-        shared_templates: files.shared_templates,
-        words,
+        step_tests,
+        reports: reports.reports,
+        shared_templates: reports.shared_pieces,
+        phrases: reports.shared_phrases,
+        notes: renames::notes(&files.sources),
         unread,
         root,
     }
@@ -129,6 +125,13 @@ fn read_all<T>(
     values
 }
 
+/// The contracts in a project's folder, without shipped ones.
+pub(super) fn contracts(root: &Path, problems: &mut Problems) -> Vec<TextFile> {
+    let paths = problems.keep(walk(root, "pipelines/sources")).unwrap_or_default();
+    let paths = paths.iter().filter(|path| path.ends_with(".yml"));
+    paths.filter_map(|path| problems.keep(read_text(root, path))).collect()
+}
+
 fn stem(file: &TextFile) -> &str {
     let name = file.path.rsplit('/').next().unwrap_or(&file.path);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
@@ -141,40 +144,6 @@ fn path_names(files: &[TextFile]) -> Vec<TableName> {
         Some(TableName::new(layer, stem(file)))
     };
     files.iter().filter_map(name).collect()
-}
-
-/// Variables of the command line over those of the project.
-fn override_vars(
-    mut vars: BTreeMap<String, serde_json::Value>,
-    given: Option<&str>,
-    problems: &mut Problems,
-) -> BTreeMap<String, serde_json::Value> {
-    let Some(given) = given else { return vars };
-    let document = Document::new("--vars", given);
-    if let Some(node) = document.parse_all() {
-        if let Value::Scalar { .. } = node.value {
-            let error = Error::project("`--vars` is a mapping of names to values");
-            document.report(&node.span, error.hint("write it as --vars '{rule: R2}'"));
-        } else {
-            let declared: Vec<&str> = vars.keys().map(String::as_str).collect();
-            let overrides = settings::read_vars(&document, &node);
-            for name in overrides.keys().filter(|name| !declared.contains(&name.as_str())) {
-                report_mistyped(&document, name, &declared);
-            }
-            vars.extend(overrides);
-        }
-    }
-    problems.extend(document.into_problems());
-    vars
-}
-
-/// A name that the project does not set is allowed, unless it looks like one that it does.
-fn report_mistyped(document: &Document, name: &str, declared: &[&str]) {
-    if let Some(close) = crate::error::closest(name, declared) {
-        let start = document.text.find(name).unwrap_or(0);
-        let error = Error::project(format!("the project has no variable `{name}`"));
-        document.report(&(start..start + name.len()), error.hint(format!("did you mean `{close}`?")));
-    }
 }
 
 /// Reports two files that make one table; the first stays.
@@ -192,33 +161,15 @@ fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
     first.into_values().collect()
 }
 
-/// The shipped phrases with the project's own over them.
-fn read_words(root: &Path, languages: &[super::Language], problems: &mut Problems) -> Words {
-    let mut words = Words::new();
-    let shipped = shipped::files().into_iter().find(|file| file.path() == WORDS_FILE).and_then(|file| file.text());
-    let own = match root.join(WORDS_FILE).exists() {
-        true => problems.keep(read_text(root, WORDS_FILE)),
-        false => None,
-    };
-    for file in shipped.into_iter().chain(own) {
-        let document = Document::new(file.path, file.text);
-        words = reports::read_words(&document, words, languages);
-        problems.extend(document.into_problems());
-    }
-    words
-}
-
 /// All files of the project's folders, then those of the shipped project that its patterns name.
 fn find_files(root: &Path, patterns: &[Text], document: &Document, problems: &mut Problems) -> Files {
     let mut paths = BTreeSet::new();
-    for (folder, ending) in FOLDERS {
-        if let Some(found) = problems.keep(walk(root, folder)) {
-            for path in found {
-                match wrong_ending(&path, ending) {
-                    Some(error) => problems.push(error),
-                    None if path.ends_with(&format!(".{ending}")) => drop(paths.insert(path)),
-                    None => {}
-                }
+    for (folder, endings) in FOLDERS {
+        for path in problems.keep(walk(root, folder)).unwrap_or_default() {
+            match endings.iter().find_map(|ending| wrong_ending(&path, ending)) {
+                Some(error) => problems.push(error),
+                None if has_ending(&path, endings) => drop(paths.insert(path)),
+                None => {}
             }
         }
     }
@@ -228,8 +179,10 @@ fn find_files(root: &Path, patterns: &[Text], document: &Document, problems: &mu
             files.add(file);
         }
     }
-    for file in shipped_files(patterns, document).into_iter().filter(|file| !paths.contains(file.below_root())) {
-        files.add(file);
+    for file in shipped_files(patterns, document) {
+        if !paths.contains(file.below_root()) || reports::holds_phrases(file.below_root()) {
+            files.add(file);
+        }
     }
     files
 }
@@ -238,9 +191,9 @@ impl Files {
     fn add(&mut self, file: TextFile) {
         let path = file.below_root();
         let depth = path.matches('/').count();
-        // A pattern of shipped files can also name what is no step and no template, such as the table of phrases.
+        // A pattern of shipped files can also name what no project reads.
         let folder = FOLDERS.iter().find(|(folder, _)| path.starts_with(&format!("{folder}/")));
-        if folder.is_none_or(|(_, ending)| !path.ends_with(&format!(".{ending}"))) {
+        if folder.is_none_or(|(_, endings)| !has_ending(path, endings)) {
             return;
         }
         let list = match path.split('/').next().unwrap_or("") {
@@ -249,8 +202,7 @@ impl Files {
             "sql" => &mut self.steps,
             "pipelines" if path.starts_with("pipelines/sources/") => &mut self.sources,
             "pipelines" if depth == 1 => &mut self.pipelines,
-            "report-templates" if path.starts_with("report-templates/shared/") => &mut self.shared_templates,
-            "report-templates" if depth == 1 => &mut self.reports,
+            reports::FOLDER => return self.reports.add(file),
             "tests" => &mut self.step_tests,
             _ => return,
         };
@@ -276,10 +228,6 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         let mut found = 0;
         for file in matching {
             found += 1;
-            if file.path() == WORDS_FILE {
-                // The shipped phrases are under every project's own, asked for or not.
-                continue;
-            }
             chosen.extend(file.text().map(|text| (file.path(), text)));
         }
         if found == 0 && before == chosen.len() {
@@ -289,6 +237,10 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         }
     }
     chosen.into_values().collect()
+}
+
+fn has_ending(path: &str, endings: &[&str]) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending))
 }
 
 /// `.yaml` and the like, which would be overlooked without a word.

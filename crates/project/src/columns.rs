@@ -1,50 +1,49 @@
-//! One promised column: its type and what belongs to the type.
+//! The columns of a table: their types and the keys of each type.
 
-use super::contracts::Promises;
 use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
-use super::{names, settings, written};
-use crate::contract::{Column, EPOCH_FORMATS, ValueType};
-use crate::error::Error;
+use super::{locale, names, settings};
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
+use perennial_core::contract::{Column, EPOCH_FORMATS, ValueType};
+use perennial_core::error::Error;
 use std::cmp::Ordering;
 
 const TYPES: [&str; 8] = ["text", "integer", "decimal", "float", "boolean", "date", "instant", "enumeration"];
-/// Keys that only some types have, and which.
+/// Keys that apply to some types only.
 const KEYS_OF_TYPES: [(&str, &[&str]); 10] = [
     ("precision", &["decimal"]),
     ("scale", &["decimal"]),
     ("formats", &["date", "instant"]),
     ("zone", &["instant"]),
     ("values", &["enumeration"]),
-    ("written", &["integer", "decimal", "float", "date", "instant"]),
+    ("locale", &["integer", "decimal", "float", "date", "instant"]),
     ("identifier", &["text"]),
     ("digits", &["text"]),
     ("min", &["integer", "decimal", "float", "date", "instant"]),
     ("max", &["integer", "decimal", "float", "date", "instant"]),
 ];
 
-/// Formats that have a name instead of a pattern, and whether they tell a time of day.
+/// Formats with a name instead of a pattern, and whether they have a time of day.
 const NAMED_FORMATS: [(&str, bool); 3] = [("excel_days", true), ("excel_days_1904", true), ("minguo", false)];
-/// In place of a column's promise: the format's column is not read.
+/// Instead of the keys of a column: the format's column is not read.
 const OMIT: &str = "omit";
 
-/// Reads `columns`. Where a format promises columns, those named here replace its own or come behind them.
-pub(super) fn read_all(fields: &Fields, promises: Option<&Promises>, time_zone: &str) -> Vec<Column> {
-    let node = match promises {
+/// Reads `columns`. With the columns of a format as defaults, those named here replace them or are appended.
+pub(super) fn read_all(fields: &Fields, defaults: Option<&[Column]>, time_zone: &str) -> Vec<Column> {
+    let node = match defaults {
         Some(_) => fields.optional("columns"),
         None => fields.required("columns"),
     };
-    let mut columns = promises.map(|promises| promises.columns.clone()).unwrap_or_default();
+    let mut columns = defaults.map(<[Column]>::to_vec).unwrap_or_default();
     let entries = node.and_then(|node| fields.document.entries(node, "`columns`")).unwrap_or_default();
     for (key, node) in entries {
-        let place = columns.iter().position(|column| promises.is_some() && column.name == key.value);
-        if promises.is_some() && is_omitted(node) {
+        let place = columns.iter().position(|column| defaults.is_some() && column.name == key.value);
+        if defaults.is_some() && is_omitted(node) {
             match place {
                 Some(place) => drop(columns.remove(place)),
                 None => {
-                    let error = Error::project(format!("`{}` is no column of the format", key.value));
+                    let error = Error::project(format!("`{}` is not a column of the format", key.value));
                     let known = columns.iter().map(|column| column.name.as_str());
                     fields.document.report(&key.span, error.suggest(&key.value, known));
                 }
@@ -60,7 +59,7 @@ pub(super) fn read_all(fields: &Fields, promises: Option<&Promises>, time_zone: 
     columns
 }
 
-/// Whether a column of the format is left out.
+/// Whether a column of the format is omitted.
 pub(super) fn is_omitted(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar { text, .. } if text == OMIT)
 }
@@ -78,8 +77,8 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
         min: bound(&fields, "min", &data_type),
         max: bound(&fields, "max", &data_type),
         null_values: fields.texts("null_values").into_iter().map(|text| text.value).collect(),
-        written: written::read(&fields, &data_type),
-        identifier: fields.flag("identifier", false),
+        locale: locale::read(&fields, &data_type),
+        identifier: fields.has("identifier").then(|| fields.flag("identifier", false)),
         digits: digits(&fields),
         personal: fields.flag("personal", false),
         description: fields.words("description"),
@@ -87,8 +86,9 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
     });
     if let Some(column) = &column {
         check_bounds(&fields, column);
+        check_identifier(&fields, column);
     }
-    // What a column may have is known even when its type is not.
+    // Keys of all types are known even when the type is not.
     for key in ["from", "required", "null_values", "personal", "description"] {
         fields.optional(key);
     }
@@ -97,7 +97,7 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
     column
 }
 
-/// The count of digits of an identifier.
+/// The number of digits of an identifier.
 fn digits(fields: &Fields) -> Option<u32> {
     let (digits, span) = fields.number::<u32>("digits", "a number of digits")?;
     if digits == 0 || digits > 100 {
@@ -117,8 +117,10 @@ fn check_name(document: &Document, key: &Text) {
         };
         document.report(&key.span, error);
     } else if key.value.starts_with('_') {
-        let error =
-            Error::project(format!("`{}` cannot be the name of a column: a `_` in front is the lake's own", key.value));
+        let error = Error::project(format!(
+            "`{}` cannot be the name of a column: a leading `_` is reserved for the lake",
+            key.value
+        ));
         document.report(&key.span, error);
     }
 }
@@ -129,8 +131,10 @@ fn check_keys_of_type(fields: &Fields, name: Option<&Text>) {
         let there = fields.optional(key).is_some();
         let Some(name) = name.filter(|name| there && TYPES.contains(&name.value.as_str())) else { continue };
         if !types.contains(&name.value.as_str()) {
-            let error = Error::project(format!("`{key}` says nothing of a column of type {}", name.value));
-            fields.document.report(&fields.span_of(key), error.hint(format!("it belongs to {}", types.join(", "))));
+            let error = Error::project(format!("`{key}` does not apply to columns of type {}", name.value));
+            fields
+                .document
+                .report(&fields.span_of(key), error.hint(format!("it is for columns of type {}", types.join(", "))));
         }
     }
 }
@@ -159,18 +163,18 @@ fn decimal(fields: &Fields) -> Option<ValueType> {
     let scale = fields.number::<u8>("scale", "a number of digits from 0 to the precision");
     let unreadable = (fields.has("precision") && precision.is_none()) || (fields.has("scale") && scale.is_none());
     let digits = precision.as_ref().map_or(18, |(digits, _)| *digits);
-    let behind = scale.as_ref().map_or(2, |(digits, _)| *digits);
+    let places = scale.as_ref().map_or(2, |(digits, _)| *digits);
     if !(1..=38).contains(&digits) {
         let error = Error::project(format!("`precision` is `{digits}`")).hint("a decimal has 1 to 38 digits");
         document.report(&fields.span_of("precision"), error);
         return None;
     }
-    if behind > digits {
-        let message = format!("`scale` is `{behind}`, more than all {digits} digits of `precision`");
+    if places > digits {
+        let message = format!("`scale` is `{places}`, more than all {digits} digits of `precision`");
         document.report(&fields.span_of("scale"), Error::project(message));
         return None;
     }
-    (!unreadable).then_some(ValueType::Decimal { precision: digits, scale: behind as i8 })
+    (!unreadable).then_some(ValueType::Decimal { precision: digits, scale: places as i8 })
 }
 
 fn instant(fields: &Fields, time_zone: &str) -> ValueType {
@@ -190,14 +194,14 @@ fn enumeration(fields: &Fields) -> Option<ValueType> {
         }
     }
     if values.is_empty() {
-        let error = Error::project("`values` is empty, so no row could pass").hint("name the allowed texts");
+        let error = Error::project("`values` is empty, so every row would be rejected").hint("name the allowed texts");
         document.report(&fields.span_of("values"), error);
         return None;
     }
     Some(ValueType::Enumeration(values))
 }
 
-/// Named formats, each tried on a moment: what it writes it must read again. None named is an empty list.
+/// The formats, each tested on a timestamp: it must parse what it formats. Empty when there are none.
 fn formats(fields: &Fields, with_time: bool) -> Vec<String> {
     let texts = fields.texts("formats");
     for text in &texts {
@@ -219,23 +223,23 @@ fn kind(with_time: bool) -> &'static str {
 
 fn try_format(format: &str, with_time: bool) -> Result<(), String> {
     if let Some((_, has_time)) = NAMED_FORMATS.iter().find(|(name, _)| *name == format) {
-        return if with_time && !has_time { Err("it tells days only".to_string()) } else { Ok(()) };
+        return if with_time && !has_time { Err("it has no time of day".to_string()) } else { Ok(()) };
     }
     if with_time && EPOCH_FORMATS.iter().any(|(name, _)| *name == format) {
         return Ok(());
     }
-    let moment = jiff::civil::datetime(2026, 11, 22, 16, 5, 9, 0).to_zoned(jiff::tz::TimeZone::UTC);
-    let moment = moment.map_err(|error| error.to_string())?;
-    let written = strtime::format(format, &moment).map_err(|error| error.to_string())?;
-    let parsed = strtime::parse(format, &written).map_err(|error| error.to_string())?;
+    let sample = jiff::civil::datetime(2026, 11, 22, 16, 5, 9, 0).to_zoned(jiff::tz::TimeZone::UTC);
+    let sample = sample.map_err(|error| error.to_string())?;
+    let formatted = strtime::format(format, &sample).map_err(|error| error.to_string())?;
+    let parsed = strtime::parse(format, &formatted).map_err(|error| error.to_string())?;
     let readable = match with_time {
         true => parsed.to_datetime().map(|_| ()).or_else(|_| parsed.to_timestamp().map(|_| ())),
         false => parsed.to_date().map(|_| ()),
     };
-    readable.map_err(|_| format!("it leaves out a part of {}", if with_time { "the moment" } else { "the date" }))
+    readable.map_err(|_| format!("it leaves out a part of {}", if with_time { "the timestamp" } else { "the date" }))
 }
 
-/// A bound, as text of the column's type; reported and nothing when it is no such text.
+/// A bound, as text of the column's type; reported and `None` when it is not.
 fn bound(fields: &Fields, key: &'static str, data_type: &ValueType) -> Option<String> {
     let text = fields.text(key)?;
     let (expected, good) = match data_type {
@@ -243,8 +247,8 @@ fn bound(fields: &Fields, key: &'static str, data_type: &ValueType) -> Option<St
         ValueType::Float => ("a number", text.value.parse::<f64>().is_ok_and(f64::is_finite)),
         ValueType::Decimal { scale, .. } => ("a decimal of its scale", is_decimal(&text.value, *scale)),
         ValueType::Date { .. } => ("a date such as 2026-01-31", text.value.parse::<Date>().is_ok()),
-        ValueType::Instant { .. } => ("a moment such as 2026-01-31T00:00:00Z", moment(&text.value).is_some()),
-        // Said of the key by `check_keys_of_type`.
+        ValueType::Instant { .. } => ("a timestamp such as 2026-01-31T00:00:00Z", timestamp(&text.value).is_some()),
+        // Reported by `check_keys_of_type`.
         ValueType::Text | ValueType::Boolean | ValueType::Enumeration(_) => return None,
     };
     if !good {
@@ -255,11 +259,19 @@ fn bound(fields: &Fields, key: &'static str, data_type: &ValueType) -> Option<St
     Some(text.value)
 }
 
+/// `digits` is a property of identifiers.
+fn check_identifier(fields: &Fields, column: &Column) {
+    if column.identifier == Some(false) && column.digits.is_some() {
+        let error = Error::project("`digits` is for identifiers, and `identifier` is `false`");
+        fields.document.report(&fields.span_of("identifier"), error.hint("remove one of the two"));
+    }
+}
+
 fn check_bounds(fields: &Fields, column: &Column) {
     let (Some(min), Some(max)) = (&column.min, &column.max) else { return };
     let order = match column.data_type {
         ValueType::Date { .. } => min.parse::<Date>().ok().cmp(&max.parse::<Date>().ok()),
-        ValueType::Instant { .. } => moment(min).cmp(&moment(max)),
+        ValueType::Instant { .. } => timestamp(min).cmp(&timestamp(max)),
         _ => min.parse::<f64>().ok().partial_cmp(&max.parse::<f64>().ok()).unwrap_or(Ordering::Equal),
     };
     if order == Ordering::Greater {
@@ -275,7 +287,7 @@ fn is_decimal(text: &str, scale: i8) -> bool {
     !whole.is_empty() && all_digits(whole) && all_digits(fraction) && fraction.len() <= scale.max(0) as usize
 }
 
-fn moment(text: &str) -> Option<jiff::Timestamp> {
+fn timestamp(text: &str) -> Option<jiff::Timestamp> {
     let civil = || text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(civil)
 }

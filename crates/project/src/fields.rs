@@ -1,11 +1,11 @@
-//! Reading a mapping key by key: what is missing, unknown or of the wrong kind is reported, and reading goes on.
+//! Reads a mapping key by key: missing, unknown and wrong keys are reported, and reading continues.
 
 use super::document::{Document, Node, Style, Text, Value};
-use crate::error::{Error, list};
+use perennial_core::error::{Error, expected};
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// A mapping of which every key must be asked for; [`Fields::finish`] reports those that nobody did.
+/// A mapping of which every key must be read; [`Fields::finish`] reports the others.
 pub(super) struct Fields<'a> {
     pub document: &'a Document,
     /// What the mapping describes, for messages: "a source", "a column".
@@ -17,13 +17,13 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The keys of a node; reported and nothing when it is no mapping.
+    /// The keys of a node; reported and `None` when it is not a mapping.
     pub fn of(document: &'a Document, node: &'a Node, what: &'static str, owner: Range<usize>) -> Option<Fields<'a>> {
         let entries = document.entries(node, what)?;
         Some(Fields { document, what, owner, entries, known: RefCell::default() })
     }
 
-    /// A key's value; an empty one is as good as none.
+    /// The value of a key; `None` when it is empty.
     pub fn optional(&self, key: &'static str) -> Option<&'a Node> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
         (!matches!(node.value, Value::Null)).then_some(node)
     }
 
-    /// A key's value, which must be there.
+    /// The value of a required key.
     pub fn required(&self, key: &'static str) -> Option<&'a Node> {
         let node = self.optional(key);
         if node.is_none() {
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         node
     }
 
-    /// Where a key stands; the owner when it does not.
+    /// The place of a key; that of the owner when it is missing.
     pub fn span_of(&self, key: &str) -> Range<usize> {
         self.entries
             .iter()
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
             .map_or(self.owner.clone(), |(text, _)| text.span.clone())
     }
 
-    /// Whether a key stands there at all.
+    /// Whether there is such a key, even if empty.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(known, _)| known.value == key)
     }
@@ -71,12 +71,12 @@ impl<'a> Fields<'a> {
         self.document.text(key, self.optional(key)?)
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub fn required_text(&self, key: &'static str) -> Option<Text> {
         self.document.text(key, self.required(key)?)
     }
 
-    /// An optional text, empty when it is not there.
+    /// An optional text, empty when it is missing.
     pub fn words(&self, key: &'static str) -> String {
         self.text(key).map(|text| text.value).unwrap_or_default()
     }
@@ -95,18 +95,18 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// One of some words.
+    /// One of some names.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)], otherwise: T) -> T {
         let Some(text) = self.text(key) else { return otherwise };
         self.document.choice(key, &text, choices).unwrap_or(otherwise)
     }
 
-    /// A list of texts, empty when it is not there; a single text stands for a list of one.
+    /// A list of texts, empty when it is missing; a single text is a list of one.
     pub fn texts(&self, key: &'static str) -> Vec<Text> {
         self.optional(key).map(|node| self.document.texts(key, node)).unwrap_or_default()
     }
 
-    /// A number that is parsed by its type; `what` names what is expected.
+    /// A number, parsed by its type; `what` names what is expected.
     pub fn number<T: std::str::FromStr>(&self, key: &'static str, what: &str) -> Option<(T, Range<usize>)> {
         let text = self.text(key)?;
         match text.value.parse() {
@@ -119,19 +119,19 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were not read.
     pub fn finish(self) {
         let known = self.known.borrow();
         for (key, node) in self.entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
             let error = Error::project(format!("unknown key `{}` in {}", key.value, self.what));
-            let hint = match crate::error::closest(&key.value, &known) {
+            let hint = match perennial_core::error::closest(&key.value, &known) {
                 Some(close) => format!("did you mean `{close}`?"),
                 // What `{description: one, two}` makes of `two`.
                 None if matches!(node.value, Value::Null) && key.value.contains(' ') => {
-                    "inside `{...}` a text with a comma stands in quotes".to_string()
+                    "inside `{...}` a text with a comma must be quoted".to_string()
                 }
                 None if known.is_empty() => "it has no options".to_string(),
-                None => format!("known are {}", list(&known)),
+                None => expected(&known),
             };
             self.document.report(&key.span, error.hint(hint));
         }
@@ -163,7 +163,7 @@ impl Document {
         }
     }
 
-    /// A list of single values; a single value stands for a list of one.
+    /// A list of single values; a single value is a list of one.
     pub fn texts(&self, key: &str, node: &Node) -> Vec<Text> {
         match &node.value {
             Value::List(items) => items.iter().filter_map(|item| self.text(key, item)).collect(),
@@ -175,7 +175,7 @@ impl Document {
         }
     }
 
-    /// One of some words.
+    /// One of some names.
     pub fn choice<T: Copy>(&self, key: &str, text: &Text, choices: &[(&'static str, T)]) -> Option<T> {
         let found = choices.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
         if found.is_none() {
@@ -185,7 +185,7 @@ impl Document {
         found
     }
 
-    /// A value of a variable, as JSON: plain `true`, `12` and `1.5` are what they look like, all else is text.
+    /// The value of a variable as JSON: unquoted `true`, `12` and `1.5` are booleans and numbers, everything else is text.
     pub fn json(&self, node: &Node) -> serde_json::Value {
         match &node.value {
             Value::Null => serde_json::Value::Null,
@@ -201,14 +201,9 @@ impl Document {
     }
 }
 
-/// "choose `a`, `b` or `c`".
-pub(super) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
-    match words.as_slice() {
-        [init @ .., last] if !init.is_empty() => format!("choose {} or {last}", init.join(", ")),
-        [one] => format!("only {one} is known"),
-        _ => String::from("none is known"),
-    }
+/// The hint that lists allowed names.
+pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    expected(&names.collect::<Vec<_>>())
 }
 
 fn plain_json(text: &str) -> serde_json::Value {
@@ -217,7 +212,7 @@ fn plain_json(text: &str) -> serde_json::Value {
         "false" | "False" | "FALSE" => return false.into(),
         _ => {}
     }
-    // Zeros in front make an identifier, not a number.
+    // Leading zeros make an identifier, not a number.
     let digits = text.trim_start_matches(['-', '+']);
     let looks_numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !text.starts_with('+');
     let padded = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");

@@ -3,13 +3,13 @@
 use super::document::{Document, Node, Text, Value};
 use super::environment::absolute;
 use super::fields::Fields;
-use crate::contract::{Access, Secret, Tls};
-use crate::error::Error;
+use perennial_core::contract::{Access, Secret, Tls};
+use perennial_core::error::Error;
 use std::path::{Path, PathBuf};
 
 const TLS: [(&str, Tls); 3] = [("verify", Tls::Verify), ("encrypt", Tls::Encrypt), ("off", Tls::Off)];
 /// Connections side by side to one source, at most.
-const MOST_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = 16;
 
 /// Reads the keys of a source that say how it is opened.
 pub(super) fn read(fields: &Fields, root: &Path) -> Access {
@@ -31,7 +31,7 @@ pub(super) fn read(fields: &Fields, root: &Path) -> Access {
         headers: headers(fields),
         connect_timeout_seconds: count(fields, "connect_timeout_seconds", defaults.connect_timeout_seconds, 3600),
         read_timeout_seconds: count(fields, "read_timeout_seconds", defaults.read_timeout_seconds, 86_400),
-        connections: count(fields, "connections", defaults.connections as u64, MOST_CONNECTIONS as u64) as usize,
+        connections: count(fields, "connections", defaults.connections as u64, MAX_CONNECTIONS as u64) as usize,
     }
 }
 

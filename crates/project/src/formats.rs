@@ -1,28 +1,18 @@
-//! `format`: how the files of a table are written.
+//! `format`: the format of a table's files.
 
-use super::contracts::{self, Promises};
 use super::document::{Document, Node, Text, Value};
 use super::fields::{Fields, one_of};
-use crate::contract::{Column, CsvOptions, Delivery, ExcelOptions, Format, TextEncoding};
-use crate::error::{Error, closest};
-use crate::sources;
+use perennial_core::contract::{Column, CsvOptions, ExcelOptions, Extraction, Format, TextEncoding};
+use perennial_core::error::{Error, closest};
 
 const ENCODINGS: [(&str, TextEncoding); 3] =
     [("utf-8", TextEncoding::Utf8), ("gb18030", TextEncoding::Gb18030), ("big5", TextEncoding::Big5)];
-/// Formats that are no system's own.
+/// General formats.
 const FORMATS: [&str; 6] = ["csv", "json_lines", "json", "lines", "parquet", "excel"];
 
-/// What the contract of a named format promises; its instants without a zone of their own are in `time_zone`.
-pub(super) fn promises(name: &str, time_zone: &str) -> Option<Promises> {
-    let format = sources::formats::named(name)?;
-    // A test reads the contract of every format, so that no problem is lost here.
-    let document = Document::new(format!("format {name}"), format.contract);
-    contracts::read_promises(&document, time_zone)
-}
-
-/// Reports columns of fields that a format does not have, and paths of JSON that make no sense.
-pub(super) fn check_fields(fields: &Fields, delivery: &Delivery, columns: &[Column]) {
-    let Delivery::Files { format, .. } = delivery else { return };
+/// Reports columns of fields that a format does not have, and invalid paths of JSON.
+pub(super) fn check_fields(fields: &Fields, extraction: &Extraction, columns: &[Column]) {
+    let Extraction::Files { format, .. } = extraction else { return };
     let place = |column: &Column| match fields.optional("columns").map(|node| &node.value) {
         Some(Value::Map(entries)) => entries.iter().find(|(key, _)| key.value == column.name).map(|(key, _)| &key.span),
         _ => None,
@@ -30,23 +20,23 @@ pub(super) fn check_fields(fields: &Fields, delivery: &Delivery, columns: &[Colu
     for column in columns {
         let Some(place) = place(column) else { continue };
         let from = std::slice::from_ref(&column.from);
-        let fault = match format {
-            Format::Json { rows } => sources::check_paths(rows, from).map(Error::project),
-            Format::JsonLines => sources::check_paths("", from).map(Error::project),
-            Format::Named(name) => sources::formats::named(name).and_then(|format| {
+        let problem = match format {
+            Format::Json { rows } => perennial_sources::check_paths(rows, from).map(Error::project),
+            Format::JsonLines => perennial_sources::check_paths("", from).map(Error::project),
+            Format::Named(name) => perennial_sources::formats::named(name).and_then(|format| {
                 let unknown = !format.fields.is_empty() && !format.fields.contains(&column.from.as_str());
                 let error = || Error::project(format!("`{name}` has no field `{}`", column.from));
                 unknown.then(|| error().suggest(&column.from, format.fields.iter().copied()))
             }),
             _ => None,
         };
-        if let Some(error) = fault {
+        if let Some(error) = problem {
             fields.document.report(place, error);
         }
     }
 }
 
-/// Reads a format: one word, or one key with options.
+/// Reads a format: a name, or one key with options.
 pub(super) fn read(document: &Document, node: &Node) -> Option<Format> {
     match &node.value {
         Value::Scalar { text, .. } => format_named(document, &Text { value: text.clone(), span: node.span.clone() }),
@@ -64,12 +54,12 @@ pub(super) fn read(document: &Document, node: &Node) -> Option<Format> {
             }
             _ => {
                 document
-                    .report(&node.span, Error::project("a format is one word or one key with options").hint(formats()));
+                    .report(&node.span, Error::project("a format is a name or one key with options").hint(formats()));
                 None
             }
         },
         _ => {
-            let message = format!("a format is one word or one key with options, found {}", node.kind());
+            let message = format!("a format is a name or one key with options, found {}", node.kind());
             document.report(&node.span, Error::project(message).hint(formats()));
             None
         }
@@ -92,10 +82,12 @@ fn format_named(document: &Document, text: &Text) -> Option<Format> {
             document.report(&text.span, error.hint("write `format: {lines: {pattern: '(?<time>\\S+) (?<rest>.*)'}}`"));
             None
         }
-        name if sources::formats::named(name).is_some() => Some(Format::Named(name.to_string())),
+        name if perennial_sources::formats::named(name).is_some() => Some(Format::Named(name.to_string())),
         other => {
-            let known: Vec<&str> =
-                FORMATS.into_iter().chain(sources::formats::FORMATS.iter().map(|format| format.name)).collect();
+            let known: Vec<&str> = FORMATS
+                .into_iter()
+                .chain(perennial_sources::formats::FORMATS.iter().map(|format| format.name))
+                .collect();
             let near = closest(other, &known).map(|near| format!("did you mean `{near}`?"));
             let error = Error::project(format!("unknown format `{other}`"));
             document.report(&text.span, error.hint(near.unwrap_or_else(formats)));
@@ -139,8 +131,8 @@ fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
         document.report(&fields.span_of("quote"), error);
     }
     if options.header_row.is_some() && !options.header {
-        let error = Error::project("`header_row` says nothing with `header: false`");
-        document.report(&fields.span_of("header_row"), error.hint("leave lines above the rows out with `skip_rows`"));
+        let error = Error::project("`header_row` has no effect with `header: false`");
+        document.report(&fields.span_of("header_row"), error.hint("skip lines above the rows with `skip_rows`"));
     }
     fields.finish();
     Some(Format::Csv(options))
@@ -149,8 +141,8 @@ fn csv(document: &Document, key: &Text, node: &Node) -> Option<Format> {
 fn json(document: &Document, key: &Text, node: &Node) -> Option<Format> {
     let fields = Fields::of(document, node, "the json format", key.span.clone())?;
     let rows = fields.words("rows");
-    if let Some(fault) = sources::check_paths(&rows, &[]) {
-        let error = Error::project(format!("`rows`: {fault}"));
+    if let Some(problem) = perennial_sources::check_paths(&rows, &[]) {
+        let error = Error::project(format!("`rows`: {problem}"));
         document.report(&fields.span_of("rows"), error.hint("write it such as `orders[].lines[]`"));
     }
     fields.finish();
@@ -161,17 +153,17 @@ fn lines(document: &Document, key: &Text, node: &Node) -> Option<Format> {
     let fields = Fields::of(document, node, "the lines format", key.span.clone())?;
     let encoding = fields.choice("encoding", &ENCODINGS, TextEncoding::Utf8);
     let pattern = fields.required_text("pattern").filter(|text| {
-        let fault = match regex::Regex::new(&text.value) {
-            Err(error) => Some(format!("`pattern` is no regular expression: {error}")),
+        let problem = match regex::Regex::new(&text.value) {
+            Err(error) => Some(format!("`pattern` is not a regular expression: {error}")),
             Ok(regex) if regex.capture_names().flatten().next().is_none() => {
                 Some("`pattern` has no named group, so lines have no fields; write `(?<name>...)`".to_string())
             }
             Ok(_) => None,
         };
-        if let Some(fault) = &fault {
-            document.report(&text.span, Error::project(fault.clone()));
+        if let Some(problem) = &problem {
+            document.report(&text.span, Error::project(problem.clone()));
         }
-        fault.is_none()
+        problem.is_none()
     });
     fields.finish();
     Some(Format::Lines { pattern: pattern?.value, encoding })
@@ -195,16 +187,16 @@ fn header_row(fields: &Fields) -> Option<u32> {
     Some(row)
 }
 
-/// Regular expressions of rows that are none.
+/// Regular expressions of rows to skip.
 fn skip_rows(fields: &Fields) -> Vec<String> {
     let texts = fields.texts("skip_rows");
     for text in &texts {
-        let fault = match regex::Regex::new(&text.value) {
-            Err(error) => format!("`{}` is no regular expression: {error}", text.value),
-            Ok(regex) if regex.is_match("") => format!("`{}` fits every row, so none would be left", text.value),
+        let problem = match regex::Regex::new(&text.value) {
+            Err(error) => format!("`{}` is not a regular expression: {error}", text.value),
+            Ok(regex) if regex.is_match("") => format!("`{}` matches every row", text.value),
             Ok(_) => continue,
         };
-        fields.document.report(&text.span, Error::project(fault).hint("write it such as '^共 [0-9]+ 条'"));
+        fields.document.report(&text.span, Error::project(problem).hint("write it such as '^共 [0-9]+ 条'"));
     }
     texts.into_iter().map(|text| text.value).collect()
 }

@@ -1,25 +1,25 @@
-//! How a table is kept up to date and what is expected of it: `load`, `history`, `expect`.
+//! How a table is kept up to date and what is expected of every load: `load`, `history`, `expect`.
 
 use super::document::{Node, Text, Value};
 use super::fields::{Fields, one_of};
-use crate::contract::{Delivery, Expectations, Load, Overlap, SourceTable, ValueType};
-use crate::error::Error;
+use perennial_core::contract::{Expectations, Extraction, Load, Overlap, SourceTable, ValueType};
+use perennial_core::error::Error;
 use std::ops::Range;
 
-const MODES: [&str; 4] = ["deliveries", "snapshot", "incremental", "append"];
-const OTHERWISE: [(&str, bool); 2] = [("warn", false), ("fail", true)];
-/// How far before a watermark reading begins when the contract does not say.
+const MODES: [&str; 4] = ["by_file", "snapshot", "incremental", "append"];
+const ON_VIOLATION: [(&str, bool); 2] = [("warn", false), ("fail", true)];
+/// Defaults of how far before a watermark reading starts.
 const OVERLAP_SECONDS: i64 = 3600;
 const OVERLAP_COUNT: i64 = 1000;
 const LATE_WINDOW_SECONDS: i64 = 3 * 86_400;
-/// Days between two comparisons of the whole table when the contract does not say.
+/// Default number of days between two reads of the whole table.
 const FULL_EVERY_DAYS: u32 = 7;
 
 /// Reads `load` of a table whose columns and key are known.
 pub(super) fn read(fields: &Fields, table: &SourceTable) -> Load {
-    let files = matches!(table.delivery, Delivery::Files { .. });
+    let files = matches!(table.extraction, Extraction::Files { .. });
     let Some(node) = fields.optional("load") else {
-        return if files { Load::Deliveries } else { Load::Snapshot };
+        return if files { Load::ByFile } else { Load::Snapshot };
     };
     let span = node.span.clone();
     let load = match &node.value {
@@ -32,10 +32,10 @@ pub(super) fn read(fields: &Fields, table: &SourceTable) -> Load {
     };
     let load = load.unwrap_or_else(|| {
         if !matches!(node.value, Value::Scalar { .. } | Value::Map(_)) {
-            let error = Error::project(format!("`load` is one word or one key with options, found {}", node.kind()));
+            let error = Error::project(format!("`load` is a mode or one key with options, found {}", node.kind()));
             fields.document.report(&span, error.hint(one_of(MODES.into_iter())));
         }
-        if files { Load::Deliveries } else { Load::Snapshot }
+        if files { Load::ByFile } else { Load::Snapshot }
     });
     check(fields, table, &load, &span);
     load
@@ -44,9 +44,9 @@ pub(super) fn read(fields: &Fields, table: &SourceTable) -> Load {
 fn mode(fields: &Fields, word: &str, span: &Range<usize>, options: Option<&Node>, table: &SourceTable) -> Option<Load> {
     let document = fields.document;
     let plain = Node { value: Value::Null, span: span.clone() };
-    let options = Fields::of(document, options.unwrap_or(&plain), "this mode of loading", span.clone())?;
+    let options = Fields::of(document, options.unwrap_or(&plain), "this load mode", span.clone())?;
     let load = match word {
-        "deliveries" => Some(Load::Deliveries),
+        "by_file" => Some(Load::ByFile),
         "snapshot" => Some(Load::Snapshot),
         "incremental" => {
             let cursor = cursor(&options, table, options.required("cursor").is_some());
@@ -60,7 +60,7 @@ fn mode(fields: &Fields, word: &str, span: &Range<usize>, options: Option<&Node>
             Some(Load::Append { cursor: cursor.into_iter().next(), late_window })
         }
         other => {
-            let error = Error::project(format!("unknown mode of loading `{other}`"));
+            let error = Error::project(format!("unknown load mode `{other}`"));
             document.report(span, error.suggest(other, MODES));
             return None;
         }
@@ -69,7 +69,7 @@ fn mode(fields: &Fields, word: &str, span: &Range<usize>, options: Option<&Node>
     load
 }
 
-/// The columns named as cursor, which must be of types that have an order in time or number.
+/// The columns of the cursor, which must be whole numbers, dates or instants.
 fn cursor(options: &Fields, table: &SourceTable, wanted: bool) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     if !wanted {
@@ -86,7 +86,7 @@ fn cursor(options: &Fields, table: &SourceTable, wanted: bool) -> Vec<String> {
             }
             Some(ValueType::Integer | ValueType::Date { .. } | ValueType::Instant { .. }) => columns.push(text.value),
             Some(_) => {
-                let message = format!("`cursor` names `{}`, which is no integer, date or instant", text.value);
+                let message = format!("`cursor` names `{}`, which is not an integer, date or instant", text.value);
                 options.document.report(&text.span, Error::project(message));
             }
         }
@@ -95,7 +95,7 @@ fn cursor(options: &Fields, table: &SourceTable, wanted: bool) -> Vec<String> {
         let kind = |t: &ValueType| std::mem::discriminant(t);
         let types = columns.iter().filter_map(|name| table.columns.iter().find(|c| c.name == *name));
         if types.map(|c| kind(&c.data_type)).any(|other| other != kind(first)) {
-            let error = Error::project("the columns of `cursor` are of different types");
+            let error = Error::project("the columns of `cursor` have different types");
             options.document.report(&options.span_of("cursor"), error);
         }
     }
@@ -107,18 +107,18 @@ fn cursor_type<'a>(table: &'a SourceTable, cursor: &[String]) -> Option<&'a Valu
     table.columns.iter().find(|column| column.name == *first).map(|column| &column.data_type)
 }
 
-/// A stretch before the watermark: a duration for times, a count for numbers.
+/// An overlap: a duration for dates and instants, a count for numbers.
 fn overlap(options: &Fields, key: &'static str, cursor: Option<&ValueType>, seconds: i64) -> Overlap {
     let counts = matches!(cursor, Some(ValueType::Integer));
     let otherwise = if counts { Overlap::Count(OVERLAP_COUNT) } else { Overlap::Seconds(seconds) };
     if counts {
-        let count = options.number::<i64>(key, "a whole number, as its cursor is one");
+        let count = options.number::<i64>(key, "a whole number, as its cursor is");
         return count.filter(|(count, _)| *count >= 0).map_or(otherwise, |(count, _)| Overlap::Count(count));
     }
     options.text(key).and_then(|text| duration(options, key, &text)).map_or(otherwise, Overlap::Seconds)
 }
 
-/// A length of time as people write it (`90m`, `26h`, `3d`), in seconds; days have 24 hours.
+/// A duration (`90m`, `26h`, `3d`), in seconds; days have 24 hours.
 fn duration(fields: &Fields, key: &str, text: &Text) -> Option<i64> {
     let seconds = text.value.parse::<jiff::Span>().ok().and_then(|span| {
         let days = jiff::SpanRelativeTo::days_are_24_hours();
@@ -127,7 +127,7 @@ fn duration(fields: &Fields, key: &str, text: &Text) -> Option<i64> {
     match seconds {
         Some(seconds) if seconds >= 0.0 => Some(seconds as i64),
         _ => {
-            let error = Error::project(format!("`{key}` is `{}`, which is no length of time", text.value));
+            let error = Error::project(format!("`{key}` is `{}`, which is not a duration", text.value));
             fields.document.report(&text.span, error.hint("write it such as `90m`, `26h` or `3d`"));
             None
         }
@@ -143,40 +143,38 @@ fn full_every(options: &Fields) -> Option<u32> {
     Some(u32::try_from(seconds.div_euclid(86_400)).unwrap_or(u32::MAX).max(1))
 }
 
-/// What a mode needs of the table it is for.
+/// Reports what a mode lacks in its table.
 fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>) {
-    let files = matches!(table.delivery, Delivery::Files { .. });
-    if load.compares() && fields.has("newest_by") {
-        let error = Error::project("`newest_by` says nothing where loads compare rows: what was read last counts");
-        fields.document.report(&fields.span_of("newest_by"), error.hint("leave it out, or load `deliveries`"));
+    let files = matches!(table.extraction, Extraction::Files { .. });
+    if load.merges() && fields.has("newest_by") {
+        let error = Error::project("`newest_by` has no effect in this load mode: the row that was read last counts");
+        fields.document.report(&fields.span_of("newest_by"), error.hint("remove it, or write `load: by_file`"));
     }
-    let fault = match load {
-        Load::Deliveries if !files => Some("`deliveries` is for files"),
-        Load::Incremental { .. } if files => Some("files are read when they are new or changed, not by a cursor"),
+    let problem = match load {
+        Load::ByFile if !files => Some("`by_file` is for files"),
+        Load::Incremental { .. } if files => Some("files are read when they are new or changed, without a cursor"),
         Load::Append { cursor: Some(_), .. } if files => {
-            Some("files are read when they are new or changed, not by a cursor")
+            Some("files are read when they are new or changed, without a cursor")
         }
-        Load::Incremental { .. } if !fields.has("key") => {
-            Some("`incremental` compares rows by `key`, and there is none")
-        }
-        Load::Append { .. } if !fields.has("key") => Some("`append` knows events by `key`, and there is none"),
-        Load::Snapshot if files && !fields.has("key") => Some("`snapshot` compares rows by `key`, and there is none"),
+        Load::Incremental { .. } if !fields.has("key") => Some("`incremental` needs a `key`"),
+        Load::Append { .. } if !fields.has("key") => Some("`append` needs a `key`"),
+        Load::Snapshot if files && !fields.has("key") => Some("`snapshot` of files needs a `key`"),
         _ => None,
     };
-    if let Some(fault) = fault {
-        fields.document.report(span, Error::project(fault.to_string()));
+    if let Some(problem) = problem {
+        fields.document.report(span, Error::project(problem));
     }
 }
 
-/// Reads `history`, which stands on a key and on a mode that sees changes.
+/// Reads `history`, which needs a key and a mode that finds changes.
 pub(super) fn history(fields: &Fields, load: &Load) -> bool {
     let history = fields.flag("history", false);
     if history && !fields.has("key") {
-        let error = Error::project("`history` follows rows by `key`, and there is none");
+        let error = Error::project("`history` needs a `key`");
         fields.document.report(&fields.span_of("history"), error);
     }
     if history && matches!(load, Load::Append { .. }) {
-        let error = Error::project("`history` says nothing of a table whose rows never change (`append`)");
+        let error = Error::project("`history` has no effect with `append`, whose rows never change");
         fields.document.report(&fields.span_of("history"), error);
     }
     history
@@ -189,25 +187,25 @@ pub(super) fn expectations(fields: &Fields, table: &SourceTable) -> Expectations
     let Some(expect) = Fields::of(fields.document, node, "`expect`", owner) else { return Expectations::default() };
     let fresh = expect.text("fresh_within").and_then(|text| duration(&expect, "fresh_within", &text));
     if fresh.is_some() && !fields.has("time_column") && table.time_column.is_none() {
-        let error = Error::project("`fresh_within` looks at `time_column`, and there is none");
+        let error = Error::project("`fresh_within` needs a `time_column`");
         fields.document.report(&expect.span_of("fresh_within"), error);
     }
-    let share = |key, least: f64| {
-        let (share, span) = expect.number::<f64>(key, "a number")?;
-        if !share.is_finite() || share < least {
+    let ratio = |key, min: f64| {
+        let (ratio, span) = expect.number::<f64>(key, "a number")?;
+        if !ratio.is_finite() || ratio < min {
             let error =
-                Error::project(format!("`{key}` is `{share}`")).hint(format!("write a number of at least {least}"));
+                Error::project(format!("`{key}` is `{ratio}`")).hint(format!("write a number of at least {min}"));
             fields.document.report(&span, error);
             return None;
         }
-        Some(share)
+        Some(ratio)
     };
     let expectations = Expectations {
         fresh_within_seconds: fresh,
-        least_rows: expect.number::<u64>("least_rows", "a number of rows").map(|(rows, _)| rows),
-        least_of_usual: share("least_of_usual", 0.0),
-        most_of_usual: share("most_of_usual", 1.0),
-        fail: expect.choice("otherwise", &OTHERWISE, false),
+        min_rows: expect.number::<u64>("min_rows", "a number of rows").map(|(rows, _)| rows),
+        min_ratio: ratio("min_ratio", 0.0),
+        max_ratio: ratio("max_ratio", 1.0),
+        fail: expect.choice("on_violation", &ON_VIOLATION, false),
     };
     expect.finish();
     expectations

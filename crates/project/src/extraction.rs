@@ -1,20 +1,20 @@
-//! How a table's rows are delivered: `files` and `format`, `table` or `query`, or `path` and its paging.
+//! Where a table's rows are extracted from: `files` and `format`, `table` or `query`, or `path` and its paging.
 
 use super::document::{Document, Text};
 use super::fields::{Fields, one_of};
 use super::{environment, formats, pages};
-use crate::contract::{Delivery, Format, Relation, RelationRows};
-use crate::error::Error;
-use crate::sources::SystemKind;
+use perennial_core::contract::{Extraction, Format, Relation, RelationRows};
+use perennial_core::error::Error;
+use perennial_sources::Contents;
 
-/// Reads where a table's rows are, which depends on the kind of system its source is.
-pub(super) fn read(fields: &Fields, name: &str, kind: Option<SystemKind>) -> Delivery {
-    refuse_keys_of_others(fields, kind);
+/// Reads where a table's rows come from, which depends on what its source contains.
+pub(super) fn read(fields: &Fields, name: &str, kind: Option<Contents>) -> Extraction {
+    check_foreign_keys(fields, kind);
     match kind {
-        Some(SystemKind::Database) => Delivery::Relation(relation(fields, name)),
-        Some(SystemKind::Http) => Delivery::Pages(pages::read(fields)),
-        // Without a location that can be read, files are what most tables have.
-        Some(SystemKind::Files) | None => Delivery::Files {
+        Some(Contents::Relations) => Extraction::Relation(relation(fields, name)),
+        Some(Contents::Pages) => Extraction::Pages(pages::read(fields)),
+        // Without a valid location, assume files as most tables have them.
+        Some(Contents::Files) | None => Extraction::Files {
             pattern: files(fields).unwrap_or_default(),
             format: fields
                 .required("format")
@@ -24,26 +24,26 @@ pub(super) fn read(fields: &Fields, name: &str, kind: Option<SystemKind>) -> Del
     }
 }
 
-const KEYS: [(&str, SystemKind); 5] = [
-    ("files", SystemKind::Files),
-    ("format", SystemKind::Files),
-    ("table", SystemKind::Database),
-    ("query", SystemKind::Database),
-    ("path", SystemKind::Http),
+const KEYS: [(&str, Contents); 5] = [
+    ("files", Contents::Files),
+    ("format", Contents::Files),
+    ("table", Contents::Relations),
+    ("query", Contents::Relations),
+    ("path", Contents::Pages),
 ];
 
-/// Reports keys that say how another kind of system delivers.
-fn refuse_keys_of_others(fields: &Fields, kind: Option<SystemKind>) {
+/// Reports keys for other kinds of sources.
+fn check_foreign_keys(fields: &Fields, kind: Option<Contents>) {
     let Some(kind) = kind else { return };
     for (key, belongs) in KEYS {
         if belongs != kind && fields.optional(key).is_some() {
             let own = KEYS.iter().filter(|(_, of)| *of == kind).map(|(key, _)| *key);
             let what = match belongs {
-                SystemKind::Files => "a source of files",
-                SystemKind::Database => "a database",
-                SystemKind::Http => "a service over HTTP",
+                Contents::Files => "a source of files",
+                Contents::Relations => "a database",
+                Contents::Pages => "a service over HTTP",
             };
-            let error = Error::project(format!("`{key}` belongs to {what}, which this source's `location` is not"));
+            let error = Error::project(format!("`{key}` is for {what}, which the `location` of this source is not"));
             fields.document.report(&fields.span_of(key), error.hint(one_of(own)));
         }
     }
@@ -59,8 +59,8 @@ fn files(fields: &Fields) -> Option<String> {
                 || pattern.split('/').any(|part| part == "..")
                 || environment::is_url(pattern) =>
         {
-            Error::project(format!("the files `{pattern}` lie outside the source's location"))
-                .hint("`files` counts from `location`; move the common part there")
+            Error::project(format!("the files `{pattern}` are outside the source's location"))
+                .hint("`files` is relative to `location`; move the common part there")
         }
         Ok(_) => return Some(pattern.clone()),
     };
@@ -76,13 +76,13 @@ fn relation(fields: &Fields, name: &str) -> Relation {
     }
     let filter = fields.text("where");
     if let (Some(_), Some(filter)) = (&query, &filter) {
-        let error = Error::project("`where` belongs to `table`; a query has its own");
+        let error = Error::project("`where` is for `table`; write the condition into the query");
         fields.document.report(&filter.span, error);
     }
     for text in [&query, &filter].into_iter().flatten() {
         check_sql(fields.document, text);
     }
-    // A table of the source is called as in the contract when nothing else is said.
+    // The default is the relation with the name of the table.
     let rows = match (table, query) {
         (_, Some(query)) => RelationRows::Query(query.value.trim().trim_end_matches(';').to_string()),
         (Some(table), None) => RelationRows::Table(table.value),
@@ -93,6 +93,6 @@ fn relation(fields: &Fields, name: &str) -> Relation {
 
 fn check_sql(document: &Document, text: &Text) {
     if text.value.trim().trim_end_matches(';').contains(';') {
-        document.report(&text.span, Error::project("one statement only: there is a `;` within"));
+        document.report(&text.span, Error::project("only one statement is allowed, and this contains a `;`"));
     }
 }

@@ -1,8 +1,8 @@
 //! The project that ships: the repository's own folders, embedded in the program.
 
 use super::TextFile;
-use crate::error::{Error, Result};
 use include_dir::{Dir, include_dir};
+use perennial_core::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use std::path::Path;
 pub const PREFIX: &str = "shipped:";
 
 static FOLDERS: [(&str, Dir<'static>); 4] = [
-    ("pipelines", include_dir!("$CARGO_MANIFEST_DIR/pipelines")),
-    ("report-templates", include_dir!("$CARGO_MANIFEST_DIR/report-templates")),
-    ("sql", include_dir!("$CARGO_MANIFEST_DIR/sql")),
-    ("tests/steps", include_dir!("$CARGO_MANIFEST_DIR/tests/steps")),
+    ("pipelines", include_dir!("$CARGO_MANIFEST_DIR/../../pipelines")),
+    ("report-templates", include_dir!("$CARGO_MANIFEST_DIR/../../report-templates")),
+    ("sql", include_dir!("$CARGO_MANIFEST_DIR/../../sql")),
+    ("tests/steps", include_dir!("$CARGO_MANIFEST_DIR/../../tests/steps")),
 ];
-const PROJECT_FILE: &str = include_str!("../../perennial.yml");
+const PROJECT_FILE: &str = include_str!("../../../perennial.yml");
 /// One folder for each known system: its contract `source.yml` and, for an ERP, files that take the place of those that
 /// read the demo's ERP.
-static READY_MADE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/ready-made");
+static READY_MADE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../ready-made");
 /// Files of the shipped project that read the demo's ERP, and whose place those of a ready-made one take.
 const OF_DEMO_ERP: [&str; 3] = ["pipelines/sources/erp.yml", "sql/staging/stg_erp__", "tests/steps/stg_erp__"];
 

@@ -1,15 +1,15 @@
 //! Contracts that ship.
 
 use super::*;
-use crate::contract::{Load, Source};
-use crate::project::shipped;
+use crate::shipped;
+use perennial_core::contract::{Load, Source};
 
 fn source(text: &str) -> Result<Source, Problems> {
     let project = load(&[("perennial.yml", PROJECT), ("pipelines/sources/erp.yml", text)])?;
     Ok(project.sources.into_iter().next().unwrap())
 }
 
-fn faults(text: &str) -> String {
+fn problems_of(text: &str) -> String {
     problems(&[("perennial.yml", PROJECT), ("pipelines/sources/erp.yml", text)])
 }
 
@@ -35,7 +35,7 @@ fn every_ready_made_contract_is_good_and_explained() {
 #[test]
 fn tables_are_left_out_replaced_and_added() {
     let source = source(
-        "ready_made: tryton\nlocation: postgresql://localhost/tryton\nwithout: [leads, complaints]\ntables:\n  \
+        "ready_made: tryton\nlocation: postgresql://localhost/tryton\nexclude: [leads, complaints]\ntables:\n  \
          orders: {key: [id], columns: {id: {type: integer}}}\n  \
          notes: {table: ir_note, key: [id], columns: {id: {type: integer}}}\n",
     )
@@ -52,23 +52,23 @@ fn tables_are_left_out_replaced_and_added() {
 
 #[test]
 fn mistakes_name_what_there_is() {
-    insta::assert_snapshot!(faults("ready_made: tryten\nlocation: postgresql://localhost/x\n"), @r##"
-        pipelines/sources/erp.yml:1:13: no source `tryten` is ready-made [did you mean `tryton`?]
+    insta::assert_snapshot!(problems_of("ready_made: tryten\nlocation: postgresql://localhost/x\n"), @r##"
+        pipelines/sources/erp.yml:1:13: there is no ready-made source `tryten` [did you mean `tryton`?]
         "##);
-    insta::assert_snapshot!(faults("ready_made: sap\nlocation: postgresql://localhost/x\n"), @r##"
-        pipelines/sources/erp.yml:1:13: no source `sap` is ready-made [known are `asterisk_database`, `matomo`, `odoo` and `tryton`]
+    insta::assert_snapshot!(problems_of("ready_made: sap\nlocation: postgresql://localhost/x\n"), @r##"
+        pipelines/sources/erp.yml:1:13: there is no ready-made source `sap` [expected one of `asterisk_database`, `matomo`, `odoo`, `tryton`]
         "##);
-    insta::assert_snapshot!(faults("ready_made: tryton\nlocation: mysql://localhost/x\nwithout: [orderz]\n"), @r##"
-        pipelines/sources/erp.yml:2:1: `tryton` is not read from `mysql://` [choose `postgresql` or `postgres`]
-        pipelines/sources/erp.yml:3:11: `tryton` has no table `orderz` to leave out [did you mean `orders`?]
+    insta::assert_snapshot!(problems_of("ready_made: tryton\nlocation: mysql://localhost/x\nexclude: [orderz]\n"), @r##"
+        pipelines/sources/erp.yml:2:1: `tryton` cannot be read from `mysql://` [expected one of `postgresql`, `postgres`]
+        pipelines/sources/erp.yml:3:11: `tryton` has no table `orderz` to exclude [did you mean `orders`?]
         "##);
-    insta::assert_snapshot!(faults(
-        "location: data\nwithout: [a]\ntables: {t: {files: a, format: csv, optional: true, columns: {a: {type: text}}}}\n"
+    insta::assert_snapshot!(problems_of(
+        "location: data\nexclude: [a]\ntables: {t: {files: a, format: csv, optional: true, columns: {a: {type: text}}}}\n"
     ), @r##"
-        pipelines/sources/erp.yml:2:1: `without` leaves out tables of a ready-made source, and this is none
-        pipelines/sources/erp.yml:3:37: `optional` is for a `table` of a database, whose name can be looked up
+        pipelines/sources/erp.yml:2:1: `exclude` is for tables of a `ready_made` source
+        pipelines/sources/erp.yml:3:37: `optional` is only for a `table` of a database
         "##);
-    insta::assert_snapshot!(faults("location: postgresql://localhost/x\n"), @r##"
+    insta::assert_snapshot!(problems_of("location: postgresql://localhost/x\n"), @r##"
         pipelines/sources/erp.yml:1:1: a source needs `tables`
         "##);
 }
@@ -79,7 +79,7 @@ fn a_project_with_an_erp_has_its_files_in_place_of_the_demos() {
     let company =
         |erp: &str| shipped::Company { erp: erp.into(), currency: "CNY".into(), time_zone: "Asia/Shanghai".into() };
     let error = shipped::write_to(folder.path(), Some(&company("sap"))).unwrap_err();
-    assert_eq!(error.hint_text(), Some("known are `odoo` and `tryton`"));
+    assert_eq!(error.hint_text(), Some("expected one of `odoo`, `tryton`"));
     shipped::write_to(folder.path(), Some(&company("tryton"))).unwrap();
     let project = Project::load(folder.path(), &LoadOptions { vars: None, env: &|_| None }).unwrap();
     assert_eq!((project.currency.as_str(), project.time_zone.as_str()), ("CNY", "Asia/Shanghai"));

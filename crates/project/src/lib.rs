@@ -5,34 +5,45 @@
 mod access;
 mod columns;
 mod contracts;
-mod deliveries;
 mod document;
 mod environment;
+mod extraction;
 mod fields;
+mod format_contract;
 mod format_pages;
 mod formats;
+mod keys;
+mod languages;
 mod load;
 mod loads;
+mod locale;
+mod migrate;
 mod names;
 mod pages;
 mod pipelines;
 mod ready_made;
+mod renames;
 mod reports;
 mod settings;
 pub mod shipped;
+mod step_tests;
 mod steps;
+mod tables;
 mod variables;
-mod written;
 #[cfg(test)]
 mod tests;
 
 pub use contracts::read_contract;
 pub use format_pages::{FormatPage, format_pages, notes, type_words};
+pub use languages::Language;
+pub use migrate::{Change, Migration, migrate, migrations};
 pub use names::identifier;
+pub use renames::{RENAMES, Rename, RenameKind};
+pub use step_tests::{ExpectedRows, GivenTable, Spanned, StepTest, TestCell, TestRow, read_step_test};
 pub use variables::template_value;
 
-use crate::contract::{Source, TableName};
-use crate::error::{Error, Problems, Result};
+use perennial_core::contract::{Source, TableName};
+use perennial_core::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,16 +83,35 @@ pub struct Project {
     pub tests: Vec<SqlFile>,
     /// Files of minijinja macros (`sql/macros/*.sql`): path and text.
     pub macros: Vec<TextFile>,
-    /// Given and expected rows (`tests/steps/*.yml`): path and text.
-    pub step_tests: Vec<TextFile>,
+    /// Given and expected rows (`tests/steps/*.yml`).
+    pub step_tests: Vec<StepTest>,
     /// Reports, by name.
     pub reports: Vec<ReportFile>,
-    /// Pieces that templates include (`report-templates/shared/*.md`): path and text.
+    /// Pieces that any template can include (`report-templates/shared/*.md`): path and text.
     pub shared_templates: Vec<TextFile>,
-    /// Phrases per language: key, then language, then text.
-    pub words: BTreeMap<String, BTreeMap<Language, String>>,
+    /// Phrases of every report (`report-templates/shared/phrases.yml`).
+    pub phrases: Phrases,
     /// What files with problems of their own would have brought; empty in a project that was loaded without any.
     pub unread: Unread,
+    /// What is accepted but should be changed.
+    pub notes: Vec<Note>,
+}
+
+/// Something in the project that is accepted but should be changed.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub message: String,
+    /// How to change it.
+    pub hint: String,
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.message, self.hint)
+    }
 }
 
 /// What is missing from a project because its file could not be read. Who refers to it is not at fault.
@@ -170,34 +200,18 @@ impl TextFile {
     }
 }
 
-/// A language of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Language {
-    /// English, `en`.
-    English,
-    /// 简体中文, `zh-CN`.
-    SimplifiedChinese,
-    /// 繁體中文, `zh-TW`.
-    TraditionalChinese,
-}
+/// Phrases: key, then language, then text.
+pub type Phrases = BTreeMap<String, BTreeMap<Language, PhraseText>>;
 
-impl Language {
-    /// All, in the order of the table of phrases.
-    pub const ALL: [Language; 3] = [Language::English, Language::SimplifiedChinese, Language::TraditionalChinese];
-
-    /// Its BCP 47 tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Language::English => "en",
-            Language::SimplifiedChinese => "zh-CN",
-            Language::TraditionalChinese => "zh-TW",
-        }
-    }
-
-    /// The language of a tag.
-    pub fn from_tag(tag: &str) -> Option<Language> {
-        Language::ALL.into_iter().find(|l| l.tag().eq_ignore_ascii_case(tag))
-    }
+/// A phrase in one language, and where it stands.
+#[derive(Clone, Debug)]
+pub struct PhraseText {
+    /// The text, with minijinja.
+    pub text: String,
+    /// The file.
+    pub file: TextFile,
+    /// Bytes of the text in the file, with its quotes.
+    pub span: std::ops::Range<usize>,
 }
 
 /// Company style in three lines; the rest is the theme's.
@@ -218,7 +232,7 @@ pub struct Pipeline {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// Cron line, kept for the schedule; a run by hand does not look at it.
+    /// Cron expression of five fields, checked; a run by hand does not look at it.
     pub schedule: Option<String>,
     /// Names of its sources; `*` was expanded.
     pub sources: Vec<String>,
@@ -296,8 +310,10 @@ pub struct ColumnHeader {
 pub struct ColumnTest {
     /// The rule.
     pub rule: ColumnRule,
-    /// What a fault does.
+    /// What a failure does.
     pub severity: Severity,
+    /// Byte range of the rule in the file, for errors.
+    pub span: std::ops::Range<usize>,
 }
 
 /// A rule of one column. NULL breaks only `NotNull`.
@@ -345,9 +361,9 @@ impl std::fmt::Display for ColumnRule {
 /// A report: header, then Markdown and minijinja.
 #[derive(Clone, Debug)]
 pub struct ReportFile {
-    /// Name: the file's, without extension.
+    /// Name: its folder's.
     pub name: String,
-    /// Path and whole text.
+    /// Path and whole text of the template.
     pub file: TextFile,
     /// Byte at which the template begins.
     pub body: usize,
@@ -355,12 +371,20 @@ pub struct ReportFile {
     pub title: BTreeMap<Language, String>,
     /// What one edition is about.
     pub period: PeriodKind,
+    /// The table that says for which periods there are rows.
+    pub calendar: TableName,
+    /// Where the header names it; nothing where it does not.
+    pub calendar_place: Option<Place>,
     /// Languages it is issued in.
     pub languages: Vec<Language>,
     /// Who reads it, for the index.
     pub readers: String,
     /// Named queries, in order; their rows are the template's variables.
     pub queries: Vec<ReportQuery>,
+    /// Pieces of its own that the template includes (`pieces/*.md`).
+    pub pieces: Vec<TextFile>,
+    /// Its phrases, and those that all reports share under them.
+    pub phrases: Phrases,
 }
 
 /// A query of a report.
@@ -368,6 +392,8 @@ pub struct ReportFile {
 pub struct ReportQuery {
     /// Name in the template.
     pub name: String,
+    /// The file it stands in: the template, or one of `queries/*.sql`.
+    pub file: TextFile,
     /// SQL, with minijinja (`{{ period.start }}`, `{{ as_of }}`, `{{ var('x') }}`).
     pub sql: String,
     /// Byte at which the SQL's first line stands in the file, for errors; columns are exact when it is a block scalar.

@@ -1,19 +1,19 @@
-//! YAML as a tree whose every node knows its place, so that one look finds every mistake of a file.
+//! YAML as a tree whose nodes know their places, so that one pass finds every mistake of a file.
 //!
-//! A typed reader stops at the first mistake. Here the text becomes nodes first, and whoever reads them reports each
-//! mistake and goes on. Mistakes rest in the [`Document`] until the whole project has been looked at.
+//! A typed reader stops at the first mistake. Here the text becomes a tree first, and its readers report each mistake and
+//! continue. Mistakes are collected in the [`Document`].
 
-use crate::error::{Error, Place, Problems};
+use perennial_core::error::{Error, Place, Problems};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// More nodes than a project file can sensibly have; aliases could otherwise multiply without end.
-const MOST_NODES: usize = 200_000;
+/// Maximum number of nodes of a file; aliases could otherwise multiply without end.
+const MAX_NODES: usize = 200_000;
 
-/// A text file being read: its name, its text, and what was found wrong with it.
+/// A text file being read: its name, its text, and its problems.
 pub(super) struct Document {
     /// The name readers know it by.
     pub file: String,
@@ -22,7 +22,7 @@ pub(super) struct Document {
     problems: RefCell<Problems>,
 }
 
-/// A piece of YAML and the bytes of the file it stands in.
+/// A piece of YAML and its bytes in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     /// What it is.
@@ -31,12 +31,12 @@ pub(super) struct Node {
     pub span: Range<usize>,
 }
 
-/// What a piece of YAML can be.
+/// A value of YAML.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// Nothing, `~` or `null`.
     Null,
-    /// A single value; `plain` when it stands without quotes.
+    /// A single value; `Plain` when it is not quoted.
     Scalar { text: String, style: Style },
     /// `[a, b]`.
     List(Vec<Node>),
@@ -53,7 +53,7 @@ pub(super) enum Style {
     Block,
 }
 
-/// A text and the bytes of the file it stands in.
+/// A text and its bytes in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text {
     pub value: String,
@@ -65,12 +65,12 @@ impl Document {
         Document { file: file.into(), text: text.into(), problems: RefCell::default() }
     }
 
-    /// Notes a mistake at some bytes of the file.
+    /// Reports a mistake at some bytes of the file.
     pub fn report(&self, span: &Range<usize>, error: Error) {
         self.problems.borrow_mut().push(error.at(self.place(span)));
     }
 
-    /// Takes over what was wrong in another text that this one refers to.
+    /// Takes over the problems of another text that this one refers to.
     pub fn adopt(&self, other: Document) {
         self.problems.borrow_mut().extend(other.into_problems());
     }
@@ -90,13 +90,12 @@ impl Document {
         self.problems.borrow().is_empty()
     }
 
-    /// What was wrong.
+    /// The problems.
     pub fn into_problems(self) -> Problems {
         self.problems.into_inner()
     }
 
-    /// The YAML that stands in these bytes, or nothing when it is no YAML (which is then reported). No text at all
-    /// is an empty mapping.
+    /// The YAML in these bytes; reported and `None` when it is not YAML. An empty text is an empty mapping.
     pub fn parse(&self, bytes: Range<usize>) -> Option<Node> {
         let yaml = &self.text[bytes.clone()];
         let offset = if yaml.starts_with('\u{feff}') { bytes.start + 3 } else { bytes.start };
@@ -111,7 +110,7 @@ impl Document {
     }
 }
 
-/// The YAML cannot be read on; the reason was reported.
+/// Reading stopped; the reason was reported.
 struct Stop;
 
 struct Builder<'d, I> {
@@ -130,8 +129,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
             match event {
                 Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
-                    let error = Error::project("a second YAML document begins here")
-                        .hint("a file holds one document: remove the `---`");
+                    let error = Error::project("only one YAML document is allowed per file").hint("remove the `---`");
                     return Err(self.stop(&span, error));
                 }
                 Event::DocumentStart(..) => {}
@@ -190,11 +188,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
     fn alias(&mut self, id: usize, span: Range<usize>) -> Result<Node, Stop> {
         let node = self.anchors.get(&id).cloned();
         let Some(node) = node else {
-            return Err(self.stop(&span, Error::project("this alias stands inside what it names")));
+            return Err(self.stop(&span, Error::project("this alias refers to a value that contains it")));
         };
         self.nodes += node.count();
-        if self.nodes > MOST_NODES {
-            return Err(self.stop(&span, Error::project("aliases repeat too much")));
+        if self.nodes > MAX_NODES {
+            return Err(self.stop(&span, Error::project("aliases multiply to too many values")));
         }
         Ok(Node { span, ..node })
     }
@@ -222,7 +220,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
             match entries.iter().find(|(known, _)| known.value == key.value) {
                 Some((first, _)) => {
                     let line = self.document.line(first.span.start);
-                    let message = format!("`{}` stands twice, first in line {line}", key.value);
+                    let message = format!("duplicate key `{}`, first in line {line}", key.value);
                     self.document.report(&key.span, Error::project(message));
                 }
                 None => entries.push((key, value)),
@@ -248,7 +246,7 @@ impl Node {
         }
     }
 
-    /// What it is, for a sentence such as "expected a list, found text".
+    /// Its kind, for messages such as "expected a list, found a mapping".
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",

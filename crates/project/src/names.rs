@@ -1,6 +1,6 @@
 //! What tables, columns, sources and variables may be called.
 
-use crate::error::Error;
+use perennial_core::error::Error;
 
 /// Layers the lake keeps for itself.
 const OWN_LAYERS: [&str; 5] = ["raw", "source", "system", "information_schema", "_perennial"];

@@ -1,11 +1,11 @@
 //! The shipped project.
 
 use super::*;
-use crate::project::shipped;
+use crate::shipped;
 
 #[test]
 fn the_shipped_project_is_itself_good_and_names_every_option() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = &Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let project = match Project::load(root, &LoadOptions { vars: None, env: &|_| None }) {
         Ok(project) => project,
         Err(problems) => panic!("{}", render_all(&problems, false)),
@@ -35,7 +35,7 @@ fn the_shipped_project_is_itself_good_and_names_every_option() {
 #[test]
 fn the_defaults_are_those_the_reference_names() {
     let project = load(&[("perennial.yml", "name: x\nlake: y\n")]).unwrap();
-    let text = include_str!("../../../perennial.yml");
+    let text = include_str!("../../../../perennial.yml");
     // "# Left out: <default>" stands above each option.
     let default_of = |key: &str| {
         let before = &text[..text.find(&format!("\n{key}:")).unwrap()];
@@ -44,7 +44,7 @@ fn the_defaults_are_those_the_reference_names() {
     assert!(project.reports_folder.ends_with(default_of("reports")));
     assert_eq!(project.time_zone, default_of("time_zone"));
     assert_eq!(project.currency, default_of("currency"));
-    assert_eq!(project.languages, [Language::English]);
+    assert_eq!(project.languages, [Language::ENGLISH]);
     assert_eq!(default_of("languages"), "[en]");
     assert_eq!((project.memory_limit_bytes, default_of("memory_limit").as_str()), (1_000_000_000, "1GB"));
     assert_eq!((project.as_of, default_of("as_of").as_str()), (AsOf::Today, "today"));

@@ -1,20 +1,21 @@
-//! How people write values: `written` of a column, `total_rows` of a table.
+//! How people write values: `locale` of a column, `total_rows` of a table.
 
 use super::document::{Text, Value};
 use super::fields::{Fields, one_of};
-use crate::contract::{
-    Delivery, Format, Grouping, NUMBER_STYLES, NumberStyle, Percent, SourceTable, TotalRows, UNITS, ValueType, Written,
+use perennial_core::contract::{
+    Extraction, Format, Grouping, NUMBER_LOCALES, NumberLocale, Percent, SourceTable, TotalRows, UNITS, ValueLocale,
+    ValueType,
 };
-use crate::error::Error;
+use perennial_core::error::Error;
 
-const OTHERWISE: [(&str, bool); 2] = [("warn", false), ("fail", true)];
+const ON_VIOLATION: [(&str, bool); 2] = [("warn", false), ("fail", true)];
 const DECIMAL_MARKS: [(&str, char); 2] = [(".", '.'), (",", ',')];
 const GROUP_MARKS: [(&str, Option<char>); 5] =
     [(",", Some(',')), (".", Some('.')), ("'", Some('\'')), (" ", Some(' ')), ("none", None)];
 const GROUPINGS: [(&str, Grouping); 2] = [("thousands", Grouping::Thousands), ("indian", Grouping::Indian)];
 const PERCENTS: [(&str, Percent); 2] = [("as_written", Percent::AsWritten), ("share", Percent::Share)];
 const NEGATIVES: [&str; 2] = ["parentheses", "trailing_minus"];
-/// Marks that belong to one currency only, beside the three capitals of ISO 4217.
+/// Symbols of a single currency, in addition to the codes of ISO 4217.
 const CURRENCY_MARKS: [(&str, &str); 8] = [
     ("€", "EUR"),
     ("£", "GBP"),
@@ -26,46 +27,46 @@ const CURRENCY_MARKS: [(&str, &str); 8] = [
     ("円", "JPY"),
 ];
 
-/// Reads `written` of a column.
-pub(super) fn read(fields: &Fields, data_type: &ValueType) -> Written {
-    let Some(node) = fields.optional("written") else { return Written::Plainly };
+/// Reads `locale` of a column.
+pub(super) fn read(fields: &Fields, data_type: &ValueType) -> ValueLocale {
+    let Some(node) = fields.optional("locale") else { return ValueLocale::Plain };
     match data_type {
         ValueType::Integer | ValueType::Decimal { .. } | ValueType::Float => match &node.value {
             Value::Scalar { text, .. } => {
                 let name = Text { value: text.clone(), span: node.span.clone() };
-                named(fields, &name).map_or(Written::Plainly, |style| Written::Numbers(Box::new(style)))
+                named(fields, &name).map_or(ValueLocale::Plain, |locale| ValueLocale::Numbers(Box::new(locale)))
             }
             _ => {
-                let style = Fields::of(fields.document, node, "`written` of a number", fields.span_of("written"));
-                style.map_or(Written::Plainly, |fields| Written::Numbers(Box::new(style_of(fields))))
+                let locale = Fields::of(fields.document, node, "`locale` of a number", fields.span_of("locale"));
+                locale.map_or(ValueLocale::Plain, |fields| ValueLocale::Numbers(Box::new(locale_of(fields))))
             }
         },
         ValueType::Date { .. } | ValueType::Instant { .. } => {
-            let style = Fields::of(fields.document, node, "`written` of a date", fields.span_of("written"));
-            let Some(style) = style else { return Written::Plainly };
-            let full_width = style.flag("full_width", false);
-            style.finish();
-            if full_width { Written::FullWidth } else { Written::Plainly }
+            let locale = Fields::of(fields.document, node, "`locale` of a date", fields.span_of("locale"));
+            let Some(locale) = locale else { return ValueLocale::Plain };
+            let full_width = locale.flag("full_width", false);
+            locale.finish();
+            if full_width { ValueLocale::FullWidth } else { ValueLocale::Plain }
         }
-        // Said of the key by the types it belongs to.
-        _ => Written::Plainly,
+        // Reported with the keys of each type.
+        _ => ValueLocale::Plain,
     }
 }
 
-fn named(fields: &Fields, name: &Text) -> Option<NumberStyle> {
-    let style = NumberStyle::named(&name.value);
-    if style.is_none() {
-        let error = Error::project(format!("no way to write numbers is called `{}`", name.value));
-        let known = NUMBER_STYLES.iter().map(|(name, example)| format!("`{name}` ({example})")).collect::<Vec<_>>();
-        fields.document.report(&name.span, error.hint(format!("known are {}", known.join("; "))));
+fn named(fields: &Fields, name: &Text) -> Option<NumberLocale> {
+    let locale = NumberLocale::named(&name.value);
+    if locale.is_none() {
+        let error = Error::project(format!("unknown locale `{}`", name.value));
+        let known: Vec<String> = NUMBER_LOCALES.iter().map(|(name, number)| format!("`{name}` ({number})")).collect();
+        fields.document.report(&name.span, error.hint(format!("expected one of {}", known.join("; "))));
     }
-    style
+    locale
 }
 
-fn style_of(fields: Fields) -> NumberStyle {
-    let base = fields.text("like").and_then(|name| named(&fields, &name)).unwrap_or_else(NumberStyle::plain);
+fn locale_of(fields: Fields) -> NumberLocale {
+    let base = fields.text("like").and_then(|name| named(&fields, &name)).unwrap_or_else(NumberLocale::plain);
     let negative = negative(&fields, &base);
-    let style = NumberStyle {
+    let locale = NumberLocale {
         decimal_mark: fields.choice("decimal_mark", &DECIMAL_MARKS, base.decimal_mark),
         group_mark: fields.choice("group_mark", &GROUP_MARKS, base.group_mark),
         grouping: fields.choice("grouping", &GROUPINGS, base.grouping),
@@ -79,33 +80,34 @@ fn style_of(fields: Fields) -> NumberStyle {
             .map_or(base.percent, |text| fields.document.choice("percent", &text, &PERCENTS).or(base.percent)),
         full_width: fields.flag("full_width", base.full_width),
     };
-    check(&fields, &style);
+    check(&fields, &locale);
     fields.finish();
-    style
+    locale
 }
 
-fn check(fields: &Fields, style: &NumberStyle) {
+fn check(fields: &Fields, locale: &NumberLocale) {
     let report = |key: &str, error: Error| fields.document.report(&fields.span_of(key), error);
-    if style.group_mark == Some(style.decimal_mark) {
-        let mark = style.decimal_mark;
+    if locale.group_mark == Some(locale.decimal_mark) {
+        let mark = locale.decimal_mark;
         let error = Error::project(format!("`{mark}` cannot be both `decimal_mark` and `group_mark`"));
         let other = if mark == ',' { "." } else { "," };
         report(
             if fields.has("decimal_mark") { "decimal_mark" } else { "group_mark" },
-            error.hint(format!("name both: `decimal_mark: \"{mark}\", group_mark: \"{other}\"`")),
+            error.hint(format!("set both: `decimal_mark: \"{mark}\", group_mark: \"{other}\"`")),
         );
     }
-    if style.counted_in > 0 && !style.units.is_empty() {
-        let error = Error::project("`counted_in` says that no number names its unit, and `units` that some do");
-        report("counted_in", error.hint("keep one of them; `units: []` drops those of `like`"));
+    if locale.counted_in > 0 && !locale.units.is_empty() {
+        let error = Error::project("`counted_in` is for numbers without units, and `units` for numbers with units");
+        report("counted_in", error.hint("remove one of the two; `units: []` removes those of `like`"));
     }
-    let mut codes: Vec<&str> = style.currency.iter().filter_map(|mark| currency_code(mark)).collect();
+    let mut codes: Vec<&str> = locale.currency.iter().filter_map(|mark| currency_code(mark)).collect();
     codes.sort_unstable();
     codes.dedup();
     if let [first, second, ..] = codes.as_slice() {
-        let message = format!("`currency` has marks of {first} and {second}; which one an amount is in would be lost");
+        let message =
+            format!("`currency` has symbols of both {first} and {second}, and amounts would lose their currency");
         let error = Error::project(message);
-        report("currency", error.hint("name the marks of one currency; read amounts of several from a text column"));
+        report("currency", error.hint("list the symbols of one currency; read amounts in several currencies as text"));
     }
 }
 
@@ -123,7 +125,7 @@ fn currency(fields: &Fields, otherwise: Vec<String>) -> Vec<String> {
         let mark = text.value.trim();
         let numeric = |c: char| c.is_ascii_digit() || "+-.,'()%".contains(c) || c.is_whitespace();
         if mark.is_empty() || mark.contains(numeric) {
-            let error = Error::project(format!("`{}` is no mark of a currency", text.value));
+            let error = Error::project(format!("`{}` is not a currency symbol", text.value));
             fields.document.report(&text.span, error.hint("write it such as `￥`, `元` or `EUR`"));
         } else if !marks.iter().any(|known| known == mark) {
             marks.push(mark.to_string());
@@ -150,14 +152,14 @@ fn counted_in(fields: &Fields) -> u8 {
 fn unit(fields: &Fields, text: &Text) -> Option<u8> {
     let found = UNITS.iter().find(|(word, _)| *word == text.value).map(|(_, power)| *power);
     if found.is_none() {
-        let error = Error::project(format!("`{}` is no unit that numbers are counted in", text.value));
+        let error = Error::project(format!("unknown unit `{}`", text.value));
         fields.document.report(&text.span, error.hint(one_of(UNITS.iter().map(|(word, _)| *word))));
     }
     found
 }
 
-/// Whether parentheses and a minus behind the number are read.
-fn negative(fields: &Fields, base: &NumberStyle) -> (bool, bool) {
+/// Whether parentheses and a trailing minus are read.
+fn negative(fields: &Fields, base: &NumberLocale) -> (bool, bool) {
     if !fields.has("negative") {
         return (base.parentheses, base.trailing_minus);
     }
@@ -175,23 +177,27 @@ fn negative(fields: &Fields, base: &NumberStyle) -> (bool, bool) {
     found
 }
 
-/// Numbers that come as numbers are not written in any way.
-pub(super) fn check_delivery(fields: &Fields, table: &SourceTable) {
-    let what = match &table.delivery {
-        Delivery::Relation(_) => "columns of a database",
-        Delivery::Pages(_) => "fields of JSON",
-        Delivery::Files { format: Format::Parquet, .. } => "columns of Parquet",
-        Delivery::Files { format: Format::JsonLines | Format::Json { .. }, .. } => "fields of JSON",
-        Delivery::Files { format: Format::Named(_), .. } => "fields of a known system's format",
-        Delivery::Files { .. } => return,
+/// Reports locales of numbers that are not text.
+pub(super) fn check_extraction(fields: &Fields, table: &SourceTable) {
+    let what = match &table.extraction {
+        Extraction::Relation(_) => "columns of a database",
+        Extraction::Pages(_) => "fields of JSON",
+        Extraction::Files { format: Format::Parquet, .. } => "columns of Parquet",
+        Extraction::Files { format: Format::JsonLines | Format::Json { .. }, .. } => "fields of JSON",
+        Extraction::Files { format: Format::Named(_), .. } => "fields of a known system's format",
+        Extraction::Files { .. } => return,
     };
     let Some(Value::Map(columns)) = fields.optional("columns").map(|node| &node.value) else { return };
-    for column in table.columns.iter().filter(|column| matches!(column.written, Written::Numbers(_))) {
+    for column in table.columns.iter().filter(|column| matches!(column.locale, ValueLocale::Numbers(_))) {
         let Some((_, node)) = columns.iter().find(|(name, _)| name.value == column.name) else { continue };
         let Value::Map(keys) = &node.value else { continue };
-        let Some((key, _)) = keys.iter().find(|(key, _)| key.value == "written") else { continue };
-        let error = Error::project(format!("numbers are `written` in csv, lines and excel files; {what} are plain"));
-        fields.document.report(&key.span, error.hint("read the column as text, and take it apart in SQL"));
+        let Some((key, _)) = keys.iter().find(|(key, _)| key.value == "locale") else { continue };
+        let error = Error::project(format!(
+            "the `locale` of numbers is for csv, lines and excel files; {what} are plain numbers"
+        ));
+        fields
+            .document
+            .report(&key.span, error.hint("if the column contains text, read it as text and convert it in SQL"));
     }
 }
 
@@ -199,37 +205,37 @@ pub(super) fn check_delivery(fields: &Fields, table: &SourceTable) {
 pub(super) fn total_rows(fields: &Fields, table: &SourceTable) -> Option<TotalRows> {
     let node = fields.optional("total_rows")?;
     let rule = Fields::of(fields.document, node, "`total_rows`", fields.span_of("total_rows"))?;
-    let words = |key| rule.texts(key).into_iter().map(|text| text.value).collect::<Vec<_>>();
-    let column = rule.required_text("column").filter(|text| known(&rule, table, "column", text));
+    let labels = |key| rule.texts(key).into_iter().map(|text| text.value).collect::<Vec<_>>();
+    let column = rule.required_text("column").filter(|text| is_column(&rule, table, "column", text));
     let mut check = Vec::new();
     for text in rule.texts("check") {
         let found = table.columns.iter().find(|column| column.name == text.value);
         match found.map(|column| &column.data_type) {
             None => {
-                known(&rule, table, "check", &text);
+                is_column(&rule, table, "check", &text);
             }
             Some(ValueType::Integer | ValueType::Decimal { .. }) => check.push(text.value),
             Some(_) => {
                 let message = format!("`check` names `{}`, which is neither an integer nor a decimal", text.value);
-                rule.document.report(&text.span, Error::project(message).hint("sums of others are not exact"));
+                rule.document.report(&text.span, Error::project(message).hint("sums of other types are not exact"));
             }
         }
     }
-    let (values, subtotals) = (words("values"), words("subtotals"));
+    let (values, subtotals) = (labels("values"), labels("subtotals"));
     if values.is_empty() && subtotals.is_empty() {
         let error = Error::project("`total_rows` needs `values` or `subtotals`");
-        rule.document.report(&rule.owner, error.hint("name the words that totals begin with: `values: [合计, Total]`"));
+        rule.document.report(&rule.owner, error.hint("list the labels of totals: `values: [合计, Total]`"));
     }
-    let fail = rule.choice("otherwise", &OTHERWISE, false);
-    if !matches!(table.delivery, Delivery::Files { ref format, .. } if *format != Format::Parquet) {
-        let error = Error::project("`total_rows` are rows of files that people read (csv, excel, lines)");
+    let fail = rule.choice("on_violation", &ON_VIOLATION, false);
+    if !matches!(table.extraction, Extraction::Files { ref format, .. } if *format != Format::Parquet) {
+        let error = Error::project("`total_rows` is only for files (csv, excel, lines)");
         rule.document.report(&rule.owner, error);
     }
     rule.finish();
     Some(TotalRows { column: column?.value, values, subtotals, check, fail })
 }
 
-fn known(rule: &Fields, table: &SourceTable, key: &str, text: &Text) -> bool {
+fn is_column(rule: &Fields, table: &SourceTable, key: &str, text: &Text) -> bool {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let found = names.contains(&text.value.as_str());
     if !found && !names.is_empty() {

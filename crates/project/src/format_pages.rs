@@ -1,9 +1,9 @@
 //! Pages of the manual on formats of known systems: what the format says of itself, and its contract as a table.
 
-use super::contracts::Promises;
-use super::formats;
-use crate::contract::{Column, ValueType};
-use crate::sources::formats::{FORMATS, NamedFormat};
+use super::format_contract::{self, FormatContract};
+use super::keys::TableKeys;
+use perennial_core::contract::{Column, ValueType};
+use perennial_sources::formats::{FORMATS, NamedFormat};
 use std::fmt::Write;
 
 /// A format of a known system, as the manual describes it.
@@ -33,7 +33,8 @@ pub fn format_pages() -> Vec<FormatPage> {
 }
 
 fn page(format: &NamedFormat) -> Option<FormatPage> {
-    let Promises { columns, key, newest_by, time_column } = formats::promises(format.name, "UTC")?;
+    let FormatContract { columns, keys } = format_contract::named(format.name, "UTC")?;
+    let TableKeys { key, newest_by, time_column } = keys;
     let NamedFormat { name, title, manual, fields, .. } = *format;
     Some(FormatPage { name, title, manual, key, newest_by, time_column, columns, fields })
 }
@@ -121,8 +122,8 @@ pub fn notes(column: &Column) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contracts;
     use super::super::document::Document;
+    use super::super::format_contract;
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
@@ -144,7 +145,7 @@ mod tests {
     fn every_format_has_a_contract_without_problems() {
         for format in FORMATS {
             let document = Document::new(format!("format {}", format.name), format.contract);
-            assert!(contracts::read_promises(&document, "UTC").is_some(), "{}", format.name);
+            assert!(format_contract::read(&document, "UTC").is_some(), "{}", format.name);
             let problems = document.into_problems();
             let written: Vec<String> = problems.iter().map(|error| error.to_string()).collect();
             assert_eq!(written, Vec::<String>::new(), "{}", format.name);
@@ -162,7 +163,7 @@ mod tests {
     /// The pages of `docs/formats` are what the code says.
     #[test]
     fn the_manual_in_docs_is_up_to_date() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats");
         let pages = format_pages();
         let mut texts: BTreeMap<String, String> =
             pages.iter().map(|page| (format!("{}.md", page.name), page.markdown())).collect();

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn table(lines: &str) -> crate::contract::SourceTable {
+fn table(lines: &str) -> perennial_core::contract::SourceTable {
     let indented: String = lines.lines().map(|line| format!("    {line}\n")).collect();
     let source = format!("location: data\ntables:\n  calls:\n{indented}");
     let project = load(&[("perennial.yml", PROJECT), ("pipelines/sources/calls.yml", &source)]);
     project.unwrap_or_else(|problems| panic!("{}", render_all(&problems, false))).sources.remove(0).tables.remove(0)
 }
 
-fn zone_of(table: &crate::contract::SourceTable, name: &str) -> String {
+fn zone_of(table: &perennial_core::contract::SourceTable, name: &str) -> String {
     match &table.columns.iter().find(|column| column.name == name).unwrap().data_type {
         ValueType::Instant { zone, .. } => zone.clone(),
         other => panic!("{other:?}"),
@@ -71,7 +71,7 @@ fn mistakes_about_formats_are_reported() {
         ),
         (
             "files: a\nformat: asterisk_queue_log\ncolumns:\n  agnt: omit",
-            "`agnt` is no column of the format [did you mean `agent`?]",
+            "`agnt` is not a column of the format [did you mean `agent`?]",
         ),
         ("files: a\nformat: snowplow\ncolumns: {event_id: omit}", "`event_id` is part of the format's key and omitted"),
         ("files: a\nformat: asterisk_cdr\nzone: Mars/Base", "Mars/Base"),
@@ -79,13 +79,13 @@ fn mistakes_about_formats_are_reported() {
         ("files: a\nformat: csv\ncolumns:\n  x: omit", "a column is a mapping, found a single value"),
         (
             "files: a\nformat: {json: {rows: lines}}\ncolumns: {x: {type: text}}",
-            "does not end at the elements of a list",
+            "does not end with the elements of a list",
         ),
         (
             "files: a\nformat: {json: {rows: \"a[]\"}}\ncolumns:\n  x: {type: text, from: \"b[].c\"}",
-            "whose elements are not the rows",
+            "whose elements are not rows",
         ),
-        ("files: a\nformat: {lines: {pattern: \"(x\"}}\ncolumns: {x: {type: text}}", "is no regular expression"),
+        ("files: a\nformat: {lines: {pattern: \"(x\"}}\ncolumns: {x: {type: text}}", "is not a regular expression"),
         ("files: a\nformat: {lines: {pattern: x}}\ncolumns: {x: {type: text}}", "has no named group"),
         (
             "files: a\nformat: combined\ncolumns: {x: {type: text}}",

@@ -2,11 +2,12 @@ mod files;
 mod ready_made;
 mod formats;
 mod shipped;
-mod written;
+mod locale;
+mod migrate;
 
 use super::*;
-use crate::contract::{BadRowPolicy, ColumnPolicy, CsvOptions, Format, TextEncoding, ValueType};
-use crate::error::render_all;
+use perennial_core::contract::{BadRowPolicy, ColumnPolicy, CsvOptions, Format, TextEncoding, ValueType};
+use perennial_core::error::render_all;
 use serde_json::json;
 
 const PROJECT: &str = "name: Test\nlake: lake\ntime_zone: Europe/Berlin\n";
@@ -19,6 +20,10 @@ tables:
     columns:
       order_id: {type: text}
 ";
+
+fn chinese() -> Language {
+    Language::from_tag("zh-CN").unwrap()
+}
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -142,9 +147,9 @@ queries:
             ),
             ("pipelines/sources/till.yml", source),
             ("sql/marts/customers/rfm.sql", step),
-            ("sql/tests/no_gap.sql", "/* ---\nseverity: warn\n--- */\nSELECT 1"),
+            ("sql/tests/no_gap.sql", "/* ---\nseverity: warn\n--- */\nSELECT {{ var('new_one') }} AS x"),
             ("sql/macros/money.sql", "{% macro m() %}{% endmacro %}"),
-            ("tests/steps/rfm.yml", "step: marts.rfm\n"),
+            ("tests/steps/rfm.yml", "step: marts.rfm\nexpect: {rows: []}\n"),
             ("report-templates/review.md", report),
             ("report-templates/shared/foot.md", "foot"),
             ("report-templates/words.yml", "test.phrase: {en: yes, zh-CN: 是}\n"),
@@ -160,7 +165,7 @@ queries:
     assert!(project.reports_folder.is_absolute() && project.reports_folder.ends_with("out"));
     assert_eq!(project.memory_limit_bytes, 512_000_000);
     assert_eq!(project.as_of, AsOf::Date(jiff::civil::date(2026, 10, 1)));
-    assert_eq!(project.languages, [Language::SimplifiedChinese]);
+    assert_eq!(project.languages, [chinese()]);
     assert_eq!(project.vars["rule"], json!("R2"));
     assert_eq!((&project.vars["months"], &project.vars["list"]), (&json!(12), &json!([1, "x"])));
     assert_eq!(project.vars["new_one"], json!(true));
@@ -215,12 +220,12 @@ queries:
         (review.name.as_str(), review.period, review.readers.as_str()),
         ("review", PeriodKind::Day, "executives")
     );
-    assert_eq!(review.title[&Language::SimplifiedChinese], "回顾");
+    assert_eq!(review.title[&chinese()], "回顾");
     assert_eq!(review.file.text[review.body..].trim(), "# {{ title }}");
     assert_eq!(review.queries[0].sql, "SELECT 1\nFROM x\n");
     assert!(review.file.text[review.queries[0].offset..].starts_with("SELECT 1\n"));
     assert!(review.file.text[review.queries[1].offset..].starts_with("SELECT 2\""));
-    assert_eq!(project.words["test.phrase"][&Language::SimplifiedChinese], "是");
+    assert_eq!(project.phrases["test.phrase"][&chinese()].text, "是");
     assert_eq!((project.macros.len(), project.step_tests.len(), project.shared_templates.len()), (1, 1, 1));
 }
 
@@ -239,14 +244,14 @@ fn all_files_are_looked_at_in_one_go() {
         perennial.yml:4:11: `euro` is not a currency [write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`]
         perennial.yml:5:15: `1 gig` is not a size [write it as `512MB`, `1.5GB` or `2GiB`]
         pipelines/nightly.yml:1:11: unknown source `erq` [did you mean `erp`?]
-        pipelines/nightly.yml:2:9: no step is called `marts.rfn` [did you mean `marts.rfm`?]
-        pipelines/sources/erp.yml:1:11: environment variable `DATA` is not set [set it, or say what to take without it: ${DATA:-...}]
+        pipelines/nightly.yml:2:9: unknown step `marts.rfn` [did you mean `marts.rfm`?]
+        pipelines/sources/erp.yml:1:11: environment variable `DATA` is not set [set it, or give a default: ${DATA:-...}]
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:3:3: a table needs `columns`
-        pipelines/sources/erp.yml:3:20: unknown format `cvs` [choose `csv`, `json_lines`, `json`, `lines`, `parquet` or `excel`; `perennial formats` lists those of known systems]
+        pipelines/sources/erp.yml:3:20: unknown format `cvs` [expected one of `csv`, `json_lines`, `json`, `lines`, `parquet`, `excel`; `perennial formats` lists those of known systems]
         report-templates/review.md:1:1: a report needs `title`
-        report-templates/review.md:2:9: `period` is `year` [choose `month` or `day`]
-        sql/marts/rfm.sql:2:14: `materialize` is `tabel` [choose `table` or `view`]
+        report-templates/review.md:2:9: `period` is `year` [expected one of `month`, `day`]
+        sql/marts/rfm.sql:2:14: `materialize` is `tabel` [expected one of `table`, `view`]
         "##);
 }
 
@@ -297,5 +302,5 @@ fn aliases_stand_for_what_they_name_but_not_without_end() {
     for (before, after) in ["ab", "bc", "cd", "de", "ef", "fg"].iter().map(|pair| pair.split_at(1)) {
         bomb += &format!("  {after}: &{after} [{}]\n", vec![format!("*{before}"); 10].join(", "));
     }
-    assert!(problems(&[("perennial.yml", &bomb)]).contains("aliases repeat too much"));
+    assert!(problems(&[("perennial.yml", &bomb)]).contains("aliases multiply to too many values"));
 }
