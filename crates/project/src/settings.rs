@@ -1,0 +1,255 @@
+//! `perennial.yml`: the options of the whole project.
+
+use super::document::{Document, Node, Text};
+use super::environment::{self, Lookup};
+use super::fields::Fields;
+use super::{AsOf, Language, Theme, names};
+use perennial_core::error::Error;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The options, with something usable in place of every one that was wrong, so that the other files can be read.
+pub(super) struct Settings {
+    pub name: String,
+    pub lake: String,
+    pub reports_folder: PathBuf,
+    pub time_zone: String,
+    pub currency: String,
+    pub languages: Vec<Language>,
+    pub memory_limit_bytes: u64,
+    pub as_of: AsOf,
+    pub vars: BTreeMap<String, serde_json::Value>,
+    pub theme: Theme,
+    /// Patterns of files taken from the shipped project.
+    pub shipped: Vec<Text>,
+}
+
+/// Less than this and nothing can run.
+const MIN_MEMORY_BYTES: u64 = 16_000_000;
+
+impl Settings {
+    fn defaults(root: &Path) -> Settings {
+        Settings {
+            name: String::new(),
+            lake: environment::locate(root, "lake"),
+            reports_folder: environment::absolute(root, "reports"),
+            time_zone: "UTC".to_string(),
+            currency: "EUR".to_string(),
+            languages: vec![Language::ENGLISH],
+            memory_limit_bytes: 1_000_000_000,
+            as_of: AsOf::Today,
+            vars: BTreeMap::new(),
+            theme: Theme { accent: Some("#1f5f8b".to_string()), ..Theme::default() },
+            shipped: Vec::new(),
+        }
+    }
+}
+
+/// Reads `perennial.yml`.
+pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> Settings {
+    let defaults = Settings::defaults(root);
+    let Some(node) = document.parse_all() else { return defaults };
+    let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return defaults };
+    let expanded = |text: Text| environment::expand(document, &text, lookup);
+    let settings = Settings {
+        name: fields.required_text("name").map_or(defaults.name, |text| text.value),
+        lake: fields
+            .required_text("lake")
+            .and_then(expanded)
+            .map_or(defaults.lake, |place| environment::locate(root, &place)),
+        reports_folder: reports_folder(&fields, root, lookup).unwrap_or(defaults.reports_folder),
+        time_zone: fields.text("time_zone").and_then(|text| time_zone(document, text)).unwrap_or(defaults.time_zone),
+        currency: currency(&fields).unwrap_or(defaults.currency),
+        languages: languages(&fields).unwrap_or(defaults.languages),
+        memory_limit_bytes: memory_limit(&fields).unwrap_or(defaults.memory_limit_bytes),
+        as_of: as_of(&fields).unwrap_or(defaults.as_of),
+        vars: fields.optional("vars").map(|node| read_vars(document, node)).unwrap_or_default(),
+        theme: theme(&fields, root, defaults.theme),
+        shipped: fields.texts("shipped"),
+    };
+    fields.finish();
+    settings
+}
+
+fn reports_folder(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBuf> {
+    let text = fields.text("reports")?;
+    let place = environment::expand(fields.document, &text, lookup)?;
+    if environment::is_url(&place) {
+        let error = Error::project(format!("`reports` is `{place}`; reports are written to a folder, not to a URL"));
+        fields.document.report(&text.span, error);
+        return None;
+    }
+    Some(environment::absolute(root, &place))
+}
+
+/// An IANA zone, checked; reported and nothing when unknown.
+pub(super) fn time_zone(document: &Document, text: Text) -> Option<String> {
+    if jiff::tz::TimeZone::get(&text.value).is_ok() {
+        return Some(text.value);
+    }
+    let error = Error::project(format!("unknown time zone `{}`", text.value));
+    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let error = error.suggest(&text.value, known.iter().map(String::as_str));
+    let error = match error.hint_text() {
+        Some(_) => error,
+        None => error.hint("zones are named as in the IANA database: `Europe/Berlin`, `Asia/Shanghai`, `UTC`"),
+    };
+    document.report(&text.span, error);
+    None
+}
+
+fn currency(fields: &Fields) -> Option<String> {
+    let text = fields.text("currency")?;
+    if text.value.len() == 3 && text.value.chars().all(|c| c.is_ascii_uppercase()) {
+        return Some(text.value);
+    }
+    let error = Error::project(format!("`{}` is not a currency", text.value));
+    fields
+        .document
+        .report(&text.span, error.hint("write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`"));
+    None
+}
+
+/// The languages of a key, which both a project and a report have.
+pub(super) fn languages(fields: &Fields) -> Option<Vec<Language>> {
+    let mut languages = Vec::new();
+    for text in fields.texts("languages") {
+        let Some(language) = language(fields.document, &text) else { continue };
+        if languages.contains(&language) {
+            fields.document.report(&text.span, Error::project(format!("duplicate language `{}`", text.value)));
+        } else {
+            languages.push(language);
+        }
+    }
+    let empty = fields.optional("languages").is_some() && languages.is_empty() && fields.document.is_clean();
+    if empty {
+        let error = Error::project("`languages` is empty").hint(super::fields::one_of(Language::tags()));
+        fields.document.report(&fields.span_of("languages"), error);
+    }
+    (!languages.is_empty()).then_some(languages)
+}
+
+/// The language of a tag; reported and nothing when unknown.
+pub(super) fn language(document: &Document, text: &Text) -> Option<Language> {
+    let found = Language::all().find(|language| language.tag() == text.value);
+    if found.is_none() {
+        let error = Error::project(format!("unknown language `{}`", text.value));
+        document.report(&text.span, error.hint(super::fields::one_of(Language::tags())));
+    }
+    found
+}
+
+fn memory_limit(fields: &Fields) -> Option<u64> {
+    let text = fields.text("memory_limit")?;
+    let error = match bytes(&text.value) {
+        Some(bytes) if bytes >= MIN_MEMORY_BYTES => return Some(bytes),
+        Some(_) => {
+            Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("give at least `16MB`")
+        }
+        None => {
+            Error::project(format!("`{}` is not a size", text.value)).hint("write it as `512MB`, `1.5GB` or `2GiB`")
+        }
+    };
+    fields.document.report(&text.span, error);
+    None
+}
+
+/// A size such as `1.5GB`, in bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok()?;
+    let bytes = number * unit as f64;
+    (bytes.is_finite() && bytes < 1e18).then_some(bytes as u64)
+}
+
+fn as_of(fields: &Fields) -> Option<AsOf> {
+    let text = fields.text("as_of")?;
+    if text.value == "today" {
+        return Some(AsOf::Today);
+    }
+    match text.value.parse::<jiff::civil::Date>() {
+        Ok(date) if text.value.len() == "2026-10-01".len() => Some(AsOf::Date(date)),
+        _ => {
+            let error = Error::project(format!("`as_of` is `{}`, which is not a date", text.value));
+            fields.document.report(&text.span, error.hint("write `today` or a date such as `2026-10-01`"));
+            None
+        }
+    }
+}
+
+/// Variables: any values under names that SQL can use.
+pub(super) fn read_vars(document: &Document, node: &Node) -> BTreeMap<String, serde_json::Value> {
+    let mut vars = BTreeMap::new();
+    for (key, value) in document.entries(node, "`vars`").unwrap_or_default() {
+        match names::check("a variable", &key.value) {
+            Ok(()) => drop(vars.insert(key.value.clone(), document.json(value))),
+            Err(error) => document.report(&key.span, error),
+        }
+    }
+    vars
+}
+
+fn theme(fields: &Fields, root: &Path, defaults: Theme) -> Theme {
+    let Some(node) = fields.optional("theme") else { return defaults };
+    let document = fields.document;
+    let Some(theme) = Fields::of(document, node, "a theme", fields.span_of("theme")) else { return defaults };
+    let read = Theme {
+        logo: theme.text("logo").and_then(|text| logo(document, text, root)),
+        accent: theme.text("accent").and_then(|text| colour(document, text)).or(defaults.accent),
+        font: theme.text("font").map(|text| text.value),
+    };
+    theme.finish();
+    read
+}
+
+fn logo(document: &Document, text: Text, root: &Path) -> Option<PathBuf> {
+    let path = environment::absolute(root, &text.value);
+    let known =
+        path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg") || ending.eq_ignore_ascii_case("png"));
+    let error = match (known, path.is_file()) {
+        (true, true) => return Some(path),
+        (false, _) => Error::project(format!("the logo `{}` is neither an SVG nor a PNG file", text.value)),
+        (true, false) => Error::project(format!("the logo `{}` does not exist", text.value))
+            .hint("the path is relative to the project's folder"),
+    };
+    document.report(&text.span, error);
+    None
+}
+
+fn colour(document: &Document, text: Text) -> Option<String> {
+    let digits = text.value.strip_prefix('#').unwrap_or("");
+    if digits.len() == 6 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Some(text.value.to_ascii_lowercase());
+    }
+    let error = Error::project(format!("`{}` is not a colour", text.value)).hint("write it as \"#1f5f8b\", in quotes");
+    document.report(&text.span, error);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_are_in_bytes() {
+        assert_eq!(bytes("1GB"), Some(1_000_000_000));
+        assert_eq!(bytes("1.5 GB"), Some(1_500_000_000));
+        assert_eq!(bytes("512MiB"), Some(512 * 1024 * 1024));
+        for wrong in ["", "GB", "1", "1 gigabyte", "-1GB", "1..5GB"] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
+    }
+}
