@@ -11,7 +11,7 @@ columns:
 --- */
 {% set max_accounts = var('identity_max_accounts', 4) %}
 WITH accounts AS (
-    SELECT account_id, email_key, phone_key FROM {{ ref('staging.stg_erp__customers') }}
+    SELECT account_id, email_key, phone_key FROM staging.stg_erp__customers
 ),
 shared_emails AS (
     SELECT email_key FROM accounts
@@ -49,7 +49,7 @@ known AS (
     SELECT account_id FROM accounts
     UNION
     -- Accounts whose own row was refused still have orders: each is a customer of its own.
-    SELECT account_id FROM {{ ref('staging.stg_erp__orders') }}
+    SELECT account_id FROM staging.stg_erp__orders
 )
 SELECT known.account_id, coalesce(round_6.customer_id, known.account_id) AS customer_id
 FROM known LEFT JOIN round_6 ON round_6.account_id = known.account_id

@@ -26,7 +26,7 @@ SELECT
     calls.agent_id,
     calls.abandoned,
     calls.satisfaction
-FROM {{ ref('staging.stg_call_centre__calls') }} AS calls
+FROM staging.stg_call_centre__calls AS calls
 LEFT JOIN core.account_customers AS accounts ON accounts.account_id = calls.account_id
 LEFT JOIN (
     SELECT identifier, customer_id FROM core.customer_identifiers WHERE kind = 'phone'

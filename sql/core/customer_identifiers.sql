@@ -13,7 +13,7 @@ columns:
 WITH accounts AS (
     SELECT ids.account_id, ids.customer_id, accounts.email_key, accounts.phone_key
     FROM core.account_customers AS ids
-    LEFT JOIN {{ ref('staging.stg_erp__customers') }} AS accounts ON accounts.account_id = ids.account_id
+    LEFT JOIN staging.stg_erp__customers AS accounts ON accounts.account_id = ids.account_id
 ),
 emails AS (
     SELECT email_key, min(customer_id) AS customer_id
@@ -27,7 +27,7 @@ visitors AS (
         events.visitor_id,
         emails.customer_id,
         row_number() OVER (PARTITION BY events.visitor_id ORDER BY events.occurred_at DESC, events.event_id) AS place
-    FROM {{ ref('staging.stg_web__events') }} AS events
+    FROM staging.stg_web__events AS events
     JOIN emails ON emails.email_key = events.email_key
     WHERE events.occurred_on < DATE '{{ as_of }}'
 )

@@ -29,7 +29,7 @@ WITH ranked AS (
         count(*) OVER (PARTITION BY ids.customer_id) AS accounts,
         min(accounts.created_on) OVER (PARTITION BY ids.customer_id) AS customer_since
     FROM core.account_customers AS ids
-    LEFT JOIN {{ ref('staging.stg_erp__customers') }} AS accounts ON accounts.account_id = ids.account_id
+    LEFT JOIN staging.stg_erp__customers AS accounts ON accounts.account_id = ids.account_id
 ),
 first_lines AS (
     SELECT customer_id, min(ordered_on) AS first_ordered_on

@@ -34,8 +34,8 @@ WITH sold AS (
         lines.unit_price,
         lines.discount_percent,
         lines.company_amount
-    FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
-    JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
+    FROM staging.stg_erp__order_lines AS lines
+    JOIN staging.stg_erp__orders AS orders ON orders.order_id = lines.order_id
     JOIN core.account_customers AS accounts ON accounts.account_id = orders.account_id
     WHERE orders.status <> 'cancelled'
 ),
@@ -52,7 +52,7 @@ entries AS (
         sold.unit_price, sold.discount_percent,
         CAST(round(-sold.company_amount * returns.quantity / nullif(sold.quantity, 0), 2) AS DECIMAL(18, 2))
             AS company_amount
-    FROM {{ ref('staging.stg_erp__returns') }} AS returns
+    FROM staging.stg_erp__returns AS returns
     JOIN sold ON sold.order_id = returns.order_id AND sold.line_number = returns.line_number
     WHERE returns.returned_on < DATE '{{ as_of }}'
 ),

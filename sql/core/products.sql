@@ -9,4 +9,4 @@ columns:
   unit_cost: {description: Present cost of one piece}
 --- */
 SELECT product_id, name, category, list_price, unit_cost
-FROM {{ ref('staging.stg_erp__products') }}
+FROM staging.stg_erp__products

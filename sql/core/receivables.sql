@@ -16,7 +16,7 @@ WITH known AS (
     SELECT
         invoice_id, order_id, account_id, issued_on, due_on, amount,
         CASE WHEN paid_on < DATE '{{ as_of }}' THEN paid_on END AS paid_on
-    FROM {{ ref('staging.stg_erp__receivables') }}
+    FROM staging.stg_erp__receivables
     WHERE issued_on < DATE '{{ as_of }}'
 )
 SELECT

@@ -26,7 +26,7 @@ SELECT
     events.referrer,
     events.dwell_seconds,
     events.product_id
-FROM {{ ref('staging.stg_web__events') }} AS events
+FROM staging.stg_web__events AS events
 LEFT JOIN (
     SELECT identifier, customer_id FROM core.customer_identifiers WHERE kind = 'visitor'
 ) AS visitors ON visitors.identifier = events.visitor_id

@@ -6,7 +6,7 @@ grain: [as_of, customer_id]
 columns:
   as_of: {description: Only facts dated before it are counted, tests: [not_null]}
   customer_id: {description: Who,
-    tests: [not_null, {relationships: {to: marts.customer_history, column: customer_id}}]}
+    tests: [not_null, {relationships: {to: marts.customer_history, field: customer_id}}]}
   recency_days: {description: Days from the last order to as_of, tests: [not_null, {range: {min: 1}}]}
   frequency: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
   monetary: {description: Net revenue to date, tests: [not_null]}

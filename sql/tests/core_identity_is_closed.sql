@@ -6,7 +6,7 @@ description: >-
 WITH accounts AS (
     SELECT ids.customer_id, accounts.email_key, accounts.phone_key
     FROM core.account_customers AS ids
-    JOIN {{ ref('staging.stg_erp__customers') }} AS accounts ON accounts.account_id = ids.account_id
+    JOIN staging.stg_erp__customers AS accounts ON accounts.account_id = ids.account_id
 )
 SELECT 'email' AS kind, min(customer_id) AS one_customer, max(customer_id) AS other_customer
 FROM accounts

@@ -5,8 +5,8 @@ description: >-
 --- */
 WITH expected AS (
     SELECT count(*) AS lines, sum(lines.quantity) AS quantity
-    FROM {{ ref('staging.stg_erp__order_lines') }} AS lines
-    JOIN {{ ref('staging.stg_erp__orders') }} AS orders ON orders.order_id = lines.order_id
+    FROM staging.stg_erp__order_lines AS lines
+    JOIN staging.stg_erp__orders AS orders ON orders.order_id = lines.order_id
     WHERE orders.status <> 'cancelled' AND orders.ordered_on < DATE '{{ as_of }}'
 ),
 found AS (

@@ -5,8 +5,8 @@ description: >-
 severity: warn
 --- */
 WITH delivered AS (
-    SELECT 'erp.receivables' AS source_table, count(*) AS accepted_rows FROM {{ ref('staging.stg_erp__receivables') }}
-    UNION ALL SELECT 'erp.returns', count(*) FROM {{ ref('staging.stg_erp__returns') }}
+    SELECT 'erp.receivables' AS source_table, count(*) AS accepted_rows FROM staging.stg_erp__receivables
+    UNION ALL SELECT 'erp.returns', count(*) FROM staging.stg_erp__returns
     UNION ALL SELECT 'call_centre.calls', count(*) FROM {{ source('call_centre', 'calls') }}
     UNION ALL SELECT 'web.events', count(*) FROM {{ source('web', 'events') }}
 )

@@ -9,5 +9,5 @@ columns:
   unit_cost: {description: Cost of one unit, tests: [not_null]}
 --- */
 SELECT CAST(product_id AS TEXT) AS product_id, {{ local_date('entered_at') }} AS known_from, cost AS unit_cost
-FROM {{ ref('staging.stg_erp__present_costs') }}
+FROM staging.stg_erp__present_costs
 WHERE {{ local_date('entered_at') }} < DATE '{{ as_of }}'

@@ -19,4 +19,4 @@ SELECT
     products.default_code AS product_number,
     products.active
 FROM {{ source('erp', 'products') }} AS products
-LEFT JOIN {{ ref('staging.stg_erp__present_costs') }} AS costs ON costs.product_id = products.id
+LEFT JOIN staging.stg_erp__present_costs AS costs ON costs.product_id = products.id

@@ -5,9 +5,9 @@ description: >-
 severity: warn
 --- */
 WITH lines AS (
-    SELECT order_id, sum(amount) AS amount FROM {{ ref('staging.stg_erp__order_lines') }} GROUP BY order_id
+    SELECT order_id, sum(amount) AS amount FROM staging.stg_erp__order_lines GROUP BY order_id
 )
 SELECT orders.order_id, orders.amount, lines.amount AS amount_of_lines
-FROM {{ ref('staging.stg_erp__orders') }} AS orders
+FROM staging.stg_erp__orders AS orders
 LEFT JOIN lines ON lines.order_id = orders.order_id
 WHERE orders.amount <> coalesce(lines.amount, 0)

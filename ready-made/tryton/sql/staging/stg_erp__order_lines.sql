@@ -24,5 +24,5 @@ SELECT
     company_amount,
     amount,
     currency
-FROM {{ ref('staging.stg_erp__sale_lines') }}
+FROM staging.stg_erp__sale_lines
 WHERE returned_line_id IS NULL

@@ -17,7 +17,7 @@ columns:
 --- */
 WITH returns AS (
     SELECT sale_id
-    FROM {{ ref('staging.stg_erp__sale_lines') }}
+    FROM staging.stg_erp__sale_lines
     GROUP BY sale_id
     HAVING count(returned_line_id) = count(*)
 )

@@ -13,5 +13,5 @@ columns:
   amount: {description: "Net amount in the company's currency, as booked"}
 --- */
 SELECT invoice_id, order_id, account_id, issued_on, due_on, paid_on, company_amount AS amount
-FROM {{ ref('staging.stg_erp__invoices') }}
+FROM staging.stg_erp__invoices
 WHERE status <> 'cancelled' AND kind = 'invoice'

@@ -18,5 +18,5 @@ SELECT
     -quantity AS quantity,
     sale_date AS returned_on,
     reason
-FROM {{ ref('staging.stg_erp__sale_lines') }}
+FROM staging.stg_erp__sale_lines
 WHERE returned_line_id IS NOT NULL AND sale_date < DATE '{{ as_of }}'

@@ -59,10 +59,10 @@ exchanged AS (
             ELSE CAST(round(amount * {{ exchanged('rates.rate', 'company_rates.rate') }}, 2) AS DECIMAL(18, 2))
         END AS company_amount
     FROM amounts
-    LEFT JOIN {{ ref('staging.stg_erp__exchange_rates') }} AS rates
+    LEFT JOIN staging.stg_erp__exchange_rates AS rates
         ON rates.currency = amounts.currency AND rates.valid_from <= amounts.sale_date
         AND coalesce(rates.valid_until > amounts.sale_date, TRUE)
-    LEFT JOIN {{ ref('staging.stg_erp__exchange_rates') }} AS company_rates
+    LEFT JOIN staging.stg_erp__exchange_rates AS company_rates
         ON company_rates.currency = amounts.company_currency AND company_rates.valid_from <= amounts.sale_date
         AND coalesce(company_rates.valid_until > amounts.sale_date, TRUE)
 ),

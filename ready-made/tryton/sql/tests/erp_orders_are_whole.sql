@@ -5,9 +5,9 @@ description: >-
 severity: warn
 --- */
 WITH lines AS (
-    SELECT sale_id, sum(amount) AS amount FROM {{ ref('staging.stg_erp__sale_lines') }} GROUP BY sale_id
+    SELECT sale_id, sum(amount) AS amount FROM staging.stg_erp__sale_lines GROUP BY sale_id
 )
 SELECT orders.order_id, orders.amount, lines.amount AS amount_of_lines
-FROM {{ ref('staging.stg_erp__orders') }} AS orders
+FROM staging.stg_erp__orders AS orders
 LEFT JOIN lines ON CAST(lines.sale_id AS TEXT) = orders.order_id
 WHERE orders.amount <> coalesce(lines.amount, 0)
