@@ -47,6 +47,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result};
+use perennial_core::sql::STANDARD;
 use perennial_functions as functions;
 use perennial_lake::TableVersion;
 use std::num::NonZeroUsize;
@@ -291,17 +292,17 @@ pub fn reference(name: &TableName) -> TableReference {
 
 /// An identifier in quotes.
 pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    STANDARD.identifier(name)
 }
 
 /// A table's name in quotes.
 pub fn quoted_name(name: &TableName) -> String {
-    format!("{}.{}", quoted(&name.schema), quoted(&name.name))
+    STANDARD.table(Some(&name.schema), &name.name)
 }
 
 /// A text as an SQL literal.
 pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    STANDARD.literal(text)
 }
 
 fn session_config(settings: &EngineSettings) -> SessionConfig {

@@ -6,7 +6,7 @@ use crate::files::{FileStore, Files, Folder, Sftp, store};
 use crate::http::Http;
 use futures::future::BoxFuture;
 use perennial_core::contract::{Access, Source};
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Result, closest};
 use perennial_core::location;
 use std::sync::Arc;
 
@@ -178,12 +178,16 @@ pub fn scheme(location: &str) -> String {
 pub fn kind_of(location: &str) -> Result<&'static SourceKind> {
     let scheme = scheme(location);
     SOURCE_KINDS.iter().find(|kind| kind.schemes.contains(&scheme.as_str())).ok_or_else(|| {
-        Error::project(format!("`{scheme}://` is not a kind of source that can be read"))
-            .suggest(&scheme, SOURCE_KINDS.iter().flat_map(|kind| kind.schemes).copied())
+        let error = Error::project(format!("unknown scheme `{scheme}://`"));
+        let known: Vec<&str> = SOURCE_KINDS.iter().flat_map(|kind| kind.schemes).copied().collect();
+        match closest(&scheme, &known) {
+            Some(close) => error.hint(format!("did you mean `{close}://`?")),
+            None => error.hint(format!("expected a path, or one of {}", scheme_list())),
+        }
     })
 }
 
-/// Scheme and path of a location that is a path on this machine behind a scheme (`sqlite://data/shop.db`).
+/// Scheme and path of a location that is a path on this machine after a scheme (`sqlite://data/shop.db`).
 pub fn local_path(location: &str) -> Option<(&'static str, &str)> {
     let scheme = location::scheme(location)?;
     let kind = SOURCE_KINDS.iter().find(|kind| kind.is_local_path && kind.schemes.contains(&scheme.as_str()))?;
@@ -215,9 +219,9 @@ mod tests {
         assert_eq!(named("/data/in"), Ok("a folder"));
         assert_eq!(named("S3A://bucket/x"), Ok("an S3 store"));
         assert_eq!(named("mariadb://db/shop"), Ok("MySQL or MariaDB"));
-        assert_eq!(named("ftp://host/x"), Err("`ftp://` is not a kind of source that can be read".to_string()));
+        assert_eq!(named("ftp://host/x"), Err("unknown scheme `ftp://`".to_string()));
         let error = kind_of("postgre://host/x").err().unwrap();
-        assert_eq!(error.hint_text(), Some("did you mean `postgres`?"));
+        assert_eq!(error.hint_text(), Some("did you mean `postgres://`?"));
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl LocalTime {
             // The time occurs twice; the first one has the offset before the change.
             AmbiguousOffset::Fold { before, .. } => before,
             AmbiguousOffset::Gap { .. } => {
-                return Err(format!("this time does not exist in {}: clocks were set forward", self.name));
+                return Err(format!("the time does not exist in {}: the clocks were set forward", self.name));
             }
         };
         Ok(local_microseconds - i64::from(offset.seconds()) * 1_000_000)

@@ -104,13 +104,13 @@ fn decoded(head: &[u8], whole: bool) -> Option<(TextEncoding, String)> {
     [likely, other].into_iter().find_map(|encoding| Some((encoding, cut(encoding)?)))
 }
 
-/// How the bytes above 0x7f stand.
+/// Pairs of bytes that begin above 0x7f.
 #[derive(Default)]
 struct Pairs {
     count: usize,
     /// Those whose second byte is below 0x80.
     low: usize,
-    /// Those that stand between two Latin letters, as the accented letters of Western encodings are.
+    /// Those between Latin letters, as the accented letters of Western encodings are.
     lone: usize,
 }
 

@@ -134,19 +134,19 @@ impl CsvRecords {
         let Some(found) = found else {
             let own = encoding::name(self.encoding);
             let error =
-                Error::data(format!("`{file}`: the header has bytes that are not valid {own}; expected {wanted}"));
+                Error::data(format!("`{file}`: the header contains bytes that are not valid {own}; expected {wanted}"));
             return Err(error.hint(self.other_encoding(expected).unwrap_or_else(|| {
                 "write the file's `encoding` in `format`: `utf-8`, `gb18030` or `big5`".to_string()
             })));
         };
         for (i, name) in found.iter().enumerate() {
             if !name.is_empty() && found[..i].contains(name) {
-                return Err(Error::data(format!("`{file}`: the header has two columns named `{name}`")));
+                return Err(Error::data(format!("`{file}`: duplicate column in the header: `{name}`")));
             }
         }
         if !expected.is_empty() && !found.iter().any(|name| expected.contains(name)) {
             let error = Error::data(format!(
-                "`{file}`: the header has none of the columns of the contract; expected {wanted}, found {}",
+                "`{file}`: the header has none of the contract's columns; expected {wanted}, found {}",
                 quoted_list(&found)
             ));
             let hint = self.other_encoding(expected).or_else(|| other_delimiter(&found, expected));
@@ -259,7 +259,7 @@ impl RecordParser for CsvRecords {
                 rows.cells.copy_within(cells, kept * width);
                 kept += 1;
             } else {
-                let reason = format!("the row has bytes that are not valid {}", encoding::name(self.encoding));
+                let reason = format!("the row contains bytes that are not valid {}", encoding::name(self.encoding));
                 rows.rejects.push(RowReject::new(rows.lines[row], raw, reason));
                 for unescaped in rows.cells[cells].iter().filter_map(|span| span.unescaped_range()) {
                     rows.unescaped[unescaped].fill(b' ');

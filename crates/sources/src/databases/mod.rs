@@ -1,4 +1,4 @@
-//! Databases: what each of them can be asked for, one folder per system, and what they share.
+//! Databases: what each of them can do, one folder per system, and what they share.
 
 mod batch;
 mod channel;

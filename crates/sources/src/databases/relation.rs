@@ -91,7 +91,7 @@ pub(super) fn select_columns<'a>(
     };
     let selected: Vec<SelectedColumn<'a>> = names.iter().enumerate().filter_map(select).collect();
     if selected.is_empty() {
-        let message = format!("`{}` has none of the columns of the contract", request.relation.label());
+        let message = format!("`{}` has none of the contract's columns", request.relation.label());
         return Err(Error::project(message));
     }
     Ok(selected)

@@ -97,6 +97,6 @@ fn file(path: String, data: &std::fs::Metadata) -> Result<SourceFile> {
         .modified()
         .ok()
         .and_then(|time| jiff::Timestamp::try_from(time).ok())
-        .ok_or_else(|| Error::unreachable(format!("`{path}` has no time of modification")))?;
+        .ok_or_else(|| Error::unreachable(format!("`{path}` has no modification time")))?;
     Ok(SourceFile::without_tag(path, data.len(), modified))
 }

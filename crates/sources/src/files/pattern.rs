@@ -70,9 +70,9 @@ impl Pattern {
     /// Whether a file is still being written, and the glob does not ask for such files.
     fn leaves_out(&self, path: &str) -> bool {
         let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-        let (asked, name) = (name(&self.glob), name(path));
-        let unfinished = UNFINISHED.iter().any(|end| name.ends_with(end) && !asked.ends_with(end));
-        unfinished || (name.starts_with(OWNER_FILE) && !asked.starts_with(OWNER_FILE))
+        let (pattern, name) = (name(&self.glob), name(path));
+        let unfinished = UNFINISHED.iter().any(|end| name.ends_with(end) && !pattern.ends_with(end));
+        unfinished || (name.starts_with(OWNER_FILE) && !pattern.starts_with(OWNER_FILE))
     }
 }
 

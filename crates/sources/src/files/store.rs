@@ -57,8 +57,7 @@ impl Store {
     /// `join` would encode them.
     fn key(&self, path: &str) -> Result<Path> {
         let key = format!("{}/{path}", self.prefix);
-        Path::parse(&key)
-            .map_err(|e| Error::project(format!("`{key}` is not a valid key of an object store: {e}")).because(e))
+        Path::parse(&key).map_err(|e| Error::project(format!("`{key}` is not a valid object key: {e}")).because(e))
     }
 }
 
@@ -125,7 +124,7 @@ impl RangeReader for StoredObject {
 
 fn file(path: String, meta: &ObjectMeta) -> Result<SourceFile> {
     let modified = jiff::Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
-        .map_err(|e| Error::unreachable(format!("`{path}` has an invalid time of modification: {e}")))?;
+        .map_err(|e| Error::unreachable(format!("`{path}` has an invalid modification time: {e}")))?;
     Ok(match &meta.e_tag {
         Some(tag) => SourceFile { path, bytes: meta.size, tag: format!("etag={}", tag.trim_matches('"')), modified },
         None => SourceFile::without_tag(path, meta.size, modified),

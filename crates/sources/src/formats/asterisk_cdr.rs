@@ -15,7 +15,7 @@ Asterisk's `cdr_csv` writes `/var/log/asterisk/cdr-csv/Master.csv`, without a he
 `cdr.conf`: 16, `loguniqueid` and `loguserfield` add one each, `newcdrcolumns` adds `peeraccount`, `linkedid` and
 `sequence`. Every row is read by its own count, so a file in which the settings changed is read whole. Where only one of
 the first two is written, a value such as `1795301639.10` is the unique id and any other the user field. Rows with another
-count are refused.
+count are rejected.
 
 - Times are local unless `cdr.conf` says `usegmtime = yes`. Say which: `zone: Europe/Berlin` in the table (or
   `zone: UTC`); `queue_log` and databases of the same server may be in UTC all the while.

@@ -14,12 +14,12 @@ The access log that nginx and Apache write when nothing else is configured: clie
 and, in the combined format, referrer and user agent. nginx's packages add `$http_x_forwarded_for` in quotes behind them,
 which is read as `forwarded_for`. The common format ends with the bytes. Lines of each kind may stand in one file.
 
-- nginx writes bytes over 0x7f, quotes and backslashes as `\\xHH`; Apache writes `\\\"`, `\\\\` and control characters by
+- nginx writes bytes above 0x7f, quotes and backslashes as `\\xHH`; Apache writes `\\\"`, `\\\\` and control characters by
   their letter. They are decoded where that gives UTF-8; where it does not, the text stays as it is written.
-- The request is taken apart into `method`, `path`, `query` and `protocol`. What is no request of HTTP (a scanner's bytes,
-  or nothing at all before a time-out) has none of them; the field `request` holds it as it was written
+- The request is taken apart into `method`, `path`, `query` and `protocol`. What is not an HTTP request (a scanner's bytes,
+  or nothing at all before a timeout) has none of them; the field `request` holds it as it was written
   (`request: {type: text}` under `columns` reads it).
-- `-` is no value. Times have their offset, so no zone is needed.
+- `-` means no value. Times have their offset, so no zone is needed.
 - An address is personal data, and behind a proxy it is the proxy's: then take `forwarded_for`.
 - There is no id, so no `key`: each line is a row. A log that is renamed when it is rotated would be read again under its
   new name; let `files` match only names that stay.
@@ -157,7 +157,7 @@ impl AccessLog {
         }
     }
 
-    /// Sets a cell to a text with its escapes decoded, or as it stands when that is no text.
+    /// Sets a cell to a text with its escapes decoded, or as it is written when that is not text.
     #[inline]
     fn set(&mut self, row: &mut Row<'_>, field: usize, (text, escaped): Quoted<'_>) {
         if escaped

@@ -13,12 +13,12 @@ pub(super) const FORMAT: NamedFormat = NamedFormat {
     title: "FreeSWITCH's call detail records (`mod_cdr_csv`): one row per leg of a call",
     manual: "\
 `mod_cdr_csv` writes `/var/log/freeswitch/cdr-csv/Master.csv`, without a header, by a template. Read are the 15 columns
-of the template that the shipped configuration calls `example`; rows with another count are refused. For a template of
+of the template that the shipped configuration calls `example`; rows with another count are rejected. For a template of
 your own take `format: {csv: {header: false}}` and name its columns in order.
 
 - Times are local to the server. Say where it stands: `zone: Europe/Berlin` in the table.
 - Each leg has a row when `legs` is `ab`; the other leg is named by `other_leg_uuid`.
-- Values are not escaped: a caller's name with a quote in it makes its row unreadable, and it is refused.
+- Values are not escaped: a caller's name with a quote in it makes its row unreadable, and it is rejected.
 ",
     contract: "\
 key: [uuid]

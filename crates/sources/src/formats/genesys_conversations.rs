@@ -29,7 +29,7 @@ An agent is `user_id`; names come from the users' interface.
 - Columns name fields by their path: `participants[].sessions[].segments[].queueId`, `conversationId`. What Genesys
   measured of a session is a list of names and values: `answered_milliseconds: {type: integer, from:
   \"participants[].sessions[].metrics[name=tAnswered].value\"}`. Such a value repeats on each segment of its session, and a
-  metric that stands twice in one session refuses the row.
+  metric that occurs twice in one session rejects the row.
 - Conversations without participants, sessions or segments give no rows.
 ",
     contract: "\

@@ -38,7 +38,7 @@ fn real(path: &str) -> Option<Vec<u8>> {
 fn names_are_told_apart_and_fields_are_known() {
     let mut seen = Vec::new();
     for format in FORMATS {
-        assert!(!seen.contains(&format.name), "{} stands twice", format.name);
+        assert!(!seen.contains(&format.name), "{} is a duplicate", format.name);
         seen.push(format.name);
         assert!(!format.title.ends_with('.') && !format.title.contains('\n'), "{}", format.name);
         // Formats with a fixed line give what they say they have.
@@ -154,7 +154,7 @@ fn asterisk_cdr() {
         [
             (1, "the row has 2 columns where 16 to 21 are expected".to_string()),
             (2, "the row has 22 columns where 16 to 21 are expected".to_string()),
-            (3, "letters follow the closing quote of a field".to_string()),
+            (3, "text follows the closing quote of a field".to_string()),
             (4, "a quote is not closed on its line".to_string()),
         ]
     );

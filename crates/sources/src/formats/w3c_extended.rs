@@ -11,15 +11,15 @@ pub(super) const FORMAT: NamedFormat = NamedFormat {
     manual: "\
 A line `#Fields:` names the fields of the lines behind it, between blanks (IIS) or tabs (CloudFront). It may come again in
 the middle of a file when the configuration changed; the lines behind it are read by the new one. Other lines that begin
-with `#` are passed over, and lines before the first `#Fields:` are refused.
+with `#` are skipped, and lines before the first `#Fields:` are rejected.
 
 - `date` and `time` are in UTC by the standard; the field `date_time` is both together. Where IIS writes local time
   into them, set `requested_at: {type: instant, from: date_time, zone: Europe/Berlin}`.
-- IIS writes a blank within a value as `+`, and a plus too, so it cannot be told which it was; CloudFront writes `%20`.
-  Values stay as they are written. `-` is no value.
-- `elapsed_milliseconds` is IIS's `time-taken`; CloudFront's is in seconds with a point:
+- IIS writes a space within a value as `+`, and a plus too, so it cannot be told which it was; CloudFront writes `%20`.
+  Values stay as they are written. `-` means no value.
+- `elapsed_milliseconds` is IIS's `time-taken`; CloudFront's is in seconds with decimals:
   `elapsed_seconds: {type: decimal, scale: 3, from: time-taken}` in its place, and `elapsed_milliseconds: omit`.
-- Fields that the contract does not name are new columns, as in a CSV file (`on_new_column`).
+- Fields that are not in the contract are new columns, as in a CSV file (`on_new_column`).
 - There is no id, so no `key`; CloudFront has one: `key: [request_id]` with
   `request_id: {type: text, from: x-edge-request-id, required: true}`.
 ",
@@ -65,10 +65,10 @@ columns:
 
 /// Both together, where a file has both.
 const DATE_TIME: &str = "date_time";
-/// Fields that are no new columns where nobody asks for them.
+/// Fields that do not become new columns unless they are wanted.
 const KNOWN: [&str; 5] = ["date", "time", "s-computername", "cs-host", "s-sitename"];
 
-/// A file is one that changes its mind at most so often about fields nobody asked for.
+/// Maximum number of fields beyond the contract.
 const MAX_NEW_FIELDS: usize = 200;
 
 struct ExtendedLog {
@@ -169,7 +169,7 @@ fn value(text: &str, is_tabbed: bool) -> Option<(&str, Option<&str>)> {
     }
     let Some(inner) = text.strip_prefix('"') else {
         return Some(match text.split_once(' ') {
-            // Blanks at the end of a line are no values.
+            // Spaces at the end of a line are not values.
             Some((value, rest)) => (value, Some(rest).filter(|rest| !rest.trim_ascii().is_empty())),
             None => (text, None),
         });

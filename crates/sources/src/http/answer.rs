@@ -46,7 +46,7 @@ impl Answer {
             Err(error) => {
                 let at = error.offset();
                 let what = if text.trim().is_empty() { "nothing".to_string() } else { shown(&text) };
-                let error = Error::data(format!("the answer of {place} is not JSON (error at byte {at}): {what}"));
+                let error = Error::data(format!("the response of {place} is not JSON (error at byte {at}): {what}"));
                 Err(error.hint("check that `path` is the address of data, not of a web page"))
             }
         }
@@ -72,7 +72,7 @@ impl Answer {
             return Ok(None);
         }
         if value.is_object() || value.is_array() {
-            return Err(Error::data(format!("`{path}` in the answer of {} is not a single value", self.place)));
+            return Err(Error::data(format!("`{path}` in the response of {} is not a single value", self.place)));
         }
         let text = value.as_str().map_or_else(|| value.as_raw_str().to_string(), str::to_string);
         Ok(Some(text).filter(|text| !text.is_empty()))
@@ -88,7 +88,7 @@ impl Answer {
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
             Some(other) => {
-                let error = format!("`{path}` in the answer of {} is `{other}`, neither true nor false", self.place);
+                let error = format!("`{path}` in the response of {} is `{other}`, neither true nor false", self.place);
                 Err(Error::data(error))
             }
         }
@@ -133,10 +133,10 @@ impl Answer {
         let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
         let found = if shown.is_empty() { String::new() } else { format!("; it has {}", list(&shown)) };
         match path {
-            Some(path) => Error::data(format!("the answer of {place} {lacks} `{path}`{found}"))
-                .hint("set `rows` to the path of the list of rows in an answer"),
-            None => Error::data(format!("the answer of {place} is not a list{found}"))
-                .hint("set `rows` to the path of the list of rows in an answer"),
+            Some(path) => Error::data(format!("the response of {place} {lacks} `{path}`{found}"))
+                .hint("set `rows` to the path of the list of rows in the response"),
+            None => Error::data(format!("the response of {place} is not a list{found}"))
+                .hint("set `rows` to the path of the list of rows in the response"),
         }
     }
 }
@@ -148,9 +148,10 @@ fn decoded(place: &str, body: Vec<u8>, content_type: &str) -> Result<String> {
         parameters.filter_map(|parameter| parameter.split_once('=')).find(|(n, _)| n.eq_ignore_ascii_case("charset"));
     let charset = charset.map_or("utf-8", |(_, value)| value.trim().trim_matches('"'));
     let Some(encoding) = encoding_rs::Encoding::for_label(charset.as_bytes()) else {
-        return Err(Error::data(format!("{place} answers in the unknown encoding `{charset}`")));
+        return Err(Error::data(format!("{place} responds in the unknown encoding `{charset}`")));
     };
-    let wrong = || Error::data(format!("the answer of {place} has bytes that are not valid {}", encoding.name()));
+    let wrong =
+        || Error::data(format!("the response of {place} contains bytes that are not valid {}", encoding.name()));
     if encoding == encoding_rs::UTF_8 {
         let mut text = String::from_utf8(body).map_err(|_| wrong())?;
         if text.starts_with('\u{feff}') {
@@ -183,8 +184,8 @@ mod tests {
         assert_eq!((answer.flag_at("end").unwrap(), answer.flag_at("a.none").unwrap()), (Some(true), None));
         assert!(answer.flag_at("t").is_err() && answer.text_at("a").is_err());
         let error = answer.rows(Some("rows")).unwrap_err();
-        assert_eq!(error.message(), "the answer of x has no `rows`; it has `a`, `end` and `t`");
-        assert!(answer.rows(None).unwrap_err().message().contains("is no list"));
+        assert_eq!(error.message(), "the response of x has no `rows`; it has `a`, `end` and `t`");
+        assert!(answer.rows(None).unwrap_err().message().contains("is not a list"));
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
             let answer = Answer::of("x".into(), text.into(), "", String::new(), str::to_string);
             let error = answer.unwrap_err();
             assert_eq!(error.kind(), Kind::Data, "{text}");
-            assert!(error.message().contains("no JSON"), "{error}");
+            assert!(error.message().contains("is not JSON"), "{error}");
         }
         assert!(Answer::of("x".into(), vec![b'"', 0xff, b'"'], "", String::new(), str::to_string).is_err());
     }

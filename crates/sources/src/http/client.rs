@@ -184,7 +184,7 @@ impl Client {
     fn redirected(&self, from: &Url, response: &Response) -> Result<Url, FailedAttempt> {
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| from.join(to).ok());
         let Some(to) = to else {
-            let error = format!("{} answers {} without a location", place(from), response.status());
+            let error = format!("{} redirects ({}) without a location", place(from), response.status());
             return Err(FailedAttempt::last(Error::unreachable(error)));
         };
         if from.scheme() == "https" && to.scheme() != "https" {
@@ -228,7 +228,7 @@ impl Client {
         while let Some(piece) = response.chunk().await.map_err(|e| self.unreached(e))? {
             if body.len() + piece.len() > MAX_ANSWER_BYTES {
                 let max = MAX_ANSWER_BYTES / 1024 / 1024;
-                let error = Error::data(format!("an answer of {} is larger than {max} MiB", place(url)));
+                let error = Error::data(format!("a response of {} is larger than {max} MiB", place(url)));
                 return Err(FailedAttempt::last(
                     error.hint("request fewer rows per page: most services have a parameter for it"),
                 ));
@@ -254,15 +254,15 @@ impl Client {
         }
         let error = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let error = Error::project(format!("{place} refuses access ({status}){said}"));
+                let error = Error::project(format!("{place} denied access ({status}){said}"));
                 match self.credentials.as_slice() {
                     [] => error.hint("write `headers` (or `user` and `password`) next to `location`"),
                     known => error.hint(format!("check {}", known.join(" and "))),
                 }
             }
-            StatusCode::NOT_FOUND => Error::project(format!("{place} does not exist ({status}){said}"))
+            StatusCode::NOT_FOUND => Error::project(format!("{place} was not found ({status}){said}"))
                 .hint("check `path` of the table and `location` of the source"),
-            _ => Error::project(format!("{place} refuses the request ({status}){said}")),
+            _ => Error::project(format!("{place} rejected the request ({status}){said}")),
         };
         FailedAttempt::last(error)
     }
@@ -273,7 +273,7 @@ impl Client {
         let error = error.without_url();
         if error.is_timeout() {
             let seconds = if connecting { self.connect_timeout_seconds } else { self.read_timeout_seconds };
-            let what = if connecting { "does not answer within" } else { "has sent nothing for" };
+            let what = if connecting { "did not respond within" } else { "sent no data for" };
             let failed = Error::unreachable(format!("{name} {what} {seconds} seconds")).because(error);
             return FailedAttempt { error: failed, again: connecting, after: None };
         }

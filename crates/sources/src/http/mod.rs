@@ -43,7 +43,7 @@ impl Http {
         let answer = self.client.get(pagination.url(), pages.max_requests_per_second).await?;
         let rows = answer.rows(pages.rows.as_deref())?;
         let more = if pagination.step(&answer, &rows)?.is_some() { "and there are more" } else { "and no more" };
-        Ok(format!("{} answers with {} rows, {more}", self.client.name(), rows.count))
+        Ok(format!("{} returned {} rows, {more}", self.client.name(), rows.count))
     }
 
     /// Reads the rows of all pages, which are requested while they are read. `since` is the watermark minus the overlap, as

@@ -19,7 +19,7 @@ pub(super) struct Pagination {
     count: u64,
     token: Option<String>,
     /// Hashes of the URLs requested, to detect a cycle.
-    asked: HashSet<blake3::Hash>,
+    requested: HashSet<blake3::Hash>,
     /// Hash of the rows of the previous page.
     before: Option<blake3::Hash>,
 }
@@ -38,7 +38,7 @@ impl Pagination {
             url: url.clone(),
             count: 0,
             token: None,
-            asked: HashSet::new(),
+            requested: HashSet::new(),
             before: None,
         };
         let mut keeps_token = false;
@@ -66,7 +66,7 @@ impl Pagination {
         if let (Some(parameter), Some(since), false) = (&pages.since_parameter, since, keeps_token) {
             set(&mut url, parameter, &written(since, pages.since_format)?);
         }
-        pagination.asked.insert(blake3::hash(url.as_str().as_bytes()));
+        pagination.requested.insert(blake3::hash(url.as_str().as_bytes()));
         pagination.url = url;
         Ok(pagination)
     }
@@ -100,7 +100,7 @@ impl Pagination {
                 set(&mut url, &parameter, &self.count.to_string());
             }
             Paging::Offset { parameter, .. } => {
-                // A service may give fewer rows than asked for although there are more; only none at all is the end.
+                // A service may give fewer rows than requested although there are more; only none at all is the end.
                 if rows.count == 0 {
                     return Ok(None);
                 }
@@ -123,8 +123,8 @@ impl Pagination {
                 url = self.linked(&link)?;
             }
         }
-        if !self.asked.insert(blake3::hash(url.as_str().as_bytes())) {
-            let error = Error::data(format!("the pages of {} form a cycle", answer.place()));
+        if !self.requested.insert(blake3::hash(url.as_str().as_bytes())) {
+            let error = Error::data(format!("the pages of {} repeat", answer.place()));
             return Err(error.hint("check `paging`: a page leads to one that was read before"));
         }
         self.url = url;
@@ -164,7 +164,7 @@ impl Pagination {
         match next {
             None if says_more => {
                 let error =
-                    format!("the answer of {} says that there are more pages, but has no `{path}`", answer.place());
+                    format!("the response of {} says that there are more pages, but has no `{path}`", answer.place());
                 Err(Error::data(error))
             }
             // Nothing new after the current token: this is the end, where nothing else indicates it.
@@ -249,10 +249,10 @@ fn remove(url: &mut Url, name: &str) {
 
 /// A watermark in the format of the service.
 fn written(since: &str, format: SinceFormat) -> Result<String> {
-    let moment = || {
+    let timestamp = || {
         let day = || since.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-        let moment = since.parse::<jiff::Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
-        moment.ok_or_else(|| {
+        let timestamp = since.parse::<jiff::Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
+        timestamp.ok_or_else(|| {
             Error::project(format!("the watermark `{since}` is not a timestamp, which `since_format` requires"))
                 .hint("write `since_format: as_is` for a cursor that is a number")
         })
@@ -260,10 +260,10 @@ fn written(since: &str, format: SinceFormat) -> Result<String> {
     Ok(match format {
         SinceFormat::AsIs => since.to_string(),
         SinceFormat::EpochSeconds | SinceFormat::EpochMilliseconds if since.parse::<i64>().is_ok() => since.to_string(),
-        SinceFormat::EpochSeconds => moment()?.as_second().to_string(),
-        SinceFormat::EpochMilliseconds => moment()?.as_millisecond().to_string(),
-        SinceFormat::Rfc3339 => moment()?.to_string(),
-        SinceFormat::Date => moment()?.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
+        SinceFormat::EpochSeconds => timestamp()?.as_second().to_string(),
+        SinceFormat::EpochMilliseconds => timestamp()?.as_millisecond().to_string(),
+        SinceFormat::Rfc3339 => timestamp()?.to_string(),
+        SinceFormat::Date => timestamp()?.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
     })
 }
 
@@ -275,8 +275,9 @@ fn next_link(header: &str) -> Option<String> {
         let (parameters, others) =
             after.find(",<").or_else(|| after.find(", <")).map_or((after, ""), |at| after.split_at(at));
         let is_next = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
-            let words = value.trim().trim_end_matches(',').trim_matches('"');
-            name.trim().eq_ignore_ascii_case("rel") && words.split(' ').any(|word| word.eq_ignore_ascii_case("next"))
+            let relations = value.trim().trim_end_matches(',').trim_matches('"');
+            name.trim().eq_ignore_ascii_case("rel")
+                && relations.split(' ').any(|relation| relation.eq_ignore_ascii_case("next"))
         });
         if is_next {
             return Some(target.to_string());
@@ -386,7 +387,7 @@ mod tests {
         let mut pagination = start("/x", CURSOR(false), None);
         next(&mut pagination, page).unwrap();
         let error = next(&mut pagination, page).unwrap_err();
-        assert!(error.message().contains("circle"), "{error}");
+        assert!(error.message().contains("repeat"), "{error}");
         let mut pagination = start("/x", Paging::Page { parameter: "p".into(), first: 1 }, None);
         assert_eq!(next(&mut pagination, r#"{"rows": [1]}"#).unwrap().as_deref(), Some("version=3&p=2"));
         let error = next(&mut pagination, r#"{"rows": [1]}"#).unwrap_err();

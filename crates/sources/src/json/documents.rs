@@ -125,7 +125,7 @@ impl DocumentsReader {
                     return Ok(Found::Document);
                 }
                 Ok(end) => {
-                    let reason = "the document has bytes that are not valid utf-8";
+                    let reason = "the document contains bytes that are not valid utf-8";
                     self.buffers.rejects.push(RowReject::new(self.buffer.line, &bytes[self.done..end], reason));
                     self.advance(end);
                 }

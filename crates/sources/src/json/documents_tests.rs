@@ -118,8 +118,8 @@ fn lines_that_are_no_text_are_refused_one_by_one() {
     let text = b"{\"a\": 1}\n{\"a\": \"\xb5\xc4\"}\n{\"a\": 3}\n\xff\xfe\n{\"a\": 5}\n{\"a\": \"\xb5\"}\n";
     let found = read_new(text, "", &["a"], false).unwrap();
     assert_eq!(found.rows, rows(&[(1, &["1"]), (3, &["3"]), (5, &["5"])]));
-    assert_eq!(found.rejects.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2, 4, 6]);
-    assert_eq!(found.rejects[0].reason, "the document has bytes that are not valid utf-8");
+    assert_eq!(found.rejects.iter().map(|reject| reject.line).collect::<Vec<_>>(), [2, 4, 6]);
+    assert_eq!(found.rejects[0].reason, "the document contains bytes that are not valid utf-8");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_document_that_does_not_end_is_an_error_before_memory_is_full() {
     text.resize(65 * 1024 * 1024, b' ');
     let error = read_new(&text, "b[]", &["b[].x"], false).unwrap_err();
     assert!(error.message().contains("longer than 64 MiB"), "{error}");
-    assert!(error.hint_text().unwrap().contains("one document a line"));
+    assert!(error.hint_text().unwrap().contains("one document per line"));
 }
 
 #[test]
@@ -198,9 +198,9 @@ fn a_wrapper_may_be_absent_and_lends_its_fields() {
 #[test]
 fn paths_that_make_no_sense_are_named() {
     assert_eq!(check_paths("a[].b[]", &names(&["a[].b[].c", "a[].d", "e.f", "a[].b[#]"])), None);
-    assert!(check_paths("a", &[]).unwrap().contains("does not end at the elements of a list"));
-    assert!(check_paths("a[]", &names(&["b[].c"])).unwrap().contains("whose elements are not the rows"));
-    assert!(check_paths("a[]", &names(&["a.c"])).unwrap().contains("as an object and as a list"));
+    assert!(check_paths("a", &[]).unwrap().contains("does not end with the elements of a list"));
+    assert!(check_paths("a[]", &names(&["b[].c"])).unwrap().contains("whose elements are not rows"));
+    assert!(check_paths("a[]", &names(&["a.c"])).unwrap().contains("both as an object and as a list"));
 }
 
 /// JSON as it may come: numbers that serde_json prints as it reads them.

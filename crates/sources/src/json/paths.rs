@@ -144,7 +144,7 @@ fn steps(path: &str) -> Vec<PathStep<'_>> {
     let mut steps = Vec::new();
     let mut rest = path;
     loop {
-        let (part, behind) = part(rest);
+        let (part, after) = part(rest);
         let (mut name, mut brackets) = (part, Vec::new());
         while let Some((before, inner)) = name.strip_suffix(']').and_then(|part| part.rsplit_once('[')) {
             match inner.split_once('=') {
@@ -158,8 +158,8 @@ fn steps(path: &str) -> Vec<PathStep<'_>> {
             steps.push(PathStep::Field(name));
         }
         steps.extend(brackets.into_iter().rev());
-        match behind {
-            Some(behind) => rest = behind,
+        match after {
+            Some(after) => rest = after,
             None => return steps,
         }
     }
@@ -168,8 +168,8 @@ fn steps(path: &str) -> Vec<PathStep<'_>> {
 /// A path up to its first dot outside brackets, and what follows it.
 fn part(path: &str) -> (&str, Option<&str>) {
     let mut depth = 0usize;
-    for (at, letter) in path.char_indices() {
-        match letter {
+    for (at, character) in path.char_indices() {
+        match character {
             '[' => depth += 1,
             ']' => depth = depth.saturating_sub(1),
             '.' if depth == 0 => return (&path[..at], Some(&path[at + 1..])),
@@ -231,9 +231,9 @@ mod tests {
         let mut shapes = Shapes::for_one_object();
         shapes.want(0, "p[key=a].v", 0).unwrap();
         shapes.want(0, "p", 1).unwrap();
-        assert!(shapes.want(0, "p.x", 2).unwrap_err().contains("as an object and as a list"));
-        assert!(shapes.want(0, "p[name=a]", 2).unwrap_err().contains("told by `key` and by `name`"));
-        assert!(shapes.want(0, "q[].v", 2).unwrap_err().contains("not the rows"));
+        assert!(shapes.want(0, "p.x", 2).unwrap_err().contains("both as an object and as a list"));
+        assert!(shapes.want(0, "p[name=a]", 2).unwrap_err().contains("selected by `key` and by `name`"));
+        assert!(shapes.want(0, "q[].v", 2).unwrap_err().contains("are not rows"));
         assert!(shapes.want_rows(0, "p").is_err());
         assert!(shapes.want(0, "[key=a].v", 2).unwrap_err().contains("not the path of a field"));
     }

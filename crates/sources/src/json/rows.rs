@@ -130,7 +130,7 @@ impl DocumentRows {
                 return self.shapes.want(level.shape, rest, cell);
             }
         }
-        // Of a document that is a list itself, fields are those of its elements, whether `[].` stands before or not.
+        // Of a document that is a list itself, fields are those of its elements, whether they begin with `[].` or not.
         // What is wrapped has the fields of what is around it.
         let levels = match self.levels[0].is_list {
             true => 1..=1,

@@ -151,7 +151,7 @@ impl Scan<'_> {
         let end = self.object(to, start + 1, 0, 1).map_err(message)?;
         match space(bytes, end) {
             end if end == to => Ok(()),
-            end => Err(message(JsonError::Syntax(end, "nothing more"))),
+            end => Err(message(JsonError::Syntax(end, "the end of the line"))),
         }
     }
 
@@ -222,7 +222,7 @@ impl Scan<'_> {
         Ok(end)
     }
 
-    /// The cell of the value that stands at this range of the text.
+    /// The cell of the value at this range of the text.
     pub(super) fn cell(&mut self, at: usize, end: usize, kind: Kind) -> Result<Span, JsonError> {
         Ok(match kind {
             Kind::Null => Span::NONE,
@@ -342,7 +342,7 @@ impl JsonError {
             JsonError::Escape(at) => {
                 format!("not valid JSON: the string at {} has an invalid escape sequence", place(*at))
             }
-            JsonError::TooDeep(at) => format!("more than {MAX_DEPTH} nested objects at {}", place(*at)),
+            JsonError::TooDeep(at) => format!("more than {MAX_DEPTH} levels of nesting at {}", place(*at)),
             JsonError::NotAnObject(path) => format!("`{path}` is not an object"),
             JsonError::NotAList(path) => format!("`{path}` is not a list"),
             JsonError::Duplicate(path) => format!("`{path}` is duplicated"),

@@ -116,11 +116,11 @@ impl ReadBuffer {
             }
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        let asked = self.buffer.len() - self.end;
+        let wanted = self.buffer.len() - self.end;
         let line = self.line.saturating_sub(1) + memchr::memchr_iter(b'\n', &self.buffer[..self.end]).count() as u64;
         let filled = self.input.fill(&mut self.buffer[self.end..], line)?;
         self.end += filled;
-        self.ended = filled < asked;
+        self.ended = filled < wanted;
         Ok(())
     }
 }

@@ -28,7 +28,10 @@ fn lines_that_are_no_text_are_refused_one_by_one() {
     let rejects: Vec<(u64, &str)> = found.rejects.iter().map(|f| (f.line, f.reason.as_str())).collect();
     assert_eq!(
         rejects,
-        [(2, "the line has bytes that are not valid utf-8"), (4, "the line has bytes that are not valid utf-8")]
+        [
+            (2, "the line contains bytes that are not valid utf-8"),
+            (4, "the line contains bytes that are not valid utf-8")
+        ]
     );
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn each_line(
     }
     if text.is_empty() && whole > 0 {
         let next = memchr(b'\n', &bytes[..whole]).map_or(whole, |at| at + 1);
-        let reason = format!("the line has bytes that are not valid {}", encoding::name(encoding));
+        let reason = format!("the line contains bytes that are not valid {}", encoding::name(encoding));
         rows.rejects.push(RowReject::new(line, &bytes[..next], reason));
         from = next;
         line += 1;

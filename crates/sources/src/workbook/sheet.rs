@@ -187,7 +187,7 @@ impl Sheet {
             return Ok(());
         }
         if let Some(twice) = names.iter().enumerate().find(|(i, name)| !name.is_empty() && names[..*i].contains(name)) {
-            let message = format!("`{}`: the header has two columns named `{}`", self.file, twice.1);
+            let message = format!("`{}`: duplicate column in the header: `{}`", self.file, twice.1);
             return Err(Error::data(message).into());
         }
         let columns = row.cells.iter().map(|(column, _, _)| *column);
@@ -208,7 +208,7 @@ impl Sheet {
         let shown: Vec<&str> = found.iter().map(String::as_str).collect();
         let expected: Vec<&str> = self.expected.iter().map(String::as_str).collect();
         let error = Error::data(format!(
-            "`{}`: the header has none of the columns of the contract; expected {}, found {}",
+            "`{}`: the header has none of the contract's columns; expected {}, found {}",
             self.file,
             list(&expected),
             list(&shown)

@@ -40,7 +40,7 @@ pub(super) fn lost(server: &str, doing: &str) -> Error {
 /// The server sends nothing.
 pub(super) fn hangs(server: &str, doing: &str, seconds: u64) -> Error {
     let unit = if seconds == 1 { "second" } else { "seconds" };
-    Error::unreachable(format!("{doing}: {server} has sent nothing for {seconds} {unit}"))
+    Error::unreachable(format!("{doing}: {server} sent no data for {seconds} {unit}"))
         .hint("if the query takes that long, raise `read_timeout_seconds`")
 }
 

@@ -47,7 +47,7 @@ struct MySql {
 #[async_trait::async_trait]
 impl Database for MySql {
     async fn version(&self) -> Result<String> {
-        let rows = self.session.lock().await.rows("querying the version", "SELECT VERSION()").await?;
+        let rows = self.session.lock().await.rows("reading the version", "SELECT VERSION()").await?;
         let version = rows.first().and_then(|row| text_of(row, 0)).unwrap_or_default();
         let number = version.split('-').find(|part| part.contains('.')).unwrap_or(&version);
         Ok(format!("{} {number}", if version.contains("MariaDB") { "MariaDB" } else { "MySQL" }))
@@ -154,7 +154,7 @@ async fn prepare(session: &mut Session, relation: &Relation, sql: &str) -> Resul
         let questions = statement.num_params();
         connection.close(statement).await.map_err(|e| PrepareError::Other(errors::explain(e, &location, &doing)))?;
         if questions > 0 {
-            let error = Error::project(format!("{doing}: the query or filter contains a `?` outside a text"));
+            let error = Error::project(format!("{doing}: the query or filter contains a `?` outside a string"));
             return Err(PrepareError::Other(error.hint("parameters are not supported; write the value itself")));
         }
         Ok(columns)

@@ -119,7 +119,7 @@ async fn connect(options: &Opts, location: &Location, limit: Duration) -> Result
         Ok(connected) => connected.map_err(|e| explain(e, location, &connecting)),
         Err(_) => {
             let seconds = limit.as_secs();
-            let message = format!("{connecting}: {} does not answer within {seconds} s", location.server());
+            let message = format!("{connecting}: {} did not respond within {seconds} s", location.server());
             Err(Error::unreachable(message).hint("check host and port, and whether a firewall blocks the connection"))
         }
     }

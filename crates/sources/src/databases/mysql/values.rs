@@ -102,9 +102,9 @@ impl FieldReader {
     }
 
     fn floating(&mut self, digits: String, batch: &mut BatchBuilder) -> Result<()> {
-        let behind = digits.split_once('.').map_or(0, |(_, behind)| behind.len());
+        let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
         match self.scale {
-            Some(scale) if behind > scale && !self.null_values.contains(&digits) => {
+            Some(scale) if places > scale && !self.null_values.contains(&digits) => {
                 batch.reject(
                     &digits,
                     format!(
@@ -151,7 +151,7 @@ impl FieldReader {
             return match microseconds(day, time) {
                 Some(timestamp) => batch.timestamp(timestamp),
                 None => {
-                    batch.reject(&self.text, "there is no such date in the calendar");
+                    batch.reject(&self.text, "the date does not exist in the calendar");
                     Ok(())
                 }
             };

@@ -155,8 +155,8 @@ async fn sampled_digits(session: &mut Session, from: &str, columns: &[&str]) -> 
         let name = DIALECT.identifier(name);
         format!("max(length(trunc(abs({name}))::text))::int, max(scale({name}))::int")
     };
-    let asked: Vec<String> = columns.iter().map(one).collect();
-    let sql = format!("SELECT {} FROM (SELECT * FROM {from} LIMIT {SAMPLE_ROWS}) AS \"rows\"", asked.join(", "));
+    let maxima: Vec<String> = columns.iter().map(one).collect();
+    let sql = format!("SELECT {} FROM (SELECT * FROM {from} LIMIT {SAMPLE_ROWS}) AS \"rows\"", maxima.join(", "));
     let rows = session.query(&sql, &[]).await?;
     let Some(row) = rows.first() else { return Ok(vec![(0, 0); columns.len()]) };
     let number = |place: usize| get::<Option<i32>>(row, place).map(|found| found.unwrap_or(0).max(0) as u32);

@@ -157,20 +157,20 @@ impl<'a> Column<'a> {
         mut write: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Malformed>,
     ) -> Result<ArrayRef, Malformed> {
         let sent: usize = self.cells.iter().map(|cell| cell.length.max(0) as usize).sum();
-        let mut letters = Vec::with_capacity(sent + sent / 8);
+        let mut text = Vec::with_capacity(sent + sent / 8);
         let mut offsets = Vec::with_capacity(self.cells.len() + 1);
         offsets.push(0_i32);
         for cell in self.cells {
             if let Some(bytes) = self.get(*cell) {
-                write(bytes, &mut letters)?;
+                write(bytes, &mut text)?;
             }
-            offsets.push(letters.len() as i32);
+            offsets.push(text.len() as i32);
         }
-        if i32::try_from(letters.len()).is_err() {
+        if i32::try_from(text.len()).is_err() {
             return Err(Malformed);
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        match StringArray::try_new(offsets, Buffer::from_vec(letters), self.validity()) {
+        match StringArray::try_new(offsets, Buffer::from_vec(text), self.validity()) {
             Ok(array) => Ok(Arc::new(array)),
             Err(_) => Ok(Arc::new(self.doubtful_texts(rejected))),
         }

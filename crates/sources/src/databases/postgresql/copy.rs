@@ -65,9 +65,9 @@ pub(super) async fn copy(session: &mut Session, select: &str, to: &Sender<Result
 /// The messages that request the rows of one statement: `Parse`, `Bind`, `Execute`, `Sync`.
 fn request(sql: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut message = |letter: u8, parts: &[&[u8]]| {
+    let mut message = |kind: u8, parts: &[&[u8]]| {
         let length = 4 + parts.iter().map(|part| part.len()).sum::<usize>();
-        out.put_u8(letter);
+        out.put_u8(kind);
         out.put_i32(length as i32);
         parts.iter().for_each(|part| out.put_slice(part));
     };
@@ -114,8 +114,8 @@ impl Cutter {
 
     /// Parses messages until the chunk is full, or the bytes or rows end.
     fn advance(&mut self, label: &str) -> Result<Event> {
-        while let Some((letter, length)) = self.message() {
-            if letter == b'd' {
+        while let Some((kind, length)) = self.message() {
+            if kind == b'd' {
                 if !self.begun {
                     self.drop_signature(label)?;
                     continue;
@@ -134,7 +134,7 @@ impl Cutter {
                 continue;
             }
             let message = self.cut_out(length);
-            match letter {
+            match kind {
                 b'E' => return Err(ServerError::parse(&message[MESSAGE_HEADER..]).explain(label)),
                 b'Z' => return Ok(Event::End),
                 // Parse and bind complete; the answer begins or ends; notices and settings.
@@ -209,8 +209,8 @@ fn unknown_format(label: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn message(letter: u8, payload: &[u8]) -> Vec<u8> {
-        let mut out = vec![letter];
+    fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![kind];
         out.extend_from_slice(&(payload.len() as u32 + 4).to_be_bytes());
         out.extend_from_slice(payload);
         out

@@ -1,4 +1,4 @@
-//! What the server or the connection says, for the person who must act.
+//! Errors of the server or the connection, for the person who must act.
 
 use perennial_core::error::{Error, Kind};
 use std::error::Error as _;
@@ -7,7 +7,7 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 /// An error as the server sends it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ServerError {
-    /// Five letters of SQLSTATE.
+    /// The SQLSTATE, five characters.
     pub(super) code: String,
     pub(super) message: String,
     pub(super) hint: Option<String>,
@@ -48,7 +48,7 @@ impl ServerError {
         error
     }
 
-    /// Who must act, and what they may do.
+    /// The error for the person who must act.
     pub(super) fn explain(&self, label: &str) -> Error {
         let message = format!("{label}: {}", self.message);
         let (kind, hint) = verdict(&self.code);
@@ -60,29 +60,27 @@ impl ServerError {
     }
 }
 
-/// The kind of an SQLSTATE, and what helps.
+/// The kind of an SQLSTATE, and a hint.
 fn verdict(code: &str) -> (Kind, Option<&'static str>) {
     match code {
         "28P01" | "28000" => {
-            (Kind::Unreachable, Some("look at `user` and `password`, and at the server's pg_hba.conf for this account"))
+            (Kind::Unreachable, Some("check `user` and `password`, and the server's pg_hba.conf for this user"))
         }
         "3D000" | "3F000" => (Kind::Project, None),
-        "42501" => (Kind::Project, Some("the account needs GRANT USAGE on the schema and GRANT SELECT on the table")),
-        "25006" => (Kind::Project, Some("sources are only read: the query must not write")),
-        "55P03" => (
-            Kind::Unreachable,
-            Some("another session keeps the table locked; try later, or look into pg_locks for who it is"),
-        ),
-        "57014" => (Kind::Unreachable, Some("somebody or a time limit of the server ended the query")),
+        "42501" => (Kind::Project, Some("grant USAGE on the schema and SELECT on the table")),
+        "25006" => (Kind::Project, Some("sources are read-only: the query must not write")),
+        "55P03" => {
+            (Kind::Unreachable, Some("another session holds a lock on the table; try later, or find it in pg_locks"))
+        }
+        "57014" => (Kind::Unreachable, Some("an administrator or a timeout of the server cancelled the query")),
         "57P01" | "57P02" | "57P03" | "57P04" => {
             (Kind::Unreachable, Some("the server was stopped or restarted; try again"))
         }
         "53300" => (Kind::Unreachable, Some("the server has no free connection; try later or lower `connections`")),
-        "72000" => (Kind::Unreachable, Some("the read took so long that the server gave its snapshot up; try again")),
-        "22021" | "22P05" => (
-            Kind::Data,
-            Some("text in the table cannot be written as UTF-8; find it in the database and correct it there"),
-        ),
+        "72000" => (Kind::Unreachable, Some("the read took so long that the server dropped its snapshot; try again")),
+        "22021" | "22P05" => {
+            (Kind::Data, Some("the table contains text that is not valid UTF-8; correct it in the database"))
+        }
         "XX001" | "XX002" => (Kind::Data, Some("the server's files are damaged")),
         _ => match code.get(..2).unwrap_or_default() {
             "22" | "23" => (Kind::Data, None),
@@ -108,8 +106,8 @@ pub(super) fn explain(error: tokio_postgres::Error, label: &str) -> Error {
         return lost(label);
     }
     if said.contains("password missing") {
-        return Error::project(format!("{label} asks for a password and none is given"))
-            .hint("name it beside `location`: `password: ${NAME}` of the environment, or `password_file`");
+        return Error::project(format!("{label} requires a password"))
+            .hint("write `password: ${NAME}` or `password_file: ...` next to `location`");
     }
     if said.contains("TLS") || said.contains("certificate") {
         return tls_failed(&said, label).because(error);
@@ -117,29 +115,29 @@ pub(super) fn explain(error: tokio_postgres::Error, label: &str) -> Error {
     Error::unreachable(format!("{label}: {said}")).because(error)
 }
 
-/// The server went away.
+/// The connection was lost.
 pub(super) fn lost(label: &str) -> Error {
-    Error::unreachable(format!("{label} ended the connection")).hint("the server or the way to it failed; try again")
+    Error::unreachable(format!("{label} closed the connection")).hint("the server or the network failed; try again")
 }
 
-/// Nothing came for too long.
+/// The server sends nothing.
 pub(super) fn hangs(label: &str, seconds: u64) -> Error {
-    Error::unreachable(format!("{label} hangs: nothing came from it for {seconds} seconds"))
-        .hint("try later; where a query takes that long before its first row, raise `read_timeout_seconds`")
+    Error::unreachable(format!("{label} sent no data for {seconds} seconds"))
+        .hint("try later; if a query takes that long before its first row, raise `read_timeout_seconds`")
 }
 
-/// No encrypted connection.
+/// The connection cannot be encrypted.
 pub(super) fn tls_failed(said: &str, label: &str) -> Error {
-    let error = Error::unreachable(format!("no encrypted connection to {label}: {said}"));
+    let error = Error::unreachable(format!("cannot encrypt the connection to {label}: {said}"));
     if said.contains("does not support TLS") {
-        error.hint("let the server's administrator switch `ssl` on; `tls: off` sends everything in the clear")
+        error.hint("enable `ssl` on the server; `tls: off` sends everything unencrypted")
     } else if said.contains("ertificate") {
         error.hint(
-            "name the certificate of the server's authority as `ca_file` and the host as the certificate \
-             does; `tls: encrypt` encrypts without looking at the certificate",
+            "set `ca_file` to the certificate of the authority and use the host name of the certificate; \
+             `tls: encrypt` encrypts without verifying it",
         )
     } else {
-        error.hint("TLS 1.2 or newer is needed; `tls: off` sends everything in the clear")
+        error.hint("TLS 1.2 or newer is required; `tls: off` sends everything unencrypted")
     }
 }
 

@@ -173,13 +173,13 @@ async fn fields_of(session: &mut Session, statement: &Statement, request: &Relat
     let columns = statement.columns();
     let (oids, modifiers): (Vec<u32>, Vec<i32>) =
         columns.iter().map(|column| (column.type_().oid(), column.type_modifier())).unzip();
-    let asked = "SELECT pg_catalog.format_type(kind, modifier) \
+    let sql = "SELECT pg_catalog.format_type(kind, modifier) \
         FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS asked (kind, modifier, place) ORDER BY place";
-    let names = session.query(asked, &[&oids, &modifiers]).await?;
+    let names = session.query(sql, &[&oids, &modifiers]).await?;
     let mut fields: Vec<Field> = Vec::new();
     for (column, row) in columns.iter().zip(&names) {
-        let promised = request.table.columns.iter().filter(|promised| promised.from == column.name());
-        let wanted: Vec<&ValueType> = promised.map(|promised| &promised.data_type).collect();
+        let of_contract = request.table.columns.iter().filter(|wanted| wanted.from == column.name());
+        let wanted: Vec<&ValueType> = of_contract.map(|wanted| &wanted.data_type).collect();
         let twice = fields.iter().any(|field| field.name == column.name());
         if (wanted.is_empty() && !request.all_columns) || twice {
             continue;

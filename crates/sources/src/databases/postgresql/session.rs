@@ -59,7 +59,7 @@ impl Connector {
         let seconds = self.access.connect_timeout_seconds;
         let (client, connection, wire) = tokio::time::timeout(Duration::from_secs(seconds), self.log_in())
             .await
-            .map_err(|_| Error::unreachable(format!("{} does not answer within {seconds} seconds", self.label)))??;
+            .map_err(|_| Error::unreachable(format!("{} did not respond within {seconds} seconds", self.label)))??;
         let mut session = Session {
             client,
             connection: Some(connection),

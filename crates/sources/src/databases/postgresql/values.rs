@@ -1,4 +1,4 @@
-//! Single values, from PostgreSQL's binary form: numbers of any length, days, moments.
+//! Single values, from PostgreSQL's binary form: numbers of any length, dates, timestamps.
 
 use super::cells::{InexactValue, Malformed};
 
@@ -90,7 +90,7 @@ impl DecimalShape {
             return Err(Malformed);
         }
         let weight = i32::from(i16::from_be_bytes([w0, w1]));
-        // Power of ten, in units of the scale, that the last group stands for.
+        // Power of ten, in units of the scale, of the last group.
         let shift = 4 * (weight + 1 - count as i32) + i32::from(self.scale);
         let negative = match (s0, s1) {
             (0, 0) => false,
@@ -149,7 +149,7 @@ impl DecimalShape {
                 None => return Err(self.too_large(printed(bytes))),
             }
         } else {
-            // The last group is not 0, so what stands wholly behind the scale cannot be dropped.
+            // The last group is not 0, so what is entirely beyond the scale cannot be dropped.
             let unit = if shift < -38 { i128::MAX } else { power_of_ten(shift.unsigned_abs()) };
             if value % unit != 0 {
                 return Err(self.too_precise(printed(bytes)));
@@ -176,9 +176,9 @@ impl DecimalShape {
 #[cold]
 fn not_finite<T>(sign: u8) -> Result<Result<T, Box<InexactValue>>, Malformed> {
     let (raw, reason) = match sign {
-        0xc0 => ("NaN", "NaN is not a number"),
-        0xd0 => ("Infinity", "infinity is not a number"),
-        0xf0 => ("-Infinity", "infinity is not a number"),
+        0xc0 => ("NaN", "NaN is not a value"),
+        0xd0 => ("Infinity", "infinity is not a value"),
+        0xf0 => ("-Infinity", "infinity is not a value"),
         _ => return Err(Malformed),
     };
     Ok(Err(InexactValue::new(raw, reason)))
@@ -199,9 +199,9 @@ fn printed(bytes: &[u8]) -> String {
     }
     if places > 0 {
         let groups = places.div_ceil(4) as i32;
-        let behind: String = (0..groups).map(|i| format!("{:04}", group(weight + 1 + i))).collect();
+        let decimals: String = (0..groups).map(|i| format!("{:04}", group(weight + 1 + i))).collect();
         text.push('.');
-        text += &behind[..places];
+        text += &decimals[..places];
     }
     text
 }
@@ -215,9 +215,9 @@ pub(super) fn finite(value: f64) -> Result<f64, Box<InexactValue>> {
 #[cold]
 fn infinite(value: f64) -> Box<InexactValue> {
     if value.is_nan() {
-        return InexactValue::new("NaN", "NaN is not a number");
+        return InexactValue::new("NaN", "NaN is not a value");
     }
-    InexactValue::new(if value > 0.0 { "Infinity" } else { "-Infinity" }, "infinity is not a number")
+    InexactValue::new(if value > 0.0 { "Infinity" } else { "-Infinity" }, "infinity is not a value")
 }
 
 /// A date, counted from 1970-01-01.
@@ -232,8 +232,8 @@ pub(super) fn day(value: i32) -> Result<i32, Box<InexactValue>> {
 #[cold]
 fn impossible_day(value: i32) -> Box<InexactValue> {
     match value {
-        i32::MAX => InexactValue::new("infinity", "infinity is not a date"),
-        i32::MIN => InexactValue::new("-infinity", "infinity is not a date"),
+        i32::MAX => InexactValue::new("infinity", "an infinite date is not a value"),
+        i32::MIN => InexactValue::new("-infinity", "an infinite date is not a value"),
         _ => {
             let (year, era) = printed_day(i64::from(value) + i64::from(EPOCH_DAYS));
             InexactValue::new(format!("{year}{era}"), "the date is outside the years 1 to 9999")
@@ -253,8 +253,8 @@ pub(super) fn timestamp(value: i64) -> Result<i64, Box<InexactValue>> {
 #[cold]
 fn impossible_timestamp(value: i64) -> Box<InexactValue> {
     match value {
-        i64::MAX => InexactValue::new("infinity", "infinity is not a timestamp"),
-        i64::MIN => InexactValue::new("-infinity", "infinity is not a timestamp"),
+        i64::MAX => InexactValue::new("infinity", "an infinite timestamp is not a value"),
+        i64::MIN => InexactValue::new("-infinity", "an infinite timestamp is not a value"),
         _ => {
             let text = printed_timestamp(i128::from(value) + i128::from(EPOCH_MICROSECONDS));
             InexactValue::new(text, "the timestamp is outside the years 1 to 9999")

@@ -63,9 +63,9 @@ impl FieldReader {
     /// A double by its shortest digits.
     fn real(&mut self, value: f64, batch: &mut BatchBuilder) -> Result<()> {
         write!(self.text, "{value}").map_err(unwritten)?;
-        let behind = self.text.split_once('.').map_or(0, |(_, behind)| behind.len());
+        let places = self.text.split_once('.').map_or(0, |(_, places)| places.len());
         match self.scale {
-            Some(scale) if behind > scale && !self.null_values.contains(&self.text) => batch.reject(
+            Some(scale) if places > scale && !self.null_values.contains(&self.text) => batch.reject(
                 &self.text,
                 format!(
                     "a `real` with more than {scale} decimal places is rejected, not rounded; \

@@ -62,7 +62,7 @@ pub(super) async fn connect(server: &Server) -> Result<Connection> {
 async fn in_time<T>(server: &Server, step: impl Future<Output = T>) -> Result<T> {
     let seconds = server.access.connect_timeout_seconds;
     tokio::time::timeout(Duration::from_secs(seconds), step).await.map_err(|_| {
-        Error::unreachable(format!("{} does not answer within {seconds} seconds", server.name()))
+        Error::unreachable(format!("{} did not respond within {seconds} seconds", server.name()))
             .hint("check that the server is running; `connect_timeout_seconds` limits the wait")
     })
 }
@@ -98,7 +98,7 @@ fn config(server: &Server, known: &[KnownKey]) -> client::Config {
         nodelay: true,
         ..client::Config::default()
     };
-    // A server with several keys is asked for the one that is known here.
+    // From a server with several keys, request the one that is known here.
     let is_known = |algorithm: &Algorithm| known.iter().any(|key| same_kind(&key.key.algorithm(), algorithm));
     let mut order = config.preferred.key.to_vec();
     order.sort_by_key(|algorithm| !is_known(algorithm));

@@ -43,7 +43,7 @@ impl Server {
 
     fn hangs(&self) -> Error {
         let seconds = self.access.read_timeout_seconds;
-        Error::unreachable(format!("{} has sent nothing for {seconds} seconds", self.name()))
+        Error::unreachable(format!("{} sent no data for {seconds} seconds", self.name()))
             .hint("if the server is only slow, raise `read_timeout_seconds`")
     }
 

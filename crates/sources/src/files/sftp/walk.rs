@@ -11,7 +11,7 @@ use russh_sftp::protocol::FileType;
 /// Stands in a name for bytes that are not UTF-8.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// The path that the server is asked for.
+/// The path on the server.
 pub(super) fn below(folder: &str, path: &str) -> String {
     match (folder, path) {
         ("", "") => "/".to_string(),
@@ -31,9 +31,9 @@ struct Folder {
 
 /// The files below a folder that match.
 pub(super) async fn walk(sftp: &SftpSession, root: &str, pattern: &Pattern) -> Result<Vec<SourceFile>, SftpError> {
-    let asked = below(root, "");
-    if !stat(sftp, &asked, &asked).await?.is_dir() {
-        return Err(SftpError::own(Error::unreachable(format!("`{asked}` is not a folder"))));
+    let full_path = below(root, "");
+    if !stat(sftp, &full_path, &full_path).await?.is_dir() {
+        return Err(SftpError::own(Error::unreachable(format!("`{full_path}` is not a folder"))));
     }
     let mut found = Vec::new();
     if let Some(path) = pattern.literal() {
@@ -62,15 +62,15 @@ async fn search(
     folders: &mut Vec<Folder>,
     found: &mut Vec<SourceFile>,
 ) -> Result<(), SftpError> {
-    let asked = below(root, &folder.path);
-    let entries = match sftp.read_dir(&asked).await.map_err(SftpError::at(&asked)) {
+    let full_path = below(root, &folder.path);
+    let entries = match sftp.read_dir(&full_path).await.map_err(SftpError::at(&full_path)) {
         Ok(entries) => entries,
         Err(error) if error.is_missing() => return Ok(()),
         Err(error) => return Err(error),
     };
     let real = match folder.real {
         Some(real) => real,
-        None => sftp.canonicalize(&asked).await.map_err(SftpError::at(&asked))?,
+        None => sftp.canonicalize(&full_path).await.map_err(SftpError::at(&full_path))?,
     };
     let mut ancestors = folder.ancestors;
     if ancestors.contains(&real) {
@@ -106,8 +106,8 @@ async fn search(
     Ok(())
 }
 
-async fn stat(sftp: &SftpSession, asked: &str, path: &str) -> Result<Metadata, SftpError> {
-    sftp.metadata(asked).await.map_err(SftpError::at(path))
+async fn stat(sftp: &SftpSession, full_path: &str, path: &str) -> Result<Metadata, SftpError> {
+    sftp.metadata(full_path).await.map_err(SftpError::at(path))
 }
 
 /// Whether it is a file; a server that does not report types lists only files.
@@ -118,7 +118,7 @@ fn is_file(data: &Metadata) -> bool {
 fn file(path: String, data: &Metadata) -> Result<SourceFile, SftpError> {
     let (Some(bytes), Some(modified)) = (data.size, modified(data)) else {
         let error = format!(
-            "the server does not report size and time of modification of `{path}`, which tell versions of a file apart"
+            "the server does not report size and modification time of `{path}`, which tell versions of a file apart"
         );
         return Err(SftpError::own(Error::unreachable(error)));
     };

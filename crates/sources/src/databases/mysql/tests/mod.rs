@@ -89,7 +89,7 @@ struct Found {
     types: Vec<String>,
     /// Cells as text; `-` where there is no value.
     rows: Vec<Vec<String>>,
-    /// Field, value and reason of each fault.
+    /// Field, value and reason of each reject.
     rejects: Vec<(String, String, String)>,
 }
 
@@ -110,7 +110,8 @@ impl Found {
             self.rows.push((0..shown.len()).map(cell).collect());
         }
         let fields = &self.fields;
-        self.rejects.extend(rejects.into_iter().map(|fault| (fields[fault.field].clone(), fault.raw, fault.reason)));
+        self.rejects
+            .extend(rejects.into_iter().map(|reject| (fields[reject.field].clone(), reject.raw, reject.reason)));
     }
 }
 

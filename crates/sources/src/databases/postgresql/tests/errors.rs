@@ -32,7 +32,7 @@ async fn accounts_and_databases_that_do_not_exist_are_named() {
     assert!(!format!("{wrong:?}").contains("wr0ng"));
     let none = refused(&as_reader, &access()).await;
     assert_eq!(none.kind(), Kind::Project);
-    assert!(none.message().contains("asks for a password"), "{none}");
+    assert!(none.message().contains("requires a password"), "{none}");
     let unknown = refused(&location(server, "nowhere"), &access()).await;
     assert_eq!(unknown.kind(), Kind::Project);
     assert!(unknown.message().contains("database \"nowhere\" does not exist"), "{unknown}");
@@ -74,7 +74,7 @@ async fn names_that_do_not_exist_are_met_with_close_ones() {
     let stranger = open(&stranger, &Access { password: password("p"), ..access() }).await.unwrap();
     let error = try_read(&stranger, &table("public.orders"), &wanted).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Project);
-    assert!(error.hint_text().unwrap().contains("GRANT"), "{error}");
+    assert!(error.hint_text().unwrap().contains("grant USAGE"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +92,7 @@ async fn encryption_is_never_given_up_silently() {
         assert!(refused(&wrong_name, &verified).await.kind() == Kind::Unreachable);
         let unknown = refused(&place, &with(Tls::Verify, None)).await;
         assert_eq!(unknown.kind(), Kind::Unreachable);
-        assert!(unknown.message().contains("no encrypted connection"), "{unknown}");
+        assert!(unknown.message().contains("cannot encrypt the connection"), "{unknown}");
         assert!(unknown.hint_text().unwrap().contains("ca_file"), "{unknown}");
         let many = read_many(&open(&place, &with(Tls::Encrypt, None)).await.unwrap(), 300_000).await.unwrap();
         assert_eq!(many, 300_000);
@@ -199,7 +199,7 @@ async fn a_lock_is_waited_for_only_so_long() {
     let error =
         try_read(&database, &query("SELECT 1 AS id FROM pg_sleep(60)"), &columns(&[("id", ValueType::Integer)])).await;
     let error = error.unwrap_err();
-    assert!(error.message().contains("hangs: nothing came from it for 2 seconds"), "{error}");
+    assert!(error.message().contains("sent no data for 2 seconds"), "{error}");
 }
 
 /// Passes bytes on in both directions until it is told to stop, and then keeps the connections open without a word.
@@ -257,9 +257,9 @@ async fn a_way_that_goes_silent_in_mid_table_is_noticed() {
     })
     .await
     .unwrap();
-    assert!(error.message().contains("hangs"), "{error}");
+    assert!(error.message().contains("sent no data for"), "{error}");
     let error = refused(&place, &impatient).await;
-    assert!(error.message().contains("does not answer within 3 seconds"), "{error}");
+    assert!(error.message().contains("did not respond within 3 seconds"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
@@ -276,7 +276,7 @@ async fn a_server_that_stands_still_or_is_stopped_is_noticed() {
     // The process that accepts connections stands still: no new one comes about.
     signal("-STOP");
     let error = refused(&place, &impatient).await;
-    assert!(error.message().contains("does not answer within 2 seconds"), "{error}");
+    assert!(error.message().contains("did not respond within 2 seconds"), "{error}");
     assert_eq!(read_many(&database, 3).await.unwrap_err().kind(), Kind::Unreachable);
     signal("-CONT");
     assert_eq!(read_many(&open(&place, &impatient).await.unwrap(), 3).await.unwrap(), 3);

@@ -79,7 +79,7 @@ async fn rows_without_cursor_are_always_read_and_the_greatest_counts() {
     assert_eq!(ids(read_since(&database, "t", &ID, since(&both, exact, 0, &kind)).await), "2 3 4 5");
     let numbers = Since { overlap: Overlap::Count(38), ..since(&["number"], "40", 0, &ValueType::Integer) };
     assert_eq!(ids(read_since(&database, "t", &ID, numbers).await), "2 3 4 5");
-    // A day in the future would keep everything after it from being read: it is no watermark.
+    // A day in the future would keep everything after it from being read: it is not a watermark.
     let days = database.watermark(&table("t"), &["day".into()]).await.unwrap().unwrap();
     assert_eq!(days, "2026-01-10");
     assert_eq!(ids(read_since(&database, "t", &ID, since(&["day"], &days, 86_400, &kind)).await), "3 4 5");
@@ -95,7 +95,7 @@ async fn rows_without_cursor_are_always_read_and_the_greatest_counts() {
     let word = Some(since(&["word"], "b", 5, &kind));
     let request = RelationRequest { relation: &table("t"), table: &contract, all_columns: false, since: word };
     let error = read_request(&database, request).await.unwrap_err();
-    assert!(error.message().contains("`word` is of type text"), "{error}");
+    assert!(error.message().contains("`word` has the type text"), "{error}");
     let unknown = database.watermark(&table("t"), &["chnged".into()]).await.unwrap_err();
     assert_eq!(unknown.hint_text(), Some("did you mean `changed`?"));
 }

@@ -96,7 +96,8 @@ async fn read_request(database: &Arc<dyn Database>, request: RelationRequest<'_>
         (read.fields, read.types) = (fields, types);
         for rows in found {
             let before = read.rows();
-            read.rejects.extend(rows.rejects.into_iter().map(|fault| CellReject { row: before + fault.row, ..fault }));
+            read.rejects
+                .extend(rows.rejects.into_iter().map(|reject| CellReject { row: before + reject.row, ..reject }));
             read.batches.push(rows.batch);
         }
     }

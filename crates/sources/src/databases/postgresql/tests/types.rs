@@ -14,7 +14,7 @@ fn day() -> ValueType {
 }
 
 fn reasons(read: &Read) -> Vec<(usize, &str, &str)> {
-    read.rejects.iter().map(|fault| (fault.row, fault.raw.as_str(), fault.reason.as_str())).collect()
+    read.rejects.iter().map(|reject| (reject.row, reject.raw.as_str(), reject.reason.as_str())).collect()
 }
 
 /// Reads one expression over some rows of values, in their order.
@@ -78,27 +78,24 @@ async fn numerics_are_exact_or_refused() {
         "-123456789.50",
     ];
     assert_eq!(read.column("value"), expected);
-    let precise = "the number has more than 2 digits behind the point; it is refused, not rounded";
+    let precise = "the number has more than 2 decimal places; it is rejected, not rounded";
     let large = "the number does not fit decimal(18, 2)";
     assert_eq!(
         reasons(&read),
         [
             (5, "12.345", precise),
-            (6, "NaN", "not-a-number (NaN) is no value"),
-            (7, "Infinity", "an infinite number is no value"),
+            (6, "NaN", "NaN is not a value"),
+            (7, "Infinity", "infinity is not a value"),
             (10, "10000000000000000", large),
             (11, "0.00001", precise),
             (12, "1000000000000000000000000000000", large),
-            (13, "-Infinity", "an infinite number is no value"),
+            (13, "-Infinity", "infinity is not a value"),
         ]
     );
     let most = "12345678901234567890123456789012345678";
     let read = one(&format!("(1, {most}::numeric), (2, -{most}), (3, {most}0), (4, {most}.5)"), decimal(38, 0)).await;
     assert_eq!(read.column("value"), [most, &format!("-{most}"), "-", "-"]);
-    assert_eq!(
-        read.rejects[1].reason,
-        "the number has more than 0 digits behind the point; it is refused, not rounded"
-    );
+    assert_eq!(read.rejects[1].reason, "the number has more than 0 decimal places; it is rejected, not rounded");
     let read = one("(1, 12::numeric), (2, 12.00), (3, 12.5), (4, 1e19)", ValueType::Integer).await;
     assert_eq!(read.column("value"), ["12", "12", "-", "-"]);
     let read = one("(1, 12.50::numeric), (2, NULL)", ValueType::Text).await;
@@ -127,8 +124,8 @@ async fn any_numeric_comes_back_as_its_digits() {
         let kept = text.strip_suffix("00").map(|kept| if kept == "-0.00000000" { "0.00000000" } else { kept });
         assert_eq!(found, kept.unwrap_or("-"), "{text}");
         if kept.is_none() {
-            let fault = read.rejects.iter().find(|fault| fault.row == i).unwrap();
-            assert_eq!(fault.raw.trim_start_matches('-'), text.trim_start_matches('-'));
+            let reject = read.rejects.iter().find(|reject| reject.row == i).unwrap();
+            assert_eq!(reject.raw.trim_start_matches('-'), text.trim_start_matches('-'));
         }
     }
 }
@@ -143,7 +140,7 @@ async fn floats_are_finite_and_keep_their_shortest_text() {
     let values = "(1, 2.55::float8), (2, 'NaN'), (3, 'Infinity'), (4, 1.7976931348623157e308), (5, 5e-324), (6, NULL)";
     let read = one(values, ValueType::Float).await;
     assert_eq!(read.column("value"), ["2.55", "-", "-", "1.7976931348623157e308", "5e-324", "-"]);
-    assert_eq!(read.rejects.iter().map(|fault| fault.raw.as_str()).collect::<Vec<_>>(), ["NaN", "Infinity"]);
+    assert_eq!(read.rejects.iter().map(|reject| reject.raw.as_str()).collect::<Vec<_>>(), ["NaN", "Infinity"]);
     // A person wrote 0.1, not 0.10000000149011612.
     let read = one("(1, 0.1::float4), (2, 'NaN')", ValueType::Float).await;
     assert_eq!(read.column("value"), ["0.1", "-"]);
@@ -161,12 +158,12 @@ async fn days_and_moments_end_with_the_calendar() {
     let read = one(days, day()).await;
     let expected = ["2026-01-31", "0001-01-01", "9999-12-31", "-", "-", "-", "-", "-", "1969-12-31", "-"];
     assert_eq!(read.column("value"), expected);
-    let outside = "the date is outside of the years 1 to 9999";
+    let outside = "the date is outside the years 1 to 9999";
     assert_eq!(
         reasons(&read),
         [
-            (3, "infinity", "an infinite date is no value"),
-            (4, "-infinity", "an infinite date is no value"),
+            (3, "infinity", "an infinite date is not a value"),
+            (4, "-infinity", "an infinite date is not a value"),
             (5, "10000-01-01", outside),
             (6, "0044-03-15 BC", outside),
             (9, "5874897-12-31", outside),
@@ -180,7 +177,7 @@ async fn days_and_moments_end_with_the_calendar() {
         read.column("value"),
         ["2026-01-31T02:00:00.123456Z", "9999-12-31T23:59:59.999999Z", "-", "0001-01-01T00:00:00Z", "-", "-", "-"]
     );
-    let raws: Vec<&str> = read.rejects.iter().map(|fault| fault.raw.as_str()).collect();
+    let raws: Vec<&str> = read.rejects.iter().map(|reject| reject.raw.as_str()).collect();
     assert_eq!(raws, ["infinity", "294276-12-31 23:59:59.999999", "-infinity", "4713-01-01 00:00:00 BC"]);
 }
 
@@ -196,7 +193,7 @@ async fn clock_times_are_read_in_the_declared_zone() {
     let expected = ["2026-01-31T09:00:00.500Z", "2026-07-31T08:00:00Z", "-", "2026-10-25T00:30:00Z", "-", "-"];
     assert_eq!(read.column("value"), expected);
     assert_eq!(read.rejects[0].raw, "2026-03-29 02:30:00");
-    assert!(read.rejects[0].reason.contains("put forward"));
+    assert!(read.rejects[0].reason.contains("set forward"));
     let read = one(values, instant()).await;
     assert_eq!(read.column("value")[2], "2026-03-29T02:30:00Z");
     // Of a clock time a day can be made by the contract's rules, when it is midnight.

@@ -68,7 +68,7 @@ async fn drain(mut reader: Box<dyn TypedReader>) -> Result<(Vec<String>, Vec<Str
                 let cells = columns.iter().map(|c| if c.is_null(row) { "-" } else { c.value(row) });
                 lines.push(cells.collect::<Vec<_>>().join(" | "));
             }
-            rejects.extend(rows.rejects.iter().map(|fault| format!("{}: {}", fault.raw, fault.reason)));
+            rejects.extend(rows.rejects.iter().map(|reject| format!("{}: {}", reject.raw, reject.reason)));
         }
         Ok((lines, rejects))
     };
@@ -124,7 +124,7 @@ async fn each_value_has_its_own_type() {
     assert_eq!((lines[8].as_str(), lines[12].as_str(), lines[2].as_str()), ("-", "-", "12.3"));
     assert_eq!(rejects.len(), 3);
     assert!(rejects[0].starts_with("00ff: the value is a blob"), "{rejects:?}");
-    assert!(rejects[2].starts_with("0.30000000000000004: a `real` with more than 2 digits"), "{rejects:?}");
+    assert!(rejects[2].starts_with("0.30000000000000004: a `real` with more than 2 decimal places"), "{rejects:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +243,7 @@ async fn only_changed_rows_and_those_without_a_cursor_are_read() {
     assert_eq!(found, ("20".into(), "2 3".into()));
     let found = ids(None, &["number"], &ValueType::Integer, Overlap::Count(10)).await;
     assert_eq!(found, ("20".into(), "1 2 3".into()));
-    // 1767610800 is 2026-01-05 11:00:00 UTC. What is no date has no cursor.
+    // 1767610800 is 2026-01-05 11:00:00 UTC. What is not a date has no cursor.
     let utc = instant("UTC");
     let found = ids(Some("id <> 6"), &["at"], &utc, Overlap::Seconds(0)).await;
     assert_eq!(found, ("2026-01-05 10:00:00.750".into(), "2 3 7".into()));
@@ -293,7 +293,7 @@ async fn tables_are_described_and_unknown_names_suggested() {
         failed(relation("customers"), "emial").await,
         "Project: `customers` has no column `emial` [did you mean `email`?]"
     );
-    // A name in double quotes that does not exist is no text.
+    // A name in double quotes that does not exist is not a text.
     let wrong = Relation { filter: Some("\"nme\" = 'x'".into()), ..relation("customers") };
     assert!(failed(wrong, "id").await.starts_with("Project: reading `customers`: no such column"));
     assert!(failed(query("SELEC 1"), "id").await.starts_with("Project: reading `query`: near \"1\": syntax error"));
