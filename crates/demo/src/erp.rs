@@ -1,12 +1,12 @@
-//! The deliveries of the ERP: everything in night one, what is new or changed in night two.
+//! The exports of the ERP: everything in night one, what is new or changed in night two.
 
 use super::calendar::{AUGUST, DAYS, NEXT_DAY, PRICE_RISE};
-use super::orders::{self, CHANNELS, DAYS_TO_INVOICE, Order, OrderFault, REASONS};
+use super::orders::{self, CHANNELS, DAYS_TO_INVOICE, Order, OrderDefect, REASONS};
 use super::people::{FIRST_ACCOUNT, REGIONS, SEGMENTS};
 use super::products::CATEGORIES;
 use super::write::{Rows, push_number};
-use super::{Company, Delivery};
-use crate::error::Result;
+use super::{Company, Export};
+use perennial_core::error::Result;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -17,10 +17,10 @@ const LINES: &str = "order_id,line_no,product_id,quantity,unit_price,discount_pe
 const RECEIVABLES: &str = "invoice_id,order_id,customer_id,issued_on,due_on,paid_on,amount,updated_at";
 const RETURNS: &str = "return_id,order_id,line_no,quantity,returned_on,reason";
 
-/// The files of one delivery that orders go to.
+/// The files of one export that orders go to.
 struct Files<'a> {
     company: &'a Company,
-    /// The day at whose end the delivery is made.
+    /// The day at whose end the export is made.
     day: i32,
     orders: Rows,
     lines: Rows,
@@ -29,24 +29,24 @@ struct Files<'a> {
 }
 
 /// Night one: all there is.
-pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    write_customers(company, delivery, 0..company.first_new_account())?;
-    write_products(company, delivery)?;
-    let mut files = Files::new(company, delivery, DAYS - 1, ORDERS)?;
+pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
+    write_customers(company, export, 0..company.first_new_account())?;
+    write_products(company, export)?;
+    let mut files = Files::new(company, export, DAYS - 1, ORDERS)?;
     for index in company.purchases_of(0..DAYS) {
         let order = orders::order(company, index);
         if !order.late {
             files.whole(&order, order.updated)?;
         }
     }
-    files.finish(delivery)
+    files.finish(export)
 }
 
 /// Night two: the orders of a day, what followed from earlier ones, and corrections of August.
-pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    write_customers(company, delivery, company.first_new_account()..company.accounts.len() as u32)?;
+pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
+    write_customers(company, export, company.first_new_account()..company.accounts.len() as u32)?;
     let header = format!("{ORDERS},sales_channel_detail");
-    let mut files = Files::new(company, delivery, NEXT_DAY, &header)?;
+    let mut files = Files::new(company, export, NEXT_DAY, &header)?;
     let corrected = correct_august(company, &mut files)?;
     for index in company.purchases_of(NEXT_DAY - 90..NEXT_DAY).filter(|index| !corrected.contains(index)) {
         let order = orders::order(company, index);
@@ -59,7 +59,7 @@ pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
         let order = orders::order(company, index);
         files.whole(&order, order.updated)?;
     }
-    files.finish(delivery)
+    files.finish(export)
 }
 
 /// Half of a few orders of a closed month turn out to be cancelled, the other half to have another quantity. Gives the
@@ -70,7 +70,7 @@ fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize
     let mut corrected = BTreeSet::new();
     for index in august.step_by(step) {
         let mut order = orders::order(company, index);
-        if order.cancelled || order.late || order.fault.is_some() || order.invoice.bad || order.lines[0].bad {
+        if order.cancelled || order.late || order.defect.is_some() || order.invoice.bad || order.lines[0].bad {
             continue;
         }
         let number = corrected.len() as u32;
@@ -94,8 +94,8 @@ fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize
     Ok(corrected)
 }
 
-fn write_customers(company: &Company, delivery: &mut Delivery, accounts: Range<u32>) -> Result<()> {
-    let mut rows = delivery.erp("customers", CUSTOMERS)?;
+fn write_customers(company: &Company, export: &mut Export, accounts: Range<u32>) -> Result<()> {
+    let mut rows = export.erp("customers", CUSTOMERS)?;
     if accounts.start > 0 {
         write_moved_customers(company, &mut rows, accounts.start)?;
     }
@@ -103,7 +103,7 @@ fn write_customers(company: &Company, delivery: &mut Delivery, accounts: Range<u
         let signed_up = company.accounts[index as usize].signed_up;
         write_customer(company, &mut rows, index, None, (signed_up, 36_000 + index % 20_000))?;
     }
-    delivery.count("erp.customers", rows.finish()?);
+    export.count("erp.customers", rows.finish()?);
     Ok(())
 }
 
@@ -131,19 +131,19 @@ fn write_customer(
     rows.number(FIRST_ACCOUNT + u64::from(index)).text(&address.name).text(&address.email);
     rows.text(phone.unwrap_or(&address.phone));
     rows.text(REGIONS[account.region as usize]).text(SEGMENTS[account.segment as usize]);
-    rows.raw(company.calendar.iso(account.signed_up)).moment(&company.calendar, updated);
+    rows.raw(company.calendar.iso(account.signed_up)).timestamp(&company.calendar, updated);
     rows.end(false)
 }
 
-fn write_products(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    let mut rows = delivery.erp("products", PRODUCTS)?;
+fn write_products(company: &Company, export: &mut Export) -> Result<()> {
+    let mut rows = export.erp("products", PRODUCTS)?;
     for (number, product) in company.assortment.products.iter().enumerate() {
         rows.code(b'P', number as u64 + 1, 4).text(&product.name).text(CATEGORIES[product.category].name);
         rows.cents(product.list_price_cents).cents(product.unit_cost_cents);
-        rows.moment(&company.calendar, (PRICE_RISE, 0));
+        rows.timestamp(&company.calendar, (PRICE_RISE, 0));
         rows.end(false)?;
     }
-    delivery.count("erp.products", rows.finish()?);
+    export.count("erp.products", rows.finish()?);
     Ok(())
 }
 
@@ -162,18 +162,18 @@ fn discount_text(hundredths: u64) -> Vec<u8> {
 }
 
 impl Files<'_> {
-    fn new<'a>(company: &'a Company, delivery: &Delivery, day: i32, orders: &str) -> Result<Files<'a>> {
+    fn new<'a>(company: &'a Company, export: &Export, day: i32, orders: &str) -> Result<Files<'a>> {
         Ok(Files {
             company,
             day,
-            orders: delivery.erp("orders", orders)?,
-            lines: delivery.erp("order-lines", LINES)?,
-            receivables: delivery.erp("receivables", RECEIVABLES)?,
-            returns: delivery.erp("returns", RETURNS)?,
+            orders: export.erp("orders", orders)?,
+            lines: export.erp("order-lines", LINES)?,
+            receivables: export.erp("receivables", RECEIVABLES)?,
+            returns: export.erp("returns", RETURNS)?,
         })
     }
 
-    fn finish(self, delivery: &mut Delivery) -> Result<()> {
+    fn finish(self, export: &mut Export) -> Result<()> {
         let named = [
             ("erp.orders", self.orders),
             ("erp.order_lines", self.lines),
@@ -181,7 +181,7 @@ impl Files<'_> {
             ("erp.returns", self.returns),
         ];
         for (name, rows) in named {
-            delivery.count(name, rows.finish()?);
+            export.count(name, rows.finish()?);
         }
         Ok(())
     }
@@ -190,25 +190,25 @@ impl Files<'_> {
         let calendar = &self.company.calendar;
         let rows = &mut self.orders;
         rows.code(b'A', order.number, 7);
-        match order.fault {
-            Some(OrderFault::Customer) => rows.raw(b""),
+        match order.defect {
+            Some(OrderDefect::Customer) => rows.raw(b""),
             _ => rows.number(FIRST_ACCOUNT + u64::from(order.account)),
         };
-        match order.fault {
-            Some(OrderFault::Date) => rows.raw(b"2026-13-45 10:00:00"),
-            _ => rows.moment(calendar, (order.day, order.second)),
+        match order.defect {
+            Some(OrderDefect::Date) => rows.raw(b"2026-13-45 10:00:00"),
+            _ => rows.timestamp(calendar, (order.day, order.second)),
         };
         rows.text(order.status(self.day));
-        if let Some(OrderFault::Ragged) = order.fault {
+        if let Some(OrderDefect::Ragged) = order.defect {
             return rows.end_bad();
         }
-        rows.text(CHANNELS[order.channel]).raw(b"EUR").moment(calendar, updated);
+        rows.text(CHANNELS[order.channel]).raw(b"EUR").timestamp(calendar, updated);
         if self.day == NEXT_DAY {
             let details =
                 [["counter", "kiosk"], ["call centre", "sales desk"], ["app", "browser"], ["reseller", "edi"]];
             rows.text(details[order.channel][order.number as usize % 2]);
         }
-        match order.fault {
+        match order.defect {
             Some(_) => rows.end_bad(),
             None => rows.end(order.repeated),
         }
@@ -222,7 +222,7 @@ impl Files<'_> {
             true => rows.raw(b"n/a"),
             false => rows.number(line.quantity),
         };
-        rows.cents(line.price_cents).raw(&discount_text(line.discount)).moment(&self.company.calendar, updated);
+        rows.cents(line.price_cents).raw(&discount_text(line.discount)).timestamp(&self.company.calendar, updated);
         match line.bad {
             true => rows.end_bad(),
             false => rows.end(line.repeated),
@@ -242,7 +242,7 @@ impl Files<'_> {
         rows.raw(calendar.german(invoice.due));
         rows.raw(if paid { calendar.german(invoice.paid) } else { b"" });
         let changed = if paid { (invoice.paid, 64_800).max(updated) } else { updated };
-        rows.cents(amount_cents).moment(calendar, changed);
+        rows.cents(amount_cents).timestamp(calendar, changed);
         match invoice.bad {
             true => rows.end_bad(),
             false => rows.end(false),
@@ -264,7 +264,7 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// An order that is delivered for the first time, with all that belongs to it.
+    /// An order that is exported for the first time, with everything that belongs to it.
     fn whole(&mut self, order: &Order, updated: (i32, u32)) -> Result<()> {
         self.order(order, updated)?;
         for number in 0..order.lines.len() {
@@ -288,7 +288,7 @@ impl Files<'_> {
     /// What the day of night two brought to an earlier order: an invoice, a payment, a return, its final status.
     fn follow_up(&mut self, order: &Order) -> Result<()> {
         self.returned(order, NEXT_DAY..NEXT_DAY + 1)?;
-        if order.cancelled || order.fault.is_some() {
+        if order.cancelled || order.defect.is_some() {
             return Ok(());
         }
         if order.day + DAYS_TO_INVOICE == NEXT_DAY {

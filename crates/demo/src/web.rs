@@ -4,9 +4,9 @@ use super::calendar::{DAYS, NEXT_DAY};
 use super::orders::{BAD_SHARE, REPEATED_SHARE};
 use super::people;
 use super::random::{Of, count, pick};
-use super::write::{Rows, push_moment, push_number};
-use super::{Company, Delivery};
-use crate::error::Result;
+use super::write::{Rows, push_number, push_timestamp};
+use super::{Company, Export};
+use perennial_core::error::Result;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Exp1;
@@ -29,7 +29,7 @@ const LAST_MILLISECOND: u32 = 86_399_999;
 struct Event {
     /// Since midnight, UTC.
     millisecond: u32,
-    /// Days until it is delivered.
+    /// Days until it is exported.
     delay: i32,
     bad: bool,
     repeated: bool,
@@ -52,8 +52,8 @@ struct Session {
     referrer: &'static str,
 }
 
-/// Writes the events delivered by night one, one file a month.
-pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
+/// Writes the events exported by night one, one file a month.
+pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
     let mut waiting = BTreeMap::new();
     let mut open: Option<(String, Rows)> = None;
     for day in 0..DAYS {
@@ -62,9 +62,9 @@ pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
             Some((current, rows)) if current == month => (current, rows),
             other => {
                 if let Some((_, finished)) = other {
-                    delivery.count("web.events", finished.finish()?);
+                    export.count("web.events", finished.finish()?);
                 }
-                (month.to_string(), delivery.web(month, month)?)
+                (month.to_string(), export.web(month, month)?)
             }
         };
         write_late(&mut rows, &mut waiting, day)?;
@@ -72,14 +72,14 @@ pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
         open = Some((month.to_string(), rows));
     }
     if let Some((_, rows)) = open {
-        delivery.count("web.events", rows.finish()?);
+        export.count("web.events", rows.finish()?);
     }
     Ok(())
 }
 
-/// Writes the events delivered by night two: those of its day, and late ones of the days before.
-pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    let mut rows = delivery.web(company.calendar.month(NEXT_DAY), &delivery.date)?;
+/// Writes the events exported by night two: those of its day, and late ones of the days before.
+pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
+    let mut rows = export.web(company.calendar.month(NEXT_DAY), &export.date)?;
     for day in NEXT_DAY - 3..NEXT_DAY {
         let events = events_of(company, day);
         for event in events.events.iter().filter(|event| event.delay > 0 && day + event.delay >= NEXT_DAY) {
@@ -88,7 +88,7 @@ pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
         }
     }
     write_day(&mut rows, &events_of(company, NEXT_DAY), NEXT_DAY, &mut BTreeMap::new())?;
-    delivery.count("web.events", rows.finish()?);
+    export.count("web.events", rows.finish()?);
     Ok(())
 }
 
@@ -170,7 +170,8 @@ fn add_session(company: &Company, day: &mut Day, number: i32, session: &Session,
         let product = company.assortment.draw(rng) as u64 + 1;
         let start = day.bytes.len();
         let id = (number, day.events.len() as u64 + 1);
-        push_event(company, &mut day.bytes, id, millisecond.min(LAST_MILLISECOND), session, kind, product, tenths);
+        let action = Action { id, millisecond: millisecond.min(LAST_MILLISECOND), kind, product, tenths };
+        push_event(company, &mut day.bytes, session, &action);
         let late = rng.random::<f64>() < LATE_SHARE;
         let delay = rng.random_range(1..=3);
         day.events.push(Event {
@@ -184,23 +185,26 @@ fn add_session(company: &Company, day: &mut Day, number: i32, session: &Session,
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn push_event(
-    company: &Company,
-    json: &mut Vec<u8>,
-    (day, number): (i32, u64),
+/// What an event says, apart from its session.
+struct Action<'a> {
+    /// The day, and the number of the event in it.
+    id: (i32, u64),
+    /// Since midnight, UTC.
     millisecond: u32,
-    session: &Session,
-    kind: &str,
+    kind: &'a str,
     product: u64,
+    /// How long the visitor stayed, in tenths of a second.
     tenths: u32,
-) {
+}
+
+fn push_event(company: &Company, json: &mut Vec<u8>, session: &Session, action: &Action<'_>) {
+    let Action { id: (day, number), millisecond, kind, product, tenths } = *action;
     json.extend_from_slice(b"{\"event_id\":\"E");
     push_number(json, day as u64, 4);
     json.push(b'-');
     push_number(json, number, 6);
     json.extend_from_slice(b"\",\"ts\":\"");
-    push_moment(json, &company.calendar, (day, millisecond / 1000), b'T');
+    push_timestamp(json, &company.calendar, (day, millisecond / 1000), b'T');
     json.push(b'.');
     push_number(json, u64::from(millisecond % 1000), 3);
     json.extend_from_slice(b"Z\",\"visitor_id\":\"v");

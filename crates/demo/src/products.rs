@@ -2,12 +2,12 @@
 
 use super::calendar::PRICE_RISE;
 use super::random::{Chance, Of, valid};
-use crate::error::Result;
+use perennial_core::error::Result;
 use rand::Rng;
 use rand_distr::{Distribution, LogNormal};
 
 /// One article.
-pub struct Product {
+pub(crate) struct Product {
     pub name: String,
     pub category: usize,
     /// Present price of one piece, in cents.
@@ -16,7 +16,7 @@ pub struct Product {
 }
 
 /// A category: its name, a typical price in cents, its cost as a share of the price, what comes back of 1000 lines.
-pub struct Category {
+pub(crate) struct Category {
     pub name: &'static str,
     typical_price_cents: f64,
     cost_share: f64,
@@ -24,7 +24,7 @@ pub struct Category {
     kinds: [&'static str; 5],
 }
 
-pub const CATEGORIES: [Category; 8] = [
+pub(crate) const CATEGORIES: [Category; 8] = [
     Category {
         name: "coffee",
         typical_price_cents: 1490.0,
@@ -86,14 +86,14 @@ const SIZES: [&str; 3] = ["small", "medium", "large"];
 const SIZE_FACTORS: [f64; 3] = [0.7, 1.0, 1.6];
 
 /// All articles, and how often each is bought.
-pub struct Assortment {
+pub(crate) struct Assortment {
     pub products: Vec<Product>,
     /// Sum of the shares up to and with each article.
     cumulative_share: Vec<f64>,
 }
 
 impl Assortment {
-    pub fn new(chance: &Chance) -> Result<Assortment> {
+    pub(crate) fn new(chance: &Chance) -> Result<Assortment> {
         let spread = valid(LogNormal::new(0.0, 0.25))?;
         let mut rng = chance.of(Of::NightTwo, 1 << 40);
         let mut products = Vec::new();
@@ -121,7 +121,7 @@ impl Assortment {
     }
 
     /// An article, the popular ones more often.
-    pub fn draw(&self, rng: &mut impl Rng) -> usize {
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> usize {
         let whole = self.cumulative_share.last().copied().unwrap_or(0.0);
         let at = rng.random::<f64>() * whole;
         self.cumulative_share.partition_point(|share| *share <= at).min(self.products.len() - 1)
@@ -130,7 +130,7 @@ impl Assortment {
 
 impl Product {
     /// The price of one piece on a day, in cents: prices rose by 4.5 % once.
-    pub fn price_on(&self, day: i32) -> u64 {
+    pub(crate) fn price_on(&self, day: i32) -> u64 {
         match day < PRICE_RISE {
             true => (self.list_price_cents * 1000 + 522) / 1045,
             false => self.list_price_cents,

@@ -4,9 +4,9 @@ use super::calendar::{DAYS, NEXT_DAY};
 use super::orders::{BAD_SHARE, REPEATED_SHARE};
 use super::people::{FIRST_ACCOUNT, phone_digits};
 use super::random::{Of, count, pick};
-use super::write::{Rows, push_moment, push_number};
-use super::{Company, Delivery};
-use crate::error::Result;
+use super::write::{Rows, push_number, push_timestamp};
+use super::{Company, Export};
+use perennial_core::error::Result;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Exp1, StandardNormal};
@@ -20,17 +20,17 @@ const QUEUE_SHARES: [f64; 4] = [0.25, 0.45, 0.20, 0.10];
 const CALLS_PER_ORDER: f64 = 0.58;
 
 /// Writes the calls of night one.
-pub fn write_all(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    write(company, delivery, 0..DAYS)
+pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
+    write(company, export, 0..DAYS)
 }
 
 /// Writes the calls of the day that night two brings.
-pub fn write_changes(company: &Company, delivery: &mut Delivery) -> Result<()> {
-    write(company, delivery, NEXT_DAY..NEXT_DAY + 1)
+pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
+    write(company, export, NEXT_DAY..NEXT_DAY + 1)
 }
 
-fn write(company: &Company, delivery: &mut Delivery, days: Range<i32>) -> Result<()> {
-    let mut rows = delivery.csv("call-centre", "calls", HEADER)?;
+fn write(company: &Company, export: &mut Export, days: Range<i32>) -> Result<()> {
+    let mut rows = export.csv("call-centre", "calls", HEADER)?;
     for day in days {
         let mut rng = company.chance.of(Of::Calls, day as u64);
         let orders = company.purchases_of(day..day + 1).len();
@@ -41,7 +41,7 @@ fn write(company: &Company, delivery: &mut Delivery, days: Range<i32>) -> Result
             write_call(company, &mut rows, &mut rng, (day, second), number as u64 + 1)?;
         }
     }
-    delivery.count("call_centre.calls", rows.finish()?);
+    export.count("call_centre.calls", rows.finish()?);
     Ok(())
 }
 
@@ -49,8 +49,14 @@ fn office_second(rng: &mut ChaCha8Rng) -> u32 {
     6 * 3600 + ((rng.random::<f64>() + rng.random::<f64>()) * 6.0 * 3600.0) as u32
 }
 
-fn write_call(company: &Company, rows: &mut Rows, rng: &mut ChaCha8Rng, moment: (i32, u32), number: u64) -> Result<()> {
-    let account = company.recent_buyer(moment.0, rng);
+fn write_call(
+    company: &Company,
+    rows: &mut Rows,
+    rng: &mut ChaCha8Rng,
+    timestamp: (i32, u32),
+    number: u64,
+) -> Result<()> {
+    let account = company.recent_buyer(timestamp.0, rng);
     let person = company.accounts[account as usize].person;
     let [withheld, found, rated] = [rng.random::<f64>() < 0.1, rng.random::<f64>() < 0.5, rng.random::<f64>() < 0.4];
     let queue = QUEUES[pick(rng, &QUEUE_SHARES)];
@@ -62,8 +68,8 @@ fn write_call(company: &Company, rows: &mut Rows, rng: &mut ChaCha8Rng, moment: 
     let [bad_wait, bad_date] = [rng.random::<f64>() < BAD_SHARE / 2.0, rng.random::<f64>() < BAD_SHARE / 2.0];
     let repeated = rng.random::<f64>() < REPEATED_SHARE;
 
-    rows.raw(&call_id(moment.0, number));
-    rows.raw(&if bad_date { b"not-a-date".to_vec() } else { started_at(company, moment) });
+    rows.raw(&call_id(timestamp.0, number));
+    rows.raw(&if bad_date { b"not-a-date".to_vec() } else { started_at(company, timestamp) });
     rows.raw(&if withheld { Vec::new() } else { caller(person) });
     match found {
         true => rows.number(FIRST_ACCOUNT + u64::from(account)),
@@ -100,9 +106,9 @@ fn call_id(day: i32, number: u64) -> Vec<u8> {
     id
 }
 
-fn started_at(company: &Company, moment: (i32, u32)) -> Vec<u8> {
+fn started_at(company: &Company, timestamp: (i32, u32)) -> Vec<u8> {
     let mut text = Vec::with_capacity(20);
-    push_moment(&mut text, &company.calendar, moment, b'T');
+    push_timestamp(&mut text, &company.calendar, timestamp, b'T');
     text.push(b'Z');
     text
 }

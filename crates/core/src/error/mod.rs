@@ -11,22 +11,22 @@ use std::sync::Arc;
 
 pub use render::{render, render_all};
 
-/// More known names than this are not listed.
-const MOST_LISTED: usize = 12;
+/// Longer lists of known names are not shown.
+const MAX_LISTED: usize = 12;
 
-/// The result of everything that can fail here.
+/// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Who must act, which is also the exit code of the program.
+/// Who must act; it decides the exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A test or check found bad data, or a figure could not be trusted. Exit code 1.
     Data,
     /// A mistake in the project's files or in the arguments. Exit code 2.
     Project,
-    /// A source, store or mail server could not be reached or refused; a later try may help. Exit code 3.
+    /// A source, store or mail server could not be reached or refused access; a later try may help. Exit code 3.
     Unreachable,
-    /// A mistake of this program's own. Exit code 70.
+    /// An internal error: a mistake in this program. Exit code 70.
     Bug,
 }
 
@@ -146,44 +146,44 @@ impl Error {
         Error::new(Kind::Unreachable, message)
     }
 
-    /// A mistake of our own.
+    /// An internal error.
     pub fn bug(message: impl Into<String>) -> Error {
         Error::new(Kind::Bug, message)
     }
 
-    /// Says where.
+    /// Adds where.
     pub fn at(mut self, place: Place) -> Error {
         self.place = Some(Box::new(place));
         self
     }
 
-    /// Says what to do next.
+    /// Adds what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds a "did you mean" hint when one of the known names comes close to the one given, else lists the known names.
+    /// Adds a "did you mean" hint when one of the known names is close to the one given, else lists the known names.
     pub fn suggest<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-        match suggestion(given, known, "known are") {
+        match suggestion(given, known) {
             Some(hint) => self.hint(hint),
             None => self,
         }
     }
 
-    /// Keeps the error that caused this one.
+    /// Adds the error that caused this one.
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.source = Some(source.into());
         self
     }
 
-    /// The same error with words before its message, as in `cannot read erp: no such file`.
+    /// Puts context before the message, as in `cannot read erp: no such file`.
     pub fn context(mut self, what: impl fmt::Display) -> Error {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    /// Its kind.
+    /// The kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -204,18 +204,26 @@ impl Error {
     }
 }
 
-/// What [`Error::suggest`] says, with words of one's own before a list of names.
-pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, listed: &str) -> Option<String> {
+/// The hint of [`Error::suggest`]: the known name that is close to the one given, else all of them if they are few.
+pub fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut seen = BTreeSet::new();
     let known: Vec<&str> = known.into_iter().filter(|name| seen.insert(*name)).collect();
     match closest(given, &known) {
         Some(name) => Some(format!("did you mean `{name}`?")),
-        None if known.is_empty() || known.len() > MOST_LISTED => None,
-        None => Some(format!("{listed} {}", list(&known))),
+        None if known.is_empty() || known.len() > MAX_LISTED => None,
+        None => Some(expected(&known)),
     }
 }
 
-/// Of the known names, the one that comes close enough to the given one to be meant.
+/// `expected one of `a`, `b`, `c``, or `expected `a`` of a single name.
+pub fn expected(names: &[&str]) -> String {
+    match names {
+        [one] => format!("expected `{one}`"),
+        names => format!("expected one of `{}`", names.join("`, `")),
+    }
+}
+
+/// The known name that is close enough to the given one to be what was meant.
 pub fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
@@ -225,7 +233,7 @@ pub fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-/// `a, b and c`, each in back quotes.
+/// `a, b and c`, each in backquotes.
 pub fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
     match quoted.as_slice() {
@@ -256,33 +264,33 @@ impl From<object_store::Error> for Error {
     }
 }
 
-impl From<datafusion::arrow::error::ArrowError> for Error {
-    fn from(error: datafusion::arrow::error::ArrowError) -> Error {
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Error {
         Error::bug(format!("arrow: {error}")).because(error)
     }
 }
 
-/// All the mistakes that one look found, in the order of their places.
+/// All problems that one check found, in the order in which it found them.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<Error>);
 
 impl Problems {
-    /// None yet.
+    /// No problems yet.
     pub fn new() -> Problems {
         Problems::default()
     }
 
-    /// One more.
+    /// Adds a problem.
     pub fn push(&mut self, error: Error) {
         self.0.push(error);
     }
 
-    /// Those of another look as well.
+    /// Adds all problems of another collection.
     pub fn extend(&mut self, other: Problems) {
         self.0.extend(other.0);
     }
 
-    /// Keeps the value, or notes the error and goes on.
+    /// The value, or `None` after the error was added.
     pub fn keep<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -293,17 +301,17 @@ impl Problems {
         }
     }
 
-    /// No problem was found.
+    /// Whether no problem was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many.
+    /// The number of problems.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// One after the other.
+    /// The problems in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Error> {
         self.0.iter()
     }
@@ -313,7 +321,7 @@ impl Problems {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// The exit code they call for: the highest kind among them.
+    /// The exit code of the gravest problem; 0 without any.
     pub fn exit_code(&self) -> u8 {
         self.0.iter().map(|e| e.kind()).max().map_or(0, Kind::exit_code)
     }
@@ -346,17 +354,19 @@ mod tests {
     }
 
     #[test]
-    fn close_names_are_suggested_and_far_ones_listed() {
+    fn close_names_are_suggested_and_others_listed() {
         let error = Error::project("x").suggest("custmer_id", ["customer_id", "order_id"]);
         assert_eq!(error.hint_text(), Some("did you mean `customer_id`?"));
         let error = Error::project("x").suggest("zzz", ["accept", "fail"]);
-        assert_eq!(error.hint_text(), Some("known are `accept` and `fail`"));
+        assert_eq!(error.hint_text(), Some("expected one of `accept`, `fail`"));
         let error = Error::project("x").suggest("zzz", ["b", "a", "b", "a"]);
-        assert_eq!(error.hint_text(), Some("known are `b` and `a`"));
+        assert_eq!(error.hint_text(), Some("expected one of `b`, `a`"));
+        let error = Error::project("x").suggest("zzz", ["rows"]);
+        assert_eq!(error.hint_text(), Some("expected `rows`"));
     }
 
     #[test]
-    fn the_exit_code_of_many_is_the_gravest() {
+    fn the_exit_code_of_several_problems_is_the_highest() {
         let mut problems = Problems::new();
         problems.push(Error::data("a"));
         problems.push(Error::project("b"));

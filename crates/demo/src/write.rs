@@ -1,26 +1,26 @@
 //! Rows as bytes: fields that need no formatting machinery, money from whole cents, and counts of what was written.
 
 use super::calendar::Calendar;
-use crate::error::{Error, Result};
+use perennial_core::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// What was written of one table in one night.
+/// The rows of one table in one night.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableCounts {
-    /// Lines behind the header, bad and repeated ones included.
+    /// All rows, bad and repeated ones included.
     pub rows: u64,
-    /// Lines that break the contract.
+    /// Rows that violate the contract.
     pub bad_rows: u64,
-    /// Lines that repeat the one above.
+    /// Rows that repeat the previous one.
     pub repeated_rows: u64,
-    /// Lines that change or follow rows of days that were delivered before.
+    /// Rows that change or follow rows of days that were exported before.
     pub late_rows: u64,
 }
 
 /// A file of rows being written.
-pub struct Rows {
+pub(crate) struct Rows {
     path: PathBuf,
     out: BufWriter<File>,
     row: Vec<u8>,
@@ -29,16 +29,16 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes a CSV file and writes its header.
-    pub fn csv(path: &Path, header: &str) -> Result<Rows> {
+    /// Creates a CSV file and writes its header.
+    pub(crate) fn csv(path: &Path, header: &str) -> Result<Rows> {
         let mut rows = Rows::lines(path)?;
         rows.row.extend_from_slice(header.as_bytes());
         rows.flush_row()?;
         Ok(rows)
     }
 
-    /// Makes a file without header.
-    pub fn lines(path: &Path) -> Result<Rows> {
+    /// Creates a file without header.
+    pub(crate) fn lines(path: &Path) -> Result<Rows> {
         let make = || {
             path.parent().map(std::fs::create_dir_all).transpose()?;
             File::create(path)
@@ -61,14 +61,14 @@ impl Rows {
     }
 
     /// A field that needs no quotes.
-    pub fn raw(&mut self, text: &[u8]) -> &mut Rows {
+    pub(crate) fn raw(&mut self, text: &[u8]) -> &mut Rows {
         self.separate();
         self.row.extend_from_slice(text);
         self
     }
 
     /// A text, in quotes where it has a comma or quote.
-    pub fn text(&mut self, text: &str) -> &mut Rows {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Rows {
         self.separate();
         if text.contains([',', '"', '\n']) {
             self.row.push(b'"');
@@ -81,14 +81,14 @@ impl Rows {
     }
 
     /// A whole number.
-    pub fn number(&mut self, number: u64) -> &mut Rows {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Rows {
         self.separate();
         push_number(&mut self.row, number, 1);
         self
     }
 
     /// A letter and a number of at least some digits: `A0000012`.
-    pub fn code(&mut self, letter: u8, number: u64, digits: usize) -> &mut Rows {
+    pub(crate) fn code(&mut self, letter: u8, number: u64, digits: usize) -> &mut Rows {
         self.separate();
         self.row.push(letter);
         push_number(&mut self.row, number, digits);
@@ -96,7 +96,7 @@ impl Rows {
     }
 
     /// Money, from cents: `12.05`.
-    pub fn cents(&mut self, cents: u64) -> &mut Rows {
+    pub(crate) fn cents(&mut self, cents: u64) -> &mut Rows {
         self.separate();
         push_number(&mut self.row, cents / 100, 1);
         self.row.push(b'.');
@@ -105,20 +105,20 @@ impl Rows {
     }
 
     /// Local date and time: `2026-09-30 14:05:09`.
-    pub fn moment(&mut self, calendar: &Calendar, moment: (i32, u32)) -> &mut Rows {
+    pub(crate) fn timestamp(&mut self, calendar: &Calendar, timestamp: (i32, u32)) -> &mut Rows {
         self.separate();
-        push_moment(&mut self.row, calendar, moment, b' ');
+        push_timestamp(&mut self.row, calendar, timestamp, b' ');
         self
     }
 
     /// Bytes that were put together elsewhere, as the whole row.
-    pub fn whole(&mut self, row: &[u8]) -> &mut Rows {
+    pub(crate) fn whole(&mut self, row: &[u8]) -> &mut Rows {
         self.row.extend_from_slice(row);
         self
     }
 
     /// Ends a good row, written once or, `repeated`, twice.
-    pub fn end(&mut self, repeated: bool) -> Result<()> {
+    pub(crate) fn end(&mut self, repeated: bool) -> Result<()> {
         if repeated {
             self.row.push(b'\n');
             self.out.write_all(&self.row).map_err(|error| failed(&self.path, error))?;
@@ -131,7 +131,7 @@ impl Rows {
     }
 
     /// Ends a row that breaks the contract.
-    pub fn end_bad(&mut self) -> Result<()> {
+    pub(crate) fn end_bad(&mut self) -> Result<()> {
         self.counts.rows += 1;
         self.counts.bad_rows += 1;
         self.flush_row()
@@ -162,7 +162,7 @@ impl std::ops::AddAssign for TableCounts {
 }
 
 /// Digits of a number, zeros in front up to `digits`.
-pub fn push_number(row: &mut Vec<u8>, number: u64, digits: usize) {
+pub(crate) fn push_number(row: &mut Vec<u8>, number: u64, digits: usize) {
     let mut buffer = [b'0'; 20];
     let mut at = buffer.len();
     let mut left = number;
@@ -175,7 +175,7 @@ pub fn push_number(row: &mut Vec<u8>, number: u64, digits: usize) {
 }
 
 /// A day and its second, with a letter between.
-pub fn push_moment(row: &mut Vec<u8>, calendar: &Calendar, (day, second): (i32, u32), between: u8) {
+pub(crate) fn push_timestamp(row: &mut Vec<u8>, calendar: &Calendar, (day, second): (i32, u32), between: u8) {
     row.extend_from_slice(calendar.iso(day));
     row.push(between);
     push_number(row, u64::from(second / 3600), 2);
@@ -199,7 +199,7 @@ mod tests {
         let path = folder.path().join("a/b.csv");
         let calendar = Calendar::new().unwrap();
         let mut rows = Rows::csv(&path, "a,b,c,d,e").unwrap();
-        rows.raw(b"").text("Adler, \"Hotel\"").code(b'A', 12, 7).cents(1205).moment(&calendar, (729, 50709));
+        rows.raw(b"").text("Adler, \"Hotel\"").code(b'A', 12, 7).cents(1205).timestamp(&calendar, (729, 50709));
         rows.end(true).unwrap();
         rows.number(0).cents(7);
         rows.end_bad().unwrap();

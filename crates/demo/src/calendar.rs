@@ -1,17 +1,17 @@
 //! Days of the company's history, and how busy each of them is.
 
-use crate::error::{Error, Result};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
+use perennial_core::error::{Error, Result};
 
 /// Days that night one has seen: day 0 is 2024-10-01, day 729 is 2026-09-30.
-pub const DAYS: i32 = 730;
+pub(crate) const DAYS: i32 = 730;
 /// The day that night two brings: 2026-10-01.
-pub const NEXT_DAY: i32 = DAYS;
+pub(crate) const NEXT_DAY: i32 = DAYS;
 /// The day all prices rise: 2026-01-01.
-pub const PRICE_RISE: i32 = 457;
+pub(crate) const PRICE_RISE: i32 = 457;
 /// August 2026, which night two corrects.
-pub const AUGUST: std::ops::Range<i32> = 669..700;
+pub(crate) const AUGUST: std::ops::Range<i32> = 669..700;
 /// Accounts may be this much older than the history.
 const DAYS_BEFORE: i32 = 2200;
 /// Payments may be due this long after it.
@@ -22,25 +22,25 @@ const SEASON: [f64; 12] = [0.90, 0.86, 0.95, 0.95, 0.96, 0.92, 0.82, 0.82, 1.0, 
 const WEEK: [f64; 7] = [1.1, 1.1, 1.1, 1.1, 1.15, 0.85, 0.6];
 
 /// A day as text, ready to be copied.
-struct Written {
+struct DateText {
     iso: [u8; 10],
     german: [u8; 10],
 }
 
 /// Days as text, and the clock that runs fast where the company is busy.
-pub struct Calendar {
-    written: Vec<Written>,
+pub(crate) struct Calendar {
+    written: Vec<DateText>,
     /// Busy time passed at the beginning of each day; over the whole history as much as there are days.
     clock: Vec<f64>,
 }
 
 impl Calendar {
-    pub fn new() -> Result<Calendar> {
+    pub(crate) fn new() -> Result<Calendar> {
         let mut written = Vec::new();
         let mut busy = vec![0.0];
         for day in -DAYS_BEFORE..DAYS + DAYS_AFTER {
             let date = civil(day)?;
-            written.push(Written {
+            written.push(DateText {
                 iso: bytes(&date.strftime("%Y-%m-%d").to_string())?,
                 german: bytes(&date.strftime("%d.%m.%Y").to_string())?,
             });
@@ -56,44 +56,44 @@ impl Calendar {
     }
 
     /// `2026-09-30`.
-    pub fn iso(&self, day: i32) -> &[u8; 10] {
+    pub(crate) fn iso(&self, day: i32) -> &[u8; 10] {
         &self.written(day).iso
     }
 
     /// `30.09.2026`.
-    pub fn german(&self, day: i32) -> &[u8; 10] {
+    pub(crate) fn german(&self, day: i32) -> &[u8; 10] {
         &self.written(day).german
     }
 
-    fn written(&self, day: i32) -> &Written {
+    fn written(&self, day: i32) -> &DateText {
         let last = self.written.len() as i32 - 1;
         &self.written[(day + DAYS_BEFORE).clamp(0, last) as usize]
     }
 
     /// `2026-09`.
-    pub fn month(&self, day: i32) -> &str {
+    pub(crate) fn month(&self, day: i32) -> &str {
         std::str::from_utf8(&self.iso(day)[..7]).unwrap_or("")
     }
 
     /// Busy time passed at the beginning of a day.
-    pub fn busy_time(&self, day: i32) -> f64 {
+    pub(crate) fn busy_time(&self, day: i32) -> f64 {
         self.clock[day.clamp(0, NEXT_DAY + 1) as usize]
     }
 
     /// The day of a busy time; none behind the last day.
-    pub fn day_at(&self, busy_time: f64) -> Option<i32> {
+    pub(crate) fn day_at(&self, busy_time: f64) -> Option<i32> {
         let begun = self.clock.partition_point(|start| *start <= busy_time);
         (begun > 0 && begun < self.clock.len()).then(|| begun as i32 - 1)
     }
 }
 
 /// The date of a day.
-pub fn civil(day: i32) -> Result<Date> {
+pub(crate) fn civil(day: i32) -> Result<Date> {
     date(2024, 10, 1).checked_add(day.days()).map_err(|error| Error::bug(format!("day {day}: {error}")))
 }
 
 fn bytes(text: &str) -> Result<[u8; 10]> {
-    text.as_bytes().try_into().map_err(|_| Error::bug(format!("`{text}` is not a date of ten letters")))
+    text.as_bytes().try_into().map_err(|_| Error::bug(format!("`{text}` is not a date of ten characters")))
 }
 
 #[cfg(test)]

@@ -9,17 +9,17 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
-pub const CHANNELS: [&str; 4] = ["shop", "phone", "web", "partner"];
-pub const REASONS: [&str; 5] = ["damaged", "wrong_item", "not_needed", "late_delivery", "other"];
+pub(crate) const CHANNELS: [&str; 4] = ["shop", "phone", "web", "partner"];
+pub(crate) const REASONS: [&str; 5] = ["damaged", "wrong_item", "not_needed", "late_delivery", "other"];
 /// Rows that break the contract, as a share.
-pub const BAD_SHARE: f64 = 0.001;
-/// Rows that are delivered twice, as a share.
-pub const REPEATED_SHARE: f64 = 0.0015;
+pub(crate) const BAD_SHARE: f64 = 0.001;
+/// Rows that are written twice, as a share.
+pub(crate) const REPEATED_SHARE: f64 = 0.0015;
 /// Until an order of the ERP is invoiced.
-pub const DAYS_TO_INVOICE: i32 = 7;
+pub(crate) const DAYS_TO_INVOICE: i32 = 7;
 
 /// An order with its lines, its invoice and what came back.
-pub struct Order {
+pub(crate) struct Order {
     pub number: u64,
     pub account: u32,
     pub day: i32,
@@ -29,15 +29,15 @@ pub struct Order {
     pub updated: (i32, u32),
     pub lines: Vec<Line>,
     pub invoice: Invoice,
-    pub fault: Option<OrderFault>,
+    pub defect: Option<OrderDefect>,
     pub repeated: bool,
-    /// Entered so late that night two delivers it.
+    /// Entered so late that night two exports it.
     pub late: bool,
 }
 
 /// What can be wrong with the row of an order.
 #[derive(Clone, Copy)]
-pub enum OrderFault {
+pub(crate) enum OrderDefect {
     /// A day that is in no calendar.
     Date,
     /// No customer.
@@ -46,7 +46,7 @@ pub enum OrderFault {
     Ragged,
 }
 
-pub struct Line {
+pub(crate) struct Line {
     pub product: usize,
     pub quantity: u64,
     pub price_cents: u64,
@@ -57,13 +57,13 @@ pub struct Line {
     pub repeated: bool,
 }
 
-pub struct Return {
+pub(crate) struct Return {
     pub day: i32,
     pub quantity: u64,
     pub reason: usize,
 }
 
-pub struct Invoice {
+pub(crate) struct Invoice {
     pub issued: i32,
     pub due: i32,
     /// Far behind the history when it is never paid.
@@ -73,19 +73,19 @@ pub struct Invoice {
 
 impl Line {
     /// Net amount in cents, half a cent rounded up.
-    pub fn net_cents(&self) -> u64 {
+    pub(crate) fn net_cents(&self) -> u64 {
         (self.quantity * self.price_cents * (10_000 - self.discount) + 5_000) / 10_000
     }
 }
 
 impl Order {
     /// Net amount in cents.
-    pub fn net_cents(&self) -> u64 {
+    pub(crate) fn net_cents(&self) -> u64 {
         self.lines.iter().map(Line::net_cents).sum()
     }
 
     /// The status as the ERP shows it at the end of a day.
-    pub fn status(&self, day: i32) -> &'static str {
+    pub(crate) fn status(&self, day: i32) -> &'static str {
         match self.cancelled {
             true => "cancelled",
             false if self.day + DAYS_TO_INVOICE > day => "shipped",
@@ -95,7 +95,7 @@ impl Order {
 }
 
 /// Makes the order that stands at an index of the company's purchases.
-pub fn order(company: &Company, index: usize) -> Order {
+pub(crate) fn order(company: &Company, index: usize) -> Order {
     let Purchase { day, second, account: index_of_account } = company.purchases[index];
     let day = i32::from(day);
     let account = &company.accounts[index_of_account as usize];
@@ -115,7 +115,7 @@ pub fn order(company: &Company, index: usize) -> Order {
         updated: updated(day, second, &mut rng),
         lines,
         invoice: invoice(account, day, &mut rng),
-        fault: fault(&mut rng),
+        defect: defect(&mut rng),
         repeated: rng.random::<f64>() < REPEATED_SHARE,
         late: rng.random::<f64>() < late_share(day),
     }
@@ -130,7 +130,7 @@ fn late_share(day: i32) -> f64 {
     }
 }
 
-/// The last change: some minutes or days later, never behind the night that delivers it.
+/// The last change: some minutes or days later, never after its export.
 fn updated(day: i32, second: u32, rng: &mut ChaCha8Rng) -> (i32, u32) {
     let later = if rng.random::<f64>() < 0.7 { day } else { day + rng.random_range(1..5) };
     let last = if day >= NEXT_DAY { NEXT_DAY } else { DAYS - 1 };
@@ -140,10 +140,10 @@ fn updated(day: i32, second: u32, rng: &mut ChaCha8Rng) -> (i32, u32) {
     }
 }
 
-fn fault(rng: &mut ChaCha8Rng) -> Option<OrderFault> {
-    let faults = [OrderFault::Date, OrderFault::Customer, OrderFault::Ragged];
-    let kind = rng.random_range(0..faults.len());
-    (rng.random::<f64>() < BAD_SHARE).then_some(faults[kind])
+fn defect(rng: &mut ChaCha8Rng) -> Option<OrderDefect> {
+    let defects = [OrderDefect::Date, OrderDefect::Customer, OrderDefect::Ragged];
+    let kind = rng.random_range(0..defects.len());
+    (rng.random::<f64>() < BAD_SHARE).then_some(defects[kind])
 }
 
 fn line(company: &Company, account: &Account, day: i32, rng: &mut ChaCha8Rng) -> Line {

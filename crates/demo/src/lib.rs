@@ -1,9 +1,9 @@
 //! The example company: two years of sales, calls and web visits, made from a seed.
 //!
-//! Customers buy by the BG/NBD story (a gamma mixture of rates, a beta mixture of drop-out), spend by a log-normal, buy
-//! most in November and December, and turn away in the region `east` from October 2025. Prices rise by 4.5 % on
+//! Customers buy as the BG/NBD model says (a gamma mixture of rates, a beta mixture of drop-out), spend by a log-normal,
+//! buy most in November and December, and leave in the region `east` from October 2025. Prices rise by 4.5 % on
 //! 2026-01-01. The same seed gives the same bytes. Everything is made from its own number, so that memory is 12 bytes
-//! an order and 40 an account, whatever the files' size.
+//! an order and 40 an account, whatever the size of the files.
 //!
 //! | file (below the project's folder `data`) | columns |
 //! |---|---|
@@ -19,8 +19,8 @@
 //! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
 //! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local
 //! times of Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and
-//! UTC. Bad rows: dates that are in no calendar, `n/a` quantities, orders without customer or with half a line,
-//! negative waits, JSON that ends in its middle.
+//! UTC. Bad rows: dates that do not exist, `n/a` quantities, orders without customer or with half a line, negative
+//! waits, truncated JSON.
 
 mod calendar;
 mod calls;
@@ -34,10 +34,10 @@ mod tests;
 mod web;
 mod write;
 
-use crate::error::Result;
 use calendar::{Calendar, DAYS, NEXT_DAY};
 use jiff::civil::{Date, date};
 use people::{Account, Population, Purchase};
+use perennial_core::error::Result;
 use products::Assortment;
 use rand::Rng;
 use random::Chance;
@@ -48,17 +48,17 @@ use write::Rows;
 
 pub use write::TableCounts;
 
-/// The business date of night one: everything up to 2026-09-30 is seen.
-pub const NIGHT_ONE: Date = date(2026, 10, 1);
+/// The business date of night one, which has everything up to 2026-09-30.
+const NIGHT_ONE: Date = date(2026, 10, 1);
 /// The business date of night two, a day later.
-pub const NIGHT_TWO: Date = date(2026, 10, 2);
+const NIGHT_TWO: Date = date(2026, 10, 2);
 
-/// What the company is made from.
+/// The options of the company.
 #[derive(Clone, Copy, Debug)]
 pub struct DemoOptions {
     /// The same seed gives the same files.
     pub seed: u64,
-    /// Accounts that night one has seen; everything else follows from them.
+    /// Accounts up to night one; everything else follows from them.
     pub customers: usize,
 }
 
@@ -68,49 +68,49 @@ impl Default for DemoOptions {
     }
 }
 
-/// What one night delivered.
+/// What was written for one night.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The day at whose end it was delivered, as in the files' names.
+    /// The day at whose end it was exported, as in the names of the files.
     pub date: String,
     /// The business date a run of this night describes.
     pub as_of: Date,
-    /// Accounts in all so far.
+    /// Accounts so far.
     pub customers: usize,
-    /// Of them, second accounts of somebody.
+    /// Those that are the second account of a person.
     pub second_accounts: usize,
-    /// What was written of each table (`erp.orders`).
+    /// The rows of each table (`erp.orders`).
     pub tables: BTreeMap<&'static str, TableCounts>,
 }
 
 impl Summary {
-    /// Lines of all files that break their contract.
+    /// Rows of all files that violate their contract.
     pub fn bad_rows(&self) -> u64 {
         self.tables.values().map(|counts| counts.bad_rows).sum()
     }
 }
 
-/// Writes night one into a folder, by custom `data` below the project: everything up to 2026-09-30.
+/// Writes night one to a folder, usually `data` below the project: everything up to 2026-09-30.
 pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
     let company = Company::new(*options)?;
-    let mut delivery = Delivery::new(folder, &company, DAYS - 1);
-    erp::write_all(&company, &mut delivery)?;
-    calls::write_all(&company, &mut delivery)?;
-    web::write_all(&company, &mut delivery)?;
-    Ok(delivery.summary(&company))
+    let mut export = Export::new(folder, &company, DAYS - 1);
+    erp::write_all(&company, &mut export)?;
+    calls::write_all(&company, &mut export)?;
+    web::write_all(&company, &mut export)?;
+    Ok(export.summary(&company))
 }
 
-/// Writes night two beside it: the next day, and what it changes of the past.
+/// Writes night two to the same folder: the next day, and its changes to the past.
 pub fn generate_night_two(folder: &Path, options: &DemoOptions) -> Result<Summary> {
     let company = Company::new(*options)?;
-    let mut delivery = Delivery::new(folder, &company, NEXT_DAY);
-    erp::write_changes(&company, &mut delivery)?;
-    calls::write_changes(&company, &mut delivery)?;
-    web::write_changes(&company, &mut delivery)?;
-    Ok(delivery.summary(&company))
+    let mut export = Export::new(folder, &company, NEXT_DAY);
+    erp::write_changes(&company, &mut export)?;
+    calls::write_changes(&company, &mut export)?;
+    web::write_changes(&company, &mut export)?;
+    Ok(export.summary(&company))
 }
 
-/// All that chance decided about the company as a whole.
+/// What is random about the company as a whole.
 struct Company {
     chance: Chance,
     calendar: Calendar,
@@ -141,7 +141,7 @@ impl Company {
         Ok(Company { chance, calendar, assortment, accounts, purchases, days })
     }
 
-    /// Places among the purchases of the orders of some days.
+    /// The positions of the purchases of some days.
     fn purchases_of(&self, days: Range<i32>) -> Range<usize> {
         let place = |day: i32| self.days[(day.max(0) as usize).min(self.days.len() - 1)];
         place(days.start)..place(days.end)
@@ -162,7 +162,7 @@ impl Company {
 }
 
 /// The files of one night.
-struct Delivery {
+struct Export {
     folder: PathBuf,
     date: String,
     as_of: Date,
@@ -170,10 +170,10 @@ struct Delivery {
     tables: BTreeMap<&'static str, TableCounts>,
 }
 
-impl Delivery {
-    fn new(folder: &Path, company: &Company, day: i32) -> Delivery {
+impl Export {
+    fn new(folder: &Path, company: &Company, day: i32) -> Export {
         let text = |day| String::from_utf8_lossy(company.calendar.iso(day)).into_owned();
-        Delivery {
+        Export {
             folder: folder.to_path_buf(),
             date: text(day),
             as_of: if day < NEXT_DAY { NIGHT_ONE } else { NIGHT_TWO },

@@ -2,14 +2,14 @@
 
 use super::calendar::{Calendar, DAYS, NEXT_DAY};
 use super::random::{Chance, Of, pick, valid};
-use crate::error::Result;
+use perennial_core::error::Result;
 use rand::Rng;
 use rand_distr::{Beta, Distribution, Exp1, Gamma, LogNormal};
 
 /// The number of the first account.
-pub const FIRST_ACCOUNT: u64 = 10_001;
-pub const REGIONS: [&str; 4] = ["north", "south", "east", "west"];
-pub const SEGMENTS: [&str; 4] = ["retail", "business", "enterprise", "public"];
+pub(crate) const FIRST_ACCOUNT: u64 = 10_001;
+pub(crate) const REGIONS: [&str; 4] = ["north", "south", "east", "west"];
+pub(crate) const SEGMENTS: [&str; 4] = ["retail", "business", "enterprise", "public"];
 /// The region whose customers turn away, in [`REGIONS`].
 const DECLINING: u8 = 2;
 /// From this day on: 2025-10-01.
@@ -43,7 +43,7 @@ const FIRMS: [&str; 8] = [
 
 /// What is known of an account at all times; names are made when they are written.
 #[derive(Clone, Copy)]
-pub struct Account {
+pub(crate) struct Account {
     pub signed_up: i32,
     /// The first order's day, for accounts older than the history.
     first_order: i32,
@@ -62,7 +62,7 @@ pub struct Account {
 }
 
 /// The names and addresses of an account.
-pub struct Address {
+pub(crate) struct Address {
     pub name: String,
     pub email: String,
     pub phone: String,
@@ -70,14 +70,14 @@ pub struct Address {
 
 /// An order's time and buyer; all orders of the company are kept in this form, sorted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Purchase {
+pub(crate) struct Purchase {
     pub day: u16,
     pub second: u32,
     pub account: u32,
 }
 
 /// Draws accounts.
-pub struct Population {
+pub(crate) struct Population {
     rate: Gamma<f64>,
     drop_out: Beta<f64>,
     spending: LogNormal<f64>,
@@ -86,7 +86,7 @@ pub struct Population {
 }
 
 impl Population {
-    pub fn new(accounts: u32) -> Result<Population> {
+    pub(crate) fn new(accounts: u32) -> Result<Population> {
         Ok(Population {
             rate: valid(Gamma::new(0.85, 1.0 / 34.0))?,
             drop_out: valid(Beta::new(0.75, 5.5))?,
@@ -96,12 +96,12 @@ impl Population {
     }
 
     /// Accounts of both nights.
-    pub fn all_accounts(&self) -> u32 {
+    pub(crate) fn all_accounts(&self) -> u32 {
         self.accounts + self.accounts / 500 + 2
     }
 
     /// One account. Numbers follow the day of signing up.
-    pub fn account(&self, index: u32, chance: &Chance, calendar: &Calendar) -> Account {
+    pub(crate) fn account(&self, index: u32, chance: &Chance, calendar: &Calendar) -> Account {
         let mut rng = chance.of(Of::Customer, u64::from(index));
         let segment = pick(&mut rng, &SEGMENT_SHARES) as u8;
         let region = pick(&mut rng, &REGION_SHARES) as u8;
@@ -142,7 +142,7 @@ impl Population {
 
 impl Account {
     /// Appends the times of all orders up to the day of night two.
-    pub fn purchases(&self, index: u32, chance: &Chance, calendar: &Calendar, all: &mut Vec<Purchase>) {
+    pub(crate) fn purchases(&self, index: u32, chance: &Chance, calendar: &Calendar, all: &mut Vec<Purchase>) {
         let mut rng = chance.of(Of::Purchases, u64::from(index));
         let mut busy_time = calendar.busy_time(self.first_order) + 1e-6;
         while let Some(day) = calendar.day_at(busy_time) {
@@ -167,7 +167,7 @@ impl Account {
     }
 
     /// Names and addresses. A second account spells its owner's otherwise: the e-mail or the phone gives it away.
-    pub fn address(&self, index: u32, segment_of_owner: u8) -> Address {
+    pub(crate) fn address(&self, index: u32, segment_of_owner: u8) -> Address {
         let own = written_address(self.person, segment_of_owner);
         match self.person == index {
             true => own,
@@ -186,12 +186,12 @@ impl Account {
 }
 
 /// The e-mail a person types at login.
-pub fn email(person: u32, segment: u8) -> String {
+pub(crate) fn email(person: u32, segment: u8) -> String {
     written_address(person, segment).email
 }
 
 /// Digits of a person's phone behind the country code.
-pub fn phone_digits(person: u32) -> u64 {
+pub(crate) fn phone_digits(person: u32) -> u64 {
     15_100_000_000 + u64::from(person).wrapping_mul(7919) % 90_000_000 + u64::from(person) / 90_000_000
 }
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::contract::{Delivery, Format};
-use crate::project::{LoadOptions, Project};
+use perennial_core::contract::{Extraction, Format};
+use perennial_project::{LoadOptions, Project};
 use std::collections::{BTreeSet, HashMap};
 
 fn small() -> DemoOptions {
@@ -203,7 +203,7 @@ fn the_contracts_fit_the_demo() {
     for source in &project.sources {
         let location = Path::new(&source.location);
         for table in &source.tables {
-            let Delivery::Files { pattern, format: Format::Csv(_) } = &table.delivery else { continue };
+            let Extraction::Files { pattern, format: Format::Csv(_) } = &table.extraction else { continue };
             let file = pattern.replace('*', "2026-09-30");
             let file = folder.path().join(location.file_name().unwrap()).join(file);
             let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
