@@ -150,9 +150,9 @@ queries:
             ("sql/tests/no_gap.sql", "/* ---\nseverity: warn\n--- */\nSELECT {{ var('new_one') }} AS x"),
             ("sql/macros/money.sql", "{% macro m() %}{% endmacro %}"),
             ("tests/steps/rfm.yml", "step: marts.rfm\nexpect: {rows: []}\n"),
-            ("report-templates/review.md", report),
-            ("report-templates/shared/foot.md", "foot"),
-            ("report-templates/words.yml", "test.phrase: {en: yes, zh-CN: 是}\n"),
+            ("report-templates/review/report.md", report),
+            ("report-templates/shared/footer.md", "footer"),
+            ("report-templates/shared/phrases.yml", "test.phrase: {en: yes, zh-CN: 是}\n"),
         ],
         Some("{rule: R2, new_one: true}"),
     );
@@ -236,7 +236,7 @@ fn all_files_are_looked_at_in_one_go() {
         ("pipelines/nightly.yml", "sources: [erq]\nsteps: [marts.rfn]\n"),
         ("pipelines/sources/erp.yml", "location: ${DATA}\ntables:\n  orders: {format: cvs}\n"),
         ("sql/marts/rfm.sql", "/* ---\nmaterialize: tabel\n--- */\nSELECT 1"),
-        ("report-templates/review.md", "---\nperiod: year\n---\n"),
+        ("report-templates/review/report.md", "---\nperiod: year\n---\n"),
     ]), @r##"
         perennial.yml:1:1: a project needs `lake`
         perennial.yml:2:1: unknown key `laek` in a project [did you mean `lake`?]
@@ -249,8 +249,8 @@ fn all_files_are_looked_at_in_one_go() {
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:3:3: a table needs `columns`
         pipelines/sources/erp.yml:3:20: unknown format `cvs` [expected one of `csv`, `json_lines`, `json`, `lines`, `parquet`, `excel`; `perennial formats` lists those of known systems]
-        report-templates/review.md:1:1: a report needs `title`
-        report-templates/review.md:2:9: `period` is `year` [expected one of `month`, `day`]
+        report-templates/review/report.md:1:1: a report needs `title`
+        report-templates/review/report.md:2:9: `period` is `year` [expected one of `month`, `day`]
         sql/marts/rfm.sql:2:14: `materialize` is `tabel` [expected one of `table`, `view`]
         "##);
 }

@@ -265,20 +265,55 @@ fn a_test_of_a_step_is_checked_line_by_line() {
 #[test]
 fn reports_and_phrases_speak_all_their_languages() {
     insta::assert_snapshot!(problems(&[
-        ("report-templates/a.md", "---\ntitle: {en: A, de: B}\nlanguages: [en, zh-TW]\nqueries:\n  Top 10: SELECT 1\n  none:\n---\n"),
+        ("report-templates/a/report.md", "---\ntitle: {en: A, de: B}\nlanguages: [en, zh-TW]\ncalendar: periods\nqueries:\n  Top 10: SELECT 1\n  none:\n---\n"),
         ("report-templates/b.md", "# no header\n"),
-        ("report-templates/c.md", "---\ntitle: C\n"),
+        ("report-templates/c/report.md", "---\ntitle: C\n"),
         ("report-templates/My Report.md", "---\ntitle: C\n---\n"),
-        ("report-templates/words.yml", "test.up: {en: up}\ntest.down: {en: down, zh-TW: 下}\ntest.bad: x\n"),
+        ("report-templates/e/report.md", "---\ntitle: E\nlanguages: [en, zh-TW]\nqueries: {top: SELECT 1}\n---\n"),
+        ("report-templates/e/phrases.yml", "up: {en: up}\ndown: {en: down, zh-TW: 下}\nbad: x\n"),
+        ("report-templates/e/queries/top.sql", "SELECT 2"),
+        ("report-templates/e/queries/Last.sql", "SELECT 3"),
+        ("report-templates/e/query.sql", "SELECT 3"),
+        ("report-templates/f/pieces/x.md", "x"),
     ]), @r##"
         report-templates/My Report.md:1:1: `My Report` cannot be the name of a report: only a-z, 0-9, _ and - are allowed [call it `my-report`]
-        report-templates/a.md:2:1: the title is missing in zh-TW
-        report-templates/a.md:2:16: unknown language `de` [expected one of `en`, `zh-CN`, `zh-TW`]
-        report-templates/a.md:5:3: `Top 10` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `top_10`]
-        report-templates/a.md:6:3: the query `none` is empty
-        report-templates/b.md:1:1: a report begins with a header between two lines `---` [a piece that other templates include belongs in report-templates/shared]
-        report-templates/c.md:1:1: this header has no end [close it with a line `---`]
-        report-templates/words.yml:1:1: the phrase `test.up` is missing in zh-TW
-        report-templates/words.yml:3:11: a phrase is a mapping, found a single value
+        report-templates/a/report.md:2:1: the title is missing in zh-TW
+        report-templates/a/report.md:2:16: unknown language `de` [choose `en`, `zh-CN` or `zh-TW`]
+        report-templates/a/report.md:4:11: `calendar` is `periods`, which does not name a table [write layer and table, as in `core.periods`]
+        report-templates/a/report.md:6:3: `Top 10` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `top_10`]
+        report-templates/a/report.md:7:3: the query `none` is empty
+        report-templates/b.md:1:1: a report begins with a header between two lines `---` [a piece that a template includes belongs in the report's pieces/ or in report-templates/shared]
+        report-templates/c/report.md:1:1: this header has no end [close it with a line `---`]
+        report-templates/e/phrases.yml:1:1: the phrase `up` is missing in zh-TW [`languages` of the report `e` names them]
+        report-templates/e/phrases.yml:3:6: a phrase is a mapping, found a single value
+        report-templates/e/queries/Last.sql: `Last` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `last`]
+        report-templates/e/queries/top.sql: the query `top` is defined twice: report-templates/e/report.md defines it too [remove one of them]
+        report-templates/e/query.sql: nothing reads this file [a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md]
+        report-templates/f/pieces/x.md: the report `f` has no template [write it to report-templates/f/report.md]
         "##);
+}
+
+#[test]
+fn a_report_is_a_folder() {
+    let project = load(&[
+        ("perennial.yml", PROJECT),
+        ("report-templates/README.md", "read by people"),
+        ("report-templates/e/report.md", "---\ntitle: E\nqueries: {first: SELECT 1}\n---\nbody"),
+        ("report-templates/e/queries/second.sql", "SELECT 2\n"),
+        ("report-templates/e/phrases.yml", "up: {en: up}\nboth: {en: of the report}\n"),
+        ("report-templates/e/pieces/x.md", "x"),
+        ("report-templates/shared/y.md", "y"),
+        ("report-templates/shared/phrases.yml", "down: {en: down}\nboth: {en: shared}\n"),
+    ]);
+    let project = project.unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
+    let report = &project.reports[0];
+    assert_eq!((report.name.as_str(), report.calendar.to_string().as_str()), ("e", "core.periods"));
+    let queries: Vec<(&str, &str)> = report.queries.iter().map(|q| (q.name.as_str(), q.file.path.as_str())).collect();
+    assert_eq!(
+        queries,
+        [("first", "report-templates/e/report.md"), ("second", "report-templates/e/queries/second.sql")]
+    );
+    assert_eq!((report.pieces.len(), project.shared_templates.len()), (1, 1));
+    let phrase = |key: &str| report.phrases[key][&Language::ENGLISH].text.clone();
+    assert_eq!((phrase("up"), phrase("down"), phrase("both")), ("up".into(), "down".into(), "of the report".into()));
 }

@@ -1,0 +1,377 @@
+//! `report-templates/`: one folder for each report, and `shared/` for what several of them use.
+//!
+//! ```text
+//! report-templates/<report>/report.md      header, then Markdown and minijinja
+//! report-templates/<report>/queries/*.sql  queries, beside those in the header
+//! report-templates/<report>/phrases.yml    phrases: key, then language, then text
+//! report-templates/<report>/pieces/*.md    what the template includes
+//! report-templates/shared/                 phrases.yml and *.md for every report
+//! ```
+//!
+//! The layout of before, `report-templates/<report>.md` with `report-templates/words.yml`, is still read.
+
+use super::document::{Document, Node, Text, Value};
+use super::fields::Fields;
+use super::{
+    Language, Note, PeriodKind, PhraseText, Phrases, ReportFile, ReportQuery, TextFile, names, settings, shipped,
+};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Place, Problems};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// Where all of this lies.
+pub(super) const FOLDER: &str = "report-templates";
+const PERIODS: [(&str, PeriodKind); 2] = [("month", PeriodKind::Month), ("day", PeriodKind::Day)];
+/// The table that says for which periods there are rows, where a report's header names none.
+const CALENDAR: (&str, &str) = ("core", "periods");
+/// What a folder of a report holds, for messages.
+const FILES: &str = "a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md";
+
+/// The files below `report-templates` by what they are.
+#[derive(Debug, Default)]
+pub(super) struct ReportFiles {
+    /// The templates, each beside the name of its report.
+    templates: Vec<(String, TextFile)>,
+    /// Queries, pieces and phrases of one report, beside its name.
+    queries: Vec<(String, TextFile)>,
+    pieces: Vec<(String, TextFile)>,
+    phrases: Vec<(String, TextFile)>,
+    shared_pieces: Vec<TextFile>,
+    shared_phrases: Vec<TextFile>,
+    /// Files that nothing reads.
+    unknown: Vec<TextFile>,
+}
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    pub reports: Vec<ReportFile>,
+    pub shared_pieces: Vec<TextFile>,
+    pub shared_phrases: Phrases,
+    /// What is written as in earlier versions.
+    pub notes: Vec<Note>,
+}
+
+/// Whether a file holds phrases. A project's own lie over those of the shipped file of the same path, phrase by phrase.
+pub(super) fn holds_phrases(path: &str) -> bool {
+    path.starts_with(FOLDER) && (path.ends_with("/phrases.yml") || path == "report-templates/words.yml")
+}
+
+impl ReportFiles {
+    /// Everything that is or holds a template.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &TextFile> {
+        let named = [&self.templates, &self.queries, &self.pieces, &self.phrases];
+        let shared = [&self.shared_pieces, &self.shared_phrases];
+        named.into_iter().flatten().map(|(_, file)| file).chain(shared.into_iter().flatten())
+    }
+
+    /// Adds a file below `report-templates`.
+    pub fn add(&mut self, file: TextFile) {
+        let below = file.below_root().strip_prefix("report-templates/").unwrap_or_default().to_string();
+        let parts: Vec<&str> = below.split('/').collect();
+        let of = |report: &str, file| (report.to_string(), file);
+        match parts.as_slice() {
+            [.., "README.md"] => {}
+            ["words.yml"] | ["shared", "phrases.yml"] => self.shared_phrases.push(file),
+            ["shared", .., name] if name.ends_with(".md") => self.shared_pieces.push(file),
+            [name] if name.ends_with(".md") => self.templates.push(of(name.trim_end_matches(".md"), file)),
+            ["shared", ..] => self.unknown.push(file),
+            [report, "report.md"] => self.templates.push(of(report, file)),
+            [report, "phrases.yml"] => self.phrases.push(of(report, file)),
+            [report, "queries", name] if name.ends_with(".sql") => self.queries.push(of(report, file)),
+            [report, "pieces", .., name] if name.ends_with(".md") => self.pieces.push(of(report, file)),
+            _ => self.unknown.push(file),
+        }
+    }
+
+    /// Names of all reports, also of those that cannot be read.
+    pub fn names(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.templates.iter().map(|(name, _)| name).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    /// Reads all of them. `languages` are the project's, for reports that name none.
+    pub fn read(self, languages: &[Language], problems: &mut Problems) -> Reports {
+        let notes = self.notes();
+        for file in &self.unknown {
+            let error = Error::project("nothing reads this file").at(Place::Whole(file.path.clone()));
+            problems.push(error.hint(FILES));
+        }
+        let (shared_shipped, shared_own) = phrases_of(&self.shared_phrases, problems);
+        let mut shared = shared_shipped.clone();
+        overlay(&mut shared, &shared_own);
+        let mut reports: Vec<ReportFile> = Vec::new();
+        for (name, file) in &self.templates {
+            if let Some(other) = reports.iter().find(|report| report.name == *name) {
+                let message = format!("the report `{name}` is defined twice: {} defines it too", other.file.path);
+                problems.push(Error::project(message).at(Place::Whole(file.path.clone())).hint("remove one of them"));
+                continue;
+            }
+            let document = Document::new(file.path.clone(), file.text.clone());
+            let report = read(&document, name, file, languages);
+            let is_clean = document.is_clean();
+            problems.extend(document.into_problems());
+            let Some(mut report) = report.filter(|_| is_clean) else { continue };
+            for query in of_report(&self.queries, name) {
+                problems.keep(query_of(query, &report).map(|query| report.queries.push(query)));
+            }
+            report.pieces = of_report(&self.pieces, name).cloned().collect();
+            let own: Vec<TextFile> = of_report(&self.phrases, name).cloned().collect();
+            let (of_shipped, of_project) = phrases_of(&own, problems);
+            // What a project says goes over everything that ships.
+            report.phrases = shared_shipped.clone();
+            for layer in [&of_shipped, &shared_own, &of_project] {
+                overlay(&mut report.phrases, layer);
+            }
+            let named: BTreeSet<&String> = of_shipped.keys().chain(of_project.keys()).collect();
+            missing_phrases(&report, &named, problems);
+            reports.push(report);
+        }
+        let has_template = |name: &String| self.templates.iter().any(|(known, _)| known == name);
+        let parts = self.queries.iter().chain(&self.pieces).chain(&self.phrases);
+        let orphans: BTreeMap<&String, &TextFile> =
+            parts.filter(|(name, _)| !has_template(name)).map(|(name, file)| (name, file)).collect();
+        for (name, file) in orphans {
+            let error = Error::project(format!("the report `{name}` has no template"));
+            let hint = format!("write it to {FOLDER}/{name}/report.md");
+            problems.push(error.at(Place::Whole(file.path.clone())).hint(hint));
+        }
+        Reports { reports, shared_pieces: self.shared_pieces, shared_phrases: shared, notes }
+    }
+}
+
+impl ReportFiles {
+    /// Files and calls that are written as in earlier versions.
+    fn notes(&self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        for (name, file) in self.templates.iter().filter(|(_, file)| !file.path.ends_with("/report.md")) {
+            notes.push(Note {
+                place: Place::Whole(file.path.clone()),
+                message: "a report is a folder now".into(),
+                hint: format!("move it to {FOLDER}/{name}/report.md"),
+            });
+        }
+        for file in self.shared_phrases.iter().filter(|file| file.path.ends_with("/words.yml")) {
+            notes.push(Note {
+                place: Place::Whole(file.path.clone()),
+                message: "phrases are in the folder of their report now".into(),
+                hint: format!("move them to {FOLDER}/<report>/phrases.yml, or to {FOLDER}/shared/phrases.yml"),
+            });
+        }
+        let pieces = self.pieces.iter().map(|(_, file)| file).chain(&self.shared_pieces);
+        for file in self.templates.iter().map(|(_, file)| file).chain(pieces) {
+            let is_call = |at: &usize| !file.text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            for at in file.text.match_indices("foot()").map(|(at, _)| at).filter(is_call) {
+                notes.push(Note {
+                    place: Place::span(file.path.clone(), file.text.clone(), at..at + "foot".len()),
+                    message: "`foot` is called `footer` now".into(),
+                    hint: "write `footer()`".into(),
+                });
+            }
+        }
+        notes
+    }
+}
+
+fn of_report<'a>(files: &'a [(String, TextFile)], name: &str) -> impl Iterator<Item = &'a TextFile> {
+    files.iter().filter(move |(report, _)| report == name).map(|(_, file)| file)
+}
+
+/// The header of a report and where its template begins.
+fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]) -> Option<ReportFile> {
+    if let Err(error) = names::check_report(name) {
+        document.report(&(0..0), error);
+    }
+    if name == "shared" {
+        let error = Error::project("`shared` cannot be the name of a report").hint("it is the folder of what reports share");
+        document.report(&(0..0), error);
+    }
+    let (yaml, body) = split(document)?;
+    let node = document.parse(yaml)?;
+    let fields = Fields::of(document, &node, "a report", 0..3)?;
+    let languages = settings::languages(&fields).unwrap_or_else(|| languages.to_vec());
+    let (calendar, calendar_place) = calendar(&fields);
+    let report = ReportFile {
+        name: name.to_string(),
+        file: file.clone(),
+        body,
+        title: title(&fields, &languages),
+        period: fields.choice("period", &PERIODS, PeriodKind::Month),
+        calendar,
+        calendar_place,
+        languages,
+        readers: fields.text("readers").map(|text| text.value).unwrap_or_default(),
+        queries: queries(&fields, file),
+        pieces: Vec::new(),
+        phrases: Phrases::new(),
+    };
+    fields.finish();
+    Some(report)
+}
+
+/// Where the header's YAML and the template stand.
+fn split(document: &Document) -> Option<(Range<usize>, usize)> {
+    let text: &str = &document.text;
+    let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let first = text[start..].split_inclusive('\n').next().unwrap_or("");
+    if first.trim_end() != "---" {
+        let error = Error::project("a report begins with a header between two lines `---`");
+        document.report(
+            &(start..start),
+            error.hint("a piece that a template includes belongs in the report's pieces/ or in report-templates/shared"),
+        );
+        return None;
+    }
+    let yaml = start + first.len();
+    let mut at = yaml;
+    for line in text[yaml..].split_inclusive('\n') {
+        if line.trim_end() == "---" {
+            return Some((yaml..at, at + line.len()));
+        }
+        at += line.len();
+    }
+    let error = Error::project("this header has no end").hint("close it with a line `---`");
+    document.report(&(start..start + 3), error);
+    None
+}
+
+/// The table of periods with rows, and where the header names it.
+fn calendar(fields: &Fields) -> (TableName, Option<Place>) {
+    let default = TableName::new(CALENDAR.0, CALENDAR.1);
+    let Some(text) = fields.text("calendar") else { return (default, None) };
+    let place = fields.document.place(&text.span);
+    match text.value.split_once('.') {
+        Some((layer, name)) if !layer.is_empty() && !name.is_empty() && !name.contains('.') => {
+            (TableName::new(layer, name), Some(place))
+        }
+        _ => {
+            let error = Error::project(format!("`calendar` is `{}`, which does not name a table", text.value));
+            fields.document.report(&text.span, error.hint("write layer and table, as in `core.periods`"));
+            (default, None)
+        }
+    }
+}
+
+/// The title per language; every language of the report needs one.
+fn title(fields: &Fields, languages: &[Language]) -> BTreeMap<Language, String> {
+    let Some(node) = fields.required("title") else { return BTreeMap::new() };
+    if let Value::Scalar { text, .. } = &node.value {
+        return languages.iter().map(|language| (*language, text.clone())).collect();
+    }
+    let titles = texts(fields.document, "`title`", node);
+    let titles: BTreeMap<Language, String> = titles.into_iter().map(|(l, text)| (l, text.value)).collect();
+    let missing = missing_languages(|language| titles.contains_key(&language), languages);
+    if !missing.is_empty() {
+        let error = Error::project(format!("the title is missing in {missing}"));
+        fields.document.report(&fields.span_of("title"), error);
+    }
+    titles
+}
+
+fn missing_languages(has: impl Fn(Language) -> bool, languages: &[Language]) -> String {
+    let missing: Vec<&str> = languages.iter().filter(|l| !has(**l)).map(|l| l.tag()).collect();
+    missing.join(" and ")
+}
+
+/// Texts per language.
+fn texts(document: &Document, what: &str, node: &Node) -> BTreeMap<Language, Text> {
+    let mut texts = BTreeMap::new();
+    for (key, value) in document.entries(node, what).unwrap_or_default() {
+        let Some(language) = settings::language(document, key) else { continue };
+        match value.value {
+            Value::Null => {}
+            _ => drop(document.text(&key.value, value).map(|text| texts.insert(language, text))),
+        }
+    }
+    texts
+}
+
+fn queries(fields: &Fields, file: &TextFile) -> Vec<ReportQuery> {
+    let Some(node) = fields.optional("queries") else { return Vec::new() };
+    let entries = fields.document.entries(node, "`queries`").unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| query(fields.document, file, key, node)).collect()
+}
+
+fn query(document: &Document, file: &TextFile, key: &Text, node: &Node) -> Option<ReportQuery> {
+    if let Err(error) = names::check("a query", &key.value) {
+        document.report(&key.span, error);
+    }
+    if let Value::Null = node.value {
+        document.report(&key.span, Error::project(format!("the query `{}` is empty", key.value)));
+        return None;
+    }
+    let text = document.text(&key.value, node)?;
+    let offset = first_byte(document, &text);
+    Some(ReportQuery { name: key.value.clone(), file: file.clone(), offset, sql: text.value })
+}
+
+/// Where the first line of a text stands: a block scalar begins below its `|`, a quoted one behind its quote.
+fn first_byte(document: &Document, text: &Text) -> usize {
+    let first = text.value.split('\n').next().unwrap_or("");
+    document.text[text.span.start..].find(first).map_or(text.span.start, |at| text.span.start + at)
+}
+
+/// A query of a file of its own, named like the file.
+fn query_of(file: &TextFile, report: &ReportFile) -> Result<ReportQuery, Error> {
+    let at = || Place::Whole(file.path.clone());
+    let name = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".sql");
+    names::check("a query", name).map_err(|error| error.at(at()))?;
+    if let Some(other) = report.queries.iter().find(|query| query.name == name) {
+        let message = format!("the query `{name}` is defined twice: {} defines it too", other.file.path);
+        return Err(Error::project(message).at(at()).hint("remove one of them"));
+    }
+    let sql = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
+    if sql.trim().is_empty() {
+        return Err(Error::project(format!("the query `{name}` is empty")).at(at()));
+    }
+    let offset = file.text.len() - sql.len();
+    Ok(ReportQuery { name: name.to_string(), file: file.clone(), sql: sql.to_string(), offset })
+}
+
+/// The phrases of files: those that ship, then those of the project.
+fn phrases_of(files: &[TextFile], problems: &mut Problems) -> (Phrases, Phrases) {
+    let (mut of_shipped, mut of_project) = (Phrases::new(), Phrases::new());
+    for file in files {
+        let document = Document::new(file.path.clone(), file.text.clone());
+        let read = read_phrases(&document, file);
+        problems.extend(document.into_problems());
+        let is_shipped = file.path.starts_with(shipped::PREFIX);
+        overlay(if is_shipped { &mut of_shipped } else { &mut of_project }, &read);
+    }
+    (of_shipped, of_project)
+}
+
+fn read_phrases(document: &Document, file: &TextFile) -> Phrases {
+    let mut phrases = Phrases::new();
+    let Some(node) = document.parse_all() else { return phrases };
+    for (key, node) in document.entries(&node, "a table of phrases").unwrap_or_default() {
+        let place = |text: Text| PhraseText { file: file.clone(), span: text.span, text: text.value };
+        let texts = texts(document, "a phrase", node).into_iter().map(|(language, text)| (language, place(text)));
+        phrases.insert(key.value.clone(), texts.collect());
+    }
+    phrases
+}
+
+/// Lays phrases over others: a text stays where the upper layer has none in its language.
+fn overlay(under: &mut Phrases, over: &Phrases) {
+    for (key, texts) in over {
+        let of_key = under.entry(key.clone()).or_default();
+        of_key.extend(texts.iter().map(|(language, text)| (*language, text.clone())));
+    }
+}
+
+/// The phrases of a report's own files that lack one of its languages.
+fn missing_phrases(report: &ReportFile, keys: &BTreeSet<&String>, problems: &mut Problems) {
+    for key in keys {
+        let Some(texts) = report.phrases.get(*key) else { continue };
+        let missing = missing_languages(|language| texts.contains_key(&language), &report.languages);
+        let Some(text) = texts.values().next().filter(|_| !missing.is_empty()) else { continue };
+        // The key stands before the first of its texts.
+        let before = &text.file.text[..text.span.start];
+        let start = before.rfind(key.as_str()).unwrap_or(text.span.start);
+        let place = Place::span(text.file.path.clone(), text.file.text.clone(), start..start + key.len());
+        let error = Error::project(format!("the phrase `{key}` is missing in {missing}")).at(place);
+        problems.push(error.hint(format!("`languages` of the report `{}` names them", report.name)));
+    }
+}

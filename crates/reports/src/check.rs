@@ -1,0 +1,323 @@
+//! Everything that can be known of a report before its rows: syntax, names of variables, filters, functions, phrases and
+//! arguments, each mistake at its place.
+
+use super::components::FORMER_NAMES;
+use super::contents;
+use super::language::data;
+use super::manual::{ArgumentProblem, Kind, Page};
+use super::phrases::known_keys;
+use super::template::include_name;
+use super::tokens::{Role, Slot, Use, uses};
+use super::variables::{OF_PERIOD, VARIABLES};
+use super::{Period, filters, functions, query_error};
+use minijinja::{Environment, ErrorKind};
+use perennial_core::error::{Error, Place, Problems};
+use perennial_project::{Language, PhraseText, Phrases, Project, ReportFile, TextFile};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// What the template engine itself gives to every template.
+const OF_ENGINE: &[&str] = &["loop", "self", "caller"];
+
+/// All problems of all reports and of the phrases they use.
+pub fn check(project: &Project) -> Problems {
+    let mut problems = Problems::new();
+    // What several reports share is reported once.
+    let mut seen = BTreeSet::new();
+    let mut keep = |found: Problems, problems: &mut Problems| {
+        for error in found {
+            if seen.insert(format!("{error}")) {
+                problems.push(error);
+            }
+        }
+    };
+    for report in &project.reports {
+        let checker = Checker { project, report: Some(report), phrases: &report.phrases, languages: &report.languages };
+        keep(checker.template(&report.file, report.body), &mut problems);
+        for piece in &report.pieces {
+            keep(checker.template(piece, 0), &mut problems);
+        }
+        keep(checker.phrases(), &mut problems);
+        keep(queries(project, report), &mut problems);
+        keep(calendar(project, report), &mut problems);
+    }
+    let checker = Checker { project, report: None, phrases: &project.phrases, languages: &[] };
+    for piece in &project.shared_templates {
+        keep(checker.template(piece, 0), &mut problems);
+    }
+    problems
+}
+
+fn queries(project: &Project, report: &ReportFile) -> Problems {
+    let mut problems = Problems::new();
+    let env = Environment::new();
+    for query in &report.queries {
+        if let Err(error) = env.template_from_named_str(&query.name, &query.sql) {
+            problems.push(query_error(&error, query));
+        }
+    }
+    if problems.is_empty() {
+        // Any day will do: only names and syntax are looked at.
+        let day = jiff::civil::date(2026, 1, 1);
+        problems.keep(super::queries_for(project, report, Period::containing(report.period, day), day));
+    }
+    problems
+}
+
+/// The calendar that a header names must be a table that the project makes.
+fn calendar(project: &Project, report: &ReportFile) -> Problems {
+    let mut problems = Problems::new();
+    let Some(place) = &report.calendar_place else { return problems };
+    let table = &report.calendar;
+    let is_ours = !matches!(table.schema.as_str(), "raw" | "source" | "system");
+    if is_ours && !project.steps.iter().any(|step| step.name == *table) && !project.unread.may_hold(table) {
+        let names: Vec<String> = project.steps.iter().map(|step| step.name.to_string()).collect();
+        let error = Error::project(format!("there is no table `{table}`")).at(place.clone());
+        problems.push(error.suggest(&table.to_string(), names.iter().map(String::as_str)));
+    }
+    problems
+}
+
+/// What a template is checked against: a report with its own and the shared phrases, or all reports for what they share.
+struct Checker<'a> {
+    project: &'a Project,
+    report: Option<&'a ReportFile>,
+    phrases: &'a Phrases,
+    /// Languages in which phrases must have a text.
+    languages: &'a [Language],
+}
+
+impl Checker<'_> {
+    /// The reports that a text belongs to.
+    fn reports(&self) -> Vec<&ReportFile> {
+        self.report.map_or_else(|| self.project.reports.iter().collect(), |report| vec![report])
+    }
+
+    fn template(&self, file: &TextFile, body: usize) -> Problems {
+        let mut problems = Problems::new();
+        let text = &file.text[body..];
+        let at = |range: &Range<usize>| {
+            Place::span(file.path.clone(), file.text.clone(), range.start + body..range.end + body)
+        };
+        let env = Environment::new();
+        let parsed = match env.template_from_named_str(&file.path, text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
+                problems.push(Error::project(why).at(at(&error.range().unwrap_or(0..1))));
+                return problems;
+            }
+        };
+        let functions = function_names(&env);
+        let variables = self.variables(body > 0);
+        let undeclared = parsed.undeclared_variables(false);
+        for Use { role, range } in uses(text) {
+            let name = &text[range.clone()];
+            let error = match &role {
+                Role::Filter => unknown_filter(&env, name),
+                Role::Call if undeclared.contains(name) && !functions.iter().any(|f| f == name) => {
+                    let error = Error::project(format!("there is no function `{name}`"));
+                    Some(error.suggest(name, functions.iter().map(String::as_str)))
+                }
+                Role::Name if undeclared.contains(name) => {
+                    let is_known = variables.contains(name) || functions.iter().any(|f| f == name);
+                    let error = || Error::project(format!("there is no query or variable `{name}`"));
+                    (!is_known).then(|| error().suggest(name, variables.iter().map(String::as_str)))
+                }
+                Role::Attribute(of) if of == "period" => {
+                    let known = || OF_PERIOD.iter().map(|attribute| attribute.name);
+                    let error = || Error::project(format!("`period` has no `{name}`"));
+                    (!known().any(|k| k == name)).then(|| error().suggest(name, known()))
+                }
+                Role::Phrase(with) => self.phrase(name, with),
+                Role::Include => self.include(name),
+                other => argument(other, name),
+            };
+            if let Some(error) = error {
+                problems.push(error.at(at(&range)));
+            }
+        }
+        problems
+    }
+
+    /// Names that a template has; a piece also has what the templates set that include it.
+    fn variables(&self, is_template: bool) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = VARIABLES.iter().chain(OF_ENGINE).map(|name| name.to_string()).collect();
+        for report in self.reports() {
+            names.extend(report.queries.iter().map(|query| query.name.clone()));
+            if !is_template {
+                let text = &report.file.text[report.body..];
+                let set = uses(text).into_iter().filter(|u| u.role == Role::Set);
+                names.extend(set.map(|u| text[u.range].to_string()));
+            }
+        }
+        names
+    }
+
+    fn include(&self, name: &str) -> Option<Error> {
+        let own = self.report.into_iter().flat_map(|report| &report.pieces);
+        let known: Vec<String> = own.chain(&self.project.shared_templates).map(include_name).collect();
+        if known.iter().any(|piece| piece == name) {
+            return None;
+        }
+        let error = Error::project(format!("there is no piece `{name}` to include"));
+        let error = error.suggest(name, known.iter().map(String::as_str));
+        Some(match error.hint_text() {
+            Some(_) => error,
+            None => error.hint("pieces lie in the report's pieces/, as `pieces/x.md`, or in report-templates/shared, as `shared/x.md`"),
+        })
+    }
+
+    /// A phrase that is not there, lacks a language, or names something that it is not given.
+    fn phrase(&self, key: &str, with: &[String]) -> Option<Error> {
+        let own = self.phrases.get(key);
+        if own.is_none() && data(Language::ENGLISH).phrase(key).is_none() {
+            // A shared piece may use the phrases of the reports that include it.
+            let elsewhere = self.report.is_none() && self.reports().iter().any(|r| r.phrases.contains_key(key));
+            if elsewhere {
+                return None;
+            }
+            let error = Error::project(format!("there is no phrase `{key}`")).suggest(key, known_keys(self.phrases));
+            return Some(match error.hint_text() {
+                Some(_) => error,
+                None => error.hint("add it to the report's phrases.yml"),
+            });
+        }
+        for language in self.languages {
+            let text = match own.and_then(|texts| texts.get(language)) {
+                Some(text) => text.text.as_str(),
+                None => match data(*language).phrase(key) {
+                    Some(text) => text,
+                    None => {
+                        let error = Error::project(format!("the phrase `{key}` is missing in {}", language.tag()));
+                        return Some(error.hint(format!("add a line `{}: ...` to it", language.tag())));
+                    }
+                },
+            };
+            if let Some(name) = needed(text).into_iter().find(|name| !with.contains(name)) {
+                let error = Error::project(format!("the phrase `{key}` needs `{name}`"));
+                return Some(error.hint(format!("write `t('{key}', {name}=...)`")));
+            }
+        }
+        None
+    }
+
+    /// Syntax, filters and functions of phrases.
+    fn phrases(&self) -> Problems {
+        let mut problems = Problems::new();
+        let env = Environment::new();
+        let functions: Vec<&str> = functions::FUNCTIONS.iter().map(|function| function.page.name).collect();
+        let of_engine: BTreeSet<String> = env.globals().map(|(name, _)| name.to_string()).collect();
+        for text in self.phrases.values().flat_map(|texts| texts.values()) {
+            if let Err(error) = env.template_from_named_str("phrase", &text.text) {
+                let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
+                problems.push(Error::project(why).at(in_file(text, &error.range().unwrap_or(0..1))));
+                continue;
+            }
+            for Use { role, range } in uses(&text.text) {
+                let name = &text.text[range.clone()];
+                let error = match role {
+                    Role::Filter => unknown_filter(&env, name),
+                    Role::Call if !functions.contains(&name) && !of_engine.contains(name) => {
+                        let error = Error::project(format!("there is no function `{name}` in phrases"));
+                        Some(error.suggest(name, functions.iter().copied()))
+                    }
+                    other => argument(&other, name),
+                };
+                if let Some(error) = error {
+                    problems.push(error.at(in_file(text, &range)));
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// The names of all functions that a template can call.
+fn function_names(env: &Environment<'_>) -> Vec<String> {
+    let ours = contents::callable().map(|page| page.name).chain(FORMER_NAMES.iter().map(|(former, _)| *former));
+    ours.map(str::to_string).chain(env.globals().map(|(name, _)| name.to_string())).collect()
+}
+
+fn unknown_filter(env: &Environment<'_>, name: &str) -> Option<Error> {
+    let mut state = env.empty_state();
+    let is_known = filters::names().any(|filter| filter == name)
+        || !state.apply_filter(name, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter);
+    let error = || Error::project(format!("there is no filter `{name}`"));
+    (!is_known).then(|| error().suggest(name, filters::names()))
+}
+
+/// The page of a function that is ours.
+fn page_of(function: &str) -> Option<&'static Page> {
+    let now = FORMER_NAMES.iter().find(|(former, _)| *former == function).map_or(function, |(_, now)| now);
+    contents::callable().find(|page| page.name == now)
+}
+
+/// What is wrong with an argument of a function, with a text given to it, or with a key of a mapping in it.
+fn argument(role: &Role, name: &str) -> Option<Error> {
+    let problem = match role {
+        Role::Argument(function) => page_of(function)?.argument(name).err(),
+        Role::Text(function, slot) => slot_of(function, slot)?.allows(name).err(),
+        Role::List(function, slot) => {
+            let argument = slot_of(function, slot)?;
+            let is_one = matches!(argument.kind, Kind::Column | Kind::Choice(_) | Kind::Format);
+            is_one.then(|| ArgumentProblem {
+                message: format!("`{}` of `{function}` is one name, not a list", argument.name),
+                hint: "draw a chart for each; two scales in one picture make any two lines look related".into(),
+            })
+        }
+        Role::Key(function, slot) => {
+            let argument = slot_of(function, slot)?;
+            if !matches!(argument.kind, Kind::Records(_)) {
+                return None;
+            }
+            argument.key(name).err()
+        }
+        Role::KeyText(function, slot, key) => slot_of(function, slot)?.key(key).ok()?.allows(name).err(),
+        _ => None,
+    };
+    problem.map(|problem| Error::project(problem.message).hint(problem.hint))
+}
+
+fn slot_of(function: &str, slot: &Slot) -> Option<&'static super::manual::Argument> {
+    let page = page_of(function)?;
+    match slot {
+        Slot::Place(place) => page.positional().nth(*place),
+        Slot::Name(name) => page.keywords().find(|argument| argument.name == *name),
+    }
+}
+
+/// What a phrase names and nobody else gives it. A name that it asks about first (`is defined`) is not needed.
+fn needed(text: &str) -> Vec<String> {
+    let env = Environment::new();
+    let Ok(parsed) = env.template_from_str(text) else { return Vec::new() };
+    let given = ["language", "currency"];
+    let is_function = |name: &str| functions::FUNCTIONS.iter().any(|function| function.page.name == name);
+    let is_global = |name: &str| env.globals().any(|(global, _)| global == name);
+    let calls: Vec<&str> =
+        uses(text).into_iter().filter(|u| u.role == Role::Call).map(|u| &text[u.range]).collect();
+    let is_optional = |name: &str| {
+        text.contains(&format!("{name} is defined")) || text.contains(&format!("{name} | default"))
+    };
+    let mut names: Vec<String> = parsed.undeclared_variables(false).into_iter().collect();
+    names.retain(|name| {
+        let is_given = given.contains(&name.as_str()) || is_function(name) || is_global(name);
+        !is_given && !is_optional(name) && !calls.contains(&name.as_str())
+    });
+    names.sort();
+    names
+}
+
+/// The place of a piece of a phrase. Folded and quoted texts are not the bytes of their file, so the piece is looked for:
+/// the first, second, third ... time that it is written.
+fn in_file(text: &PhraseText, range: &Range<usize>) -> Place {
+    let piece = text.text.get(range.clone()).unwrap_or_default();
+    let before = text.text.get(..range.start).map_or(0, |before| before.matches(piece).count());
+    let written = text.file.text.get(text.span.clone()).unwrap_or_default();
+    let found = (!piece.is_empty()).then(|| written.match_indices(piece).nth(before)).flatten();
+    let span = match found {
+        Some((at, _)) => text.span.start + at..text.span.start + at + piece.len(),
+        None => text.span.clone(),
+    };
+    Place::span(text.file.path.clone(), text.file.text.clone(), span)
+}

@@ -1,0 +1,386 @@
+//! Editions: what was issued, kept for ever.
+//!
+//! The newest edition of a period lies at `<report>/<period>/<language>.html|pdf` with `edition.json` beside it. When a
+//! period is issued again with other content, the files of the edition before become `<language>.edition-1.html` and
+//! `edition-1.json`. The same content is never issued twice. Every file is written beside its place and then renamed.
+
+use super::fingerprint;
+use super::footer::{EditionFacts, NamedFigure};
+use super::setting::Setting;
+use super::template::{self, Page, Source};
+use super::theme::Style;
+use super::{IssueRequest, Output, html, index, pdf};
+use perennial_core::error::{Error, Result};
+use perennial_lake::TestCounts;
+use perennial_project::Language;
+use minijinja::value::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Layout of `edition.json`, raised when it changes in a way that older programs cannot read.
+pub const FORMAT: u32 = 1;
+
+/// What happened to a report.
+#[derive(Debug)]
+pub struct Edition {
+    /// Counted within the period, from 1.
+    pub number: u32,
+    /// Whether it is a new one; else the newest one already said the same.
+    pub is_new: bool,
+    /// The verdict in the first language.
+    pub verdict: String,
+    /// Files of this edition.
+    pub files: Vec<PathBuf>,
+    /// Those of the languages and outputs asked for, written now or standing already.
+    pub written: Vec<PathBuf>,
+    /// Outputs that could not be made, and why.
+    pub refused: Vec<Error>,
+    /// What is not quite right with outputs that were made: characters that no font has.
+    pub notes: Vec<String>,
+}
+
+/// `edition.json`.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Record {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The report's name.
+    pub report: String,
+    /// Its title per language tag.
+    pub title: BTreeMap<String, String>,
+    /// The period's label.
+    pub period: String,
+    /// `closed` or `open` when it was issued.
+    pub period_status: String,
+    /// Counted within the period, from 1.
+    pub edition: u32,
+    /// The release it was made from.
+    pub release: u64,
+    /// The run that published the release.
+    pub run_id: String,
+    /// The business date of its rows.
+    pub as_of: String,
+    /// When it was made, in UTC.
+    pub issued_at: jiff::Timestamp,
+    /// Tests of the release.
+    pub tests: TestCounts,
+    /// The verdict per language tag.
+    pub verdict: BTreeMap<String, String>,
+    /// Headline figures, for the next edition to compare.
+    pub figures: Vec<NamedFigure>,
+    /// Hash of what the pages say, without the account of run and time.
+    pub content: String,
+    /// Its files, beside this one.
+    pub files: Vec<String>,
+}
+
+/// `not-issued.json`: why the newest run issued nothing for a period.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct NotIssued {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The report's name.
+    pub report: String,
+    /// The period's label.
+    pub period: String,
+    /// Why.
+    pub reason: String,
+    /// The run that did not issue it.
+    pub run_id: String,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Result<Edition> {
+    let folder = request.folder.join(&request.report.name).join(request.period.label());
+    let style = Style::read(&request.project.theme, &request.project.root)?;
+    let last: Option<Record> = read(&folder.join("edition.json"))?;
+    // The report's first language stands for all, so that an edition does not depend on which are asked for.
+    let first = request.report.languages.first().or(request.languages.first()).copied().unwrap_or_default();
+    let probe = render_all(request, rows, &[first], &EditionFacts::default())?;
+    let content = probe.first().map(|page| fingerprint::content(page, &style)).unwrap_or_default();
+    let is_new = last.as_ref().is_none_or(|l| l.content != content);
+    let mut number = last.as_ref().map_or(1, |l| l.edition);
+    if is_new {
+        number = last.as_ref().map_or(1, |l| l.edition + 1);
+    }
+    // What changed is told against the edition before this one, also when a lost file of it is made again.
+    let before = if is_new { last.clone() } else { read(&folder.join(format!("edition-{}.json", number - 1)))? };
+    let facts = EditionFacts {
+        number,
+        made_at: Some(if is_new {
+            request.issued_at
+        } else {
+            last.as_ref().map_or(request.issued_at, |l| l.issued_at)
+        }),
+        last_figures: before.map(|b| b.figures).unwrap_or_default(),
+    };
+    let pages = render_all(request, rows, request.languages, &facts)?;
+    std::fs::create_dir_all(&folder).map_err(|e| cannot_write(&folder, e))?;
+    let mut refused = Vec::new();
+    let mut notes = Vec::new();
+    let mut written: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut asked = Vec::new();
+    for page in &pages {
+        for output in request.outputs {
+            let name = format!("{}.{}", page.language.tag(), output.extension());
+            asked.push(name.clone());
+            if !is_new && folder.join(&name).is_file() {
+                continue;
+            }
+            match output {
+                Output::Html => written.push((name, html::write(page, &style).into_bytes())),
+                Output::Pdf => match pdf::write(page, &style, facts.made_at.unwrap_or(request.issued_at)) {
+                    Ok(pdf) => {
+                        if !pdf.missing.is_empty() {
+                            let list: Vec<String> = pdf.missing.iter().map(|c| pdf::code_point(*c)).collect();
+                            notes.push(format!(
+                                "{} {name}: no installed font has {}; the page shows a mark instead",
+                                request.report.name,
+                                list.join(", ")
+                            ));
+                        }
+                        written.push((name, pdf.bytes));
+                    }
+                    Err(error) if error.kind() == perennial_core::error::Kind::Bug => return Err(error),
+                    Err(error) => refused.push(error.context(format!("{} {}", request.report.name, name))),
+                },
+            }
+        }
+    }
+    if let Some(last) = last.as_ref().filter(|_| is_new) {
+        put_aside(&folder, last)?;
+    }
+    for (name, bytes) in &written {
+        write(&folder.join(name), bytes)?;
+    }
+    if let Some(last) = last.as_ref().filter(|_| is_new) {
+        remove_others(&folder, &last.files, &written)?;
+    }
+    let mut record = record(request, &pages, number, content);
+    record.files = present(&folder);
+    if let Some(mut last) = last.filter(|_| !is_new) {
+        last.title.extend(record.title);
+        last.verdict.extend(record.verdict);
+        record = Record { files: record.files, ..last };
+    }
+    write_json(&folder.join("edition.json"), &record)?;
+    let not_issued = folder.join("not-issued.json");
+    if not_issued.exists() {
+        std::fs::remove_file(&not_issued).map_err(|e| cannot_write(&not_issued, e))?;
+    }
+    Ok(Edition {
+        number,
+        is_new,
+        verdict: pages.first().map(|p| p.verdict.clone()).unwrap_or_default(),
+        files: record.files.iter().map(|name| folder.join(name)).collect(),
+        written: asked.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect(),
+        refused,
+        notes,
+    })
+}
+
+fn render_all(
+    request: &IssueRequest<'_>,
+    rows: &[(String, Value)],
+    languages: &[Language],
+    edition: &EditionFacts,
+) -> Result<Vec<Page>> {
+    let project = request.project;
+    let zone = jiff::tz::TimeZone::get(&project.time_zone)
+        .map_err(|e| Error::project(format!("unknown time zone `{}`", project.time_zone)).because(e))?;
+    let phrases = Arc::new(request.report.phrases.clone());
+    let page = |language: &Language| {
+        let setting = Setting {
+            language: *language,
+            currency: project.currency.clone(),
+            zone: zone.clone(),
+            period: request.period,
+            as_of: request.as_of,
+            phrases: phrases.clone(),
+        };
+        template::render(&Source {
+            report: request.report,
+            shared: &project.shared_templates,
+            company: &project.name,
+            vars: &project.vars,
+            setting,
+            rows,
+            footer: request.footer,
+            edition,
+        })
+    };
+    languages.iter().map(page).collect()
+}
+
+fn record(request: &IssueRequest<'_>, pages: &[Page], edition: u32, content: String) -> Record {
+    let per_language = |text: fn(&Page) -> String| pages.iter().map(|p| (p.language.tag().into(), text(p))).collect();
+    Record {
+        format: FORMAT,
+        report: request.report.name.clone(),
+        title: per_language(|p| p.title.clone()),
+        period: request.period.label(),
+        period_status: request.period.status(request.as_of).into(),
+        edition,
+        release: request.footer.release,
+        run_id: request.footer.run_id.clone(),
+        as_of: request.as_of.to_string(),
+        issued_at: request.issued_at,
+        tests: request.footer.tests,
+        verdict: per_language(|p| p.verdict.clone()),
+        figures: pages.first().map(|p| p.figures.iter().map(|(f, _)| f.clone()).collect()).unwrap_or_default(),
+        content,
+        files: Vec::new(),
+    }
+}
+
+/// Copies the files of the edition before to names with its number. The copies are complete before anything is
+/// replaced, and a copy that is there is not made again: a process that died here loses no edition.
+fn put_aside(folder: &Path, last: &Record) -> Result<()> {
+    let mut record = last.clone();
+    record.files.clear();
+    for name in &last.files {
+        let Some((stem, extension)) = name.rsplit_once('.') else { continue };
+        let aside = format!("{stem}.edition-{}.{extension}", last.edition);
+        let (from, to) = (folder.join(name), folder.join(&aside));
+        if !to.is_file() && from.is_file() {
+            let bytes = std::fs::read(&from).map_err(|e| cannot_write(&from, e))?;
+            write(&to, &bytes)?;
+        }
+        if to.is_file() {
+            record.files.push(aside);
+        }
+    }
+    write_json(&folder.join(format!("edition-{}.json", last.edition)), &record)
+}
+
+/// Removes files of the edition before that this one does not have (a PDF that was refused).
+fn remove_others(folder: &Path, before: &[String], written: &[(String, Vec<u8>)]) -> Result<()> {
+    for name in before.iter().filter(|name| !written.iter().any(|(new, _)| new == *name)) {
+        let path = folder.join(name);
+        if path.is_file() {
+            std::fs::remove_file(&path).map_err(|e| cannot_write(&path, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Pages of the newest edition in a folder.
+fn present(folder: &Path) -> Vec<String> {
+    let names = Language::all().flat_map(|l| Output::ALL.map(|o| format!("{}.{}", l.tag(), o.extension())));
+    names.filter(|name| folder.join(name).is_file()).collect()
+}
+
+/// The newest edition of a report for a period, if there is one.
+pub fn newest_edition(folder: &Path, report: &str, period: super::Period) -> Result<Option<Record>> {
+    read(&folder.join(report).join(period.label()).join("edition.json"))
+}
+
+/// Notes that a report was not issued and why; the edition before stays. The index shows it.
+pub fn record_not_issued(
+    folder: &Path,
+    report: &str,
+    period: super::Period,
+    reason: &str,
+    run_id: &str,
+    at: jiff::Timestamp,
+) -> Result<()> {
+    let place = folder.join(report).join(period.label());
+    std::fs::create_dir_all(&place).map_err(|e| cannot_write(&place, e))?;
+    let note = NotIssued {
+        format: FORMAT,
+        report: report.into(),
+        period: period.label(),
+        reason: reason.into(),
+        run_id: run_id.into(),
+        at,
+    };
+    write_json(&place.join("not-issued.json"), &note)
+}
+
+/// Writes `index.html` over all reports in a folder, in the project's first language.
+pub fn write_index(project: &perennial_project::Project, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
+    let style = Style::read(&project.theme, &project.root)?;
+    write(&folder.join("index.html"), index::write(project, &entries(folder)?, &style)?.as_bytes())
+}
+
+/// What the index knows of one period of one report.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) folder: String,
+    pub(super) newest: Option<Record>,
+    pub(super) earlier: Vec<Record>,
+    pub(super) not_issued: Option<NotIssued>,
+}
+
+/// Reports by name, their periods newest first.
+fn entries(folder: &Path) -> Result<Vec<Entry>> {
+    let mut out = Vec::new();
+    for report in folders(folder)? {
+        let mut periods = folders(&folder.join(&report))?;
+        periods.reverse();
+        for period in periods {
+            let place = folder.join(&report).join(&period);
+            let newest: Option<Record> = read(&place.join("edition.json"))?;
+            let not_issued: Option<NotIssued> = read(&place.join("not-issued.json"))?;
+            if newest.is_none() && not_issued.is_none() {
+                continue;
+            }
+            let mut earlier = Vec::new();
+            for number in (1..newest.as_ref().map_or(1, |n| n.edition)).rev() {
+                earlier.extend(read::<Record>(&place.join(format!("edition-{number}.json")))?);
+            }
+            out.push(Entry { folder: format!("{report}/{period}"), newest, earlier, not_issued });
+        }
+    }
+    Ok(out)
+}
+
+fn folders(folder: &Path) -> Result<Vec<String>> {
+    let Ok(listing) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in listing {
+        let entry = entry.map_err(|e| cannot_write(folder, e))?;
+        if entry.path().is_dir()
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Error::unreachable(format!("cannot read {}: {error}", path.display())).because(error));
+        }
+    };
+    serde_json::from_str(&text).map(Some).map_err(|error| {
+        Error::data(format!("{} is not a record of an edition: {error}", path.display()))
+            .hint("move the file away; the report is then issued as a first edition")
+    })
+}
+
+fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::bug(format!("cannot write {}: {e}", path.display())).because(e))?;
+    write(path, format!("{text}\n").as_bytes())
+}
+
+/// Writes beside the place, then renames: a reader sees the old file or the new one.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
+    let beside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    std::fs::write(&beside, bytes).map_err(|e| cannot_write(&beside, e))?;
+    std::fs::rename(&beside, path).map_err(|e| cannot_write(path, e))
+}
+
+fn cannot_write(path: &Path, error: std::io::Error) -> Error {
+    Error::unreachable(format!("cannot write {}: {error}", path.display())).because(error)
+}

@@ -1,0 +1,244 @@
+//! Reports: queries and templates become pages, pages become editions.
+//!
+//! A report's queries give rows (`data`), its template and the phrases of the language turn them into document blocks
+//! (`template`, `charts`, `components`), and two writers set the blocks: `html` as one file that asks nothing of anybody,
+//! `pdf` as tagged A4 pages. `editions` keeps what was issued and its index.
+//!
+//! Whatever a template may name has a page of the manual (`manual`, `contents`), by which templates are checked. A chart is
+//! one file of `charts` and a line in its list; a language is one file of `languages` and a line in the list of
+//! `perennial_project`.
+//!
+//! There is no SQL engine and no clock here: rows come through [`Queries`], the time is an argument.
+
+mod blocks;
+mod call;
+mod canvas;
+mod charts;
+mod check;
+mod components;
+mod contents;
+mod data;
+mod decimal;
+mod editions;
+mod filters;
+mod fingerprint;
+mod footer;
+mod formats;
+mod functions;
+mod html;
+mod index;
+mod language;
+mod latin;
+pub mod manual;
+mod number;
+mod pdf;
+mod period;
+mod phrases;
+mod setting;
+mod template;
+mod theme;
+mod tokens;
+mod typst;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use editions::{Edition, Record as EditionRecord, newest_edition, record_not_issued, write_index};
+pub use contents::{index, pages};
+pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};
+pub use period::Period;
+
+use perennial_core::error::{Error, Place, Result};
+use perennial_project::{Language, PeriodKind, Project, ReportFile, ReportQuery, template_value};
+use arrow::record_batch::RecordBatch;
+use jiff::civil::Date;
+use minijinja::value::Value;
+use std::path::Path;
+
+/// Where rows come from: the caller's session over one release.
+#[async_trait::async_trait]
+pub trait Queries: Sync {
+    /// The rows of a query.
+    async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>>;
+}
+
+/// An output of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Output {
+    /// One self-contained file for screens.
+    Html,
+    /// A4 pages.
+    Pdf,
+}
+
+impl Output {
+    /// Both.
+    pub const ALL: [Output; 2] = [Output::Html, Output::Pdf];
+
+    /// The extension of its files, which is also its name on the command line.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Output::Html => "html",
+            Output::Pdf => "pdf",
+        }
+    }
+
+    /// The output of a name.
+    pub fn from_name(name: &str) -> Option<Output> {
+        Output::ALL.into_iter().find(|o| o.extension() == name)
+    }
+}
+
+/// What is to be issued.
+pub struct IssueRequest<'a> {
+    /// The project: phrases, theme, currency, time zone, variables.
+    pub project: &'a Project,
+    /// The report.
+    pub report: &'a ReportFile,
+    /// What it is about.
+    pub period: Period,
+    /// The business date of the release's rows.
+    pub as_of: Date,
+    /// Languages to issue it in.
+    pub languages: &'a [Language],
+    /// Outputs to write.
+    pub outputs: &'a [Output],
+    /// The rows.
+    pub queries: &'a dyn Queries,
+    /// What the page is based on.
+    pub footer: &'a Footer,
+    /// Now.
+    pub issued_at: jiff::Timestamp,
+    /// The folder of all reports.
+    pub folder: &'a Path,
+}
+
+/// Issues a report: runs its queries once, renders every language, and writes an edition unless the newest one already
+/// says the same. Returns the edition and, apart, the outputs that could not be made (a PDF without a font); the others
+/// are written all the same.
+pub async fn issue(request: IssueRequest<'_>) -> Result<Edition> {
+    must_be_within(&request).await?;
+    let mut rows = Vec::new();
+    for (name, sql) in queries_for(request.project, request.report, request.period, request.as_of)? {
+        let batches = request.queries.rows(&sql).await.map_err(|error| {
+            let place = query_place(request.report, &name);
+            if error.place().is_some() { error } else { error.at(place) }.context(format!("query `{name}`"))
+        })?;
+        rows.push((name, data::rows(&batches)?));
+    }
+    if !rows.is_empty() && rows.iter().all(|(_, rows)| rows.len() == Some(0)) {
+        return Err(no_data(&request));
+    }
+    editions::issue(&request, &rows)
+}
+
+/// Marks an error that says that a period has no data.
+#[derive(Debug)]
+struct NoData;
+
+impl std::fmt::Display for NoData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no data")
+    }
+}
+
+impl std::error::Error for NoData {}
+
+/// Whether an edition was refused because its period has no data, which is nobody's mistake when a run asks for it.
+pub fn is_without_data(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<NoData>())
+}
+
+fn no_data(request: &IssueRequest<'_>) -> Error {
+    let (period, report) = (request.period.label(), &request.report.name);
+    Error::project(format!("there is no data for {period} of the report {report}")).because(NoData)
+}
+
+/// Refuses a period before the first or after the last of the report's calendar: its page would be empty. A report whose
+/// header names no calendar, in a project without the usual one, is judged by its rows alone.
+async fn must_be_within(request: &IssueRequest<'_>) -> Result<()> {
+    let calendar = &request.report.calendar;
+    let sql = format!("SELECT min(period) AS first, max(period) AS last FROM {}.{}", calendar.schema, calendar.name);
+    let batches = match (request.queries.rows(&sql).await, &request.report.calendar_place) {
+        (Ok(batches), _) => batches,
+        (Err(_), None) => return Ok(()),
+        (Err(error), Some(place)) => {
+            let error = if error.place().is_some() { error } else { error.at(place.clone()) };
+            return Err(error.context(format!("calendar `{calendar}`")));
+        }
+    };
+    let rows = data::rows(&batches)?;
+    let Ok(row) = rows.get_item_by_index(0) else { return Ok(()) };
+    let month = |key: &str| {
+        let day = row.get_attr(key).ok()?.as_str()?.get(..10)?.parse::<Date>().ok()?;
+        Some(Period::containing(PeriodKind::Month, day))
+    };
+    let (Some(first), Some(last)) = (month("first"), month("last")) else { return Err(no_data(request)) };
+    if request.period.start >= first.start && request.period.start < last.end {
+        return Ok(());
+    }
+    Err(no_data(request).hint(format!("there is data from {} to {}", first.label(), last.label())))
+}
+
+fn query_place(report: &ReportFile, name: &str) -> Place {
+    match report.queries.iter().find(|q| q.name == name) {
+        Some(query) => Place::span(query.file.path.clone(), query.file.text.clone(), query.offset..query.offset + 1),
+        None => Place::Whole(report.file.path.clone()),
+    }
+}
+
+/// The queries of a report with period, dates and variables put in, by name and in order.
+pub fn queries_for(
+    project: &Project,
+    report: &ReportFile,
+    period: Period,
+    as_of: Date,
+) -> Result<Vec<(String, String)>> {
+    let mut env = minijinja::Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let vars: Vec<(String, Value)> = project.vars.iter().map(|(k, v)| (k.clone(), template_value(v))).collect();
+    env.add_function("var", move |name: &str, default: Option<Value>| {
+        let found = vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
+        found.or(default).ok_or_else(|| {
+            let known: Vec<&str> = vars.iter().map(|(k, _)| k.as_str()).collect();
+            let message = match perennial_core::error::closest(name, &known) {
+                Some(near) => format!("there is no variable `{name}`; did you mean `{near}`?"),
+                None => format!("there is no variable `{name}`; add it to `vars` in perennial.yml"),
+            };
+            minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
+        })
+    });
+    let context = Value::from_pairs([
+        ("period", query_period(period, as_of)),
+        ("as_of", Value::from(as_of.to_string())),
+        ("time_zone", Value::from(project.time_zone.as_str())),
+        ("currency", Value::from(project.currency.as_str())),
+    ]);
+    let render = |query: &ReportQuery| {
+        env.render_named_str(&query.name, &query.sql, &context)
+            .map(|sql| (query.name.clone(), sql))
+            .map_err(|error| query_error(&error, query))
+    };
+    report.queries.iter().map(render).collect()
+}
+
+/// A mistake in a query's template at its place; columns are those of the query, lines those of the file.
+pub(crate) fn query_error(error: &minijinja::Error, query: &ReportQuery) -> Error {
+    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
+    let file = &query.file;
+    let before = file.text[..query.offset.min(file.text.len())].matches('\n').count();
+    let line = before + error.line().unwrap_or(1);
+    let place = Place::at(file.path.clone(), file.text.clone(), line, 1);
+    Error::project(message).context(format!("query `{}`", query.name)).at(place)
+}
+
+fn query_period(period: Period, as_of: Date) -> Value {
+    Value::from_pairs([
+        ("start", period.start.to_string()),
+        ("end", period.end.to_string()),
+        ("label", period.label()),
+        ("status", period.status(as_of).to_string()),
+    ])
+}

@@ -1,0 +1,352 @@
+//! What the tags of a template use: names, functions, filters, phrases, arguments, each with its place.
+//!
+//! The template engine has accepted the text before, so every tag is whole; what a name is used for follows from the tokens
+//! around it.
+
+use std::ops::Range;
+
+/// What a piece of a template is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A variable.
+    Name,
+    /// The name in `set name = ...` or `for name in ...`.
+    Set,
+    /// A function.
+    Call,
+    /// A filter.
+    Filter,
+    /// An attribute of a variable, whose name this is.
+    Attribute(String),
+    /// The key in `t('key')`, with the names that the phrase is given.
+    Phrase(Vec<String>),
+    /// The piece in `include 'piece'`.
+    Include,
+    /// The name of an argument of this function.
+    Argument(String),
+    /// A text given to an argument: the function, and the argument by name or place.
+    Text(String, Slot),
+    /// The beginning of a list given to an argument.
+    List(String, Slot),
+    /// The key of a mapping within an argument.
+    Key(String, Slot),
+    /// A text given to such a key.
+    KeyText(String, Slot, String),
+}
+
+/// An argument of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// By its place, from 0.
+    Place(usize),
+    /// By its name.
+    Name(String),
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub role: Role,
+    /// Bytes of the text.
+    pub range: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Name,
+    Text,
+    Number,
+    Sign,
+}
+
+/// A token and its bytes; of a text without its quotes.
+#[derive(Clone, Debug)]
+struct Token {
+    kind: Kind,
+    range: Range<usize>,
+}
+
+/// Everything that the tags of a template use, in the order of the text.
+pub(crate) fn uses(text: &str) -> Vec<Use> {
+    let mut uses = Vec::new();
+    let mut rest = 0;
+    while let Some((start, close)) = next_tag(text, rest) {
+        if close == "#}" {
+            rest = text[start..].find(close).map_or(text.len(), |i| start + i + close.len());
+            continue;
+        }
+        let (tokens, end) = tokens(text, start + 2, close);
+        rest = (end + close.len()).min(text.len());
+        let is_raw = tokens.iter().find(|t| t.kind == Kind::Name).is_some_and(|t| &text[t.range.clone()] == "raw");
+        if close == "%}" && is_raw {
+            rest = text[rest..].find("endraw").map_or(text.len(), |i| rest + i + "endraw".len());
+            continue;
+        }
+        Reader { text, tokens: &tokens, uses: &mut uses, open: Vec::new() }.read();
+    }
+    uses
+}
+
+/// Where the next tag begins and what closes it.
+fn next_tag(text: &str, from: usize) -> Option<(usize, &'static str)> {
+    let tags = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
+    let found = tags.into_iter().filter_map(|(open, close)| text.get(from..)?.find(open).map(|i| (from + i, close)));
+    found.min_by_key(|(start, _)| *start)
+}
+
+/// The tokens of a tag and where it closes.
+fn tokens(text: &str, from: usize, close: &str) -> (Vec<Token>, usize) {
+    let bytes = text.as_bytes();
+    let mut tokens = Vec::new();
+    let mut depth = 0usize;
+    let mut i = from;
+    while i < bytes.len() {
+        if depth == 0 && text[i..].starts_with(close) {
+            return (tokens, i);
+        }
+        let c = bytes[i];
+        let run = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let (kind, range, next) = match c {
+            b'\'' | b'"' => {
+                let end = text_end(bytes, i);
+                (Kind::Text, i + 1..end, end + 1)
+            }
+            c if c.is_ascii_alphabetic() || c == b'_' => (Kind::Name, i..run(i), run(i)),
+            c if c.is_ascii_digit() => (Kind::Number, i..run(i), run(i)),
+            c if c.is_ascii_whitespace() => {
+                i += 1;
+                continue;
+            }
+            c => {
+                match c {
+                    b'(' | b'[' | b'{' => depth += 1,
+                    b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                // `==` and the like are one token, so that a lone `=` names an argument.
+                let two = text.get(i..i + 2).is_some_and(|two| ["==", "!=", "<=", ">=", "**", "//"].contains(&two));
+                let next = if two { i + 2 } else { i + text[i..].chars().next().map_or(1, char::len_utf8) };
+                (Kind::Sign, i..next, next)
+            }
+        };
+        tokens.push(Token { kind, range });
+        i = next;
+    }
+    (tokens, text.len())
+}
+
+fn text_end(bytes: &[u8], open: usize) -> usize {
+    let mut i = open + 1;
+    while i < bytes.len() && bytes[i] != bytes[open] {
+        i += if bytes[i] == b'\\' { 2 } else { 1 };
+    }
+    i.min(bytes.len())
+}
+
+/// A bracket that is open.
+enum Open {
+    /// A call of a function: the argument that is being read.
+    Call { function: String, slot: Slot, place: usize },
+    /// A mapping: the key whose value is being read.
+    Mapping { key: Option<String> },
+    /// A list, a group, or a call of something else.
+    Other,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    tokens: &'a [Token],
+    uses: &'a mut Vec<Use>,
+    open: Vec<Open>,
+}
+
+impl Reader<'_> {
+    fn read(mut self) {
+        for i in 0..self.tokens.len() {
+            match self.tokens[i].kind {
+                Kind::Name => self.name(i),
+                Kind::Text => self.literal(i),
+                Kind::Sign => self.sign(i),
+                Kind::Number => {}
+            }
+        }
+    }
+
+    fn at(&self, i: usize) -> &str {
+        self.tokens.get(i).map_or("", |token| &self.text[token.range.clone()])
+    }
+
+    fn is_sign(&self, i: usize, sign: &str) -> bool {
+        self.tokens.get(i).is_some_and(|token| token.kind == Kind::Sign) && self.at(i) == sign
+    }
+
+    fn before(&self, i: usize) -> &str {
+        i.checked_sub(1).map_or("", |i| self.at(i))
+    }
+
+    fn push(&mut self, i: usize, role: Role) {
+        self.uses.push(Use { role, range: self.tokens[i].range.clone() });
+    }
+
+    fn name(&mut self, i: usize) {
+        let name = self.at(i).to_string();
+        let is_argument = self.is_sign(i + 1, "=") && matches!(self.open.last(), Some(Open::Call { .. } | Open::Other));
+        let role = match self.before(i) {
+            "|" => Role::Filter,
+            "." => match i.checked_sub(2).filter(|i| self.tokens[*i].kind == Kind::Name) {
+                Some(of) if !self.is_sign(of.wrapping_sub(1), ".") => Role::Attribute(self.at(of).to_string()),
+                _ => return,
+            },
+            "set" | "for" | "macro" | "block" => Role::Set,
+            "is" => return,
+            "not" if i.checked_sub(2).is_some_and(|i| self.at(i) == "is") => return,
+            _ if is_argument => match self.open.last_mut() {
+                Some(Open::Call { function, slot, .. }) => {
+                    *slot = Slot::Name(name);
+                    Role::Argument(function.clone())
+                }
+                _ => return,
+            },
+            _ if self.is_sign(i + 1, "(") => Role::Call,
+            _ => Role::Name,
+        };
+        self.push(i, role);
+    }
+
+    fn literal(&mut self, i: usize) {
+        if ["include", "import", "from", "extends"].contains(&self.before(i)) {
+            return self.push(i, Role::Include);
+        }
+        let is_key = self.is_sign(i + 1, ":") && matches!(self.open.last(), Some(Open::Mapping { .. }));
+        if is_key {
+            let name = self.at(i).to_string();
+            if let Some(Open::Mapping { key }) = self.open.last_mut() {
+                *key = Some(name);
+            }
+            if let Some((function, slot)) = self.argument() {
+                self.push(i, Role::Key(function, slot));
+            }
+            return;
+        }
+        let is_joined = self.is_sign(i + 1, "~") || self.is_sign(i.wrapping_sub(1), "~");
+        match (self.open.last(), self.argument()) {
+            // A key put together from pieces is known only when it is rendered.
+            (Some(Open::Call { function, slot: Slot::Place(0), .. }), _) if function == "t" && is_joined => {}
+            (Some(Open::Call { function, slot: Slot::Place(0), .. }), _) if function == "t" => {
+                let with = self.arguments_after(i);
+                self.push(i, Role::Phrase(with));
+            }
+            (Some(Open::Call { .. }), Some((function, slot))) => self.push(i, Role::Text(function, slot)),
+            (Some(Open::Mapping { key: Some(key) }), Some((function, slot))) if self.is_sign(i.wrapping_sub(1), ":") => {
+                let key = key.clone();
+                self.push(i, Role::KeyText(function, slot, key));
+            }
+            _ => {}
+        }
+    }
+
+    fn sign(&mut self, i: usize) {
+        match self.at(i) {
+            "(" => {
+                let is_call = i > 0 && self.tokens[i - 1].kind == Kind::Name;
+                let is_function = is_call && !["|", "."].contains(&i.checked_sub(2).map_or("", |i| self.at(i)));
+                let keyword = ["in", "if", "elif", "and", "or", "not", "else"].contains(&self.before(i));
+                self.open.push(match is_function && !keyword {
+                    true => Open::Call { function: self.before(i).to_string(), slot: Slot::Place(0), place: 0 },
+                    false => Open::Other,
+                });
+            }
+            "[" => {
+                let begins = ["=", "(", ","].contains(&self.before(i)) && matches!(self.open.last(), Some(Open::Call { .. }));
+                if let Some((function, slot)) = self.argument().filter(|_| begins) {
+                    self.push(i, Role::List(function, slot));
+                }
+                self.open.push(Open::Other);
+            }
+            "{" => self.open.push(Open::Mapping { key: None }),
+            ")" | "]" | "}" => drop(self.open.pop()),
+            "," => match self.open.last_mut() {
+                Some(Open::Call { slot, place, .. }) => {
+                    *place += 1;
+                    *slot = Slot::Place(*place);
+                }
+                Some(Open::Mapping { key }) => *key = None,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The innermost call and the argument of it that is being read.
+    fn argument(&self) -> Option<(String, Slot)> {
+        self.open.iter().rev().find_map(|open| match open {
+            Open::Call { function, slot, .. } => Some((function.clone(), slot.clone())),
+            _ => None,
+        })
+    }
+
+    /// Names of the arguments that follow a token in its call.
+    fn arguments_after(&self, i: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut depth = 0usize;
+        for j in i + 1..self.tokens.len() {
+            match self.at(j) {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" if depth == 0 => break,
+                ")" | "]" | "}" => depth -= 1,
+                _ if depth == 0 && self.tokens[j].kind == Kind::Name && self.is_sign(j + 1, "=") => {
+                    names.push(self.at(j).to_string());
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vec<(Role, &str)> {
+        uses(text).into_iter().map(|u| (u.role, &text[u.range])).collect()
+    }
+
+    #[test]
+    fn names_are_told_apart_by_use() {
+        let text =
+            "a {{ t('key', n=rows | length) }} {% if x.y is defined and z is not none %}{% include 'p.md' %}{# q #}";
+        let found = of(text);
+        assert!(found.contains(&(Role::Call, "t")));
+        assert!(found.contains(&(Role::Phrase(vec!["n".into()]), "key")));
+        assert!(found.contains(&(Role::Argument("t".into()), "n")));
+        assert!(found.contains(&(Role::Name, "rows")));
+        assert!(found.contains(&(Role::Filter, "length")));
+        assert!(found.contains(&(Role::Attribute("x".into()), "y")));
+        assert!(found.contains(&(Role::Include, "p.md")));
+        assert!(!found.iter().any(|(_, name)| *name == "q" || *name == "defined"));
+        assert_eq!(of("{% raw %}{{ nothing }}{% endraw %}"), []);
+        assert!(of("{{ t('tier_' ~ tier) }}").iter().all(|(role, _)| !matches!(role, Role::Phrase(_))));
+    }
+
+    #[test]
+    fn arguments_and_keys_are_found_in_their_calls() {
+        let text = "{{ table(rows, columns=[{'key': 'a', 'label': t('b'), 'format': 'money'}] + more, title='c') }}\
+                    {{ bars(x | sort(attribute='d'), sort='value', y=['e']) }}";
+        let found = of(text);
+        let columns = || Slot::Name("columns".into());
+        for (role, name) in [
+            (Role::Argument("table".into()), "columns"),
+            (Role::Key("table".into(), columns()), "format"),
+            (Role::KeyText("table".into(), columns(), "format".into()), "money"),
+            (Role::Text("table".into(), Slot::Name("title".into())), "c"),
+            (Role::Text("bars".into(), Slot::Name("sort".into())), "value"),
+            (Role::List("bars".into(), Slot::Name("y".into())), "["),
+            (Role::Phrase(Vec::new()), "b"),
+        ] {
+            assert!(found.contains(&(role.clone(), name)), "{role:?} {name} not in {found:?}");
+        }
+        let of_filters = found.iter().filter(|(role, _)| matches!(role, Role::Argument(f) if f == "sort"));
+        assert_eq!(of_filters.count(), 0, "arguments of a filter are not ours");
+    }
+}

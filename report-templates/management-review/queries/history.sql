@@ -1,0 +1,1 @@
+SELECT count(*) AS months FROM core.periods WHERE period <= DATE '{{ period.start }}'

@@ -1,0 +1,5 @@
+SELECT tier, count(*) AS customers, sum(value) AS value
+FROM marts.customer_tier
+WHERE as_of = DATE '{{ period.start }}'
+GROUP BY tier
+ORDER BY tier
