@@ -1,35 +1,24 @@
 //! perennial: the nightly customer-value pipeline.
 //!
-//! SQL functions of ours are a package of their own, `perennial_functions` in `functions/`.
+//! The program is a workspace of packages, one for each layer. A package uses only packages of lower layers, which its
+//! Cargo.toml names, so that the compiler enforces it; `tests/it/layers.rs` compares them with this table.
 //!
-//! Read the rooms in this order; each imports only from the floors above it in this list (a test checks that):
-//!
-//! | floor | room | purpose |
+//! | layer | package | purpose |
 //! |---|---|---|
-//! | 0 | [`error`], [`contract`] | one error; the words in which sources make promises |
-//! | 1 | [`sources`] | reads files as text rows that know their place |
-//! | 1 | [`lake`] | where bytes rest: tables, releases, the lock; the only writer of data |
-//! | 1 | [`history`] | what runs, steps, tests and rejects leave behind, as rows |
-//! | 2 | [`project`] | YAML and SQL headers, validated with every problem at once |
-//! | 2 | [`intake`] | the contract applied to rows: types, keys, rejects, drift |
-//! | 2 | [`engine`] | the only builder of a DataFusion session |
-//! | 3 | [`steps`] | graph, check, materialise, tests |
-//! | 3 | [`reports`] | queries and templates to document blocks, HTML and PDF |
-//! | 4 | [`flow`] | one night on one screen |
-//! | 5 | [`demo`], [`cli`] | the example company; one file per verb |
+//! | 0 | [`perennial_core`] | errors with place and hint; contracts, in which sources make promises |
+//! | 0 | [`perennial_functions`] | customer statistics and more as DataFusion functions, for any program |
+//! | 1 | [`perennial_sources`] | reads files, databases and services as rows that know where they come from |
+//! | 1 | [`perennial_lake`] | tables, releases, the lock and the history on an object store; the only writer of data |
+//! | 2 | [`perennial_project`] | YAML and SQL headers, validated with every problem at once |
+//! | 2 | [`perennial_intake`] | applies a contract to rows: types, keys, rejects, drift |
+//! | 2 | [`perennial_engine`] | the only builder of a DataFusion session |
+//! | 3 | [`perennial_steps`] | graph, check, materialisation, tests |
+//! | 3 | [`perennial_reports`] | queries and templates to document blocks, HTML and PDF |
+//! | 3 | [`perennial_demo`] | the example company |
+//! | 4 | `perennial` | this package: drafts of contracts (`discover`), the runs (`flow`), one file per verb (`cli`) |
+//!
+//! `perennial_testing` holds what the tests of several packages share; it is not part of the program.
 
-pub mod error;
-pub mod contract;
-pub mod sources;
-pub mod lake;
-pub mod history;
-pub mod project;
-pub mod intake;
-pub mod engine;
-pub mod steps;
-pub mod reports;
-pub mod flow;
-pub mod demo;
 pub mod cli;
-#[cfg(test)]
-mod testing;
+mod discover;
+mod flow;

@@ -1,21 +1,27 @@
 //! `perennial check`.
 
 use super::output::{Format, count};
-use super::{Context, Outcome, Output};
-use crate::error::Problems;
+use super::{Context, Outcome, Output, Verb};
 use crate::flow;
-use crate::project::Project;
+use perennial_core::error::Problems;
+use perennial_project::Project;
 
-/// Read everything, run nothing.
+/// Find every problem of YAML, contracts, SQL and templates at once, without reading data
 #[derive(clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Check {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Check {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let (project, mut problems) = Project::draft(&context.root()?, &context.load_options())?;
+        context.print_notes(&project);
         let checked = match flow::check(&project, context.now()).await {
             Ok(checked) if problems.is_empty() => checked,
             Ok(_) => return Err(problems),
@@ -29,7 +35,7 @@ impl Check {
         } else {
             let tables = project.sources.iter().map(|s| s.tables.len() as u64).sum();
             context.printer.say(format!(
-                "{}: {} of {}, {}, {}, {}: no problem found",
+                "{}: no problems in {} of {}, {}, {}, {}",
                 project.name,
                 count(tables, "table", "tables"),
                 count(project.sources.len() as u64, "source", "sources"),

@@ -1,15 +1,15 @@
 //! `perennial demo`.
 
 use super::output::{Format, count};
-use super::run::run_night;
-use super::{Context, Outcome, Output};
-use crate::demo::{self, DemoOptions, Summary};
-use crate::error::Problems;
-use crate::flow::NightRequest;
-use crate::project::{Project, shipped};
+use super::run::{execute, outcome_json, outcome_of};
+use super::{Context, Outcome, Output, Verb};
+use crate::flow::{RunOutcome, RunRequest};
+use perennial_core::error::Problems;
+use perennial_demo::{DemoOptions, Summary};
+use perennial_project::{Project, shipped};
 use std::path::PathBuf;
 
-/// Make a small company and run two nights of it.
+/// Create an example company, run two of its nights and say where the reports are
 #[derive(clap::Args)]
 pub(super) struct Demo {
     /// A new or empty folder
@@ -18,59 +18,61 @@ pub(super) struct Demo {
     /// Customers of the company
     #[arg(long, default_value_t = 2000)]
     customers: usize,
-    /// Another seed makes another company; the same one the same, byte for byte
+    /// Another seed makes another company; the same seed makes the same files, byte for byte
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Only make the files of both nights
+    /// Only write the files of both nights
     #[arg(long)]
     no_run: bool,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Demo {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Demo {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
+        let data = self.folder.join("data");
         shipped::write_to(&self.folder, None)?;
-        let made = demo::generate(&self.data(), &options)?;
-        self.say(
-            context,
-            format!("{}: a company of {}", self.folder.display(), count(made.customers as u64, "account", "accounts")),
-        );
+        let first = perennial_demo::generate(&data, &options)?;
+        let accounts = count(first.customers as u64, "account", "accounts");
+        self.say(context, format!("{}: a company of {accounts}", self.folder.display()));
         if self.no_run {
-            demo::generate_night_two(&self.data(), &options)?;
+            perennial_demo::generate_night_two(&data, &options)?;
+            if self.output.format == Format::Json {
+                context.printer.json(&serde_json::json!({ "folder": self.folder, "runs": [] }))?;
+            }
             return Ok(Outcome::Done);
         }
         self.say(context, "night one");
-        let first = self.night(context, &made).await?;
-        let second = demo::generate_night_two(&self.data(), &options)?;
+        let first = self.night(context, &first).await?;
+        let second = perennial_demo::generate_night_two(&data, &options)?;
         self.say(context, "night two: a new column, late rows, corrections of closed months");
         let second = self.night(context, &second).await?;
+        if self.output.format == Format::Json {
+            let runs = [outcome_json(&first), outcome_json(&second)];
+            context.printer.json(&serde_json::json!({ "folder": self.folder, "runs": runs }))?;
+        }
         self.say(context, format!("next: open {}", self.folder.join("reports/index.html").display()));
+        let (first, second) = (outcome_of(&first), outcome_of(&second));
         Ok(if first == Outcome::Done { second } else { first })
     }
+}
 
-    async fn night(&self, context: &Context<'_>, night: &Summary) -> Result<Outcome, Problems> {
+impl Demo {
+    async fn night(&self, context: &Context<'_>, night: &Summary) -> Result<RunOutcome, Problems> {
         let project = Project::load(&self.folder, &context.load_options())?;
-        let request = NightRequest {
-            pipeline: None,
-            select: vec![],
-            exclude: vec![],
-            as_of: Some(night.as_of),
-            full_refresh: false,
-            replay: None,
-            now: context.now(),
-            who: context.who("demo"),
-        };
-        run_night(&project, &request, context).await
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        let request =
+            RunRequest { as_of: Some(night.as_of), ..RunRequest::new(context.now(), context.invoker("demo")) };
+        execute(&project, &request, context).await
     }
 
     fn say(&self, context: &Context<'_>, line: impl AsRef<str>) {
-        if context.printer.format != Format::Json {
+        if self.output.format != Format::Json {
             context.printer.say(line);
         }
     }

@@ -1,23 +1,29 @@
 //! `perennial formats`.
 
-use super::output::{Format, columns};
+use super::output::Format;
+use super::table::Table;
 use super::text::wrapped;
-use super::{Context, Outcome, Output};
-use crate::error::{Error, Problems, Result, closest};
-use crate::project::{FormatPage, format_pages, notes, type_words};
+use super::{Context, Outcome, Output, Verb};
+use perennial_core::error::{Error, Problems, Result, closest};
+use perennial_project::{FormatPage, format_pages, notes, type_words};
 
-/// The manual of the formats of known systems: all of them, or the page of one with its columns.
+/// Read the manual of the formats of known systems: all of them, or one with its columns
 #[derive(clap::Args)]
 pub(super) struct Formats {
     /// The format to read about, as in `asterisk_queue_log`
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Formats {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Formats {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let pages = format_pages();
         let chosen = self.name.as_deref().map(|name| find(&pages, name)).transpose()?;
         match (context.printer.format, chosen) {
@@ -40,8 +46,8 @@ fn find<'p>(pages: &'p [FormatPage], name: &str) -> Result<&'p FormatPage> {
     pages.iter().find(|page| page.name == wanted).ok_or_else(|| {
         let names: Vec<&str> = pages.iter().map(|page| page.name).collect();
         let near = closest(&wanted, &names).map(|near| format!("did you mean `{near}`?"));
-        let all = "`perennial formats` lists those of known systems; docs/sources.md describes csv, json and the like";
-        Error::project(format!("there is no format `{name}` of a known system")).hint(near.unwrap_or(all.to_string()))
+        let all = "`perennial formats` lists them; docs/sources.md describes csv, json and other general formats";
+        Error::project(format!("unknown format `{name}`")).hint(near.unwrap_or(all.to_string()))
     })
 }
 
@@ -57,8 +63,7 @@ fn page_text(page: &FormatPage) -> String {
     let mut text = format!("{}\n\n{}.\n\n{}\nContract\n", page.name, page.title, page.manual);
     text.push_str(&indented(&format!("{}{}", page.example(), page.rules())));
     text.push_str("\nColumns\n");
-    let header = ["column", "type", "from", ""].map(str::to_string).to_vec();
-    text.push_str(&indented(&columns(&header, &[false; 4], &rows(page))));
+    text.push_str(&indented(&Table::new(&["column", "type", "from", ""], rows(page)).text(None)));
     let further = page.further_fields();
     if !further.is_empty() {
         text.push_str(&format!("\nFurther fields\n{}", wrapped("  ", &further.join(", "))));
@@ -67,7 +72,7 @@ fn page_text(page: &FormatPage) -> String {
 }
 
 fn rows(page: &FormatPage) -> Vec<Vec<String>> {
-    let row = |column: &crate::contract::Column| {
+    let row = |column: &perennial_core::contract::Column| {
         vec![column.name.clone(), type_words(&column.data_type), column.from.clone(), notes(column)]
     };
     page.columns.iter().map(row).collect()

@@ -1,23 +1,29 @@
 //! `perennial functions`.
 
-use super::output::{Format, columns};
+use super::output::Format;
+use super::table::Table;
 use super::text::wrapped;
-use super::{Context, Outcome, Output};
-use crate::error::{Error, Problems, Result, closest};
-use perennial_functions::{Example, FUNCTIONS, Function, manual};
+use super::{Context, Outcome, Output, Verb};
+use perennial_core::error::{Error, Problems, Result, closest};
+use perennial_functions::{Example, FUNCTIONS, Function};
 
-/// The manual of perennial's own SQL functions: all of them by chapter, or the page of one.
+/// Read the manual of the SQL functions that perennial adds: all of them by chapter, or one
 #[derive(clap::Args)]
 pub(super) struct Functions {
     /// The function to read about, as in `max_by`
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Functions {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Functions {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let chosen = self.name.as_deref().map(find).transpose()?;
         match (context.printer.format, chosen) {
             (Format::Text, None) => context.printer.line(list().trim_end())?,
@@ -25,7 +31,7 @@ impl Functions {
             (Format::Json, None) => context.printer.json(&FUNCTIONS.iter().map(summary).collect())?,
             (Format::Json, Some(function)) => context.printer.json(&whole(function))?,
             (Format::Csv, chosen) => {
-                let functions = FUNCTIONS.iter().filter(|f| chosen.is_none_or(|c| c.page.name == f.page.name));
+                let functions = FUNCTIONS.iter().filter(|f| chosen.is_none_or(|c| c.name == f.name));
                 let rows: Vec<Vec<String>> = functions.map(row).collect();
                 context.printer.csv(&["function", "chapter", "kind", "syntax", "summary"], &rows)?;
             }
@@ -36,44 +42,43 @@ impl Functions {
 
 fn find(name: &str) -> Result<&'static Function> {
     let wanted = name.trim().trim_end_matches("()").to_lowercase();
-    let known = |function: &&Function| function.page.name == wanted || function.other_names().contains(&wanted);
+    let known = |function: &&Function| function.name == wanted || function.other_names().contains(&wanted);
     FUNCTIONS.iter().find(known).ok_or_else(|| {
-        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.page.name).collect();
+        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
         let near = closest(&wanted, &names).map(|near| format!("did you mean `{near}`?"));
-        let all = "`perennial functions` lists those of perennial; those of the engine are documented by DataFusion";
-        Error::project(format!("perennial has no function `{name}`")).hint(near.unwrap_or_else(|| all.to_string()))
+        let all = "`perennial functions` lists them; DataFusion documents the functions of the engine";
+        Error::project(format!("unknown function `{name}`")).hint(near.unwrap_or_else(|| all.to_string()))
     })
 }
 
 fn list() -> String {
-    let widest = FUNCTIONS.iter().map(|function| function.page.name.len()).max().unwrap_or(0);
+    let widest = FUNCTIONS.iter().map(|function| function.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     let mut chapter = None;
     for function in FUNCTIONS {
-        let page = function.page;
-        if chapter != Some(page.section) {
-            chapter = Some(page.section);
-            text.push_str(&format!("\n{}\n", page.section.title()));
+        if chapter != Some(function.section) {
+            chapter = Some(function.section);
+            text.push_str(&format!("\n{}\n", function.section.title()));
         }
-        text.push_str(&wrapped(&format!("  {:widest$}  ", page.name), page.summary));
+        text.push_str(&wrapped(&format!("  {:widest$}  ", function.name), &function.page().summary));
     }
     format!("{}\nRead one: perennial functions NAME\n", text.trim_start())
 }
 
 /// A page as text for the screen.
 fn page(function: &Function) -> String {
-    let page = function.page;
+    let page = function.page();
     let mut text = format!("{}\n\n", page.syntax);
-    text.push_str(&wrapped("", &format!("{}. ({} function)", page.summary, function.kind.word())));
-    text.push_str(&format!("\n{}\nArguments\n", wrapped("", page.description)));
+    text.push_str(&wrapped("", &format!("{}. ({} function)", page.summary, function.kind.name())));
+    text.push_str(&format!("\n{}\nArguments\n", wrapped("", &page.description)));
     let widest = page.arguments.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, meaning) in page.arguments {
+    for (name, meaning) in &page.arguments {
         text.push_str(&wrapped(&format!("  {name:widest$}  "), meaning));
     }
-    text.push_str(&format!("\nAnswer\n{}\nExamples\n", wrapped("  ", page.returns)));
+    text.push_str(&format!("\nReturns\n{}\nExamples\n", wrapped("  ", &page.returns)));
     let examples: Vec<String> = page.examples.iter().map(example).collect();
     text.push_str(&examples.join("\n"));
-    for (title, lines) in [("Limits", page.limits), ("Sources", page.sources)] {
+    for (title, lines) in [("Limits", &page.limits), ("Sources", &page.sources)] {
         if !lines.is_empty() {
             text.push_str(&format!("\n{title}\n"));
         }
@@ -91,34 +96,37 @@ fn example(example: &Example) -> String {
     let rows: Vec<_> = lines.collect();
     let figures = |i: usize| rows.iter().all(|row| row.get(i).is_some_and(|cell| cell.parse::<f64>().is_ok()));
     let right: Vec<bool> = (0..header.len()).map(figures).collect();
-    let answer = columns(&header, &right, &rows);
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let answer = Table::new(&header, rows).aligned(right).text(None);
     let indented =
         |text: &str| text.lines().map(|line| format!("  {line}").trim_end().to_string() + "\n").collect::<String>();
-    format!("{}\n{}", indented(&example.folded(manual::WIDTH)), indented(&answer))
+    format!("{}\n{}", indented(example.sql), indented(&answer))
 }
 
 fn row(function: &Function) -> Vec<String> {
-    let page = function.page;
-    [page.name, page.section.title(), function.kind.word(), page.syntax, page.summary].map(str::to_string).to_vec()
+    let page = function.page();
+    [function.name, function.section.title(), function.kind.name(), page.syntax, &page.summary]
+        .map(str::to_string)
+        .to_vec()
 }
 
 fn summary(function: &Function) -> serde_json::Value {
-    let page = function.page;
+    let page = function.page();
     serde_json::json!({
-        "function": page.name, "other_names": function.other_names(), "chapter": page.section.title(),
-        "kind": function.kind.word(), "syntax": page.syntax, "summary": page.summary,
+        "function": function.name, "other_names": function.other_names(), "chapter": function.section.title(),
+        "kind": function.kind.name(), "syntax": page.syntax, "summary": page.summary,
     })
 }
 
 fn whole(function: &Function) -> serde_json::Value {
-    let page = function.page;
+    let page = function.page();
     let arguments = page.arguments.iter().map(|(name, meaning)| serde_json::json!({"name": name, "meaning": meaning}));
     let examples = page.examples.iter().map(|e| serde_json::json!({"sql": e.sql, "answer": e.answer}));
     let mut all = summary(function);
     all["arguments"] = arguments.collect();
+    all["examples"] = examples.collect();
     all["description"] = page.description.into();
     all["returns"] = page.returns.into();
-    all["examples"] = examples.collect();
     all["limits"] = page.limits.into();
     all["sources"] = page.sources.into();
     all["related"] = page.related.into();
@@ -143,16 +151,16 @@ mod tests {
         insta::assert_snapshot!(page(function), @r"
 months_between(from, to)
 
-How many months the calendar turned between two days. (scalar function)
+The number of calendar months between two days. (scalar function)
 
-What cohort tables count: 31 January to 1 February is 1, 1 to 31 January is 0.
+As cohort tables count: 31 January to 1 February is 1, 1 to 31 January is 0.
 
 Arguments
   from  DATE, the earlier day
   to    DATE, the later day
 
-Answer
-  BIGINT, months; negative where `to` lies in an earlier month; NULL where either day is.
+Returns
+  BIGINT, months; negative where `to` is in an earlier month; NULL where either day is NULL.
 
 Examples
   SELECT months_between(DATE '2010-12-31', DATE '2011-12-01') AS months
@@ -162,7 +170,7 @@ Examples
       12
 
 Limits
-  - Days within the month are not looked at; for lengths of time subtract the days.
+  - The day of the month is ignored; for lengths of time subtract the days.
 
 See also date_diff
 ");
@@ -170,7 +178,7 @@ See also date_diff
 
     #[test]
     fn a_function_is_found_by_its_other_name_and_a_mistyped_one_is_suggested() {
-        assert_eq!(find("arg_max").unwrap().page.name, "max_by");
+        assert_eq!(find("arg_max").unwrap().name, "max_by");
         assert_eq!(find("max_bye").unwrap_err().hint_text(), Some("did you mean `max_by`?"));
         assert!(find("sum").unwrap_err().hint_text().unwrap().contains("perennial functions"));
     }

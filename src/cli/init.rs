@@ -1,36 +1,41 @@
 //! `perennial init`.
 
 use super::output::{Format, count};
-use super::{Context, Outcome, Output};
-use crate::demo::{self, DemoOptions};
-use crate::error::{Error, Problems};
-use crate::project::shipped::{self, Company};
+use super::{Context, Outcome, Output, Verb};
+use perennial_core::error::{Error, Problems};
+use perennial_demo::DemoOptions;
+use perennial_project::shipped::{self, Company};
 use std::path::PathBuf;
 
-/// Begin a project.
+/// Create a project from the shipped pipelines, SQL and templates
 #[derive(clap::Args)]
 pub(super) struct Init {
     /// A new or empty folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Leave the demo company's data out
+    /// Without the data of the demo company
     #[arg(long)]
     no_data: bool,
-    /// The company's own ERP instead of the demo's: `tryton` or `odoo`. No data of the demo are written then
+    /// The company's own ERP instead of the demo's: `tryton` or `odoo`; no demo data are written then
     #[arg(long, value_name = "NAME")]
     erp: Option<String>,
-    /// Currency in which the ERP keeps its books, by ISO 4217
+    /// Currency of the ERP's books, as an ISO 4217 code
     #[arg(long, value_name = "CODE", default_value = "EUR", requires = "erp")]
     currency: String,
-    /// Zone in which the company's days are cut, as the IANA database calls it
+    /// Time zone of the company's business days, as an IANA name
     #[arg(long, value_name = "ZONE", default_value = "Europe/Berlin", requires = "erp")]
     time_zone: String,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Init {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Init {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let company = self.erp.as_ref().map(|erp| Company {
             erp: erp.clone(),
             currency: self.currency.clone(),
@@ -40,7 +45,7 @@ impl Init {
         if company.is_some() {
             self.make_empty_folders()?;
         } else if !self.no_data {
-            demo::generate(&self.folder.join("data"), &DemoOptions::default())?;
+            perennial_demo::generate(&self.folder.join("data"), &DemoOptions::default())?;
         }
         let folder = self.folder.display();
         if context.printer.format == Format::Json {
@@ -51,20 +56,22 @@ impl Init {
         }
         Ok(Outcome::Done)
     }
+}
 
+impl Init {
     fn next(&self) -> &'static str {
         match self.erp {
-            Some(_) => "say in pipelines/sources/erp.yml where the ERP's database is, then perennial run",
-            None => "look at perennial.yml and pipelines/sources/, then perennial run",
+            Some(_) => "set the location of the ERP's database in pipelines/sources/erp.yml, then perennial run",
+            None => "edit perennial.yml and pipelines/sources/, then perennial run",
         }
     }
 
-    /// The folders of sources whose files are still to come: an empty one stops no night, a missing one does.
+    /// The folders of sources whose files are still to come: a run accepts an empty folder, but not a missing one.
     fn make_empty_folders(&self) -> Result<(), Problems> {
         for name in ["call-centre", "web"] {
             let folder = self.folder.join("data").join(name);
             std::fs::create_dir_all(&folder).map_err(|error| {
-                Error::project(format!("cannot make `{}`: {error}", folder.display())).because(error)
+                Error::project(format!("cannot create `{}`: {error}", folder.display())).because(error)
             })?;
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! `perennial ls`.
 
-use super::output::{Format, columns};
-use super::{Context, Outcome, Output};
-use crate::error::{Place, Problems};
+use super::output::Format;
+use super::table::Table;
+use super::{Context, Outcome, Output, Verb};
 use crate::flow;
-use crate::project::{Materialize, Project};
+use perennial_core::error::{Place, Problems};
+use perennial_project::{Materialize, Project};
 
-/// List steps, sources, tests or reports.
+/// List steps, sources, tests or reports
 #[derive(clap::Args)]
 pub(super) struct Ls {
     /// What to list
@@ -19,7 +20,7 @@ pub(super) struct Ls {
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     exclude: Vec<String>,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,47 +31,78 @@ enum What {
     Reports,
 }
 
-impl Ls {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Ls {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let (header, rows) = match self.what {
+        let listing = match self.what {
             What::Steps => self.steps(&project, context).await?,
             What::Sources => sources(&project),
             What::Tests => tests(&project),
             What::Reports => reports(&project),
         };
         match context.printer.format {
-            Format::Text => {
-                let header: Vec<String> = header.iter().map(|h| h.to_string()).collect();
-                context.printer.line(columns(&header, &vec![false; header.len()], &rows).trim_end())?;
-            }
-            Format::Json => {
-                let objects = rows.iter().map(|row| {
-                    let pairs = header.iter().zip(row).map(|(k, v)| (k.to_string(), serde_json::json!(v)));
-                    serde_json::Value::Object(pairs.collect())
-                });
-                context.printer.json(&serde_json::Value::Array(objects.collect()))?;
-            }
-            Format::Csv => context.printer.csv(header, &rows)?,
+            Format::Text => context.printer.text(&listing.text(context.printer.width))?,
+            Format::Json => context.printer.json(&listing.json())?,
+            Format::Csv => context.printer.csv(listing.header, &listing.rows)?,
         }
         Ok(Outcome::Done)
     }
+}
 
+impl Ls {
     async fn steps(&self, project: &Project, context: &Context<'_>) -> Result<Listing, Problems> {
         let checked = flow::check(project, context.now()).await?;
         let selected = checked.select(&self.select, &self.exclude)?;
-        let rows = checked.steps.iter().filter(|s| selected.contains(&s.name)).map(|step| {
+        let steps: Vec<_> = checked.steps.iter().filter(|s| selected.contains(&s.name)).collect();
+        // Layers in the order in which data flow, the steps of a layer by name.
+        let layer = |name: &str| steps.iter().position(|step| step.name.schema == name);
+        let mut sorted = steps.clone();
+        sorted.sort_by_key(|step| (layer(&step.name.schema), step.name.name.clone()));
+        let rows = sorted.iter().map(|step| {
             let kind = match step.header.materialize {
                 Materialize::Table => "table",
                 Materialize::View => "view",
             };
             vec![step.name.to_string(), kind.to_string(), step.header.description.clone()]
         });
-        Ok((&["step", "kind", "description"], rows.collect()))
+        Ok(Listing { header: &["step", "kind", "description"], rows: rows.collect(), grouped: true })
     }
 }
 
-type Listing = (&'static [&'static str], Vec<Vec<String>>);
+/// What is listed.
+struct Listing {
+    header: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+    /// Whether the first column is `group.name`, so that a person sees each group below its title.
+    grouped: bool,
+}
+
+impl Listing {
+    fn text(&self, width: Option<usize>) -> String {
+        if !self.grouped {
+            return Table::new(self.header, self.rows.clone()).text(width);
+        }
+        let parts = |row: &Vec<String>| {
+            let (group, name) = row[0].split_once('.').unwrap_or(("", &row[0]));
+            (group.to_string(), [&[name.to_string()], &row[1..]].concat())
+        };
+        let (groups, rows): (Vec<String>, Vec<Vec<String>>) = self.rows.iter().map(parts).unzip();
+        Table::new(self.header, rows).grouped(&groups, width)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let objects = self.rows.iter().map(|row| {
+            let pairs = self.header.iter().zip(row).map(|(k, v)| (k.to_string(), serde_json::json!(v)));
+            serde_json::Value::Object(pairs.collect())
+        });
+        serde_json::Value::Array(objects.collect())
+    }
+}
 
 fn sources(project: &Project) -> Listing {
     let tables = project.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t)));
@@ -79,22 +111,21 @@ fn sources(project: &Project) -> Listing {
             Some(Place::File { file, .. }) => file.clone(),
             _ => String::new(),
         };
-        vec![format!("{}.{}", s.name, t.name), t.delivery.words().to_string(), contract, t.description.clone()]
+        vec![format!("{}.{}", s.name, t.name), t.extraction.label().to_string(), contract, t.description.clone()]
     });
-    (&["table", "rows_from", "contract", "description"], rows.collect())
+    Listing { header: &["table", "rows_from", "contract", "description"], rows: rows.collect(), grouped: true }
 }
 
 fn tests(project: &Project) -> Listing {
-    let of_columns = project.steps.iter().flat_map(|step| {
+    let on_columns = project.steps.iter().flat_map(|step| {
         step.header.columns.iter().flat_map(move |column| {
             column.tests.iter().map(move |test| {
                 vec![format!("{}.{}", step.name, column.name), format!("{}", test.rule), step.file.path.clone()]
             })
         })
     });
-    let of_files =
-        project.tests.iter().map(|t| vec![t.name.to_string(), "rows are faults".into(), t.file.path.clone()]);
-    (&["test", "rule", "file"], of_columns.chain(of_files).collect())
+    let queries = project.tests.iter().map(|t| vec![t.name.to_string(), "returns no rows".into(), t.file.path.clone()]);
+    Listing { header: &["test", "rule", "file"], rows: on_columns.chain(queries).collect(), grouped: true }
 }
 
 fn reports(project: &Project) -> Listing {
@@ -102,5 +133,5 @@ fn reports(project: &Project) -> Listing {
         let languages: Vec<&str> = report.languages.iter().map(|l| l.tag()).collect();
         vec![report.name.clone(), languages.join(" "), report.readers.clone()]
     });
-    (&["report", "languages", "readers"], rows.collect())
+    Listing { header: &["report", "languages", "readers"], rows: rows.collect(), grouped: false }
 }

@@ -29,7 +29,7 @@ impl Verb for Migrate {
             migrations.iter().try_for_each(|migration| write(&root, migration))?;
         }
         let header = ["file", "line", "column", "old", "new"];
-        let changes = || migrations.iter().flat_map(|migration| migration.changes.iter().map(|c| (migration, c)));
+        let changes = || migrations.iter().flat_map(|migration| migration.changes.iter().map(move |c| (migration, c)));
         match context.printer.format {
             Format::Text => {
                 for (migration, Change { line, column, old, new }) in changes() {
@@ -70,8 +70,7 @@ impl Migrate {
 }
 
 fn write(root: &Path, migration: &Migration) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        Error::project(format!("cannot write `{}`: {error}", migration.path)).because(error)
-    };
+    let failed =
+        |error: std::io::Error| Error::project(format!("cannot write `{}`: {error}", migration.path)).because(error);
     std::fs::write(root.join(&migration.path), &migration.text).map_err(failed)
 }

@@ -1,7 +1,7 @@
-//! The command line: one file per verb. The only room that prints, and the only one that looks at the clock.
+//! The command line: one file per verb. The only layer that prints, and the only one that reads the clock.
 //!
-//! Data go to stdout, talk goes to stderr. A verb returns whether all was well ([`Outcome`]) or the problems it met;
-//! the exit code follows from their kind.
+//! Data go to stdout, messages go to stderr. A verb returns how it ended ([`Outcome`]) or the problems it met; the exit
+//! code follows from their kind.
 
 mod check;
 mod demo;
@@ -9,6 +9,7 @@ mod formats;
 mod functions;
 mod init;
 mod ls;
+mod migrate;
 mod output;
 mod progress;
 mod query;
@@ -20,14 +21,16 @@ mod run;
 mod runs;
 mod show;
 mod sources;
+mod table;
+mod templates;
 mod test;
 mod text;
 
-use crate::error::{Error, Problems, Result};
-use crate::flow::Who;
-use crate::project::{LoadOptions, Project};
+use crate::flow::Invoker;
 use clap::{Args, Parser, Subcommand};
 use output::{Format, Printer};
+use perennial_core::error::{Error, Problems, Result};
+use perennial_project::{LoadOptions, Project};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,18 +38,18 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "perennial", version, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 done; 1 a test or check found bad data; 2 a mistake in the project or the \
-arguments; 3 a source or store could not be reached, a later try may help; 70 a fault of the program itself.")]
+arguments; 3 a source or store could not be reached, a later try may help; 70 an internal error.")]
 struct Cli {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
-    verb: Verb,
+    verb: AnyVerb,
 }
 
-/// What every verb takes.
+/// What every verb accepts.
 #[derive(Args)]
 struct Common {
-    /// The project's folder; without it the nearest folder above with a perennial.yml
+    /// The project's folder; by default the current folder or the nearest parent with a perennial.yml
     #[arg(long, global = true, value_name = "DIR")]
     project: Option<PathBuf>,
     /// Variables for SQL and templates, over those of perennial.yml, as in '{rule: R2}'
@@ -54,7 +57,7 @@ struct Common {
     vars: Option<String>,
 }
 
-/// How results are written; every verb takes it, save `report`, whose formats are those of pages.
+/// How results are written; every verb accepts it, except `report`, whose formats are those of pages.
 #[derive(Args)]
 struct Output {
     /// How results are written to stdout
@@ -62,74 +65,75 @@ struct Output {
     format: Format,
 }
 
-#[derive(Subcommand)]
-enum Verb {
-    /// Make a small company, run two nights of it and say where the reports lie
-    Demo(demo::Demo),
-    /// Begin a project: the shipped pipelines, SQL and templates, with the demo's data to be replaced
-    Init(init::Init),
-    /// Read everything, run nothing: every problem of YAML, contracts, SQL and templates at once
-    Check(check::Check),
-    /// Ingest, steps, tests, publish, reports
-    Run(run::Run),
-    /// Answer a query from a release
-    Query(query::Query),
-    /// The first rows of a step, computed now
-    Show(show::Show),
-    /// List steps, sources, tests or reports
-    Ls(ls::Ls),
-    /// Run the tests against the newest release, and the given/expected rows of steps
-    Test(test::Test),
-    /// Issue one report now
-    Report(report::Report),
-    /// What was published, newest first
-    Releases(releases::Releases),
-    /// Publish an earlier release again
-    Rollback(rollback::Rollback),
-    /// The runs, newest first, or one run in detail
-    Runs(runs::Runs),
-    /// Rows that a contract refused
-    Rejects(rejects::Rejects),
-    /// Test whether the sources can be read, or draft the contract of a new one
-    Sources(sources::Sources),
-    /// The manual of the SQL functions that perennial adds
-    Functions(functions::Functions),
-    /// The manual of the formats of known systems
-    Formats(formats::Formats),
+/// A verb with its arguments.
+#[async_trait::async_trait(?Send)]
+trait Verb {
+    /// How its results are written.
+    fn format(&self) -> Format;
+
+    /// Runs it.
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems>;
 }
 
-impl Verb {
-    fn format(&self) -> Format {
-        match self {
-            Verb::Demo(v) => v.output.format,
-            Verb::Init(v) => v.output.format,
-            Verb::Check(v) => v.output.format,
-            Verb::Run(v) => v.output.format,
-            Verb::Query(v) => v.output.format,
-            Verb::Show(v) => v.output.format,
-            Verb::Ls(v) => v.output.format,
-            Verb::Test(v) => v.output.format,
-            Verb::Report(_) => Format::Text,
-            Verb::Releases(v) => v.output.format,
-            Verb::Rollback(v) => v.output.format,
-            Verb::Runs(v) => v.output.format,
-            Verb::Rejects(v) => v.output.format,
-            Verb::Sources(v) => v.format(),
-            Verb::Functions(v) => v.output.format,
-            Verb::Formats(v) => v.output.format,
+/// The verbs in the order of the help: `module::Verb`, whose doc comment is the verb's help.
+macro_rules! verbs {
+    ($($module:ident::$verb:ident,)*) => {
+        #[derive(Subcommand)]
+        enum AnyVerb {
+            $($verb($module::$verb),)*
         }
-    }
+
+        impl AnyVerb {
+            fn get(&self) -> &dyn Verb {
+                match self {
+                    $(AnyVerb::$verb(verb) => verb,)*
+                }
+            }
+        }
+    };
 }
 
-/// How a verb ended when nothing stopped it.
+verbs! {
+    demo::Demo,
+    init::Init,
+    check::Check,
+    run::Run,
+    query::Query,
+    show::Show,
+    ls::Ls,
+    test::Test,
+    report::Report,
+    releases::Releases,
+    rollback::Rollback,
+    runs::Runs,
+    rejects::Rejects,
+    sources::Sources,
+    functions::Functions,
+    templates::Templates,
+    formats::Formats,
+    migrate::Migrate,
+}
+
+/// How a verb ended if nothing stopped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// All was well.
+    /// All is well.
     Done,
-    /// It went to its end and found bad data.
-    FoundFaults,
-    /// It went to its end with problems that were told already; the exit code they call for.
-    Told(u8),
+    /// It finished and found bad data.
+    BadData,
+    /// It finished with problems that were printed already; the exit code they call for.
+    ExitCode(u8),
+}
+
+impl Outcome {
+    /// The exit code.
+    fn code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::BadData => 1,
+            Outcome::ExitCode(code) => code,
+        }
+    }
 }
 
 /// Reads the arguments, runs the verb, prints what went wrong, and gives the exit code.
@@ -143,11 +147,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let printer = Printer::new(cli.verb.format());
+    let printer = Printer::new(cli.verb.get().format());
     match run(&cli, &printer) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::FoundFaults) => ExitCode::from(1),
-        Ok(Outcome::Told(code)) => ExitCode::from(code),
+        Ok(outcome) => ExitCode::from(outcome.code()),
         Err(problems) => {
             printer.problems(&problems);
             ExitCode::from(problems.exit_code())
@@ -163,49 +165,33 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
         .build()
         .map_err(|e| Error::bug("cannot start the runtime").because(e))?;
     let context = Context { common: &cli.common, printer };
-    runtime.block_on(async {
-        match &cli.verb {
-            Verb::Demo(verb) => verb.run(&context).await,
-            Verb::Init(verb) => verb.run(&context).await,
-            Verb::Check(verb) => verb.run(&context).await,
-            Verb::Run(verb) => verb.run(&context).await,
-            Verb::Query(verb) => verb.run(&context).await,
-            Verb::Show(verb) => verb.run(&context).await,
-            Verb::Ls(verb) => verb.run(&context).await,
-            Verb::Test(verb) => verb.run(&context).await,
-            Verb::Report(verb) => verb.run(&context).await,
-            Verb::Releases(verb) => verb.run(&context).await,
-            Verb::Rollback(verb) => verb.run(&context).await,
-            Verb::Runs(verb) => verb.run(&context).await,
-            Verb::Rejects(verb) => verb.run(&context).await,
-            Verb::Sources(verb) => verb.run(&context).await,
-            Verb::Functions(verb) => verb.run(&context).await,
-            Verb::Formats(verb) => verb.run(&context).await,
-        }
-    })
+    runtime.block_on(cli.verb.get().run(&context))
 }
 
-/// What a verb needs beside its own arguments.
+/// What a verb needs besides its own arguments.
 struct Context<'a> {
     common: &'a Common,
     printer: &'a Printer,
 }
 
 impl Context<'_> {
-    /// The project that `--project` names or that the current folder lies in.
+    /// The project that `--project` names or that contains the current folder.
     fn project(&self) -> Result<Project, Problems> {
-        Project::load(&self.root()?, &self.load_options())
+        let project = Project::load(&self.root()?, &self.load_options())?;
+        self.print_notes(&project);
+        Ok(project)
+    }
+
+    /// What the project should change.
+    fn print_notes(&self, project: &Project) {
+        project.notes.iter().for_each(|note| self.printer.say(format!("note: {note}")));
     }
 
     /// The folder of that project.
     fn root(&self) -> Result<PathBuf> {
         match &self.common.project {
             Some(folder) => Ok(folder.clone()),
-            None => {
-                let here = std::env::current_dir()
-                    .map_err(|e| Error::project("the current folder cannot be read").because(e))?;
-                Project::find(&here)
-            }
+            None => Project::find(&current_folder()?),
         }
     }
 
@@ -213,12 +199,12 @@ impl Context<'_> {
         LoadOptions { vars: self.common.vars.as_deref(), ..LoadOptions::of_process() }
     }
 
-    /// Who we are, for the lock and the record.
-    fn who(&self, command: &str) -> Who {
+    /// Who runs a command, for the lock and the record.
+    fn invoker(&self, command: &str) -> Invoker {
         let variable = |names: &[&str]| names.iter().find_map(|n| std::env::var(n).ok()).unwrap_or_default();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_string());
         let user = variable(&["USER", "USERNAME", "LOGNAME"]);
-        Who {
+        Invoker {
             host: host.unwrap_or_else(|_| variable(&["HOSTNAME", "COMPUTERNAME"])),
             user: if user.is_empty() { "unknown".to_string() } else { user },
             pid: std::process::id(),
@@ -226,13 +212,44 @@ impl Context<'_> {
         }
     }
 
-    /// The moment, for everything that is dated in this run.
+    /// The current time, for everything that is dated in this run.
+    #[allow(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
     fn now(&self) -> jiff::Timestamp {
-        now()
+        jiff::Timestamp::now()
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+fn current_folder() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|e| Error::project("cannot read the current folder").because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent_and_every_verb_has_help_of_one_line() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!((10..110).contains(&about.len()), "{}: {about}", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn a_mistyped_verb_or_option_is_suggested() {
+        for (line, suggestion) in [
+            ("perennial chek", "check"),
+            ("perennial run --ful-refresh", "--full-refresh"),
+            ("perennial run --format jsn", "json"),
+            ("perennial ls reprots", "reports"),
+            ("perennial sources discver", "discover"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains(&format!("'{suggestion}'")), "{line}: {error}");
+        }
+    }
 }

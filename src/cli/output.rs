@@ -1,8 +1,10 @@
-//! Results to stdout, talk to stderr.
+//! Results to stdout, messages to stderr.
 
-use crate::error::{Error, Problems, Result, render_all};
+use super::table::Table;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use indicatif::HumanCount;
+use perennial_core::error::{Error, Place, Problems, Result, render_all};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use std::sync::Arc;
 pub(super) enum Format {
     /// Aligned columns for people
     Text,
-    /// JSON for programs: an array of objects, or one object
+    /// One JSON document for programs
     Json,
     /// Comma-separated values with a header
     Csv,
@@ -20,20 +22,23 @@ pub(super) enum Format {
 /// Writes to the two streams.
 pub(super) struct Printer {
     pub(super) format: Format,
-    /// stderr is a terminal that shows colours.
+    /// Whether stderr is a terminal that shows colours.
     pub(super) colour: bool,
-    /// stderr is a terminal, so bars may move on it.
+    /// Whether stderr is a terminal, so that progress bars may move on it.
     pub(super) terminal: bool,
+    /// The width of the terminal that stdout is; `None` for a file or pipe, where nothing is folded.
+    pub(super) width: Option<usize>,
 }
 
 impl Printer {
     pub(super) fn new(format: Format) -> Printer {
         let terminal = std::io::stderr().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        Printer { format, colour: terminal && !no_colour, terminal }
+        let width = std::io::stdout().is_terminal().then(terminal_width);
+        Printer { format, colour: terminal && !no_colour, terminal, width }
     }
 
-    /// A line of talk.
+    /// A line to stderr.
     pub(super) fn say(&self, line: impl AsRef<str>) {
         // A closed stderr must not stop a run.
         let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
@@ -44,16 +49,16 @@ impl Printer {
         self.write(format!("{}\n", line.as_ref()).as_bytes())
     }
 
-    /// A text as it is, line ends included.
+    /// Text as it is, line breaks included.
     pub(super) fn text(&self, text: &str) -> Result<()> {
         self.write(text.as_bytes())
     }
 
-    /// Problems, as text or as JSON objects.
+    /// Problems, as text to stderr or as JSON to stdout.
     pub(super) fn problems(&self, problems: &Problems) {
         if self.format == Format::Json {
             let items: Vec<serde_json::Value> = problems.iter().map(problem_json).collect();
-            // The reader of stdout is gone: the exit code still tells.
+            // If stdout is closed, the exit code still tells.
             let _ = self.json(&serde_json::json!({ "problems": items }));
         } else {
             self.say(render_all(problems, self.colour));
@@ -62,14 +67,14 @@ impl Printer {
 
     /// One JSON value.
     pub(super) fn json(&self, value: &serde_json::Value) -> Result<()> {
-        let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug("JSON").because(e))?;
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug("cannot write JSON").because(e))?;
         self.line(text)
     }
 
     /// Rows of a table, in the chosen format.
     pub(super) fn rows(&self, batches: &[RecordBatch]) -> Result<()> {
         match self.format {
-            Format::Text => self.write(aligned(batches)?.as_bytes()),
+            Format::Text => self.text(&table(batches)?.text(self.width)),
             Format::Csv => {
                 let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(Vec::new());
                 for batch in batches {
@@ -78,16 +83,7 @@ impl Printer {
                 self.write(&writer.into_inner())
             }
             Format::Json => {
-                let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
-                let mut writer = builder.build::<_, arrow::json::writer::JsonArray>(Vec::new());
-                for batch in batches {
-                    writer.write(batch)?;
-                }
-                writer.finish()?;
-                let mut bytes = writer.into_inner();
-                if bytes.is_empty() {
-                    bytes.extend_from_slice(b"[]");
-                }
+                let mut bytes = json_array(batches)?;
                 bytes.push(b'\n');
                 self.write(&bytes)
             }
@@ -97,12 +93,12 @@ impl Printer {
     /// Rows of text as comma-separated values.
     pub(super) fn csv(&self, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let failed = |e| Error::bug("CSV").because(e);
+        let failed = |e| Error::bug("cannot write CSV").because(e);
         writer.write_record(header).map_err(failed)?;
         for row in rows {
             writer.write_record(row).map_err(failed)?;
         }
-        let bytes = writer.into_inner().map_err(|e| Error::bug("CSV").because(e.to_string()))?;
+        let bytes = writer.into_inner().map_err(|e| Error::bug("cannot write CSV").because(e.to_string()))?;
         self.write(&bytes)
     }
 
@@ -117,7 +113,29 @@ impl Printer {
     }
 }
 
-/// Structs and lists as JSON in a text, which CSV can hold.
+/// The width that tables are folded to on a terminal.
+fn terminal_width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.filter(|columns| *columns >= 40).unwrap_or(super::text::WIDTH)
+}
+
+/// Rows as one JSON value, an array of objects.
+pub(super) fn rows_json(batches: &[RecordBatch]) -> Result<serde_json::Value> {
+    serde_json::from_slice(&json_array(batches)?).map_err(|e| Error::bug("cannot read JSON").because(e))
+}
+
+fn json_array(batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+    let mut writer = builder.build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    let bytes = writer.into_inner();
+    Ok(if bytes.is_empty() { b"[]".to_vec() } else { bytes })
+}
+
+/// Structs and lists as JSON text, which CSV can hold.
 fn without_nesting(batch: &RecordBatch) -> Result<RecordBatch> {
     if !batch.columns().iter().any(|column| column.data_type().is_nested()) {
         return Ok(batch.clone());
@@ -147,7 +165,6 @@ fn as_json(column: &ArrayRef) -> Result<StringArray> {
 }
 
 fn problem_json(error: &Error) -> serde_json::Value {
-    use crate::error::Place;
     let (file, line, column) = match error.place() {
         Some(Place::File { file, line, column, .. }) => (Some(file.clone()), Some(*line as u64), Some(*column as u64)),
         Some(Place::Row { table, row }) => (Some(table.clone()), Some(*row), None),
@@ -160,9 +177,9 @@ fn problem_json(error: &Error) -> serde_json::Value {
     })
 }
 
-/// Rows as columns of text: figures to the right, the rest to the left, a line under the header.
-fn aligned(batches: &[RecordBatch]) -> Result<String> {
-    let Some(first) = batches.first() else { return Ok(String::new()) };
+/// Rows as text in columns, numbers to the right.
+pub(super) fn table(batches: &[RecordBatch]) -> Result<Table> {
+    let Some(first) = batches.first() else { return Ok(Table::new(&[], Vec::new())) };
     let schema = first.schema();
     let options = FormatOptions::default().with_null("NULL").with_display_error(true);
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -170,70 +187,31 @@ fn aligned(batches: &[RecordBatch]) -> Result<String> {
         let formatters = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options));
         let formatters = formatters.collect::<std::result::Result<Vec<_>, _>>()?;
         rows.extend(
-            (0..batch.num_rows()).map(|row| formatters.iter().map(|f| shown(&f.value(row).to_string())).collect()),
+            (0..batch.num_rows()).map(|row| formatters.iter().map(|f| one_line(&f.value(row).to_string())).collect()),
         );
     }
-    let header: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let header: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let right: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
-    Ok(columns(&header, &right, &rows))
+    Ok(Table::new(&header, rows).aligned(right))
 }
 
 /// Characters shown of one value; `--format json` and `csv` show all.
-const CELL_CHARACTERS: usize = 100;
+const MAX_CELL_CHARACTERS: usize = 100;
 
 /// A value on one line.
-fn shown(value: &str) -> String {
-    let mut text: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(CELL_CHARACTERS).collect();
-    if value.chars().nth(CELL_CHARACTERS).is_some() {
+fn one_line(value: &str) -> String {
+    let characters = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut text: String = characters.take(MAX_CELL_CHARACTERS).collect();
+    if value.chars().nth(MAX_CELL_CHARACTERS).is_some() {
         text.pop();
         text.push('…');
     }
     text
 }
 
-/// Text in columns, each as wide as its widest cell.
-pub(super) fn columns(header: &[String], right: &[bool], rows: &[Vec<String>]) -> String {
-    let width_of = |i: usize| {
-        rows.iter().filter_map(|r| r.get(i)).chain(header.get(i)).map(|c| display_width(c)).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width_of).collect();
-    let line = |cells: &[String]| {
-        let padded = cells.iter().enumerate().map(|(i, cell)| {
-            let pad = " ".repeat(widths[i].saturating_sub(display_width(cell)));
-            if right[i] { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_string()
-    };
-    let rule: Vec<String> = widths.iter().map(|w| "─".repeat(*w)).collect();
-    let mut text = format!("{}\n{}\n", line(header), rule.join("  "));
-    for row in rows {
-        text.push_str(&line(row));
-        text.push('\n');
-    }
-    text
-}
-
-/// Columns a text takes on a terminal; Chinese characters take two.
-fn display_width(text: &str) -> usize {
-    text.chars().map(|c| if ('\u{1100}'..='\u{ffdc}').contains(&c) && c > '\u{2e7f}' { 2 } else { 1 }).sum()
-}
-
-/// `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 row`, `2 rows`.
+/// `1 row`, `2,000 rows`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+    format!("{} {}", HumanCount(number), if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -241,27 +219,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_under_one_another() {
-        let rows = vec![vec!["north".into(), "5".into()], vec!["南区".into(), "1,234".into()]];
-        let text = columns(&["region".into(), "revenue".into()], &[false, true], &rows);
-        assert_eq!(text, "region  revenue\n──────  ───────\nnorth         5\n南区      1,234\n");
-    }
-
-    #[test]
     fn a_long_value_is_cut_and_stays_on_its_line() {
-        assert_eq!(shown("a\nb"), "a b");
-        assert_eq!(shown(&"x".repeat(100)).len(), 100);
-        let long = shown(&"客".repeat(101));
+        assert_eq!(one_line("a\nb"), "a b");
+        assert_eq!(one_line(&"x".repeat(100)).len(), 100);
+        let long = one_line(&"客".repeat(101));
         assert_eq!(long.chars().count(), 100);
         assert!(long.ends_with('…'));
     }
 
     #[test]
-    fn thousands_are_parted() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    fn counts_have_separators_and_a_plural() {
+        assert_eq!(count(0, "row", "rows"), "0 rows");
         assert_eq!(count(1, "row", "rows"), "1 row");
+        assert_eq!(count(1_234_567, "row", "rows"), "1,234,567 rows");
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! What is going on: bars on a terminal, plain lines in a log, nothing for programs.
+//! The progress of a run: bars on a terminal, plain lines in a log, nothing for programs.
 
-use super::output::{Format, Printer, count, thousands};
+use super::output::{Format, Printer, count};
 use crate::flow::{Event, Observer};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Tells of a night as it goes.
+/// Shows the events of a run.
 pub(super) struct Progress<'a> {
     printer: &'a Printer,
     bars: MultiProgress,
-    /// One bar for everything under way, by its name.
+    /// One bar for each table, step or report in progress, by name.
     open: Mutex<HashMap<String, ProgressBar>>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Progress<'a> {
         Progress { printer, bars: MultiProgress::with_draw_target(target), open: Mutex::default() }
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub(super) fn clear(&self) {
         // Without a terminal there is nothing to clear.
         let _ = self.bars.clear();
@@ -57,17 +57,17 @@ impl Observer for Progress<'_> {
         match event {
             Event::Note(text) => self.done("", Some(format!("note     {text}"))),
             Event::SourceProgress { table, rows } => {
-                self.bar(table, format!("source   {table}  {} rows", thousands(rows)));
+                self.bar(table, format!("source   {table}  {} rows", HumanCount(rows)));
             }
             Event::SourceDone { table, rows, rejects, files, relation, seconds } => {
-                let rejected = if rejects > 0 { format!(", {} rejected", thousands(rejects)) } else { String::new() };
+                let rejected = if rejects > 0 { format!(", {} rejected", HumanCount(rejects)) } else { String::new() };
                 let line = (files > 0).then(|| {
                     let from = relation.map_or_else(|| count(files, "file", "files"), str::to_string);
                     format!("source   {table}  {}{rejected} from {from}  {seconds:.1} s", count(rows, "row", "rows"))
                 });
                 self.done(table, line);
             }
-            Event::StepProgress { step, rows } => self.bar(step, format!("step     {step}  {} rows", thousands(rows))),
+            Event::StepProgress { step, rows } => self.bar(step, format!("step     {step}  {} rows", HumanCount(rows))),
             Event::StepDone { step, rows, seconds } => {
                 self.done(step, Some(format!("step     {step}  {}  {seconds:.1} s", count(rows, "row", "rows"))));
             }
@@ -76,10 +76,11 @@ impl Observer for Progress<'_> {
                 self.done(step, Some(format!("step     {step}  skipped: {because} failed")));
             }
             Event::StepFailed { step } => self.done(step, Some(format!("step     {step}  failed"))),
-            Event::TestFaults { test, faults, stops, example } => {
-                let word = if stops { "failed" } else { "warned" };
-                let example = example.map(|e| format!(", as in {e}")).unwrap_or_default();
-                self.done("", Some(format!("test     {test}  {word}: {}{example}", count(faults, "fault", "faults"))));
+            Event::TestNotPassed { test, failures, blocks, example } => {
+                let status = if blocks { "failed" } else { "warned" };
+                let example = example.map(|e| format!(", such as {e}")).unwrap_or_default();
+                let failures = count(failures, "failure", "failures");
+                self.done("", Some(format!("test     {test}  {status}: {failures}{example}")));
             }
             Event::ReportStarted { report } => self.bar(report, format!("report   {report}")),
             Event::ReportDone { report } => self.done(report, None),

@@ -1,27 +1,33 @@
 //! `perennial query`.
 
-use super::{Context, Outcome, Output};
-use crate::error::{Error, Problems};
+use super::output::Format;
+use super::{Context, Outcome, Output, Verb};
 use crate::flow::Reader;
+use perennial_core::error::{Error, Problems};
 
-/// Answer a query from a release.
+/// Query a release with SQL
 #[derive(clap::Args)]
 pub(super) struct Query {
     /// SQL; `-` reads it from stdin
     #[arg(value_name = "SQL")]
     sql: String,
-    /// Of this release instead of the newest
+    /// The release to query instead of the newest
     #[arg(long, value_name = "N")]
     release: Option<u64>,
-    /// At most so many rows
+    /// Maximum number of rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Query {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Query {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let sql = match self.sql.as_str() {
             "-" => std::io::read_to_string(std::io::stdin())
                 .map_err(|e| Error::project("cannot read the query from stdin").because(e))?,

@@ -1,38 +1,42 @@
 //! `perennial rejects`.
 
-use super::run::run_night;
-use super::{Context, Outcome, Output};
-use crate::engine::literal;
-use crate::error::{Error, Problems, Result};
-use crate::flow::{Correction, NightRequest, Reader, ReplayRequest};
+use super::output::Format;
+use super::run::run_and_print;
+use super::{Context, Outcome, Output, Verb};
+use crate::flow::{Correction, Reader, ReplayRequest, RunRequest};
+use perennial_core::error::{Error, Problems, Result};
+use perennial_engine::literal;
 use std::path::{Path, PathBuf};
 
-/// Rows that a contract refused: how many by reason (`list`), or each with its file, line, column and value (`show`).
-/// Those of the files as they were last read; `--all` shows what every run refused.
+/// List the rows that a contract rejected, or try them again
 ///
-/// `replay` tries them again under the contract as it is now, in a run that reads nothing else: steps, tests, release and
-/// reports follow. With `--corrections` the values that `show --format json` prints may be put right first.
+/// `list` counts them by reason, `show` shows each with its file, line, column and value. Both show the rejects of the
+/// files as they were last read; `--all` shows what every run rejected.
+///
+/// `replay` tries them again with the current contract, in a run that reads nothing else: steps, tests, release and
+/// reports follow. With `--corrections`, values that `show --format json` printed can be corrected first.
 #[derive(clap::Args)]
 pub(super) struct Rejects {
+    /// What to do
     #[arg(value_enum, default_value_t = What::List)]
     what: What,
-    /// Only of this source
+    /// Only rejects of this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
-    /// Only of this table of the source
+    /// Only rejects of this table of the source
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
-    /// What every run refused, also of files that were read again since or whose source failed
+    /// Everything that any run rejected, also in files that were read again since or whose source failed
     #[arg(long)]
     all: bool,
-    /// At most so many rows
+    /// Maximum number of rows
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     limit: usize,
-    /// For `replay`: what `show --format json` printed, with values put right
+    /// For `replay`: the output of `show --format json` with corrected values
     #[arg(long, value_name = "FILE")]
     corrections: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -42,17 +46,24 @@ enum What {
     Replay,
 }
 
-impl Rejects {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Rejects {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         match self.what {
             What::Replay => self.replay(context).await,
             _ if self.corrections.is_some() => {
-                Err(Error::project("`--corrections` belongs to `perennial rejects replay`").into())
+                Err(Error::project("`--corrections` is for `perennial rejects replay`").into())
             }
             _ => self.print(context).await,
         }
     }
+}
 
+impl Rejects {
     async fn print(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
         let reader = Reader::open(&project, None).await?;
@@ -89,21 +100,13 @@ impl Rejects {
             None => Vec::new(),
         };
         let replay = ReplayRequest { source: self.source.clone(), table: self.table.clone(), corrections };
-        let request = NightRequest {
-            pipeline: None,
-            select: Vec::new(),
-            exclude: Vec::new(),
-            as_of: None,
-            full_refresh: false,
-            replay: Some(replay),
-            now: context.now(),
-            who: context.who("rejects replay"),
-        };
-        run_night(&project, &request, context).await
+        let invoker = context.invoker("rejects replay");
+        let request = RunRequest { replay: Some(replay), ..RunRequest::new(context.now(), invoker) };
+        run_and_print(&project, &request, context).await
     }
 }
 
-/// One entry of what `show --format json` prints; keys that it prints beside these are not looked at.
+/// An entry of `show --format json`; its other keys are ignored.
 #[derive(serde::Deserialize)]
 struct Entry {
     run_id: String,
@@ -116,10 +119,10 @@ struct Entry {
 
 fn read_corrections(path: &Path) -> Result<Vec<Correction>> {
     let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::project(format!("the corrections in {} cannot be read: {e}", path.display())))?;
+        .map_err(|e| Error::project(format!("cannot read the corrections in {}: {e}", path.display())))?;
     let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|e| {
         Error::project(format!("{}: {e}", path.display()))
-            .hint("it is what `perennial rejects show --format json` prints, with `value` put right")
+            .hint("it must be the output of `perennial rejects show --format json` with corrected `value`s")
     })?;
     let correction = |e: Entry| Correction {
         run_id: e.run_id,

@@ -1,18 +1,24 @@
 //! `perennial releases`.
 
-use super::{Context, Outcome, Output};
-use crate::error::Problems;
+use super::output::Format;
+use super::{Context, Outcome, Output, Verb};
 use crate::flow::Reader;
+use perennial_core::error::Problems;
 
-/// What was published, newest first.
+/// List what was published, newest first
 #[derive(clap::Args)]
 pub(super) struct Releases {
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Releases {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Releases {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
         let reader = Reader::open(&project, None).await?;
         let rows = reader.query("SELECT * FROM system.releases ORDER BY number DESC", None).await?;

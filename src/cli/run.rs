@@ -1,16 +1,17 @@
 //! `perennial run`.
 
-use super::output::{Format, count, thousands};
+use super::output::{Format, count};
 use super::progress::Progress;
-use super::{Context, Outcome, Output};
-use crate::error::Problems;
-use crate::flow::{self, Ending, Night, NightRequest};
-use crate::project::Project;
+use super::{Context, Outcome, Output, Verb};
+use crate::flow::{self, Ending, RunOutcome, RunRequest};
+use indicatif::HumanCount;
+use perennial_core::error::Problems;
+use perennial_project::Project;
 
-/// One night: ingest, steps, tests, publish, reports.
+/// Run a pipeline: ingest, steps, tests, publish, reports
 #[derive(clap::Args)]
 pub(super) struct Run {
-    /// The pipeline; not needed where the project has one
+    /// The pipeline; may be left out if the project has only one
     #[arg(value_name = "PIPELINE")]
     pipeline: Option<String>,
     /// Steps to run: `marts.rfm`, `marts.*`, `+rfm`, `rfm+`, `tag:nightly`, `path:sql/marts`
@@ -19,112 +20,135 @@ pub(super) struct Run {
     /// Steps to leave as they are
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     exclude: Vec<String>,
-    /// The business date the figures describe; only facts before it are seen
+    /// The business date that figures describe; only facts before it are seen
     #[arg(long, value_name = "DATE")]
     as_of: Option<jiff::civil::Date>,
     /// Read every file and run every step again
     #[arg(long)]
     full_refresh: bool,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Run {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Run {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let request = NightRequest {
+        let request = RunRequest {
             pipeline: self.pipeline.clone(),
             select: self.select.clone(),
             exclude: self.exclude.clone(),
             as_of: self.as_of,
             full_refresh: self.full_refresh,
-            replay: None,
-            now: context.now(),
-            who: context.who("run"),
+            ..RunRequest::new(context.now(), context.invoker("run"))
         };
-        run_night(&project, &request, context).await
+        run_and_print(&project, &request, context).await
     }
 }
 
-/// Runs a night and tells of it; `demo` does the same twice.
-pub(super) async fn run_night(
+/// Runs a pipeline and prints what came of it.
+pub(super) async fn run_and_print(
     project: &Project,
-    request: &NightRequest,
+    request: &RunRequest,
     context: &Context<'_>,
 ) -> Result<Outcome, Problems> {
-    let progress = Progress::new(context.printer);
-    let began = std::time::Instant::now();
-    let night = flow::night(project, request, &progress).await?;
-    progress.clear();
-    match context.printer.format {
-        Format::Json => context.printer.json(&as_json(&night))?,
-        _ => tell(project, &night, began.elapsed().as_secs_f64(), context),
+    let outcome = execute(project, request, context).await?;
+    if context.printer.format == Format::Json {
+        context.printer.json(&outcome_json(&outcome))?;
     }
-    if !night.problems.is_empty() {
-        if context.printer.format != Format::Json {
-            context.printer.problems(&night.problems);
-        }
-        return Ok(Outcome::Told(night.problems.exit_code()));
-    }
-    Ok(if matches!(night.ending, Ending::NotPublished) { Outcome::FoundFaults } else { Outcome::Done })
+    Ok(outcome_of(&outcome))
 }
 
-fn tell(project: &Project, night: &Night, seconds: f64, context: &Context<'_>) {
+/// Runs a pipeline and prints its progress and outcome, except as JSON.
+pub(super) async fn execute(
+    project: &Project,
+    request: &RunRequest,
+    context: &Context<'_>,
+) -> Result<RunOutcome, Problems> {
+    let progress = Progress::new(context.printer);
+    let began = std::time::Instant::now();
+    let outcome = flow::run(project, request, &progress).await?;
+    progress.clear();
+    if context.printer.format != Format::Json {
+        print(project, &outcome, began.elapsed().as_secs_f64(), context);
+        if !outcome.problems.is_empty() {
+            context.printer.problems(&outcome.problems);
+        }
+    }
+    Ok(outcome)
+}
+
+/// How the verb ended.
+pub(super) fn outcome_of(outcome: &RunOutcome) -> Outcome {
+    match outcome.ending {
+        _ if !outcome.problems.is_empty() => Outcome::ExitCode(outcome.problems.exit_code()),
+        Ending::NotPublished => Outcome::BadData,
+        _ => Outcome::Done,
+    }
+}
+
+fn print(project: &Project, outcome: &RunOutcome, seconds: f64, context: &Context<'_>) {
     let say = |line: String| context.printer.say(line);
-    let t = night.tests;
-    if let Some(replayed) = &night.replayed {
+    if let Some(replayed) = &outcome.replayed {
         say(format!(
-            "replay   {} taken, {} refused again, {} read again since",
-            thousands(replayed.taken),
-            thousands(replayed.refused),
-            thousands(replayed.superseded)
+            "replay   {} accepted, {} rejected again, {} read again since",
+            HumanCount(replayed.accepted),
+            HumanCount(replayed.rejected),
+            HumanCount(replayed.superseded)
         ));
     }
+    let tests = outcome.tests;
     say(format!(
         "tests    {} passed, {} warned, {} failed",
-        thousands(t.passed),
-        thousands(t.warned),
-        thousands(t.failed)
+        HumanCount(tests.passed),
+        HumanCount(tests.warned),
+        HumanCount(tests.failed)
     ));
-    match &night.ending {
+    match &outcome.ending {
         Ending::Published { release, changed_tables } => {
             say(format!("release  {release} published, {} changed", count(*changed_tables, "table", "tables")));
         }
-        Ending::NothingNew { release } => say(format!("release  {release} stands: nothing new")),
-        Ending::NotPublished => say("release  not published: the last one stands".to_string()),
+        Ending::NothingNew { release } => say(format!("release  {release} stays current: nothing new")),
+        Ending::NotPublished => say("release  not published: the previous one stays current".to_string()),
     }
-    for edition in &night.editions {
+    for edition in &outcome.editions {
         let state = if edition.is_new { format!("edition {}", edition.number) } else { "unchanged".to_string() };
         say(format!("report   {} {}  {state}", edition.report, edition.period));
         for file in edition.files.iter().filter(|_| edition.is_new) {
             say(format!("         {}", project.reports_folder.join(file).display()));
         }
     }
-    for line in &night.not_issued {
+    for line in &outcome.not_issued {
         say(format!("report   {line}"));
     }
-    let word = if night.problems.is_empty() && night.ending != Ending::NotPublished { "done " } else { "ended" };
-    say(format!("{word}    run {} in {seconds:.1} s", night.run_id));
+    let state = if outcome_of(outcome) == Outcome::Done { "done " } else { "ended" };
+    say(format!("{state}    run {} in {seconds:.1} s", outcome.run_id));
 }
 
-fn as_json(night: &Night) -> serde_json::Value {
-    let (ending, release) = match &night.ending {
+/// What a run did, for programs.
+pub(super) fn outcome_json(outcome: &RunOutcome) -> serde_json::Value {
+    let (ending, release) = match &outcome.ending {
         Ending::Published { release, .. } => ("published", Some(*release)),
         Ending::NothingNew { release } => ("nothing_new", Some(*release)),
         Ending::NotPublished => ("not_published", None),
     };
-    let editions = night.editions.iter().map(|e| {
+    let editions = outcome.editions.iter().map(|e| {
         serde_json::json!({
             "report": e.report, "period": e.period, "edition": e.number, "new": e.is_new,
             "files": e.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>(),
         })
     });
-    let problems = night.problems.iter().map(|p| p.to_string());
+    let problems = outcome.problems.iter().map(|p| p.to_string());
+    let tests = outcome.tests;
     serde_json::json!({
-        "run_id": night.run_id, "ending": ending, "release": release,
-        "replayed": night.replayed,
-        "tests": { "passed": night.tests.passed, "warned": night.tests.warned, "failed": night.tests.failed },
-        "editions": editions.collect::<Vec<_>>(), "not_issued": night.not_issued,
+        "run_id": outcome.run_id, "ending": ending, "release": release,
+        "replayed": outcome.replayed,
+        "tests": { "passed": tests.passed, "warned": tests.warned, "failed": tests.failed },
+        "editions": editions.collect::<Vec<_>>(), "not_issued": outcome.not_issued,
         "problems": problems.collect::<Vec<_>>(),
     })
 }

@@ -1,49 +1,69 @@
 //! `perennial runs`.
 
-use super::{Context, Outcome, Output};
-use crate::error::{Error, Problems};
+use super::output::{Format, rows_json, table};
+use super::{Context, Outcome, Output, Verb};
 use crate::flow::Reader;
+use perennial_core::error::{Error, Problems};
+use perennial_engine::literal;
 
-/// The runs, newest first, or one run in detail.
+/// The runs, newest first, or one run in detail
 #[derive(clap::Args)]
 pub(super) struct Runs {
-    /// A run's id: what it read, made and tested
+    /// A run's id: what it read, built and tested
     #[arg(value_name = "RUN")]
     run_id: Option<String>,
-    /// At most so many runs
+    /// Maximum number of runs
     #[arg(long, default_value_t = 20, value_name = "ROWS")]
     limit: usize,
     #[command(flatten)]
-    pub(super) output: Output,
+    output: Output,
 }
 
-impl Runs {
-    pub(super) async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
+#[async_trait::async_trait(?Send)]
+impl Verb for Runs {
+    fn format(&self) -> Format {
+        self.output.format
+    }
+
+    async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
         let reader = Reader::open(&project, None).await?;
-        let Some(run_id) = &self.run_id else {
-            let rows = reader.query("SELECT * FROM system.runs ORDER BY started_at DESC", Some(self.limit)).await?;
-            context.printer.rows(&rows)?;
-            return Ok(Outcome::Done);
-        };
-        if !run_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            return Err(Error::project(format!("`{run_id}` is not a run's id"))
-                .hint("`perennial runs` lists them")
-                .into());
-        }
-        let run = reader.query(&format!("SELECT * FROM system.runs WHERE run_id = '{run_id}'"), None).await?;
-        if run.iter().all(|b| b.num_rows() == 0) {
-            return Err(Error::project(format!("no run `{run_id}`")).hint("`perennial runs` lists them").into());
-        }
-        context.printer.rows(&run)?;
-        for table in ["sources", "steps", "tests"] {
-            let sql = format!("SELECT * FROM system.{table} WHERE run_id = '{run_id}'");
-            let rows = reader.query(&sql, None).await?;
-            if rows.iter().any(|b| b.num_rows() > 0) {
-                context.printer.line("")?;
-                context.printer.rows(&rows)?;
+        match &self.run_id {
+            Some(run_id) => one(run_id, &reader, context).await?,
+            None => {
+                let sql = "SELECT * FROM system.runs ORDER BY started_at DESC";
+                context.printer.rows(&reader.query(sql, Some(self.limit)).await?)?;
             }
         }
         Ok(Outcome::Done)
     }
+}
+
+/// One run: its own row, and what it read, built and tested.
+async fn one(run_id: &str, reader: &Reader, context: &Context<'_>) -> Result<(), Problems> {
+    let of_run = |name: &str| format!("SELECT * FROM system.{name} WHERE run_id = {}", literal(run_id));
+    let run = reader.query(&of_run("runs"), None).await?;
+    if run.iter().all(|batch| batch.num_rows() == 0) {
+        return Err(Error::project(format!("unknown run `{run_id}`")).hint("`perennial runs` lists the runs").into());
+    }
+    if context.printer.format == Format::Csv {
+        let error = Error::project("a run in detail has several tables, and CSV holds one");
+        return Err(error.hint("use `--format json`, or query `system.steps` and its like").into());
+    }
+    let mut document = serde_json::Map::new();
+    let first = rows_json(&run)?.as_array_mut().and_then(Vec::pop).unwrap_or_default();
+    document.insert("run".to_string(), first);
+    let mut text = table(&run)?.text(context.printer.width);
+    for name in ["sources", "steps", "tests"] {
+        let rows = reader.query(&of_run(name), None).await?;
+        document.insert(name.to_string(), rows_json(&rows)?);
+        if rows.iter().any(|batch| batch.num_rows() > 0) {
+            text.push_str(&format!("\n{}", table(&rows)?.text(context.printer.width)));
+        }
+    }
+    match context.printer.format {
+        Format::Json => context.printer.json(&serde_json::Value::Object(document))?,
+        _ => context.printer.text(&text)?,
+    }
+    Ok(())
 }

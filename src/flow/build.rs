@@ -1,68 +1,69 @@
-//! Steps and their tests, over the rows pulled tonight.
+//! Steps and their tests, on the rows that this run pulled.
 
-use super::checked::Plan;
-use super::pull::Pulled;
+use super::plan::Plan;
+use super::pull::PullOutcome;
 use super::reader::open_engine;
 use super::{Event, Observer};
-use crate::contract::TableName;
-use crate::error::{Problems, Result};
-use crate::history::{StepRecord, StepStatus, TestRecord, TestStatus};
-use crate::lake::{Lake, Release, TableVersion, TestCounts};
-use crate::project::{Project, Severity};
-use crate::steps::{self, Progress, RunInput, StepOutcome, TestOutcome};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Problems, Result};
+use perennial_lake::history::{StepRecord, TestRecord, TestStatus};
+use perennial_lake::{Lake, Release, TableVersion, TestCounts};
+use perennial_project::{Project, Severity};
+use perennial_steps::{Progress, RunInput, StepOutcome, StepResult, TestOutcome};
 use std::collections::BTreeMap;
 
-/// Steps under way at once: as many as there are threads to share the work of a query do not help each other.
-const SIDE_BY_SIDE: usize = 2;
+/// Steps that are built at the same time. Each query uses all threads already, so more would only share them.
+const CONCURRENT_STEPS: usize = 2;
 
-/// What a build needs.
+/// The context of a build.
 pub(super) struct Build<'a> {
     pub project: &'a Project,
     pub lake: &'a Lake,
     pub plan: &'a Plan<'a>,
-    pub pulled: &'a Pulled,
-    pub before: Option<&'a Release>,
+    pub pulled: &'a PullOutcome,
+    pub previous: Option<&'a Release>,
     pub run_id: &'a str,
     pub observer: &'a dyn Observer,
 }
 
-/// What came of it.
-pub(super) struct Built {
+/// What became of the steps and tests.
+pub(super) struct BuildOutcome {
     pub tables: BTreeMap<TableName, TableVersion>,
     pub steps: Vec<StepRecord>,
     pub test_records: Vec<TestRecord>,
     pub tests: TestCounts,
-    /// Tests that warned, by name.
+    /// Names of the tests that warned.
     pub warnings: Vec<String>,
-    pub may_be_published: bool,
-    /// Why not, for the reports that are not issued.
+    /// Whether no step or test failed.
+    pub publishable: bool,
+    /// Why it cannot be published, for the reports that are not issued.
     pub reason: String,
     pub problems: Problems,
 }
 
 impl Build<'_> {
     /// Brings every selected step up to date and runs all tests.
-    pub async fn all(&self, full_refresh: bool) -> Result<Built> {
+    pub async fn all(&self, full_refresh: bool) -> Result<BuildOutcome> {
         let engine = open_engine(self.project, Some(self.lake))?;
         let nothing = BTreeMap::new();
         let input = RunInput {
             checked: &self.plan.checked,
             selected: &self.plan.selected,
-            previous: self.before.map_or(&nothing, |r| &r.tables),
+            previous: self.previous.map_or(&nothing, |r| &r.tables),
             given: &self.pulled.versions,
             run_id: self.run_id,
             full_refresh,
-            side_by_side: SIDE_BY_SIDE,
+            parallel_steps: CONCURRENT_STEPS,
         };
-        let outcome = steps::run(&engine, &input, self.lake, &Told(self.observer)).await?;
-        let may_be_published = outcome.may_be_published();
-        let mut built = Built {
+        let outcome = perennial_steps::run(&engine, &input, self.lake, &ProgressEvents(self.observer)).await?;
+        let publishable = outcome.may_be_published();
+        let mut built = BuildOutcome {
             tables: outcome.tables,
             steps: Vec::new(),
             test_records: outcome.tests.iter().map(|t| test_record(self.run_id, t)).collect(),
             tests: TestCounts::default(),
             warnings: Vec::new(),
-            may_be_published,
+            publishable,
             reason: String::new(),
             problems: Problems::new(),
         };
@@ -70,44 +71,37 @@ impl Build<'_> {
             built.count(test);
         }
         for step in outcome.steps {
-            built.take(self.run_id, step);
+            built.add(self.run_id, step);
         }
         Ok(built)
     }
 }
 
-impl Built {
+impl BuildOutcome {
     fn count(&mut self, test: &TestOutcome) {
         match test.status {
-            steps::TestStatus::Passed => self.tests.passed += 1,
-            steps::TestStatus::Warned => {
+            TestStatus::Passed => self.tests.passed += 1,
+            TestStatus::Warned => {
                 self.tests.warned += 1;
                 self.warnings.push(test.name.clone());
             }
-            steps::TestStatus::Failed => {
+            TestStatus::Failed => {
                 self.tests.failed += 1;
                 if self.reason.is_empty() {
                     self.reason = format!("test {} failed", test.name);
                 }
             }
-            steps::TestStatus::Skipped => {}
+            TestStatus::Skipped => {}
         }
     }
 
-    fn take(&mut self, run_id: &str, step: StepOutcome) {
+    fn add(&mut self, run_id: &str, step: StepOutcome) {
         let name = step.name.to_string();
-        let (status, reason) = match step.status {
-            steps::StepStatus::Built => (StepStatus::Done, "its SQL or what it reads had changed".to_string()),
-            steps::StepStatus::View => (StepStatus::Done, "a stored query".to_string()),
-            steps::StepStatus::Unchanged => (StepStatus::Unchanged, "nothing it follows from had changed".to_string()),
-            steps::StepStatus::Skipped { because } => (StepStatus::Skipped, format!("{because} failed")),
-            steps::StepStatus::Failed(error) => {
-                let reason = error.to_string();
-                self.reason = format!("step {name} failed");
-                self.problems.push(error);
-                (StepStatus::Failed, reason)
-            }
-        };
+        let (status, reason) = (step.result.status(), step.result.reason());
+        if let StepResult::Failed(error) = step.result {
+            self.reason = format!("step {name} failed");
+            self.problems.push(error);
+        }
         self.steps.push(StepRecord {
             run_id: run_id.to_string(),
             step: name,
@@ -119,14 +113,8 @@ impl Built {
     }
 }
 
-/// A test as it is recorded. One that could not be run has failed: what it reads is not there.
+/// The record of a test. A test whose input is missing counts as failed.
 pub(super) fn test_record(run_id: &str, test: &TestOutcome) -> TestRecord {
-    let status = match test.status {
-        steps::TestStatus::Passed => TestStatus::Passed,
-        steps::TestStatus::Warned => TestStatus::Warned,
-        steps::TestStatus::Failed => TestStatus::Failed,
-        steps::TestStatus::Skipped => TestStatus::Skipped,
-    };
     TestRecord {
         run_id: run_id.to_string(),
         test: test.name.clone(),
@@ -136,29 +124,29 @@ pub(super) fn test_record(run_id: &str, test: &TestOutcome) -> TestRecord {
             Severity::Error => "error".to_string(),
             Severity::Warn => "warn".to_string(),
         },
-        status,
-        faults: test.faults,
+        status: test.status,
+        faults: test.failures,
         example: test.example.clone(),
     }
 }
 
-/// Steps' progress as events.
-struct Told<'a>(&'a dyn Observer);
+/// The progress of steps as events.
+struct ProgressEvents<'a>(&'a dyn Observer);
 
-impl Progress for Told<'_> {
+impl Progress for ProgressEvents<'_> {
     fn rows(&self, step: &TableName, rows: u64) {
         self.0.event(Event::StepProgress { step: &step.to_string(), rows });
     }
 
     fn finished(&self, outcome: &StepOutcome) {
         let step = outcome.name.to_string();
-        self.0.event(match &outcome.status {
-            steps::StepStatus::Built => {
+        self.0.event(match &outcome.result {
+            StepResult::Built => {
                 Event::StepDone { step: &step, rows: outcome.rows, seconds: outcome.took.as_secs_f64() }
             }
-            steps::StepStatus::Unchanged | steps::StepStatus::View => Event::StepUnchanged { step: &step },
-            steps::StepStatus::Failed(_) => Event::StepFailed { step: &step },
-            steps::StepStatus::Skipped { because } => {
+            StepResult::Unchanged | StepResult::View => Event::StepUnchanged { step: &step },
+            StepResult::Failed(_) => Event::StepFailed { step: &step },
+            StepResult::Skipped { because } => {
                 let because = because.to_string();
                 return self.0.event(Event::StepSkipped { step: &step, because: &because });
             }
@@ -166,10 +154,10 @@ impl Progress for Told<'_> {
     }
 
     fn tested(&self, test: &TestOutcome) {
-        let stops = test.status == steps::TestStatus::Failed;
-        if stops || test.status == steps::TestStatus::Warned {
+        let blocks = test.status == TestStatus::Failed;
+        if blocks || test.status == TestStatus::Warned {
             let example = test.example.as_deref();
-            self.0.event(Event::TestFaults { test: &test.name, faults: test.faults, stops, example });
+            self.0.event(Event::TestNotPassed { test: &test.name, failures: test.failures, blocks, example });
         }
     }
 }

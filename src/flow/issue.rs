@@ -1,17 +1,17 @@
-//! Reports from a release: their rows, the account at their feet, and why figures changed since the last edition.
+//! Reports from a release: their rows, their provenance, and why figures changed since the last edition.
 
 use super::reader::Reader;
-use crate::contract::{Source, SourceTable, TableName, ValueType};
-use crate::engine::{quoted, quoted_name};
-use crate::error::Result;
-use crate::history::{SourceRecord, SourceStatus};
-use crate::lake::{LoadState, Release};
-use crate::project::{Language, Project, ReportFile};
-use crate::reports::{
-    self, Cause, CauseKind, Edition, EditionRecord, Foot, IssueRequest, Output, Period, Queries, SourceFact,
-};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use perennial_core::contract::{Source, SourceTable, TableName, ValueType};
+use perennial_core::error::Result;
+use perennial_engine::{quoted, quoted_name};
+use perennial_lake::history::{SourceRecord, SourceStatus};
+use perennial_lake::{LoadState, Release};
+use perennial_project::{Language, Project, ReportFile};
+use perennial_reports::{
+    self, Cause, CauseKind, Edition, EditionRecord, Footer, IssueRequest, Output, Period, Queries, SourceFact,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A report to be issued from a release.
@@ -19,12 +19,12 @@ pub(super) struct Issue<'a> {
     pub project: &'a Project,
     pub reader: &'a Reader,
     pub release: &'a Release,
-    /// Of this run, for what is stale; empty when a report is made apart from a run.
+    /// The sources of this run, for those that are stale; empty outside of a run.
     pub sources: &'a [SourceRecord],
-    /// Tests that warned, by name.
+    /// Names of the tests that warned.
     pub warnings: &'a [String],
-    /// For every report all tables that its figures follow from.
-    pub feeds: &'a BTreeMap<String, BTreeSet<TableName>>,
+    /// Of every report the tables that its figures are computed from, directly or not.
+    pub inputs: &'a BTreeMap<String, BTreeSet<TableName>>,
     pub now: jiff::Timestamp,
 }
 
@@ -37,8 +37,8 @@ impl Issue<'_> {
         languages: &[Language],
         outputs: &[Output],
     ) -> Result<Edition> {
-        let foot = self.foot(report, period).await?;
-        reports::issue(IssueRequest {
+        let footer = self.footer(report, period).await?;
+        perennial_reports::issue(IssueRequest {
             project: self.project,
             report,
             period,
@@ -46,20 +46,20 @@ impl Issue<'_> {
             languages,
             outputs,
             queries: self.reader,
-            foot: &foot,
+            footer: &footer,
             issued_at: self.now,
             folder: &self.project.reports_folder,
         })
         .await
     }
 
-    async fn foot(&self, report: &ReportFile, period: Period) -> Result<Foot> {
+    async fn footer(&self, report: &ReportFile, period: Period) -> Result<Footer> {
         let folder = &self.project.reports_folder;
         let mut causes = Vec::new();
-        if let Some(last) = reports::newest_edition(folder, &report.name, period)? {
+        if let Some(last) = perennial_reports::newest_edition(folder, &report.name, period)? {
             causes = self.causes(report, period, &last).await?;
         }
-        Ok(Foot {
+        Ok(Footer {
             release: self.release.number,
             published_at: Some(self.release.published_at),
             run_id: self.release.run_id.clone(),
@@ -87,19 +87,19 @@ impl Issue<'_> {
         facts
     }
 
-    /// Why figures differ from those of the last edition: rows not known then, rows that are other now, and steps whose
-    /// SQL is another; of what this report's figures follow from.
+    /// Why figures differ from those of the last edition: new rows, changed rows, and steps whose SQL changed, among what
+    /// this report's figures are computed from.
     async fn causes(&self, report: &ReportFile, period: Period, last: &EditionRecord) -> Result<Vec<Cause>> {
         let nothing = BTreeSet::new();
-        let feeds = self.feeds.get(&report.name).unwrap_or(&nothing);
+        let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let Some(before) = self.reader.other(last).await? else { return Ok(Vec::new()) };
         let changed = self.release.definitions.iter().filter(|(name, hash)| before.definitions.get(name) != Some(hash));
-        let steps = changed.filter(|(name, _)| feeds.contains(name));
+        let steps = changed.filter(|(name, _)| inputs.contains(name));
         let mut causes: Vec<Cause> =
             steps.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }).collect();
         for (source, table) in tables(self.project) {
             let name = TableName::source(&source.name, &table.name);
-            if !feeds.contains(&name) {
+            if !inputs.contains(&name) {
                 continue;
             }
             let (late, corrected) = self.changed_rows(source, table, period, &before).await?;
@@ -112,8 +112,8 @@ impl Issue<'_> {
         Ok(causes)
     }
 
-    /// Rows of a source table that concern a period and that an earlier release did not know, or knew otherwise. Rows of
-    /// a table without time column may concern any period.
+    /// Counts the rows of a source table and period that are new, and those that changed, since an earlier release. Rows
+    /// of a table without a time column count for every period.
     async fn changed_rows(
         &self,
         source: &Source,
@@ -138,16 +138,16 @@ fn tables(project: &Project) -> impl Iterator<Item = (&Source, &SourceTable)> {
     project.sources.iter().flat_map(|s| s.tables.iter().map(move |t| (s, t)))
 }
 
-/// The newest moment of a table's rows, over all its files.
+/// The newest value of a table's time column, over all its files.
 pub(super) fn newest(state: &LoadState) -> Option<String> {
     state.files.values().filter_map(|f| f.newest.clone()).max()
 }
 
-/// Counts the rows of a period that are new since an earlier state of the table, and those that are other.
+/// SQL that counts the rows of a period that are new since an earlier state of the table, and those that changed.
 fn compare(time_zone: &str, now: &TableName, before: &TableName, table: &SourceTable, period: Period) -> String {
-    let both = |columns: &[String], operator: &str, word: &str| {
+    let both = |columns: &[String], operator: &str, connective: &str| {
         let pairs = columns.iter().map(|c| format!("(n.{c} {operator} b.{c})", c = quoted(c)));
-        pairs.collect::<Vec<_>>().join(word)
+        pairs.collect::<Vec<_>>().join(connective)
     };
     let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     let in_period = |side: &str| {

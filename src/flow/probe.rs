@@ -1,55 +1,54 @@
-//! Whether the sources can be read, as a night will read them: opened, and the first rows of every table held against
-//! the contract. Nothing is written, no lock is taken, and the lake is not looked at.
+//! Whether the sources can be read as a run will read them: each is opened, and the first rows of every table are
+//! checked against the contract. Nothing is written, no lock is taken, and the lake is not read.
 
-use crate::contract::{Delivery, Source};
-use crate::error::{Error, Kind};
-use crate::intake::{self, Probed};
-use crate::sources::{self, System};
 use futures::future::join_all;
+use perennial_core::contract::{Extraction, Source};
+use perennial_core::error::{Error, Kind};
+use perennial_intake::ProbeOutcome;
+use perennial_sources::System;
 
-/// What came of looking at a source.
+/// The result of probing a source.
 #[derive(Debug)]
-pub struct SourceTest {
+pub(crate) struct SourceTest {
     /// The source.
     pub source: String,
-    /// What answers, for people: `PostgreSQL 15.18`, `a folder`.
+    /// Which system it is, for people: `PostgreSQL 15.18`, `a folder`.
     pub system: String,
-    /// Of every table what was found; none where the source could not be opened.
+    /// The results of its tables; none if the source could not be opened.
     pub tables: Vec<TableTest>,
     /// Why the source could not be opened.
     pub error: Option<Error>,
 }
 
-/// What came of looking at a table.
+/// The result of probing a table.
 #[derive(Debug)]
-pub struct TableTest {
+pub(crate) struct TableTest {
     /// The table.
     pub table: String,
-    /// Whether it is delivered in files.
+    /// Whether it is read from files.
     pub of_files: bool,
     /// The first rows, or why they could not be read.
-    pub found: Result<Probed, Error>,
+    pub found: Result<ProbeOutcome, Error>,
 }
 
-/// How well a source or table stands.
+/// Whether a source or table can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// It can be read and its first rows keep the contract.
-    Good,
-    /// It can be read, and has no rows or some that are refused.
-    Faults,
+pub(crate) enum ProbeStatus {
+    /// It can be read, and its first rows satisfy the contract.
+    Ok,
+    /// It can be read, but has no rows or rows that are rejected.
+    BadData,
     /// It cannot be read.
-    Fails,
+    Failed,
 }
 
-/// Looks at sources, all at once; one that fails keeps no other away.
-pub async fn test_sources(sources: &[&Source]) -> Vec<SourceTest> {
+/// Probes sources concurrently, all of them even if some fail.
+pub(crate) async fn test_sources(sources: &[&Source]) -> Vec<SourceTest> {
     join_all(sources.iter().map(|source| test_source(source))).await
 }
 
 async fn test_source(source: &Source) -> SourceTest {
-    let scheme = sources::scheme(&source.location);
-    let kind = sources::SCHEMES.iter().find(|(name, ..)| *name == scheme).map_or("", |(.., words)| words);
+    let kind = perennial_sources::kind_of(&source.location).map_or("", |kind| kind.name);
     let mut test =
         SourceTest { source: source.name.clone(), system: kind.to_string(), tables: Vec::new(), error: None };
     let system = match System::open(source).await {
@@ -63,20 +62,20 @@ async fn test_source(source: &Source) -> SourceTest {
         }
     }
     for table in &source.tables {
-        let found = intake::probe_table(&system, source, table).await;
-        let of_files = matches!(table.delivery, Delivery::Files { .. });
+        let found = perennial_intake::probe_table(&system, source, table).await;
+        let of_files = matches!(table.extraction, Extraction::Files { .. });
         test.tables.push(TableTest { table: table.name.clone(), of_files, found });
     }
     test
 }
 
 impl TableTest {
-    /// How well it stands.
-    pub fn standing(&self) -> Standing {
+    /// Whether it can be read.
+    pub fn status(&self) -> ProbeStatus {
         match &self.found {
-            Err(_) => Standing::Fails,
-            Ok(found) if found.rows() == 0 || !found.rejects.is_empty() => Standing::Faults,
-            Ok(_) => Standing::Good,
+            Err(_) => ProbeStatus::Failed,
+            Ok(found) if found.rows() == 0 || !found.rejects.is_empty() => ProbeStatus::BadData,
+            Ok(_) => ProbeStatus::Ok,
         }
     }
 
@@ -84,17 +83,17 @@ impl TableTest {
     pub fn exit_code(&self) -> u8 {
         match &self.found {
             Err(error) => error.kind().exit_code(),
-            Ok(_) if self.standing() == Standing::Faults => Kind::Data.exit_code(),
+            Ok(_) if self.status() == ProbeStatus::BadData => Kind::Data.exit_code(),
             Ok(_) => 0,
         }
     }
 }
 
 impl SourceTest {
-    /// How well it stands: as its worst table.
-    pub fn standing(&self) -> Standing {
-        let of_tables = self.tables.iter().map(TableTest::standing).max().unwrap_or(Standing::Good);
-        if self.error.is_some() { Standing::Fails } else { of_tables }
+    /// The worst status of its tables.
+    pub fn status(&self) -> ProbeStatus {
+        let of_tables = self.tables.iter().map(TableTest::status).max().unwrap_or(ProbeStatus::Ok);
+        if self.error.is_some() { ProbeStatus::Failed } else { of_tables }
     }
 
     /// The exit code it calls for: the highest of its tables.
@@ -103,13 +102,13 @@ impl SourceTest {
         self.tables.iter().map(TableTest::exit_code).fold(of_source, u8::max)
     }
 
-    /// Rows that were looked at.
+    /// Rows that were read.
     pub fn rows(&self) -> u64 {
-        self.tables.iter().filter_map(|table| table.found.as_ref().ok()).map(Probed::rows).sum()
+        self.tables.iter().filter_map(|table| table.found.as_ref().ok()).map(ProbeOutcome::rows).sum()
     }
 
-    /// Rows of them that are refused.
-    pub fn refused(&self) -> u64 {
+    /// Rows that were rejected.
+    pub fn rejected(&self) -> u64 {
         self.tables.iter().filter_map(|table| table.found.as_ref().ok()).map(|found| found.rejects.len() as u64).sum()
     }
 }

@@ -1,37 +1,37 @@
-//! Sources into `raw.*`: only files that are new or changed, and a source wholly or not at all.
+//! Sources into `raw.*`: only files that are new or changed, and each source as a whole or not at all.
 
-use super::held::HeldRejects;
 use super::issue::newest;
+use super::reject_buffer::RejectBuffer;
 use super::{Event, Observer};
-use crate::contract::{Delivery, Source, SourceTable, TableName};
-use crate::error::{Error, Kind, Problems, Result};
-use crate::history::{SourceRecord, SourceStatus};
-use crate::intake::{self, LoadRequest, Loaded, RejectSink};
-use crate::lake::{Lake, LoadState, Release, TableVersion};
-use crate::sources::{self, System, SystemKind};
+use perennial_core::contract::{Extraction, Source, SourceTable, TableName};
+use perennial_core::error::{Error, Kind, Problems, Result};
+use perennial_intake::{LoadOutcome, LoadRequest, RejectSink};
+use perennial_lake::history::{SourceRecord, SourceStatus};
+use perennial_lake::{Lake, LoadState, Release, TableVersion};
+use perennial_sources::System;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A server that is lost while it is read is tried again after so long; a restart takes that much.
+/// Waits before a server whose connection was lost is tried again; a restart takes about as long.
 const RETRIES_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
-/// What came of all sources.
+/// What became of all sources.
 #[derive(Default)]
-pub(super) struct Pulled {
-    /// Every raw table: read now, unchanged, or stale.
+pub(super) struct PullOutcome {
+    /// Every raw table: loaded now, unchanged, or stale.
     pub versions: BTreeMap<TableName, TableVersion>,
     /// What has been read of each.
     pub loaded: BTreeMap<TableName, LoadState>,
-    /// For the record and the foot of reports.
+    /// For the record of the run and the provenance of reports.
     pub records: Vec<SourceRecord>,
-    /// Sources that failed; where an earlier release holds their rows, these stand in.
+    /// Sources that failed; rows of the previous release are used instead.
     pub problems: Problems,
-    /// A source failed of which no rows are known.
+    /// A source failed and the previous release has no rows of it.
     pub incomplete: bool,
 }
 
-/// What a pull needs.
+/// The context of a pull.
 pub(super) struct Pull<'a> {
     pub lake: &'a Lake,
     pub run_id: &'a str,
@@ -43,14 +43,14 @@ pub(super) struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    /// Reads all sources, one after the other; the tables of one source stand and fall together.
-    pub async fn all(&self, sources: &[&Source]) -> Pulled {
-        let mut pulled = Pulled::default();
+    /// Reads all sources one after another; all tables of a source are loaded atomically.
+    pub async fn all(&self, sources: &[&Source]) -> PullOutcome {
+        let mut pulled = PullOutcome::default();
         for source in sources {
             match self.source(source).await {
                 Ok(tables) => {
                     for (table, loaded) in source.tables.iter().zip(tables) {
-                        pulled.take(self.run_id, source, table, loaded);
+                        pulled.add(self.run_id, source, table, loaded);
                     }
                 }
                 Err((table, error)) => self.fall_back(source, table, error, &mut pulled),
@@ -59,15 +59,15 @@ impl Pull<'_> {
         pulled
     }
 
-    /// Reads a source. A server that is lost while it is read is tried again: nothing refers to what was read of it.
-    async fn source<'s>(&self, source: &'s Source) -> Result<Vec<Loaded>, (&'s SourceTable, Error)> {
+    /// Reads a source. If the connection is lost it is tried again: nothing refers yet to what was read.
+    async fn source<'s>(&self, source: &'s Source) -> Result<Vec<LoadOutcome>, (&'s SourceTable, Error)> {
         let first = source.tables.first();
         let mut waits = RETRIES_AFTER.iter();
         loop {
-            let held = HeldRejects::new(self.rejects);
-            let outcome = self.once(source, &held).await;
+            let rejects = RejectBuffer::new(self.rejects);
+            let outcome = self.once(source, &rejects).await;
             let wait = match &outcome {
-                Err((table, error)) if self.may_be_tried_again(source, error, &held) => {
+                Err((table, error)) if may_retry(source, error, &rejects) => {
                     waits.next().map(|wait| (*wait, format!("{}.{}: {}", source.name, table.name, error.message())))
                 }
                 _ => None,
@@ -77,29 +77,23 @@ impl Pull<'_> {
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            let kept = held.pass_on().await;
+            let written = rejects.flush().await;
             return match (outcome, first) {
-                (Ok(tables), Some(first)) => kept.map(|()| tables).map_err(|error| (first, error)),
+                (Ok(tables), Some(first)) => written.map(|()| tables).map_err(|error| (first, error)),
                 (outcome, _) => outcome,
             };
         }
     }
 
-    fn may_be_tried_again(&self, source: &Source, error: &Error, held: &HeldRejects<'_>) -> bool {
-        let server = matches!(sources::kind_of(&source.location), Ok(SystemKind::Database))
-            || sources::scheme(&source.location) == "sftp";
-        server && error.kind() == Kind::Unreachable && held.opened() && held.holds_all()
-    }
-
     async fn once<'s>(
         &self,
         source: &'s Source,
-        rejects: &HeldRejects<'_>,
-    ) -> Result<Vec<Loaded>, (&'s SourceTable, Error)> {
+        rejects: &RejectBuffer<'_>,
+    ) -> Result<Vec<LoadOutcome>, (&'s SourceTable, Error)> {
         let mut tables = Vec::new();
         let Some(first) = source.tables.first() else { return Ok(tables) };
         let system = System::open(source).await.map_err(|error| (first, error))?;
-        rejects.open();
+        rejects.set_opened();
         for table in &source.tables {
             tables.push(self.table(&system, source, table, rejects).await.map_err(|error| (table, error))?);
         }
@@ -111,8 +105,8 @@ impl Pull<'_> {
         system: &System,
         source: &Source,
         table: &SourceTable,
-        rejects: &HeldRejects<'_>,
-    ) -> Result<Loaded> {
+        rejects: &RejectBuffer<'_>,
+    ) -> Result<LoadOutcome> {
         let began = Instant::now();
         let label = format!("{}.{}", source.name, table.name);
         let read = AtomicU64::new(0);
@@ -133,12 +127,12 @@ impl Pull<'_> {
                 self.observer.event(Event::SourceProgress { table: &label, rows });
             },
         };
-        let loaded = intake::load_table(request).await?;
+        let loaded = perennial_intake::load_table(request).await?;
         if loaded.files.is_empty()
-            && let Delivery::Files { pattern, .. } = &table.delivery
+            && let Extraction::Files { pattern, .. } = &table.extraction
         {
             let place = format!("{}/{pattern}", source.location);
-            let note = format!("{label}: nothing was ever delivered; no file matches {place}");
+            let note = format!("{label} has never had a file: none matches {place}");
             self.observer.event(Event::Note(note));
         }
         for note in &loaded.notes {
@@ -148,33 +142,33 @@ impl Pull<'_> {
             table: &label,
             rows: loaded.rows,
             rejects: loaded.rejects,
-            files: match table.delivery {
-                Delivery::Files { .. } => loaded.files_read(),
+            files: match table.extraction {
+                Extraction::Files { .. } => loaded.files_read(),
                 _ => u64::from(loaded.changed || loaded.rejects > 0),
             },
-            relation: match &table.delivery {
-                Delivery::Files { .. } => None,
-                other => Some(other.words()),
+            relation: match &table.extraction {
+                Extraction::Files { .. } => None,
+                other => Some(other.label()),
             },
             seconds: began.elapsed().as_secs_f64(),
         });
         Ok(loaded)
     }
 
-    /// A source failed: the rows of the last release stand in, all of them, so that its tables still fit each other.
-    fn fall_back(&self, source: &Source, failed: &SourceTable, error: Error, pulled: &mut Pulled) {
+    /// Uses the rows of the previous release for all tables of a failed source, so that they still fit each other.
+    fn fall_back(&self, source: &Source, failed: &SourceTable, error: Error, pulled: &mut PullOutcome) {
         for table in &source.tables {
             let raw = TableName::raw(&source.name, &table.name);
-            let known = self.previous.and_then(|r| Some((r.tables.get(&raw)?.clone(), r.loaded.get(&raw)?.clone())));
-            let itself = table.name == failed.name;
-            let message = if itself { error.to_string() } else { format!("{}.{} failed", source.name, failed.name) };
+            let previous = self.previous.and_then(|r| Some((r.tables.get(&raw)?.clone(), r.loaded.get(&raw)?.clone())));
+            let is_cause = table.name == failed.name;
+            let message = if is_cause { error.to_string() } else { format!("{}.{} failed", source.name, failed.name) };
             pulled.records.push(SourceRecord {
-                status: if itself { SourceStatus::Failed } else { SourceStatus::Stale },
+                status: if is_cause { SourceStatus::Failed } else { SourceStatus::Stale },
                 message: Some(message),
-                newest: known.as_ref().and_then(|(_, state)| newest(state)),
+                newest: previous.as_ref().and_then(|(_, state)| newest(state)),
                 ..SourceRecord::unread(self.run_id, &source.name, &table.name)
             });
-            match known {
+            match previous {
                 Some((version, state)) => {
                     pulled.versions.insert(raw.clone(), version);
                     pulled.loaded.insert(raw, state);
@@ -182,13 +176,23 @@ impl Pull<'_> {
                 None => pulled.incomplete = true,
             }
         }
-        self.observer.event(Event::Note(format!("source {} failed; its tables stay as they were", source.name)));
+        self.observer.event(Event::Note(format!(
+            "source {} failed; its tables keep the rows of the previous release",
+            source.name
+        )));
         pulled.problems.push(error.context(format!("source {}.{}", source.name, failed.name)));
     }
 }
 
-impl Pulled {
-    pub(super) fn take(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: Loaded) {
+/// Whether a failed source is worth another attempt: its server was reached and then lost, and no reject was written.
+fn may_retry(source: &Source, error: &Error, rejects: &RejectBuffer<'_>) -> bool {
+    let retryable = perennial_sources::kind_of(&source.location).is_ok_and(|kind| kind.retryable);
+    retryable && error.kind() == Kind::Unreachable && rejects.opened() && rejects.holds_all()
+}
+
+impl PullOutcome {
+    /// Adds a table that was loaded.
+    pub(super) fn add(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: LoadOutcome) {
         self.records.push(SourceRecord {
             files_read: loaded.files_read(),
             files_unchanged: loaded.files_unchanged(),

@@ -1,27 +1,28 @@
-//! Questions to what was published: an engine in which the tables of one release, and the system tables, are known.
+//! Queries on what was published: an engine with the tables of one release and the system tables.
 
-use crate::contract::{SourceTable, TableName};
-use crate::engine::{Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, source_view_sql};
-use crate::error::{Error, Result};
-use crate::history::{self, ReleaseRecord, Row};
-use crate::lake::{Lake, LoadState, Release, TableVersion};
-use crate::project::Project;
-use crate::reports::EditionRecord;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use perennial_core::contract::{SourceTable, TableName};
+use perennial_core::error::{Error, Result};
+use perennial_engine::{Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, source_view_sql};
+use perennial_lake::history::{self, ReleaseRecord, Row};
+use perennial_lake::{Lake, LoadState, Release, TableVersion};
+use perennial_project::Project;
+use perennial_reports::EditionRecord;
 
 /// Answers queries from one release.
-pub struct Reader {
-    /// The release; `None` while nothing was published.
+pub(crate) struct Reader {
+    /// The release; `None` before the first one.
     pub release: Option<Release>,
     engine: Engine,
     lake: Lake,
 }
 
 impl Reader {
-    /// Opens the newest release of the project's lake, or the one of a number.
+    /// Opens the newest release of the project's lake, or the one with a number.
     ///
-    /// Errors: `Project` when there is no such release, `Unreachable` when the lake cannot be read.
+    /// # Errors
+    /// `Project` when there is no such release, `Unreachable` when the lake cannot be read.
     pub async fn open(project: &Project, number: Option<u64>) -> Result<Reader> {
         let lake = Lake::open(&project.lake).await?;
         let release = match number {
@@ -31,7 +32,7 @@ impl Reader {
         Reader::over(project, lake, release).await
     }
 
-    /// A reader of a release that is known already.
+    /// A reader of a release that is loaded already.
     pub(super) async fn of(project: &Project, release: Release) -> Result<Reader> {
         Reader::over(project, Lake::open(&project.lake).await?, Some(release)).await
     }
@@ -50,7 +51,7 @@ impl Reader {
         Ok(Reader { release, engine, lake })
     }
 
-    /// The rows of a query, at most so many.
+    /// The rows of a query, up to a limit.
     pub async fn query(&self, sql: &str, limit: Option<usize>) -> Result<Vec<RecordBatch>> {
         let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error))?;
         if let Some(limit) = limit {
@@ -58,7 +59,7 @@ impl Reader {
         }
         let schema = frame.schema().inner().clone();
         let mut rows = match frame.clone().collect().await {
-            // As steps do: once more with what needs the least memory.
+            // As steps do: try once more with the plan that needs the least memory.
             Err(error) if is_out_of_memory(&error) => {
                 let plan = frame.into_unoptimized_plan();
                 self.engine.frugal().run(plan).await.map_err(|e| query_error(e, sql))?
@@ -66,13 +67,13 @@ impl Reader {
             other => other.map_err(|e| query_error(e, sql))?,
         };
         if rows.is_empty() {
-            // No rows, but columns: whoever prints needs their names.
+            // No rows, but columns: output needs their names.
             rows.push(RecordBatch::new_empty(schema));
         }
         Ok(rows)
     }
 
-    /// The release an edition was made from, if this lake still has it and it is another than this one.
+    /// The release an edition was made from, if it is not this one and the lake still has it.
     pub(super) async fn other(&self, edition: &EditionRecord) -> Result<Option<Release>> {
         let here = self.release.as_ref().map_or(0, |r| r.number);
         if edition.release == here || !self.lake.release_numbers().await?.contains(&edition.release) {
@@ -82,7 +83,7 @@ impl Reader {
         Ok(Some(other).filter(|release| release.run_id == edition.run_id))
     }
 
-    /// Makes an earlier state of a source table known, and gives its name.
+    /// Registers an earlier state of a source table, and returns its name.
     pub(super) async fn register_before(
         &self,
         raw: &TableName,
@@ -97,7 +98,7 @@ impl Reader {
         Ok(name)
     }
 
-    /// A condition on `system.rejects`: the rejects of the files that the release is made of, as they were last read.
+    /// A condition on `system.rejects`: the open rejects, which are those of the files in the release as they were last read.
     pub fn open_rejects(&self) -> String {
         let mut files = Vec::new();
         let mut closed = Vec::new();
@@ -144,12 +145,12 @@ impl Reader {
         Ok(names?.concat())
     }
 
-    /// What was published; an error when nothing was.
+    /// The release, or an error before the first one.
     pub(super) fn published(&self) -> Result<&Release> {
         self.release.as_ref().ok_or_else(nothing_published)
     }
 
-    /// An unknown table with the known names that come close, or what to do while there are none.
+    /// Explains an unknown table: a similar name, or what to do before the first release.
     fn explain(&self, error: Error) -> Error {
         let unknown = error.message().strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
         let Some(name) = unknown.map(|name| name.strip_prefix("perennial.").unwrap_or(name).to_string()) else {
@@ -160,7 +161,7 @@ impl Reader {
             explained = explained.at(place.clone());
         }
         let Some(release) = &self.release else {
-            return explained.hint("nothing was published yet: `perennial run` makes the first release");
+            return explained.hint("nothing has been published yet: `perennial run` publishes the first release");
         };
         let tables = release.tables.keys().chain(release.views.iter().map(|(name, _)| name));
         let known: Vec<String> = tables.map(ToString::to_string).collect();
@@ -168,9 +169,9 @@ impl Reader {
     }
 }
 
-/// The error of a verb that needs a release where there is none.
+/// The error of a verb that needs a release before there is one.
 pub(super) fn nothing_published() -> Error {
-    Error::project("nothing was published yet").hint("`perennial run` makes the first release")
+    Error::project("nothing has been published yet").hint("`perennial run` publishes the first release")
 }
 
 /// A session with the project's memory limit and time zone.
@@ -179,7 +180,6 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
         memory_limit_bytes: project.memory_limit_bytes,
         threads: std::thread::available_parallelism().map_or(2, usize::from),
         time_zone: project.time_zone.clone(),
-        spill_folder: None,
     };
     let store = lake.map(|lake| EngineStore {
         store: lake.store(),

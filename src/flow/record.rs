@@ -1,14 +1,14 @@
-//! What a run leaves in `system.*`, whatever became of it.
+//! What a run leaves in `system.*`, however it ended.
 
-use super::build::Built;
-use super::{Ending, Event, Night, Observer, Who};
-use crate::error::Result;
-use crate::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
-use crate::intake::{Reject, RejectSink};
-use crate::lake::{KilledRun, Lake, Lock, Release};
+use super::build::BuildOutcome;
+use super::{Ending, Event, Invoker, Observer, RunOutcome};
+use perennial_core::error::Result;
+use perennial_intake::{Reject, RejectSink};
+use perennial_lake::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
+use perennial_lake::{KilledRun, Lake, Lock, Release};
 use std::time::Instant;
 
-/// The rows of one run, gathered while it goes on.
+/// The rows of one run, collected while it goes on.
 pub(super) struct Record<'a> {
     pub run_id: String,
     pub rejects: Box<dyn RejectSink + 'a>,
@@ -21,24 +21,25 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// A run that began now and has done nothing yet.
     pub fn new(
         lake: &'a Lake,
         run_id: &str,
-        who: &Who,
+        invoker: &Invoker,
         as_of: Option<jiff::civil::Date>,
         now: jiff::Timestamp,
     ) -> Record<'a> {
         let run = RunRecord {
             run_id: run_id.to_string(),
-            command: who.command.clone(),
+            command: invoker.command.clone(),
             as_of,
             started_at: now,
             ended_at: now,
             status: RunStatus::Failed,
             release: None,
             message: None,
-            host: who.host.clone(),
-            user: who.user.clone(),
+            host: invoker.host.clone(),
+            user: invoker.user.clone(),
         };
         Record {
             run_id: run_id.to_string(),
@@ -52,51 +53,51 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The moment it is now, as far as this run's own watch tells.
-    pub fn moment(&self) -> jiff::Timestamp {
+    /// The current time, measured from the start of the run.
+    pub fn now(&self) -> jiff::Timestamp {
         let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
         self.run.started_at.checked_add(elapsed).unwrap_or(self.run.started_at)
     }
 
-    /// What was read.
+    /// Records what was read.
     pub fn pulled(&mut self, sources: &[SourceRecord]) {
         self.sources = sources.to_vec();
     }
 
-    /// What was made and tested.
-    pub fn built(&mut self, built: &Built) {
+    /// Records what was built and tested.
+    pub fn built(&mut self, built: &BuildOutcome) {
         self.steps.clone_from(&built.steps);
         self.tests.clone_from(&built.test_records);
     }
 
-    /// How the night ended.
-    pub fn ended(&mut self, night: &Night) {
-        (self.run.status, self.run.release) = match night.ending {
+    /// Records how the run ended.
+    pub fn ended(&mut self, outcome: &RunOutcome) {
+        (self.run.status, self.run.release) = match outcome.ending {
             Ending::Published { release, .. } => (RunStatus::Done, Some(release)),
             Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
             Ending::NotPublished => (RunStatus::Failed, None),
         };
         self.run.message =
-            night.problems.iter().map(ToString::to_string).chain(night.not_issued.iter().cloned()).next();
+            outcome.problems.iter().map(ToString::to_string).chain(outcome.not_issued.iter().cloned()).next();
     }
 
-    /// It published a release that repeats an earlier one.
+    /// Records that the run published an earlier release again.
     pub fn rolled_back(&mut self, release: &Release, to: u64) {
         self.run.status = RunStatus::Done;
         self.run.release = Some(release.number);
         self.run.as_of = Some(release.as_of);
-        self.run.message = Some(format!("back to release {to}"));
+        self.run.message = Some(format!("rollback to release {to}"));
     }
 
-    /// What stopped it.
+    /// Records what stopped the run.
     pub fn failed(&mut self, error: impl ToString) {
         self.run.status = RunStatus::Failed;
         self.run.message = Some(error.to_string());
     }
 
-    /// Writes the rows and takes the run's mark away.
+    /// Writes the rows and removes the run's marker.
     pub async fn write(mut self, lock: &Lock) -> Result<()> {
-        self.run.ended_at = self.moment();
+        self.run.ended_at = self.now();
         append(self.lake, &self.run_id, &self.sources).await?;
         append(self.lake, &self.run_id, &self.steps).await?;
         append(self.lake, &self.run_id, &self.tests).await?;
@@ -109,14 +110,15 @@ async fn append<R: Row>(lake: &Lake, run_id: &str, rows: &[R]) -> Result<()> {
     lake.append_system(R::TABLE, run_id, &R::batch(rows)?).await
 }
 
-/// Repairs what killed runs left, and records them.
+/// Repairs what killed runs left behind, and records them.
 pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, observer: &dyn Observer) -> Result<()> {
     let repairs = lake.repair(lock).await?;
     if let Some(error) = &repairs.delta_behind {
-        observer.event(Event::Note(format!("Delta logs are still behind: {error}")));
+        observer.event(Event::Note(format!("the Delta logs are still behind: {error}")));
     }
     for killed in &repairs.killed {
-        observer.event(Event::Note(format!("run {} was killed; what it left is repaired", killed.holder.run_id)));
+        observer
+            .event(Event::Note(format!("run {} was killed; what it left behind is repaired", killed.holder.run_id)));
         if !killed.recorded {
             append(lake, &killed.holder.run_id, &[killed_run(killed, now)]).await?;
         }
@@ -140,7 +142,7 @@ fn killed_run(killed: &KilledRun, now: jiff::Timestamp) -> RunRecord {
     }
 }
 
-/// Rejects, straight into the lake as they are found.
+/// Writes rejects to the lake as they are found.
 struct LakeRejects<'a> {
     lake: &'a Lake,
     run_id: String,

@@ -1,35 +1,35 @@
-//! Refused rows taken after all, as a run that reads nothing else.
+//! Replay: rejected rows are tried again, in a run that reads nothing else.
 
 use super::Event;
-use super::pull::{Pull, Pulled};
+use super::pull::{Pull, PullOutcome};
 use super::reader::Reader;
-use crate::contract::{Source, SourceTable, TableName};
-use crate::engine::literal;
-use crate::error::{Error, Result};
-use crate::history::SourceRecord;
-use crate::intake::{self, LoadRequest, RefusedRow, Replayed};
-use crate::lake::Release;
-use crate::sources::System;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use perennial_core::contract::{Source, SourceTable, TableName};
+use perennial_core::error::{Error, Result};
+use perennial_engine::literal;
+use perennial_intake::{LoadRequest, RejectedRow, ReplayOutcome};
+use perennial_lake::Release;
+use perennial_lake::history::SourceRecord;
+use perennial_sources::System;
 use std::collections::BTreeMap;
 
-/// Which refused rows are tried again.
+/// Which rejected rows are tried again.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayRequest {
     /// Only of this source.
     pub source: Option<String>,
     /// Only of this table of the source.
     pub table: Option<String>,
-    /// Values that people put right, each instead of the one that was refused.
+    /// Corrected values, each for one that was rejected.
     pub corrections: Vec<Correction>,
 }
 
-/// A refused value that somebody put right.
+/// A rejected value that somebody corrected.
 #[derive(Clone, Debug)]
 pub struct Correction {
-    /// The run that refused it.
+    /// The run that rejected it.
     pub run_id: String,
     /// The source.
     pub source: String,
@@ -39,30 +39,30 @@ pub struct Correction {
     pub file: String,
     /// The line.
     pub line: u64,
-    /// The value as it should have been; `None` for no value.
+    /// The correct value; `None` for no value.
     pub value: Option<String>,
 }
 
-/// What a replay did.
+/// What became of the rows of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ReplayCounts {
-    /// Rows taken.
-    pub taken: u64,
-    /// Rows refused again.
-    pub refused: u64,
-    /// Rejects closed because their rows have been read since.
+    /// Rows accepted now.
+    pub accepted: u64,
+    /// Rows rejected again.
+    pub rejected: u64,
+    /// Rejects closed because their rows have been read again since.
     pub superseded: u64,
 }
 
 impl Pull<'_> {
-    /// Tries refused rows again; what the last release holds of all sources stands beside them.
+    /// Tries rejected rows again; everything else stays as the previous release has it.
     pub async fn replay(
         &self,
         sources: &[&Source],
         request: &ReplayRequest,
         reader: &Reader,
-    ) -> Result<(Pulled, ReplayCounts)> {
-        let mut pulled = Pulled::default();
+    ) -> Result<(PullOutcome, ReplayCounts)> {
+        let mut pulled = PullOutcome::default();
         let mut counts = ReplayCounts::default();
         let previous = self.previous.ok_or_else(super::reader::nothing_published)?;
         check_names(sources, request)?;
@@ -75,22 +75,22 @@ impl Pull<'_> {
                     false => Vec::new(),
                 };
                 if rows.is_empty() {
-                    self.stand(source, table, previous, &mut pulled);
+                    self.carry_over(source, table, previous, &mut pulled);
                     continue;
                 }
                 let replayed = self.replay_table(source, table, &rows).await?;
-                counts.taken += replayed.taken;
+                counts.accepted += replayed.accepted;
                 counts.superseded += replayed.superseded;
-                counts.refused += replayed.refused.len() as u64;
-                self.tell(source, table, &replayed);
-                pulled.take(self.run_id, source, table, replayed.loaded);
+                counts.rejected += replayed.rejected.len() as u64;
+                self.report(source, table, &replayed);
+                pulled.add(self.run_id, source, table, replayed.loaded);
             }
         }
         Ok((pulled, counts))
     }
 
-    /// The rows of the last release.
-    fn stand(&self, source: &Source, table: &SourceTable, previous: &Release, pulled: &mut Pulled) {
+    /// Adds a table as the previous release has it.
+    fn carry_over(&self, source: &Source, table: &SourceTable, previous: &Release, pulled: &mut PullOutcome) {
         let raw = TableName::raw(&source.name, &table.name);
         let (Some(version), Some(state)) = (previous.tables.get(&raw), previous.loaded.get(&raw)) else { return };
         pulled.records.push(SourceRecord {
@@ -101,7 +101,7 @@ impl Pull<'_> {
         pulled.loaded.insert(raw, state.clone());
     }
 
-    async fn replay_table(&self, source: &Source, table: &SourceTable, rows: &[RefusedRow]) -> Result<Replayed> {
+    async fn replay_table(&self, source: &Source, table: &SourceTable, rows: &[RejectedRow]) -> Result<ReplayOutcome> {
         let raw = TableName::raw(&source.name, &table.name);
         let previous = self.previous.and_then(|r| Some((r.tables.get(&raw)?, r.loaded.get(&raw)?)));
         let request = LoadRequest {
@@ -115,16 +115,16 @@ impl Pull<'_> {
             rejects: self.rejects,
             progress: &|_, _| {},
         };
-        intake::replay_table(&request, rows).await
+        perennial_intake::replay_table(&request, rows).await
     }
 
-    fn tell(&self, source: &Source, table: &SourceTable, replayed: &Replayed) {
+    fn report(&self, source: &Source, table: &SourceTable, replayed: &ReplayOutcome) {
         let label = format!("{}.{}", source.name, table.name);
-        let (taken, again, closed) = (replayed.taken, replayed.refused.len(), replayed.superseded);
-        let note = format!("{label}: {taken} refused rows taken, {again} refused again, {closed} read again since");
+        let (accepted, again, closed) = (replayed.accepted, replayed.rejected.len(), replayed.superseded);
+        let note = format!("{label}: {accepted} accepted, {again} rejected again, {closed} read again since");
         self.observer.event(Event::Note(note));
-        for reason in replayed.refused.iter().take(3) {
-            self.observer.event(Event::Note(format!("{label}: still refused: {reason}")));
+        for reason in replayed.rejected.iter().take(3) {
+            self.observer.event(Event::Note(format!("{label}: still rejected: {reason}")));
         }
     }
 }
@@ -133,7 +133,7 @@ fn check_names(sources: &[&Source], request: &ReplayRequest) -> Result<()> {
     let Some(name) = &request.source else { return Ok(()) };
     let known = sources.iter().map(|source| source.name.as_str());
     let source = sources.iter().find(|source| source.name == *name);
-    let source = source.ok_or_else(|| Error::project(format!("no source `{name}`")).suggest(name, known))?;
+    let source = source.ok_or_else(|| Error::project(format!("unknown source `{name}`")).suggest(name, known))?;
     let Some(table) = &request.table else { return Ok(()) };
     let known: Vec<&str> = source.tables.iter().map(|table| table.name.as_str()).collect();
     if known.contains(&table.as_str()) {
@@ -142,13 +142,13 @@ fn check_names(sources: &[&Source], request: &ReplayRequest) -> Result<()> {
     Err(Error::project(format!("source `{name}` has no table `{table}`")).suggest(table, known))
 }
 
-/// Open rejects of a table whose rows were kept, with what people put right.
+/// The open rejects of a table whose rows were kept, with their corrections.
 async fn open_rows(
     reader: &Reader,
     source: &Source,
     table: &SourceTable,
     corrections: &[Correction],
-) -> Result<Vec<RefusedRow>> {
+) -> Result<Vec<RejectedRow>> {
     let sql = format!(
         "SELECT r.run_id, r.file, r.line, r.column_name, r.row, u.started_at \
          FROM (SELECT * FROM system.rejects WHERE source = {} AND table_name = {} AND {}) r \
@@ -172,14 +172,14 @@ fn refused_row(
     source: &Source,
     table: &SourceTable,
     corrections: &[Correction],
-) -> Result<RefusedRow> {
+) -> Result<RejectedRow> {
     let text = |column: usize| {
         let column = batch.column(column);
         let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
         Ok::<_, Error>(column.is_valid(row).then(|| shown.value(row).to_string()))
     };
     let started = batch.column(5).as_primitive::<TimestampMicrosecondType>().value(row);
-    let mut refused = RefusedRow {
+    let mut refused = RejectedRow {
         run_id: text(0)?.unwrap_or_default(),
         file: text(1)?.unwrap_or_default(),
         line: batch.column(2).as_primitive::<Int64Type>().value(row) as u64,
@@ -192,10 +192,12 @@ fn refused_row(
     });
     if let (Some(correction), Some(column)) = (correction, text(3)?) {
         let from = table.columns.iter().find(|c| c.name == column).map_or(column.clone(), |c| c.from.clone());
-        let mut fields: BTreeMap<String, Option<String>> = serde_json::from_str(&refused.row)
-            .map_err(|e| Error::data(format!("the row kept of `{}` is no JSON object: {e}", refused.file)))?;
+        let mut fields: BTreeMap<String, Option<String>> = serde_json::from_str(&refused.row).map_err(|e| {
+            Error::data(format!("the stored row of `{}` line {} is not a JSON object: {e}", refused.file, refused.line))
+        })?;
         fields.insert(from, correction.value.clone());
-        refused.row = serde_json::to_string(&fields).map_err(|e| Error::bug(format!("a row as JSON: {e}")))?;
+        refused.row =
+            serde_json::to_string(&fields).map_err(|e| Error::bug(format!("cannot write a row as JSON: {e}")))?;
     }
     Ok(refused)
 }

@@ -1,7 +1,7 @@
 //! A PostgreSQL server read night after night: what a cursor misses, what is gone, what breaks.
 
-use crate::servers::{PostgresServer, postgres_server};
 use crate::support::{perennial, query, run, value};
+use perennial_testing::{PostgresServer, postgres_server};
 use std::path::{Path, PathBuf};
 
 /// A project with one source and a step over its table `orders`.

@@ -119,11 +119,11 @@ fn a_draft_loads_what_it_was_made_from() {
     assert!(line(&yaml, "events", "ip").contains("personal: true"), "{yaml}");
     assert!(yaml.contains("rows: \"items[]\""), "{yaml}");
     assert!(yaml.contains("header: false"), "{yaml}");
-    assert!(yaml.contains("letter.pdf: it is no text"), "{yaml}");
+    assert!(yaml.contains("letter.pdf: it is not text"), "{yaml}");
 
     sources(project.path(), ["discover", folder.to_str().unwrap(), "--write"]).ended(0);
     let again = sources(project.path(), ["discover", folder.to_str().unwrap(), "--write"]).ended(2);
-    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
     in_project(project.path(), "check").ended(0);
     let tested = sources(project.path(), ["test"]).ended(0);
     assert!(tested.stdout.starts_with("shop  ok"), "{}", tested.stdout);
@@ -185,9 +185,9 @@ fn a_test_says_what_is_wrong_and_tries_every_source() {
     write("empty/other.csv", "id\n1\n");
     write("pipelines/sources/good.yml", &contract("data", "    max_rejects: {share: 1}\n"));
     let refused = sources(project.path(), ["test", "good"]).ended(1);
-    assert!(refused.stdout.contains("good  faults  1 file of 1 table, newest of"), "{}", refused.stdout);
+    assert!(refused.stdout.contains("good  bad data  1 file of 1 table, newest of"), "{}", refused.stdout);
     assert!(
-        refused.stdout.contains("1 of 3 first rows are refused: t-1.csv line 4, column `id` is `x`"),
+        refused.stdout.contains("1 of the first 3 rows rejected: t-1.csv line 4, column `id` is `x`"),
         "{}",
         refused.stdout
     );
@@ -202,19 +202,19 @@ fn a_test_says_what_is_wrong_and_tries_every_source() {
     assert!(other.stdout.contains("none of the promised columns"), "{}", other.stdout);
     write("pipelines/sources/gone.yml", &contract("nowhere", ""));
     let all = sources(project.path(), ["test", "--format", "json"]).ended(3).json();
-    let standing = |name: &str| {
+    let status = |name: &str| {
         let source = all.as_array().unwrap().iter().find(|s| s["source"] == name).unwrap();
-        (source["standing"].as_str().unwrap().to_string(), source["exit_code"].as_u64().unwrap())
+        (source["status"].as_str().unwrap().to_string(), source["exit_code"].as_u64().unwrap())
     };
     let expected = [
-        ("good", "faults", 1),
-        ("none", "faults", 1),
-        ("lacks", "fails", 2),
-        ("other", "fails", 2),
-        ("gone", "fails", 3),
+        ("good", "bad_data", 1),
+        ("none", "bad_data", 1),
+        ("lacks", "failed", 2),
+        ("other", "failed", 2),
+        ("gone", "failed", 3),
     ];
     for (name, word, code) in expected {
-        assert_eq!(standing(name), (word.to_string(), code), "{name}: {all}");
+        assert_eq!(status(name), (word.to_string(), code), "{name}: {all}");
     }
     assert!(!project.path().join("lake").exists());
     let unknown = sources(project.path(), ["test", "goood"]).ended(2);

@@ -39,7 +39,7 @@ fn content(project: &Path) -> Vec<String> {
     content
 }
 
-/// Release records; one whose writing was cut short has another name (`00000007.json#1`) and is no release.
+/// Release records; one whose writing was cut short has another name (`00000007.json#1`) and is not a release.
 fn releases(project: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(project.join("lake/_perennial/releases")) else { return 0 };
     entries.filter(|entry| entry.as_ref().is_ok_and(|e| e.path().extension() == Some("json".as_ref()))).count()

@@ -1,7 +1,7 @@
 //! Formats of known systems, from their files to typed rows.
 
 use crate::support::{query, real_data, run, value};
-use perennial::sources::formats::FORMATS;
+use perennial_sources::formats::FORMATS;
 use std::path::Path;
 
 fn write(folder: &Path, path: &str, bytes: &[u8]) {

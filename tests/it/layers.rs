@@ -1,59 +1,75 @@
-//! Imports point down: a room uses only rooms of lower floors.
+//! Dependencies point down: a package uses only packages of lower layers, and so do the modules of the program.
 
+use crate::rust_source::{files, relative, root};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-/// The floors of `src/lib.rs`'s table.
-const FLOORS: &[(&str, u32)] = &[
-    ("error", 0),
-    ("contract", 0),
-    ("sources", 1),
-    ("lake", 1),
-    ("history", 1),
-    ("project", 2),
-    ("intake", 2),
-    ("engine", 2),
-    ("steps", 3),
-    ("reports", 3),
-    ("flow", 4),
-    ("demo", 5),
-    ("cli", 5),
-];
+/// Packages that are not part of the program.
+const OUTSIDE: [&str; 2] = ["testing", "workspace-hack"];
+
+/// The layers of the table in src/lib.rs, by package.
+fn layers() -> BTreeMap<String, u32> {
+    let text = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | ")?.split_once(" | "));
+    let layer = |(layer, rest): (&str, &str)| {
+        let package = rest.strip_prefix("[`perennial_")?.split('`').next()?;
+        Some((package.to_string(), layer.parse().ok()?))
+    };
+    rows.filter_map(layer).collect()
+}
+
+/// The packages of this workspace that a package's section of dependencies names.
+fn dependencies(package: &str, section: &str) -> Vec<String> {
+    let manifest = std::fs::read_to_string(root().join("crates").join(package).join("Cargo.toml")).unwrap();
+    let lines = manifest.lines().skip_while(|line| *line != section).skip(1).take_while(|line| !line.starts_with('['));
+    let names = lines.filter_map(|line| line.strip_prefix("perennial-")?.split(['.', ' ', '=']).next());
+    names.map(str::to_string).collect()
+}
 
 #[test]
-fn rooms_import_only_from_lower_floors() {
-    let floors: BTreeMap<&str, u32> = FLOORS.iter().copied().collect();
-    // `contract` says its mistakes with `error`, on the same floor; `cli` drives the demo.
-    let allowed = [("contract", "error"), ("cli", "demo")];
+fn packages_depend_only_on_lower_layers() {
+    let layers = layers();
+    let mut packages: Vec<String> = std::fs::read_dir(root().join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| !OUTSIDE.contains(&name.as_str()))
+        .collect();
+    packages.sort();
+    assert_eq!(packages, layers.keys().cloned().collect::<Vec<_>>(), "the table in src/lib.rs has every package");
     let mut wrong = Vec::new();
-    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
-        let relative = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
-        let Some(floor) = floors.get(room) else {
-            assert!(matches!(room, "lib" | "main" | "testing"), "{room} has no floor in this test and in src/lib.rs");
-            continue;
-        };
-        let text = std::fs::read_to_string(&file).unwrap();
-        for used in text.match_indices("crate::").map(|(at, found)| &text[at + found.len()..]) {
-            let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            let Some(other) = floors.get(used.as_str()) else { continue };
-            if used != room && other >= floor && !allowed.contains(&(room, used.as_str())) {
-                wrong.push(format!("{}: {room} (floor {floor}) uses {used} (floor {other})", relative.display()));
+    for package in &packages {
+        for used in dependencies(package, "[dependencies]") {
+            match layers.get(&used) {
+                Some(layer) if *layer < layers[package] => {}
+                Some(layer) => wrong.push(format!("{package} (layer {}) uses {used} (layer {layer})", layers[package])),
+                None => wrong.push(format!("{package} uses {used}, which is for tests only")),
             }
         }
     }
-    assert!(wrong.is_empty(), "imports that point up or sideways:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "dependencies that do not point down:\n{}", wrong.join("\n"));
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
+/// Modules of src/, and which of the others each may use. The compiler does not keep modules of one package apart.
+const MODULES: [(&str, &[&str]); 3] = [("discover", &[]), ("flow", &[]), ("cli", &["discover", "flow"])];
+
+#[test]
+fn modules_of_the_program_use_only_lower_ones() {
+    let mut wrong = Vec::new();
+    for (module, allowed) in MODULES {
+        for file in files(&format!("src/{module}"), &[".rs"]) {
+            if file.ends_with("tests.rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file).unwrap();
+            for (other, _) in MODULES.iter().filter(|(other, _)| *other != module && !allowed.contains(other)) {
+                if text.contains(&format!("crate::{other}")) {
+                    wrong.push(format!("{} uses {other}", relative(&file)));
+                }
+            }
         }
     }
-    files
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared = lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+    let declared: Vec<&str> = declared.map(|name| name.trim_end_matches(';')).collect();
+    assert!(declared.iter().all(|name| MODULES.iter().any(|(module, _)| module == name)), "{declared:?}");
 }

@@ -13,19 +13,13 @@ mod discover;
 mod faults;
 mod formats;
 mod layers;
+mod messages;
 mod pages;
 mod readers;
 mod ready_made;
 mod real;
+mod rust_source;
 mod store;
 mod support;
 mod verbs;
-
-/// Servers, as the library's own tests start them.
-#[path = "../../src/testing"]
-#[allow(dead_code, reason = "the library's tests ask more of the servers")]
-mod servers {
-    pub use crate::support::python;
-    mod postgresql;
-    pub use postgresql::{PostgresServer, postgres_server};
-}
+mod words;

@@ -1,7 +1,7 @@
 //! Ready-made sources: a project that begins with `--erp`, against a real Tryton and a small Odoo of two versions.
 
-use crate::servers::{PostgresServer, postgres_server};
 use crate::support::{Ran, perennial, query, real_file, run, value};
+use perennial_testing::{PostgresServer, postgres_server};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

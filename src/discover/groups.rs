@@ -1,8 +1,7 @@
 //! Files that are deliveries of one table, told by their names: what is left when dates and numbers are taken out.
 
 use super::names;
-use crate::project;
-use crate::sources::SourceFile;
+use perennial_sources::SourceFile;
 use std::collections::BTreeMap;
 
 /// A run of digits of a single file that is at least so long is a date or number that will be another next time.
@@ -110,7 +109,7 @@ fn name(pattern: &str) -> String {
     if let Some(last) = parts.last_mut() {
         *last = last.split('.').find(|piece| !piece.is_empty()).unwrap_or_default().to_string();
     }
-    let named = parts.iter().rev().filter_map(|part| project::identifier(part));
+    let named = parts.iter().rev().filter_map(|part| perennial_project::identifier(part));
     let named: Vec<String> = named.collect();
     let good = named.iter().find(|name| !NAMES_OF_NONE.contains(&name.as_str()));
     good.or(named.first()).cloned().unwrap_or_else(|| "rows".to_string())

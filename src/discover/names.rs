@@ -1,7 +1,5 @@
 //! What drafted sources, tables and columns are called, and what their names tell.
 
-use crate::project;
-
 /// Headers of Chinese systems that have an English name everybody would give them.
 const TRANSLATED: [(&str, &str); 34] = [
     ("订单号", "order_no"),
@@ -85,8 +83,8 @@ pub(super) fn column(from: &str, place: usize, taken: &[String]) -> String {
     let last = last.rsplit('.').next().unwrap_or(last);
     let translated =
         |text: &str| TRANSLATED.iter().find(|(other, _)| *other == text.trim()).map(|(_, english)| english.to_string());
-    let short = translated(last).or_else(|| project::identifier(last));
-    let names: Vec<String> = [short, project::identifier(&whole)].into_iter().flatten().collect();
+    let short = translated(last).or_else(|| perennial_project::identifier(last));
+    let names: Vec<String> = [short, perennial_project::identifier(&whole)].into_iter().flatten().collect();
     let free = names.iter().find(|name| !taken.contains(name)).or(names.first()).cloned();
     unused(free.unwrap_or_else(|| format!("column_{}", place + 1)), taken)
 }
@@ -106,7 +104,7 @@ pub(super) fn is_foreign(from: &str) -> bool {
 
 /// The words of a name: `orderDate` and `order_date` are `order` and `date`.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let tidy = project::identifier(name).unwrap_or_else(|| name.to_lowercase());
+    let tidy = perennial_project::identifier(name).unwrap_or_else(|| name.to_lowercase());
     tidy.split('_').filter(|word| !word.is_empty()).map(str::to_string).collect()
 }
 

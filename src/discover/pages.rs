@@ -2,10 +2,10 @@
 
 use super::draft::{self, ColumnDraft, TableDraft};
 use super::{Look, files, key, names, yaml};
-use crate::contract::{Format, Pages, Paging, SinceFormat};
-use crate::error::{Error, Result};
-use crate::intake::Sample;
-use crate::sources::{Http, RowReader};
+use perennial_core::contract::{Format, Pages, Paging, SinceFormat};
+use perennial_core::error::{Error, Result};
+use perennial_intake::Sample;
+use perennial_sources::{Http, RowReader};
 
 /// Fields in which services put their rows.
 const LISTS: [&str; 9] = ["data", "items", "results", "rows", "records", "value", "entries", "content", "list"];
@@ -22,8 +22,8 @@ pub(super) async fn table(look: &Look<'_>, http: &Http, path: &str) -> Result<Ta
             rows: rows.map(str::to_string),
             paging: Paging::None,
             since_parameter: None,
-            since_format: SinceFormat::AsDelivered,
-            most_requests_per_second: None,
+            since_format: SinceFormat::AsIs,
+            max_requests_per_second: None,
         };
         let reader = http.read(&pages, None, &[], true).await?;
         let mut sample = Sample::default();
@@ -33,7 +33,7 @@ pub(super) async fn table(look: &Look<'_>, http: &Http, path: &str) -> Result<Ta
                 return Ok(drafted(look, name, &pages, &sample));
             }
             Ok(()) => {}
-            Err(error) if error.kind() == crate::error::Kind::Data => {
+            Err(error) if error.kind() == perennial_core::error::Kind::Data => {
                 refused.get_or_insert(error);
             }
             Err(error) => return Err(error),
@@ -44,10 +44,10 @@ pub(super) async fn table(look: &Look<'_>, http: &Http, path: &str) -> Result<Ta
 }
 
 fn drafted(look: &Look<'_>, name: String, pages: &Pages, sample: &Sample) -> TableDraft {
-    let mut delivery = vec![("path", yaml::scalar(&pages.path))];
-    delivery.extend(pages.rows.iter().map(|rows| ("rows", yaml::scalar(rows))));
+    let mut extraction = vec![("path", yaml::scalar(&pages.path))];
+    extraction.extend(pages.rows.iter().map(|rows| ("rows", yaml::scalar(rows))));
     let columns: Vec<ColumnDraft> = files::columns(look, &Format::JsonLines, sample);
-    let mut table = TableDraft { name, delivery, columns, load: Some("snapshot".into()), ..TableDraft::default() };
+    let mut table = TableDraft { name, extraction, columns, load: Some("snapshot".into()), ..TableDraft::default() };
     table.comments.push(format!("drafted from the {} rows of the first page", sample.rows()));
     table
         .comments

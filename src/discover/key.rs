@@ -2,12 +2,12 @@
 
 use super::draft::ColumnDraft;
 use super::names;
-use crate::contract::ValueType;
-use crate::intake::Sample;
+use perennial_core::contract::ValueType;
+use perennial_intake::Sample;
 use std::collections::HashSet;
 
 /// Columns that are tried in pairs.
-const MOST_PAIRED: usize = 8;
+const MAX_PAIRED: usize = 8;
 
 /// Columns of a key, and what a person should know of it.
 #[derive(Debug, Default, PartialEq)]
@@ -59,8 +59,8 @@ pub(super) fn find(columns: &[ColumnDraft], sample: &Sample) -> Option<FoundKey>
 /// Two of the first of some columns.
 fn pairs(columns: Vec<Candidate<'_>>) -> Vec<Vec<Candidate<'_>>> {
     let mut pairs = Vec::new();
-    for (i, first) in columns.iter().take(MOST_PAIRED).enumerate() {
-        pairs.extend(columns.iter().take(MOST_PAIRED).skip(i + 1).map(|second| vec![*first, *second]));
+    for (i, first) in columns.iter().take(MAX_PAIRED).enumerate() {
+        pairs.extend(columns.iter().take(MAX_PAIRED).skip(i + 1).map(|second| vec![*first, *second]));
     }
     pairs
 }
@@ -77,7 +77,7 @@ fn distinct(sample: &Sample, columns: &[usize], by_file: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::SampleColumn;
+    use perennial_intake::SampleColumn;
 
     fn found(rows: &[(u32, &[&str])], names: &[&str]) -> Option<FoundKey> {
         let column = |i: usize| SampleColumn {

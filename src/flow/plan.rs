@@ -1,26 +1,27 @@
-//! What a project asks for, checked before anything is touched.
+//! The plan of a run: the project, checked before anything is touched, and what of it the run is to do.
 
-use super::pull::Pulled;
-use super::{NightRequest, as_of};
-use crate::contract::{Source, TableName};
-use crate::error::{Problems, Result};
-use crate::history;
-use crate::lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts};
-use crate::project::{Materialize, Pipeline, Project, ReportFile};
-use crate::reports::{self, Period};
-use crate::steps::{self, Checked, Checker, RunContext, Surroundings, Template};
+use super::RunRequest;
+use super::pull::PullOutcome;
+use super::request::as_of;
 use minijinja::context;
-use sha2::{Digest, Sha256};
+use perennial_core::contract::{Source, TableName};
+use perennial_core::digest::digest;
+use perennial_core::error::{Problems, Result};
+use perennial_lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts, history};
+use perennial_project::{Materialize, Pipeline, Project, ReportFile};
+use perennial_reports::Period;
+use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads everything, runs nothing: the steps in order, or every problem of SQL, headers, tests, templates and report
 /// queries. YAML was checked when the project was loaded.
-pub async fn check(project: &Project, now: jiff::Timestamp) -> Result<Checked, Problems> {
-    Ok(look(project, as_of(project, None, now)?, released_columns(project).await).await?.checked)
+pub(crate) async fn check(project: &Project, now: jiff::Timestamp) -> Result<CheckedSql, Problems> {
+    let columns = released_columns(project).await;
+    Ok(check_against(project, as_of(project, None, now)?, columns).await?.checked)
 }
 
-/// The columns that the newest release accepted beyond the contracts, where the lake is a folder: a check asks nothing of
-/// a network, and without a lake the contracts are all there is to know.
+/// The columns that the newest release accepted beyond the contracts if the lake is a folder: a check does not use the
+/// network, and without a release the contracts say all there is to know.
 async fn released_columns(project: &Project) -> BTreeMap<TableName, Vec<String>> {
     if project.lake.contains("://") {
         return BTreeMap::new();
@@ -32,45 +33,45 @@ async fn released_columns(project: &Project) -> BTreeMap<TableName, Vec<String>>
     release.map(|release| accepted(&release.loaded)).unwrap_or_default()
 }
 
-/// A project that was checked.
-pub(super) struct Looked {
-    pub checked: Checked,
-    /// For every report all tables that its figures follow from.
-    pub feeds: BTreeMap<String, BTreeSet<TableName>>,
+/// A project without problems.
+pub(super) struct CheckOutcome {
+    pub checked: CheckedSql,
+    /// Of every report the tables that its figures are computed from, directly or not.
+    pub report_inputs: BTreeMap<String, BTreeSet<TableName>>,
 }
 
-/// Checks against the columns that were accepted beyond the contracts.
-pub(super) async fn look(
+/// Checks a project whose sources have these columns beyond their contracts.
+pub(super) async fn check_against(
     project: &Project,
     as_of: jiff::civil::Date,
     accepted_columns: BTreeMap<TableName, Vec<String>>,
-) -> Result<Looked, Problems> {
+) -> Result<CheckOutcome, Problems> {
     let context = RunContext { as_of, vars: project.vars.clone() };
     let system = history::tables().into_iter().map(|(name, schema)| (TableName::new("system", name), schema));
-    let around = Surroundings { accepted_columns, other_tables: system.collect() };
-    let (checked, checker, mut problems) = steps::check(project, &context, &around).await?;
-    let of_templates = reports::check(project);
-    let templates_are_right = of_templates.is_empty();
-    problems.extend(of_templates);
-    let mut feeds = BTreeMap::new();
-    if templates_are_right {
+    let input = CheckInput { accepted_columns, other_tables: system.collect() };
+    let (checked, checker, mut problems) = perennial_steps::check(project, &context, &input).await?;
+    let in_templates = perennial_reports::check(project);
+    let templates_are_valid = in_templates.is_empty();
+    problems.extend(in_templates);
+    let mut report_inputs = BTreeMap::new();
+    if templates_are_valid {
         for report in &project.reports {
             let reads = check_queries(report, as_of, &checker, &mut problems).await;
-            feeds.insert(report.name.clone(), follows_from(&checked, reads));
+            report_inputs.insert(report.name.clone(), inputs_of(&checked, reads));
         }
     }
-    problems.or_ok(Looked { checked, feeds })
+    problems.or_ok(CheckOutcome { checked, report_inputs })
 }
 
-/// These tables and all that they are made of, sources included.
-fn follows_from(checked: &Checked, tables: BTreeSet<TableName>) -> BTreeSet<TableName> {
+/// These tables and everything upstream of them, sources included.
+fn inputs_of(checked: &CheckedSql, tables: BTreeSet<TableName>) -> BTreeSet<TableName> {
     let upstream: Vec<TableName> = tables.iter().flat_map(|table| checked.graph.upstream(table)).collect();
     let steps: BTreeSet<TableName> = tables.into_iter().chain(upstream).collect();
     let reads = checked.steps.iter().filter(|step| steps.contains(&step.name)).flat_map(|step| &step.reads);
     reads.cloned().chain(steps.iter().cloned()).collect()
 }
 
-/// The queries of a report's header, planned like steps; the tables they read.
+/// Plans the queries of a report's header as if they were steps, and gives the tables they read.
 async fn check_queries(
     report: &ReportFile,
     as_of: jiff::civil::Date,
@@ -81,7 +82,7 @@ async fn check_queries(
     let period = Period::newest_closed(report.period, as_of);
     let (start, end) = (period.start.to_string(), period.end.to_string());
     for query in &report.queries {
-        let template = Template::block(&report.file, query.offset, &query.sql);
+        let template = Template::block(&query.file, query.offset, &query.sql);
         let (label, status) = (period.label(), period.status(as_of));
         let more = context! { period => context! { start => &start, end => &end, label, status } };
         match checker.query(template, more).await {
@@ -92,42 +93,43 @@ async fn check_queries(
     reads
 }
 
-/// What one night will do.
+/// What a run will do.
 pub(super) struct Plan<'a> {
     pub as_of: jiff::civil::Date,
-    pub checked: Checked,
+    pub checked: CheckedSql,
     pub selected: BTreeSet<TableName>,
     pub sources: Vec<&'a Source>,
     pub reports: Vec<&'a ReportFile>,
-    pub feeds: BTreeMap<String, BTreeSet<TableName>>,
+    /// Of every report the tables that its figures are computed from, directly or not.
+    pub report_inputs: BTreeMap<String, BTreeSet<TableName>>,
     accepted_columns: BTreeMap<TableName, Vec<String>>,
 }
 
-/// Checks the project against the columns of the last release and picks what the pipeline and the request name.
+/// Checks the project against the columns of the previous release and selects what the pipeline and the request name.
 pub(super) async fn plan<'a>(
     project: &'a Project,
     pipeline: &'a Pipeline,
-    request: &NightRequest,
+    request: &RunRequest,
     as_of: jiff::civil::Date,
-    before: Option<&Release>,
+    previous: Option<&Release>,
 ) -> Result<Plan<'a>, Problems> {
-    let accepted_columns = before.map(|r| accepted(&r.loaded)).unwrap_or_default();
-    let Looked { checked, feeds } = look(project, as_of, accepted_columns.clone()).await?;
-    let words = if request.select.is_empty() { &pipeline.steps } else { &request.select };
-    let selected = checked.select(words, &request.exclude)?;
+    let accepted_columns = previous.map(|r| accepted(&r.loaded)).unwrap_or_default();
+    let CheckOutcome { checked, report_inputs } = check_against(project, as_of, accepted_columns.clone()).await?;
+    let selection = if request.select.is_empty() { &pipeline.steps } else { &request.select };
+    let selected = checked.select(selection, &request.exclude)?;
     Ok(Plan {
         as_of,
         checked,
         selected,
         sources: project.sources.iter().filter(|s| pipeline.sources.contains(&s.name)).collect(),
         reports: project.reports.iter().filter(|r| pipeline.reports.contains(&r.name)).collect(),
-        feeds,
+        report_inputs,
         accepted_columns,
     })
 }
 
 impl Plan<'_> {
-    /// The plan with the columns that tonight's files brought; checked again only if there are any.
+    /// The plan with the columns that this run's files brought; checked again only if there are any.
     pub async fn with_columns_of(
         self,
         project: &Project,
@@ -137,16 +139,17 @@ impl Plan<'_> {
         if accepted_columns == self.accepted_columns {
             return Ok(self);
         }
-        let Looked { checked, feeds } = look(project, self.as_of, accepted_columns.clone()).await?;
-        Ok(Plan { checked, feeds, accepted_columns, ..self })
+        let CheckOutcome { checked, report_inputs } =
+            check_against(project, self.as_of, accepted_columns.clone()).await?;
+        Ok(Plan { checked, report_inputs, accepted_columns, ..self })
     }
 
-    /// What is to be published when all went well.
+    /// What to publish if everything succeeds.
     pub fn release(
         &self,
         run_id: &str,
         now: jiff::Timestamp,
-        pulled: &Pulled,
+        pulled: &PullOutcome,
         built: BTreeMap<TableName, TableVersion>,
         tests: TestCounts,
     ) -> NewRelease {
@@ -173,10 +176,9 @@ impl Plan<'_> {
         }
     }
 
-    /// Hash of a step's SQL apart from the business date, which is another every night.
+    /// Hash of a step's SQL without the business date, which differs from day to day.
     fn definition(&self, sql: &str) -> String {
-        let text = sql.replace(&self.as_of.to_string(), "as_of");
-        format!("{:x}", Sha256::digest(text))
+        digest([sql.replace(&self.as_of.to_string(), "as_of")])
     }
 }
 

@@ -3,14 +3,13 @@
 use super::draft::{self, ColumnDraft, TableDraft};
 use super::groups::{self, Group};
 use super::{Look, key, names, yaml};
-use crate::contract::{CsvOptions, ExcelOptions, Format, TextEncoding, ValueType};
-use crate::error::Result;
-use crate::intake::{self, GuessOptions, Sample, SampleColumn};
-use crate::project;
-use crate::sources::{Files, Known, Sniffed, SourceFile, System, formats, sniff};
+use perennial_core::contract::{CsvOptions, ExcelOptions, Format, TextEncoding, ValueType};
+use perennial_core::error::Result;
+use perennial_intake::{GuessOptions, Sample, SampleColumn};
+use perennial_sources::{Files, SniffResult, SniffedFormat, SourceFile, System, formats, sniff};
 
 /// Files of a table that are looked into.
-const MOST_FILES: usize = 8;
+const MAX_FILES: usize = 8;
 
 /// Drafts a table for every group of files, and says what was left out.
 pub(super) async fn tables(
@@ -41,13 +40,13 @@ async fn table(look: &Look<'_>, files: &Files, group: &Group) -> Result<Result<T
         return Ok(Err("there is no file".to_string()));
     };
     let sniffed = sniff(files, newest).await?;
-    let typed = matches!(&sniffed, Sniffed::Known(k) if matches!(k.format, Format::Parquet | Format::Excel(_)));
+    let typed = matches!(&sniffed, SniffResult::Known(k) if matches!(k.format, Format::Parquet | Format::Excel(_)));
     if !typed && let Some(named) = named(look, files, group).await {
         return Ok(Ok(named));
     }
     let known = match sniffed {
-        Sniffed::Known(known) => known,
-        Sniffed::Unknown(why) => return Ok(Err(why)),
+        SniffResult::Known(known) => known,
+        SniffResult::Unknown(why) => return Ok(Err(why)),
     };
     let sample = sample(look, files, &group.files, newest, &known).await?;
     if sample.columns.is_empty() {
@@ -63,13 +62,13 @@ async fn named(look: &Look<'_>, files: &Files, group: &Group) -> Option<TableDra
         let draft = TableDraft {
             name: group.name.clone(),
             comments: vec![format!("{}; its columns are those of the format unless others are named", format.title)],
-            delivery: vec![("files", yaml::scalar(&group.pattern)), ("format", format.name.to_string())],
+            extraction: vec![("files", yaml::scalar(&group.pattern)), ("format", format.name.to_string())],
             paths: group.files.iter().map(|file| file.path.clone()).collect(),
             ..TableDraft::default()
         };
         let source = look.contract(std::slice::from_ref(&draft)).ok()?;
         let Some(table) = source.tables.first() else { continue };
-        let Ok(probed) = intake::probe_table(&system, &source, table).await else { continue };
+        let Ok(probed) = perennial_intake::probe_table(&system, &source, table).await else { continue };
         let Some(batch) = probed.batch.filter(|batch| batch.num_rows() > 0) else { continue };
         let filled = |name: &str| batch.column_by_name(name).is_some_and(|array| array.null_count() < array.len());
         let there = table.columns.iter().filter(|column| filled(&column.name)).count();
@@ -87,9 +86,9 @@ async fn sample(
     files: &Files,
     all: &[SourceFile],
     newest: &SourceFile,
-    known: &Known,
+    known: &SniffedFormat,
 ) -> Result<Sample> {
-    let step = all.len().div_ceil(MOST_FILES).max(1);
+    let step = all.len().div_ceil(MAX_FILES).max(1);
     let mut chosen: Vec<&SourceFile> = all.iter().step_by(step).collect();
     for file in [all.last(), Some(newest)].into_iter().flatten() {
         if !chosen.iter().any(|known| known.path == file.path) {
@@ -111,10 +110,10 @@ async fn sample(
     Ok(sample)
 }
 
-fn drafted(look: &Look<'_>, group: &Group, known: &Known, sample: &Sample) -> TableDraft {
+fn drafted(look: &Look<'_>, group: &Group, known: &SniffedFormat, sample: &Sample) -> TableDraft {
     let mut table = TableDraft {
         name: group.name.clone(),
-        delivery: vec![("files", yaml::scalar(&group.pattern)), ("format", format(&known.format))],
+        extraction: vec![("files", yaml::scalar(&group.pattern)), ("format", format(&known.format))],
         columns: columns(look, &known.format, sample),
         paths: group.files.iter().map(|file| file.path.clone()).collect(),
         some_files_lack_columns: sample.columns.iter().any(|column| column.files < sample.files_read)
@@ -124,8 +123,8 @@ fn drafted(look: &Look<'_>, group: &Group, known: &Known, sample: &Sample) -> Ta
     let files = sample.files_read;
     table.comments.push(format!("drafted from {} rows of {files} of {} files", sample.rows(), group.files.len()));
     table.comments.extend(known.remarks.iter().cloned());
-    if let Some(fault) = &sample.fault {
-        table.comments.push(format!("{} rows could not be read: {fault}", sample.faults));
+    if let Some(reason) = &sample.first_reject {
+        table.comments.push(format!("{} rows could not be read: {reason}", sample.rejects));
     }
     if table.some_files_lack_columns {
         table.comments.push("files differ in their columns; `on_missing_column: fail` would refuse some".to_string());
@@ -186,7 +185,7 @@ fn column(look: &Look<'_>, format: &Format, sampled: &SampleColumn, name: String
             || names::is_identifier(&name) && sampled.values.iter().flatten().any(|value| value.contains('.')),
         formats: *format != Format::Parquet,
     };
-    let guess = intake::guess(&sampled.values, options);
+    let guess = perennial_intake::guess(&sampled.values, options);
     let mut comments = guess.remarks;
     let personal = names::is_personal(&name) == Some(true);
     comments.extend(guess.odd_value.filter(|_| !personal).map(|value| format!("such as {}", yaml::scalar(&value))));
@@ -253,6 +252,6 @@ pub(super) fn source_name(location: &str) -> String {
     let path = location.split_once("://").map_or(location, |(_, rest)| rest);
     let path = path.split(['?', '#']).next().unwrap_or(path);
     let parts = path.trim_end_matches('/').rsplit('/').map(|part| part.split('.').next().unwrap_or(part));
-    let mut named = parts.filter_map(project::identifier);
+    let mut named = parts.filter_map(perennial_project::identifier);
     named.next().unwrap_or_else(|| "source".to_string())
 }

@@ -2,13 +2,12 @@
 
 use super::draft::{self, ColumnDraft, TableDraft};
 use super::{Look, names, yaml};
-use crate::contract::{SourceTable, ValueType};
-use crate::error::{Error, Kind, Result};
-use crate::intake::{self, GuessOptions, Probed};
-use crate::project;
-use crate::sources::{self, Database, FoundColumn, FoundRelation, FoundTable, System};
 use arrow::array::{Array, ArrayRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use perennial_core::contract::{SourceTable, ValueType};
+use perennial_core::error::{Error, Kind, Result};
+use perennial_intake::{GuessOptions, ProbeOutcome};
+use perennial_sources::{Database, FoundColumn, FoundRelation, FoundTable, System};
 use std::sync::Arc;
 
 /// Drafts every table and view that the account may read, and says what was left out.
@@ -32,7 +31,7 @@ pub(super) async fn tables(look: &Look<'_>, database: &Arc<dyn Database>) -> Res
             left_out.push(format!("{}: it has no columns", found.name));
             continue;
         }
-        let base = project::identifier(bare).unwrap_or_else(|| format!("table_{}", tables.len() + 1));
+        let base = perennial_project::identifier(bare).unwrap_or_else(|| format!("table_{}", tables.len() + 1));
         let name = names::unused(base, &taken);
         taken.push(name.clone());
         let mut table = drafted(name, &found, &relation);
@@ -47,7 +46,7 @@ fn drafted(name: String, found: &FoundTable, relation: &FoundRelation) -> TableD
     let mut table = TableDraft {
         name,
         description: relation.comment.clone().unwrap_or_default(),
-        delivery: vec![("table", yaml::scalar(&found.name))],
+        extraction: vec![("table", yaml::scalar(&found.name))],
         found_as: found.name.clone(),
         ..TableDraft::default()
     };
@@ -139,7 +138,7 @@ async fn look_into(look: &Look<'_>, database: &Arc<dyn Database>, table: &mut Ta
     };
     let Some(contract) = source.tables.first() else { return Ok(()) };
     let system = System::Database(database.clone());
-    match intake::probe_table(&system, &source, contract).await {
+    match perennial_intake::probe_table(&system, &source, contract).await {
         Ok(probed) => tell(look, table, contract, &probed),
         Err(error) if error.kind() == Kind::Unreachable => return Err(error),
         Err(error) => table.comments.push(format!("its rows could not be read: {}", error.message())),
@@ -147,7 +146,7 @@ async fn look_into(look: &Look<'_>, database: &Arc<dyn Database>, table: &mut Ta
     Ok(())
 }
 
-fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed: &Probed) {
+fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed: &ProbeOutcome) {
     if let Some(batch) = &probed.batch {
         for column in &mut table.columns {
             if let Some(array) = batch.column_by_name(&column.name).filter(|_| column.data_type == ValueType::Text) {
@@ -168,7 +167,7 @@ fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed:
     }
 }
 
-/// What the values of a text column are besides text. SQLite promises no types, so there the values decide; elsewhere
+/// What the values of a text column are besides text. Where a database promises no types (SQLite), the values decide; elsewhere
 /// somebody chose text, and the draft only says what it looks like.
 fn look_for_type(look: &Look<'_>, column: &mut ColumnDraft, values: &[Option<String>]) {
     let options = GuessOptions {
@@ -177,9 +176,10 @@ fn look_for_type(look: &Look<'_>, column: &mut ColumnDraft, values: &[Option<Str
         named_as_code: names::is_code(&column.name),
         formats: false,
     };
-    let guess = intake::guess(values, options);
+    let guess = perennial_intake::guess(values, options);
     let time = matches!(guess.data_type, ValueType::Date { .. } | ValueType::Instant { .. });
-    if time && sources::scheme(&look.place.location) == "sqlite" {
+    let has_types = perennial_sources::kind_of(&look.place.location).is_ok_and(|kind| kind.typed);
+    if time && !has_types {
         column.data_type = guess.data_type;
         column.comments.extend(guess.remarks);
     } else if time {

@@ -1,14 +1,14 @@
 //! A contract as a draft: what was found, in the order in which a person reads it, written as YAML with comments.
 
 use super::{names, yaml};
-use crate::contract::ValueType;
+use perennial_core::contract::ValueType;
 
 /// Distinct values that are named as a possible enumeration, at most.
-const MOST_VALUES: usize = 12;
+const MAX_VALUES: usize = 12;
 /// Values that each of them stands for, at least.
-const LEAST_REPEATS: usize = 10;
+const MIN_REPEATS: usize = 10;
 /// Share of values of one shape from which on a column is taken to be about persons.
-const MOST_OF_THEM: f64 = 0.8;
+const MAX_OF_THEM: f64 = 0.8;
 
 /// A contract.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) struct TableDraft {
     pub(super) description: String,
     pub(super) comments: Vec<String>,
     /// Where its rows are: `files` and `format`, `table`, or `path` and `rows`, with their values as YAML.
-    pub(super) delivery: Vec<(&'static str, String)>,
+    pub(super) extraction: Vec<(&'static str, String)>,
     /// `load`, as YAML.
     pub(super) load: Option<String>,
     pub(super) key: Vec<String>,
@@ -103,7 +103,7 @@ impl TableDraft {
         if !self.description.is_empty() {
             line(text, "    ", "description", &yaml::words(&self.description));
         }
-        for (key, value) in &self.delivery {
+        for (key, value) in &self.extraction {
             line(text, "    ", key, value);
         }
         if let Some(load) = &self.load {
@@ -196,7 +196,7 @@ pub(super) fn look_at_values(column: &mut ColumnDraft, values: &[Option<String>]
     let present: Vec<&str> = values.iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
     let share = |good: fn(&str) -> bool| {
         !present.is_empty()
-            && present.iter().filter(|text| good(text)).count() as f64 >= MOST_OF_THEM * present.len() as f64
+            && present.iter().filter(|text| good(text)).count() as f64 >= MAX_OF_THEM * present.len() as f64
     };
     let is_text = column.data_type == ValueType::Text;
     if !column.personal && is_text {
@@ -223,13 +223,13 @@ fn few_values(present: &[&str]) -> Option<String> {
     let mut values: Vec<&str> = Vec::new();
     for value in present {
         if !values.contains(value) {
-            if values.len() == MOST_VALUES || value.chars().count() > 30 {
+            if values.len() == MAX_VALUES || value.chars().count() > 30 {
                 return None;
             }
             values.push(value);
         }
     }
-    if values.is_empty() || present.len() < LEAST_REPEATS * values.len() {
+    if values.is_empty() || present.len() < MIN_REPEATS * values.len() {
         return None;
     }
     values.sort_unstable();

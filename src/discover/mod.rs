@@ -12,17 +12,16 @@ mod pages;
 mod relations;
 mod yaml;
 
-use crate::contract::{Access, Delivery, Secret, Source, SourceTable, Tls};
-use crate::error::{Error, Problems, Result};
-use crate::project;
-use crate::sources::{self, System, SystemKind};
 use draft::{Draft, TableDraft};
 use globset::{Glob, GlobMatcher};
+use perennial_core::contract::{Access, Extraction, Secret, Source, SourceTable, Tls};
+use perennial_core::error::{Error, Problems, Result};
+use perennial_sources::{Contents, System};
 use std::path::{Path, PathBuf};
 
 /// Where a draft is made from.
 #[derive(Clone, Debug)]
-pub struct DiscoverRequest {
+pub(crate) struct DiscoverRequest {
     /// A folder, a file or a URL. Paths count from the current folder.
     pub location: String,
     /// How the system lets us in.
@@ -41,7 +40,7 @@ pub struct DiscoverRequest {
 
 /// A drafted contract.
 #[derive(Clone, Debug)]
-pub struct Discovered {
+pub(crate) struct ContractDraft {
     /// The source's name.
     pub name: String,
     /// The contract.
@@ -54,7 +53,7 @@ pub struct Discovered {
 
 /// What a source's system has that its contract does not name.
 #[derive(Clone, Debug, Default)]
-pub struct Additions {
+pub(crate) struct Additions {
     /// Tables and columns as a piece of YAML to be put into the contract; empty where nothing is new.
     pub yaml: String,
     /// New tables.
@@ -68,10 +67,10 @@ pub struct Additions {
 /// # Errors
 /// Of kind `Project` when location, patterns or access make no sense, `Unreachable` when the system does not let us in,
 /// `Data` when nothing in it can be drafted.
-pub async fn discover(request: &DiscoverRequest) -> Result<Discovered, Problems> {
+pub(crate) async fn discover(request: &DiscoverRequest) -> Result<ContractDraft, Problems> {
     let place = Place::of(request)?;
     let name = request.name.clone().unwrap_or_else(|| files::source_name(&place.named_after));
-    let name = project::identifier(&name).unwrap_or(name);
+    let name = perennial_project::identifier(&name).unwrap_or(name);
     let look = Look::new(request, &name, place)?;
     let (tables, left_out) = look.draft(&look.source()).await?;
     if tables.is_empty() {
@@ -80,9 +79,9 @@ pub async fn discover(request: &DiscoverRequest) -> Result<Discovered, Problems>
     let draft = Draft { left_out: left_out.clone(), ..look.around(tables) };
     let yaml = draft.yaml(&request.time_zone);
     // A draft that is no contract would be our own mistake, and is told before anybody edits it.
-    project::read_contract(&name, &yaml, &request.root, &request.time_zone)?;
+    perennial_project::read_contract(&name, &yaml, &request.root, &request.time_zone)?;
     let tables = draft.tables.into_iter().map(|table| table.name).collect();
-    Ok(Discovered { name, yaml, tables, left_out })
+    Ok(ContractDraft { name, yaml, tables, left_out })
 }
 
 fn nothing(request: &DiscoverRequest, left_out: &[String]) -> Error {
@@ -98,7 +97,7 @@ fn nothing(request: &DiscoverRequest, left_out: &[String]) -> Error {
 ///
 /// # Errors
 /// As [`discover`].
-pub async fn discover_new(
+pub(crate) async fn discover_new(
     source: &Source,
     root: &Path,
     time_zone: &str,
@@ -114,8 +113,7 @@ pub async fn discover_new(
         root: root.to_path_buf(),
         time_zone: time_zone.to_string(),
     };
-    let http = sources::kind_of(&source.location)? == SystemKind::Http;
-    if http {
+    if !perennial_sources::kind_of(&source.location)?.lists_tables {
         let error = Error::project("a service over HTTP does not tell which tables it has");
         return Err(error.hint("name the URL of one: `perennial sources discover https://...`").into());
     }
@@ -150,17 +148,17 @@ fn additions(source: &Source, found: Vec<TableDraft>, time_zone: &str) -> Additi
 
 /// Whether a drafted table is one that the contract has: of the same relation, or of files that its pattern takes.
 fn is_same(known: &SourceTable, found: &TableDraft) -> bool {
-    match &known.delivery {
-        Delivery::Files { pattern, .. } => {
+    match &known.extraction {
+        Extraction::Files { pattern, .. } => {
             let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
             let glob = glob.map(|glob| glob.compile_matcher());
             glob.is_ok_and(|glob| found.paths.iter().any(|path| glob.is_match(path)))
         }
-        Delivery::Relation(relation) => {
+        Extraction::Relation(relation) => {
             let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_ascii_lowercase();
             bare(relation.label()) == bare(&found.found_as)
         }
-        Delivery::Pages(_) => false,
+        Extraction::Pages(_) => false,
     }
 }
 
@@ -179,12 +177,12 @@ struct Place {
 impl Place {
     fn of(request: &DiscoverRequest) -> Result<Place> {
         let location = request.location.as_str();
-        let kind = sources::kind_of(location)?;
-        if url::Url::parse(location).is_ok_and(|url| url.password().is_some()) {
-            return Err(Error::project("the location holds a password")
-                .hint("take it out and name an environment variable that holds it: `--password-env ERP_PASSWORD`"));
-        }
-        if kind == SystemKind::Http {
+        let kind = perennial_sources::kind_of(location)?.contents;
+        perennial_core::location::forbid_password(
+            location,
+            "remove it, and name an environment variable that holds it: `--password-env ERP_PASSWORD`",
+        )?;
+        if kind == Contents::Pages {
             return Place::of_service(location);
         }
         let is_path = !location.contains("://");
@@ -208,11 +206,10 @@ impl Place {
         Ok(Place { named_after: location.clone(), location, written, only })
     }
 
-    fn of_url(location: &str, kind: SystemKind) -> Place {
+    fn of_url(location: &str, kind: Contents) -> Place {
         let location = location.trim_end_matches('/').to_string();
         let (folder, last) = location.rsplit_once('/').unwrap_or(("", ""));
-        let is_file =
-            kind == SystemKind::Files && last.contains('.') && !folder.ends_with('/') && folder.contains("://");
+        let is_file = kind == Contents::Files && last.contains('.') && !folder.ends_with('/') && folder.contains("://");
         let (location, only) = match is_file {
             true => (folder.to_string(), Some(last.to_string())),
             false => (location.clone(), None),
@@ -282,11 +279,9 @@ impl<'a> Look<'a> {
 
     /// The contract around tables.
     fn around(&self, tables: Vec<TableDraft>) -> Draft {
-        let kind = sources::scheme(&self.place.location);
-        let words =
-            sources::SCHEMES.iter().find(|(scheme, _, _)| *scheme == kind).map_or("a system", |(.., words)| words);
+        let system = perennial_sources::kind_of(&self.place.location).map_or("a system", |kind| kind.name);
         Draft {
-            description: format!("{} ({words})", self.name),
+            description: format!("{} ({system})", self.name),
             comments: vec![
                 "A draft by `perennial sources discover`: types are those that every value looked at has.".to_string(),
                 "Read the comments, take out what is not needed, then run `perennial sources test`.".to_string(),
@@ -303,7 +298,7 @@ impl<'a> Look<'a> {
         let mut draft = self.around(tables.to_vec());
         draft.location = self.place.location.clone();
         let yaml = draft.yaml(self.time_zone);
-        let source = project::read_contract(self.name, &yaml, &self.request.root, self.time_zone)?;
+        let source = perennial_project::read_contract(self.name, &yaml, &self.request.root, self.time_zone)?;
         Ok(Source { access: self.request.access.clone(), ..source })
     }
 }

@@ -1,8 +1,8 @@
 //! Drafts of databases that stand: SQLite, and Northwind in PostgreSQL.
 
 use super::*;
-use crate::flow::{Standing, test_sources};
-use crate::testing::postgres_server;
+use crate::flow::{ProbeStatus, test_sources};
+use perennial_testing::postgres_server;
 
 fn request(location: &str, root: &Path) -> DiscoverRequest {
     DiscoverRequest {
@@ -48,12 +48,12 @@ async fn sqlite_is_drafted_with_the_types_of_its_values() {
     assert!(line(yaml, "orders", "updated_at").contains("type: instant"), "{yaml}");
     assert!(line(yaml, "orders", "status").contains("from: \"状态\""), "{yaml}");
     assert!(yaml.contains("load: {incremental: {cursor: [updated_at]}}\n    key: [order_id]"), "{yaml}");
-    let source = project::read_contract("shop", yaml, folder.path(), "UTC").unwrap();
+    let source = perennial_project::read_contract("shop", yaml, folder.path(), "UTC").unwrap();
     let tests = test_sources(&[&source]).await;
     assert!(tests[0].system.contains("SQLite"), "{}", tests[0].system);
     // The table without rows is a fault, and the only one.
-    let standing: Vec<Standing> = tests[0].tables.iter().map(|table| table.standing()).collect();
-    assert_eq!(standing.iter().filter(|s| **s == Standing::Good).count(), 2, "{tests:?}");
+    let status: Vec<ProbeStatus> = tests[0].tables.iter().map(|table| table.status()).collect();
+    assert_eq!(status.iter().filter(|s| **s == ProbeStatus::Ok).count(), 2, "{tests:?}");
     assert_eq!(tests[0].exit_code(), 1);
 
     let only = DiscoverRequest { tables: vec!["ord*".into()], ..request(&location, folder.path()) };
@@ -101,11 +101,11 @@ async fn northwind_is_drafted_with_keys_types_and_persons_and_refuses_nothing() 
     assert!(line(yaml, "customers", "contact_name").contains("personal: true"), "{yaml}");
     assert!(line(yaml, "customers", "phone").contains("personal: true"), "{yaml}");
     assert!(!line(yaml, "products", "product_name").contains("personal"), "{yaml}");
-    let source = project::read_contract(&found.name, yaml, folder.path(), "UTC").unwrap();
+    let source = perennial_project::read_contract(&found.name, yaml, folder.path(), "UTC").unwrap();
     let tests = test_sources(&[&source]).await;
     assert!(tests[0].error.is_none(), "{tests:?}");
     assert!(tests[0].system.starts_with("PostgreSQL"), "{}", tests[0].system);
-    assert_eq!(tests[0].refused(), 0, "{tests:?}");
+    assert_eq!(tests[0].rejected(), 0, "{tests:?}");
     for table in &tests[0].tables {
         let rows = server.sql("northwind_drafted", &format!("SELECT count(*) FROM {}", table.table));
         assert_eq!(table.found.as_ref().unwrap().rows().to_string(), rows, "{}", table.table);
