@@ -93,7 +93,7 @@ fn read_files(
         reports: reports.reports,
         shared_templates: reports.shared_pieces,
         phrases: reports.shared_phrases,
-        notes: renames::notes(&files.sources),
+        notes: renames::notes(&files.sources).into_iter().chain(reports.notes).collect(),
         unread,
         root,
     }

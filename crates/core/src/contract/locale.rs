@@ -1,14 +1,14 @@
 //! How people write values: number locales, full-width digits, and the total rows of a file.
 
-/// How a column's values are written.
+/// How the values of a column are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ValueLocale {
     /// As programs write them.
     #[default]
-    Plainly,
-    /// Numbers in a style of their own.
+    Plain,
+    /// Numbers of a locale.
     Numbers(Box<NumberLocale>),
-    /// Dates and moments with full-width digits and signs (`２０２６／０１／３１`), or plainly.
+    /// Dates and timestamps, in full-width (`２０２６／０１／３１`) or plain digits and symbols.
     FullWidth,
 }
 

@@ -1,0 +1,8 @@
+//! What every layer speaks of: one error with place and hint, and the words in which sources make promises.
+
+pub mod contract;
+pub mod digest;
+pub mod environment;
+pub mod error;
+pub mod location;
+pub mod sql;

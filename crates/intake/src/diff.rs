@@ -1,0 +1,209 @@
+//! The difference between the rows of a read and those of the lake, by key.
+
+use super::context::LoadContext;
+use super::key_index::{Hasher, KeyIndex, RowStatus};
+use super::output::Output;
+use super::rejects::Reject;
+use perennial_core::contract::{DELETED_COLUMN, Extraction, Load, SourceTable};
+use perennial_core::error::{Error, Result};
+use perennial_lake::DataFile;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
+};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int64Type, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::TryStreamExt;
+use std::sync::Arc;
+
+/// Passes on new and changed rows, and finds deleted ones.
+pub(super) struct Diff {
+    hasher: Hasher,
+    index: KeyIndex,
+    /// Of each key the first row counts.
+    keeps_first: bool,
+    /// A duplicate key in one read is allowed: services return a row again when pages shift, and the later one counts.
+    allows_duplicates: bool,
+    /// Rows with a key that the lake did not have.
+    new: u64,
+    /// Rows with a key that the lake had with other values.
+    changed: u64,
+    /// Rows that the read did not bring.
+    deleted: u64,
+    /// Rejected rows whose key could not be read: any missing key may be theirs.
+    pub(super) unreadable_keys: u64,
+    /// Of a table without a key: the sum of the hashes of its rows and their number, regardless of their order.
+    rows: Option<([u64; 2], u64)>,
+}
+
+impl Diff {
+    pub(super) fn new(table: &SourceTable, hasher: Hasher, index: KeyIndex) -> Diff {
+        Diff {
+            hasher,
+            index,
+            keeps_first: matches!(table.load, Load::Append { .. }),
+            allows_duplicates: matches!(table.extraction, Extraction::Pages(_)),
+            new: 0,
+            changed: 0,
+            deleted: 0,
+            unreadable_keys: 0,
+            rows: table.key.is_empty().then_some(([0, 0], 0)),
+        }
+    }
+
+    /// Prepares for the next read of the whole table.
+    pub(super) fn reset(&mut self) {
+        self.index.reset_seen();
+        self.unreadable_keys = 0;
+    }
+
+    /// Checksum of the rows of a table without a key; empty for one with a key.
+    pub(super) fn checksum(&self) -> String {
+        self.rows.map_or(String::new(), |([a, b], count)| format!("rows={count};sum={a:016x}{b:016x}"))
+    }
+
+    /// Summary of the differences; `None` when there are none.
+    pub(super) fn summary(&self) -> Option<String> {
+        let parts = [(self.new, "new"), (self.changed, "changed"), (self.deleted, "deleted")];
+        let counts: Vec<String> =
+            parts.iter().filter(|(rows, _)| *rows > 0).map(|(rows, word)| format!("{rows} {word}")).collect();
+        (!counts.is_empty()).then(|| format!("rows merged by key: {}", counts.join(", ")))
+    }
+
+    /// Rows of the lake that the read did not bring so far.
+    pub(super) fn missing(&self) -> u64 {
+        self.index.unseen()
+    }
+
+    /// The new and changed rows of a batch, and rejects for duplicate keys.
+    pub(super) fn filter(
+        &mut self,
+        source: &str,
+        table: &SourceTable,
+        batch: &RecordBatch,
+    ) -> Result<(RecordBatch, Vec<Reject>)> {
+        let hashes = self.hasher.hash(batch)?;
+        if let Some((sum, count)) = &mut self.rows {
+            for (key, values) in hashes.keys.iter().zip(&hashes.values) {
+                *sum = [sum[0].wrapping_add(key[0]), sum[1].wrapping_add(*values)];
+            }
+            *count += hashes.keys.len() as u64;
+            return Ok((batch.clone(), Vec::new()));
+        }
+        let mut rejects = Vec::new();
+        let mut passes = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let (key, values) = (hashes.keys[row], hashes.values[row]);
+            if self.keeps_first && self.index.contains(&key) {
+                passes.push(false);
+                continue;
+            }
+            passes.push(match self.index.update(key, values, self.allows_duplicates) {
+                RowStatus::New => {
+                    self.new += 1;
+                    true
+                }
+                RowStatus::Changed => {
+                    self.changed += 1;
+                    true
+                }
+                RowStatus::Unchanged | RowStatus::Duplicate { same: true } => false,
+                RowStatus::Duplicate { same: false } => {
+                    if !self.allows_duplicates {
+                        rejects.push(self.duplicate(source, table, batch, row)?);
+                    }
+                    self.allows_duplicates
+                }
+            });
+        }
+        if passes.iter().all(|passes| *passes) {
+            return Ok((batch.clone(), rejects));
+        }
+        Ok((filter_record_batch(batch, &BooleanArray::from(passes))?, rejects))
+    }
+
+    /// Marks the keys of rejected rows as seen: the rows exist in the system nevertheless.
+    pub(super) fn note_rejected(&mut self, rejected: &RecordBatch) -> Result<()> {
+        if self.rows.is_some() {
+            return Ok(());
+        }
+        let keys = self.hasher.keys(rejected)?;
+        let columns: Vec<&ArrayRef> = self.hasher.key.iter().filter_map(|name| rejected.column_by_name(name)).collect();
+        for (row, key) in keys.iter().enumerate() {
+            match columns.iter().all(|column| column.is_valid(row)) {
+                true => self.index.mark_seen(key),
+                false => self.unreadable_keys += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn duplicate(&self, source: &str, table: &SourceTable, batch: &RecordBatch, row: usize) -> Result<Reject> {
+        let text = |name: &String| {
+            let column = batch.column_by_name(name).filter(|column| column.is_valid(row));
+            let options = FormatOptions::default();
+            column.map_or(Ok("NULL".to_string()), |column| {
+                Ok::<_, Error>(ArrayFormatter::try_new(column, &options)?.value(row).to_string())
+            })
+        };
+        let key = table.key.iter().map(text).collect::<Result<Vec<_>>>()?;
+        let file = batch.column_by_name("_file").map(|c| c.as_string::<i32>().value(row).to_string());
+        let line = batch.column_by_name("_line").map(|c| c.as_primitive::<Int64Type>().value(row) as u64);
+        Ok(Reject {
+            source: source.to_string(),
+            table: table.name.clone(),
+            file: file.unwrap_or_default(),
+            line: line.unwrap_or_default(),
+            column: table.key.first().cloned(),
+            raw: key.join(", "),
+            reason: "duplicate key: an earlier row of the same read has it with different values".to_string(),
+            row: None,
+        })
+    }
+
+    /// Writes a tombstone for every key that a read of the whole table did not bring.
+    pub(super) async fn tombstones(
+        &mut self,
+        context: &LoadContext<'_>,
+        label: &str,
+        files: &[DataFile],
+        schema: &SchemaRef,
+    ) -> Result<Vec<DataFile>> {
+        if self.index.unseen() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut out = Output::new(context);
+        let key = self.hasher.key.clone();
+        for file in files {
+            let mut rows = context.lake.rows(file, &key).await?;
+            while let Some(batch) = rows.try_next().await? {
+                let keys = self.hasher.keys(&batch)?;
+                let deleted = self.index.take_deleted(&keys);
+                if deleted.true_count() > 0 {
+                    let deleted = filter_record_batch(&batch, &deleted)?;
+                    self.deleted += deleted.num_rows() as u64;
+                    out.write(tombstones(context, label, &deleted, schema)?).await?;
+                }
+            }
+        }
+        out.finish().await
+    }
+}
+
+/// Rows that mark keys as deleted, as of now.
+fn tombstones(context: &LoadContext<'_>, label: &str, keys: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let rows = keys.num_rows();
+    let text = |text: &str| Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))) as ArrayRef;
+    let columns = schema.fields().iter().map(|field| match field.name().as_str() {
+        "_file" => text(label),
+        "_line" => Arc::new(Int64Array::from_value(0, rows)),
+        "_run_id" => text(context.run_id),
+        "_loaded_at" => {
+            Arc::new(TimestampMicrosecondArray::from_value(context.now.as_microsecond(), rows).with_timezone("UTC"))
+        }
+        DELETED_COLUMN => Arc::new(BooleanArray::from(vec![true; rows])),
+        name => keys.column_by_name(name).cloned().unwrap_or_else(|| new_null_array(field.data_type(), rows)),
+    });
+    Ok(RecordBatch::try_new(schema.clone(), columns.collect())?)
+}

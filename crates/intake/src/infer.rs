@@ -1,0 +1,465 @@
+//! Which type the values of a column have, for the draft of a contract.
+//!
+//! A type is proposed only when every value of the sample is read by it, by the very readers that apply contracts: a
+//! draft refuses none of the rows it was made from. Where values could be read in more than one way, or nearly all but
+//! not quite all are of a type, the guess says so for the person who edits the draft.
+
+use super::numbers;
+use super::times::{DateReader, InstantReader};
+use perennial_core::contract::ValueType;
+use std::borrow::Cow;
+
+/// Digits of a decimal when the values need no more.
+const PRECISION: u8 = 18;
+/// More digits behind the point than this come from binary numbers, not from money.
+const MAX_SCALE: usize = 9;
+/// Share of values from which on a type is worth mentioning although some values are not of it.
+const NEARLY_ALL: f64 = 0.9;
+
+/// Words that systems write where there is no value.
+const NO_VALUE_WORDS: [&str; 13] =
+    ["-", "--", "n/a", "N/A", "NA", "#N/A", "null", "NULL", "\\N", "None", "NaN", "0000-00-00", "0000-00-00 00:00:00"];
+
+/// Days as systems write them, the likelier first where two fit. No format is ISO.
+const DAY_FORMATS: [&str; 16] = [
+    "",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y年%m月%d日",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d-%b-%y",
+];
+/// What follows a day in a moment.
+const TIME_FORMATS: [&str; 8] =
+    [" %H:%M:%S", " %H:%M", " %H:%M:%S%.f", "T%H:%M:%S", " %H:%M:%S %z", " %I:%M:%S %p", " %I:%M %p", " %H时%M分%S秒"];
+/// Moments that are not a day and a time.
+const OTHER_MOMENTS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%Y%m%dT%H%M%S"];
+
+/// What the values of a column seem to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guess {
+    /// The type, which reads every value.
+    pub data_type: ValueType,
+    /// Words among the values that mean "no value".
+    pub null_values: Vec<String>,
+    /// No value was missing.
+    pub required: bool,
+    /// What a person should decide; holds no values.
+    pub remarks: Vec<String>,
+    /// One of the few values that keep the column from a narrower type.
+    pub odd_value: Option<String>,
+}
+
+/// How values are to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct GuessOptions<'a> {
+    /// The zone of moments written without one.
+    pub zone: &'a str,
+    /// The column's name says a time or day, so that bare digits may be one.
+    pub named_as_time: bool,
+    /// The column's name says a number that is none (telephone, post code, an identifier with a point).
+    pub named_as_code: bool,
+    /// The reader of the files takes formats of dates; readers of typed files do not.
+    pub formats: bool,
+}
+
+/// Guesses a column's type from values as they are delivered; `None` and empty texts are missing ones.
+pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
+    let present: Vec<&str> = values.iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    let trimmed: Vec<&str> = present.iter().map(|text| text.trim_ascii()).filter(|text| !text.is_empty()).collect();
+    let mut guess = Guess {
+        data_type: ValueType::Text,
+        null_values: Vec::new(),
+        required: present.len() == values.len() && !values.is_empty(),
+        remarks: Vec::new(),
+        odd_value: None,
+    };
+    if trimmed.is_empty() {
+        guess.remarks.push("no value in the sample, so the type is not known".to_string());
+        return guess;
+    }
+    if let Some(data_type) = of_all(&trimmed, options, &mut guess.remarks) {
+        guess.required = trimmed.len() == values.len();
+        guess.data_type = data_type;
+        return guess;
+    }
+    let (words, others): (Vec<&str>, Vec<&str>) = trimmed.iter().partition(|text| NO_VALUE_WORDS.contains(text));
+    if !words.is_empty()
+        && !others.is_empty()
+        && let Some(data_type) = of_all(&others, options, &mut guess.remarks)
+    {
+        guess.null_values = distinct(&words);
+        guess.required = false;
+        guess.data_type = data_type;
+        return guess;
+    }
+    nearly(&others, options, &mut guess);
+    guess
+}
+
+fn distinct(words: &[&str]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in words {
+        if !found.iter().any(|known| known == word) {
+            found.push(word.to_string());
+        }
+    }
+    found
+}
+
+/// The type that reads every one of some texts, if it is another than text.
+fn of_all(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+    let all = |good: fn(&str) -> bool| texts.iter().all(|text| good(text));
+    if all(|text| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
+        return Some(ValueType::Boolean);
+    }
+    if all(is_digits)
+        && options.named_as_time
+        && options.formats
+        && let Some(moment) = of_digits(texts, options, remarks)
+    {
+        return Some(moment);
+    }
+    if all(is_number) {
+        return number(texts, options, remarks);
+    }
+    if all(|text| numbers::float(text).is_ok() && text.contains(['.', '-'])) && !options.named_as_code {
+        remarks.push("some values have an exponent; never use a float for money".to_string());
+        return Some(ValueType::Float);
+    }
+    day(texts, options, remarks).or_else(|| moment(texts, options, remarks))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A sign at most, digits, and a point with digits behind it at most.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, behind) = digits.split_once('.').unwrap_or((digits, "0"));
+    !whole.is_empty() && !behind.is_empty() && is_digits(whole) && is_digits(behind)
+}
+
+fn number(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+    let digits = |text: &str| text.trim_start_matches('-').split('.').next().map_or(0, str::len);
+    let led_by_zero = |text: &&str| text.trim_start_matches('-').starts_with('0') && digits(text) > 1;
+    if texts.iter().any(led_by_zero) || texts.iter().any(|text| text.starts_with('+')) {
+        remarks.push("zeros or signs in front: digits that are no number".to_string());
+        return None;
+    }
+    if options.named_as_code {
+        remarks.push("digits that are no number, by the column's name".to_string());
+        return None;
+    }
+    if texts.iter().all(|text| numbers::integer(text).is_ok()) {
+        return Some(ValueType::Integer);
+    }
+    let scale = texts.iter().map(|text| text.split_once('.').map_or(0, |(_, behind)| behind.len())).max()?;
+    let whole = texts.iter().map(|text| digits(text)).max()?;
+    if scale > MAX_SCALE {
+        remarks
+            .push(format!("up to {scale} digits behind the point, as of binary numbers; never use a float for money"));
+        return Some(ValueType::Float);
+    }
+    let precision = u8::try_from(whole + scale).ok()?.max(PRECISION);
+    if precision > 38 {
+        remarks.push("more digits than a number can have".to_string());
+        return None;
+    }
+    Some(ValueType::Decimal { precision, scale: scale as i8 })
+}
+
+/// A day or moment written in digits alone, for columns whose names say so.
+fn of_digits(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+    let of_length = |length: usize| texts.iter().all(|text| text.len() == length);
+    let of_this_time = |text: &&str| text.starts_with("19") || text.starts_with("20");
+    let formats = |format: &str| vec![format.to_string()];
+    if of_length(8) && texts.iter().all(of_this_time) && fits_days("%Y%m%d", texts).is_some() {
+        return Some(ValueType::Date { formats: formats("%Y%m%d") });
+    }
+    if of_length(14) && texts.iter().all(of_this_time) {
+        let zone = zone_that_fits(&formats("%Y%m%d%H%M%S"), texts, options, remarks)?;
+        return Some(ValueType::Instant { formats: formats("%Y%m%d%H%M%S"), zone });
+    }
+    let epoch = match texts.first()?.len() {
+        10 if of_length(10) => "epoch_seconds",
+        13 if of_length(13) => "epoch_milliseconds",
+        _ => return None,
+    };
+    Some(ValueType::Instant { formats: formats(epoch), zone: options.zone.to_string() })
+}
+
+/// A year is written with four digits wherever a format says so; `05.03.26` is no day of the year 26.
+fn has_whole_year(format: &str, text: &str) -> bool {
+    let four = |text: &str| text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
+    format.contains("%y") || four(text)
+}
+
+/// The days that a format reads, if it reads all texts. The empty format is ISO.
+fn fits_days(format: &str, texts: &[&str]) -> Option<Vec<i32>> {
+    let reader = DateReader::new(&named(format)).ok()?;
+    texts.iter().map(|text| reader.parse(text).ok().filter(|_| has_whole_year(format, text))).collect()
+}
+
+fn fits_moments(formats: &[String], zone: &str, texts: &[&str]) -> Option<Vec<i64>> {
+    let mut reader = InstantReader::new(formats, zone).ok()?;
+    let year = |text: &str| formats.iter().all(|format| has_whole_year(format, text));
+    texts.iter().map(|text| reader.parse(text).ok().filter(|_| year(text))).collect()
+}
+
+fn named(format: &str) -> Vec<String> {
+    if format.is_empty() { Vec::new() } else { vec![format.to_string()] }
+}
+
+fn day(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+    let candidates: &[&str] = if options.formats { &DAY_FORMATS } else { &DAY_FORMATS[..1] };
+    let (place, days) = candidates.iter().enumerate().find_map(|(i, f)| Some((i, fits_days(f, texts)?)))?;
+    let rival = candidates[place + 1..].iter().find(|f| fits_days(f, texts).is_some_and(|other| other != days));
+    remarks.extend(rival.map(|rival| ambiguous(rival)));
+    Some(ValueType::Date { formats: named(candidates[place]) })
+}
+
+fn ambiguous(rival: &str) -> String {
+    format!("`{rival}` fits every value as well: nothing here tells day from month")
+}
+
+fn moment(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+    let mut candidates = vec![String::new()];
+    if options.formats {
+        let day = |format: &&str| if format.is_empty() { "%Y-%m-%d" } else { format }.to_string();
+        let days = DAY_FORMATS.iter().map(day);
+        candidates.extend(days.flat_map(|day| TIME_FORMATS.iter().map(move |time| format!("{day}{time}"))));
+        candidates.extend(OTHER_MOMENTS.map(str::to_string));
+    }
+    // Without a zone every time of the clock is a moment; which zone it is in is asked afterwards.
+    let fits = |format: &String| fits_moments(&named(format), "UTC", texts);
+    let (place, moments) = candidates.iter().enumerate().find_map(|(i, f)| Some((i, fits(f)?)))?;
+    let rival = candidates[place + 1..].iter().find(|f| fits(f).is_some_and(|other| other != moments));
+    remarks.extend(rival.map(|rival| ambiguous(rival)));
+    let formats = named(&candidates[place]);
+    let zone = zone_that_fits(&formats, texts, options, remarks)?;
+    Some(ValueType::Instant { formats, zone })
+}
+
+/// The zone asked for, or UTC where the clocks of that zone never showed one of the times.
+fn zone_that_fits(
+    formats: &[String],
+    texts: &[&str],
+    options: GuessOptions<'_>,
+    remarks: &mut Vec<String>,
+) -> Option<String> {
+    let read = |zone: &str| fits_moments(formats, zone, texts);
+    let in_utc = read("UTC")?;
+    let Some(in_zone) = read(options.zone) else {
+        remarks.push(format!("holds times that the clocks of {} never showed", options.zone));
+        return Some("UTC".to_string());
+    };
+    // Two zones far apart tell texts with an offset from those without, also where the zone asked for is UTC.
+    if in_utc != in_zone || read("Asia/Tokyo").as_ref() != Some(&in_utc) {
+        remarks.push(format!("written without zone and read in {}; `zone` says another", options.zone));
+    }
+    Some(options.zone.to_string())
+}
+
+/// Says so when nearly all values are of a type.
+fn nearly(texts: &[&str], options: GuessOptions<'_>, guess: &mut Guess) {
+    let wanted = (texts.len() as f64 * NEARLY_ALL).ceil() as usize;
+    let mut say = |what: &str, good: &mut dyn FnMut(&str) -> bool| {
+        let (fitting, odd): (Vec<&str>, Vec<&str>) = texts.iter().partition(|text| good(text));
+        let found = fitting.len() >= wanted.max(1) && !odd.is_empty() && guess.odd_value.is_none();
+        if found {
+            let (fitting, all) = (fitting.len(), texts.len());
+            guess.remarks.push(format!("{fitting} of {all} values are {what}, which would refuse the others"));
+            guess.odd_value = odd.first().map(|text| text.to_string());
+        }
+        found
+    };
+    if !options.named_as_code
+        && (say("of type integer", &mut |text| numbers::integer(text).is_ok())
+            || say("of type decimal", &mut |text| is_number(text)))
+    {
+        return;
+    }
+    for format in DAY_FORMATS {
+        let Ok(reader) = DateReader::new(&named(format)) else { continue };
+        let words = if format.is_empty() { "of type date".to_string() } else { format!("dates `{format}`") };
+        if say(&words, &mut |text| has_whole_year(format, text) && reader.parse(text).is_ok()) {
+            return;
+        }
+    }
+    let Ok(mut reader) = InstantReader::new(&[], options.zone) else { return };
+    if say("of type instant", &mut |text| reader.parse(text).is_ok()) {
+        return;
+    }
+    if texts.iter().all(|text| is_written_number(text)) {
+        let reason = texts.iter().find_map(|text| numbers::decimal(text, 38, 9).err()).unwrap_or(Cow::Borrowed(""));
+        guess.remarks.push(format!("looks like numbers that are not read as such: {reason}"));
+    }
+}
+
+/// Digits with what people put between and around them: separators, currency signs, brackets, a minus behind.
+fn is_written_number(text: &str) -> bool {
+    let own = |c: char| c.is_ascii_digit() || ('０'..='９').contains(&c);
+    let around = |c: char| own(c) || " .,'()+-%￥¥€$元万亿，．－".contains(c);
+    text.contains([',', '，', '￥', '¥', '€', '$', '元', '万', '%', '('])
+        && text.contains(own)
+        && text.chars().all(around)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: GuessOptions<'_> =
+        GuessOptions { zone: "Europe/Berlin", named_as_time: false, named_as_code: false, formats: true };
+
+    fn of(texts: &[&str], options: GuessOptions<'_>) -> Guess {
+        let values: Vec<Option<String>> = texts.iter().map(|text| Some(text.to_string())).collect();
+        guess(&values, options)
+    }
+
+    fn kind(texts: &[&str]) -> ValueType {
+        of(texts, PLAIN).data_type
+    }
+
+    fn date(format: &str) -> ValueType {
+        ValueType::Date { formats: named(format) }
+    }
+
+    fn instant(format: &str) -> ValueType {
+        ValueType::Instant { formats: named(format), zone: "Europe/Berlin".into() }
+    }
+
+    fn decimal(precision: u8, scale: i8) -> ValueType {
+        ValueType::Decimal { precision, scale }
+    }
+
+    #[test]
+    fn types_are_those_that_read_every_value() {
+        assert_eq!(kind(&["1", "-20", "0"]), ValueType::Integer);
+        assert_eq!(kind(&["9223372036854775807"]), ValueType::Integer);
+        assert_eq!(kind(&["1.5", "2", "-3.25"]), decimal(18, 2));
+        assert_eq!(kind(&["12345678901234567.125"]), decimal(20, 3));
+        assert_eq!(kind(&["9223372036854775808"]), decimal(19, 0));
+        assert_eq!(kind(&["0.1234567891"]), ValueType::Float);
+        assert_eq!(kind(&["1.5e-3", "2.0"]), ValueType::Float);
+        assert_eq!(kind(&["true", "FALSE"]), ValueType::Boolean);
+        assert_eq!(kind(&["yes", "no"]), ValueType::Text);
+        assert_eq!(kind(&["0", "1"]), ValueType::Integer);
+        assert_eq!(kind(&["A1", "A2"]), ValueType::Text);
+        assert_eq!(kind(&["1 200", "1"]), ValueType::Text);
+    }
+
+    #[test]
+    fn digits_that_are_no_number_stay_text() {
+        assert_eq!(kind(&["00123", "4"]), ValueType::Text);
+        assert_eq!(kind(&["+4930123456"]), ValueType::Text);
+        assert_eq!(kind(&["0", "10"]), ValueType::Integer);
+        assert_eq!(kind(&["0.5", "10"]), decimal(18, 1));
+        let call = GuessOptions { named_as_code: true, ..PLAIN };
+        assert_eq!(of(&["1795301639.10", "1795301639.11"], call).data_type, ValueType::Text);
+        assert!(of(&["1795301639.10"], call).remarks[0].contains("by the column's name"));
+    }
+
+    #[test]
+    fn days_and_moments_have_the_format_that_fits_all() {
+        assert_eq!(kind(&["2026-01-31", "1999-12-01"]), date(""));
+        assert_eq!(kind(&["31.01.2026", "01.02.2026"]), date("%d.%m.%Y"));
+        assert_eq!(kind(&["31.01.26"]), date("%d.%m.%y"));
+        assert_eq!(kind(&["01/31/2026", "02/01/2026"]), date("%m/%d/%Y"));
+        assert_eq!(kind(&["2026年01月05日"]), date("%Y年%m月%d日"));
+        assert_eq!(kind(&["05-Jan-2026"]), date("%d-%b-%Y"));
+        assert_eq!(kind(&["2026-02-31", "2026-01-01"]), ValueType::Text);
+        assert_eq!(kind(&["2026-01-31 10:00:00"]), instant(""));
+        assert_eq!(kind(&["2026-01-31T10:00:00Z", "2026-01-31T10:00:00.5+08:00"]), instant(""));
+        assert_eq!(kind(&["2026-01-31 10:00"]), instant("%Y-%m-%d %H:%M"));
+        assert_eq!(kind(&["31.01.2026 10:00"]), instant("%d.%m.%Y %H:%M"));
+        assert_eq!(kind(&["22/Nov/2026:10:00:00 +0800"]), instant("%d/%b/%Y:%H:%M:%S %z"));
+        assert_eq!(kind(&["10:00", "11:30"]), ValueType::Text);
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_said() {
+        let guessed = of(&["01/02/2026", "03/04/2026"], PLAIN);
+        assert_eq!(guessed.data_type, date("%d/%m/%Y"));
+        assert!(guessed.remarks[0].contains("`%m/%d/%Y` fits every value as well"), "{guessed:?}");
+        // Where day and month agree there is nothing to be told.
+        assert!(of(&["01/01/2026"], PLAIN).remarks.is_empty());
+        assert!(of(&["31/01/2026", "03/04/2026"], PLAIN).remarks.is_empty());
+    }
+
+    #[test]
+    fn a_time_that_the_zone_does_not_have_is_read_in_utc() {
+        let guessed = of(&["2026-03-29 02:30:00"], PLAIN);
+        assert_eq!(guessed.data_type, ValueType::Instant { formats: vec![], zone: "UTC".into() });
+        assert!(guessed.remarks[0].contains("never showed"));
+        assert!(of(&["2026-01-01 02:30:00"], PLAIN).remarks[0].contains("without zone"));
+        assert!(of(&["2026-01-01T02:30:00Z"], PLAIN).remarks.is_empty());
+        let utc = GuessOptions { zone: "UTC", ..PLAIN };
+        assert!(of(&["2026-01-01 02:30:00"], utc).remarks[0].contains("without zone"));
+        assert!(of(&["2026-01-01T02:30:00Z"], utc).remarks.is_empty());
+    }
+
+    #[test]
+    fn bare_digits_are_times_only_where_the_name_says_so() {
+        let time = GuessOptions { named_as_time: true, ..PLAIN };
+        assert_eq!(of(&["20260131"], time).data_type, date("%Y%m%d"));
+        assert_eq!(of(&["20260131"], PLAIN).data_type, ValueType::Integer);
+        assert_eq!(of(&["20260131235959"], time).data_type, instant("%Y%m%d%H%M%S"));
+        assert_eq!(of(&["1767600000"], time).data_type, instant("epoch_seconds"));
+        assert_eq!(of(&["1767600000123"], time).data_type, instant("epoch_milliseconds"));
+        assert_eq!(of(&["12"], time).data_type, ValueType::Integer);
+    }
+
+    #[test]
+    fn words_for_no_value_are_named_where_they_keep_a_type_away() {
+        let guessed = of(&["5", "n/a", "7", "-"], PLAIN);
+        assert_eq!(guessed.data_type, ValueType::Integer);
+        assert_eq!(guessed.null_values, ["n/a", "-"]);
+        assert!(!guessed.required);
+        assert_eq!(of(&["A", "n/a"], PLAIN).null_values, Vec::<String>::new());
+    }
+
+    #[test]
+    fn missing_values_are_not_required_and_no_values_are_said() {
+        let values = [Some("1".to_string()), None, Some(String::new())];
+        let guessed = guess(&values, PLAIN);
+        assert_eq!((guessed.data_type, guessed.required), (ValueType::Integer, false));
+        assert!(guess(&values[..1], PLAIN).required);
+        assert!(guess(&[None, None], PLAIN).remarks[0].contains("no value in the sample"));
+        assert!(!guess(&[], PLAIN).required);
+    }
+
+    #[test]
+    fn nearly_a_type_is_said_with_what_keeps_it_away() {
+        let mut texts = vec!["2026-01-01"; 99];
+        texts.push("2026-02-31");
+        let guessed = of(&texts, PLAIN);
+        assert_eq!(guessed.data_type, ValueType::Text);
+        assert_eq!(guessed.remarks, ["99 of 100 values are of type date, which would refuse the others"]);
+        assert_eq!(guessed.odd_value.as_deref(), Some("2026-02-31"));
+        let guessed = of(&["1,234.50", "12,00"], PLAIN);
+        assert!(
+            guessed.remarks[0].contains("looks like numbers") && guessed.remarks[0].contains("comma"),
+            "{guessed:?}"
+        );
+    }
+
+    #[test]
+    fn typed_files_take_no_formats() {
+        let typed = GuessOptions { formats: false, ..PLAIN };
+        assert_eq!(of(&["31.01.2026"], typed).data_type, ValueType::Text);
+        assert_eq!(of(&["2026-01-31"], typed).data_type, date(""));
+    }
+}

@@ -1,0 +1,1 @@
+//! Nothing: the package only asks for features (`scripts/workspace-hack`).
