@@ -63,7 +63,7 @@ impl Lake {
                     match lock_folder(folder, &holder, now)? {
                         Ok(handle) => break handle,
                         // The file names no holder: a process is just starting or ending, or a child of one that has
-                        // ended keeps the file open for a moment.
+                        // ended keeps the file open briefly.
                         Err(None) if retries < ANONYMOUS_RETRIES => retries += 1,
                         Err(found) => return Err(busy(&folder.display().to_string(), found)),
                     }

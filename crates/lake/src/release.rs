@@ -110,7 +110,7 @@ impl Lake {
     }
 
     /// The numbers of all releases, ascending; one listing.
-    pub(crate) async fn release_numbers(&self) -> Result<Vec<u64>> {
+    pub async fn release_numbers(&self) -> Result<Vec<u64>> {
         let found = self.list(&format!("{RECORDS}/releases")).await?;
         let numbers = found.iter().filter_map(|(path, _)| {
             path.rsplit('/').next()?.strip_suffix(".json").and_then(|number| number.parse().ok())

@@ -1,8 +1,8 @@
 //! Statistics of data files in a Delta log, with which readers skip files: rows, NULLs, minima and maxima.
 //!
-//! Columns of text have none: names and addresses of customers do not belong in a log that is kept forever. Which columns
-//! have statistics is a property of the table, because readers may take a bound that is not there for one that no row
-//! meets. For the same reason a file has the bounds of all those columns, or no statistics at all.
+//! Text has none: names and addresses of customers do not belong in a log that is kept forever. Which columns have
+//! statistics is a property of the table, because some readers find no rows when a bound is missing. For the same reason
+//! a file has the bounds of all these columns, or no statistics at all.
 
 use super::DataFile;
 use super::open::Lake;
@@ -20,7 +20,7 @@ use perennial_core::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Significant digits of a decimal that stay the same when a reader parses it as floating point.
+/// Decimals with at most this many significant digits survive being parsed as floating point.
 const EXACT_DIGITS: u32 = 15;
 
 /// Bytes that are read from the end of a file at first: more than most footers have.
@@ -40,8 +40,8 @@ fn has_bounds(data_type: &DataType) -> bool {
     )
 }
 
-/// The statistics of a data file of a table with this schema, as the JSON of a Delta log, from the file's footer; `None`
-/// when a bound is not known.
+/// The statistics of a data file, in the JSON of a Delta log, from the file's footer; `None` when a bound is unknown.
+/// `table` is the schema of the table.
 pub(crate) async fn of_file(lake: &Lake, file: &DataFile, table: &Schema) -> Result<Option<String>> {
     let failed = |e: ParquetError| {
         Error::data(format!("{} in the lake {} is not a Parquet file: {e}", file.path, lake.location()))
@@ -51,11 +51,11 @@ pub(crate) async fn of_file(lake: &Lake, file: &DataFile, table: &Schema) -> Res
     let mut statistics = Statistics { rows: file.rows, ..Statistics::default() };
     for name in columns(table) {
         let Ok(field) = schema.field_with_name(name) else {
-            // The column is newer than the file.
+            // The column was added after the file was written.
             statistics.nulls.insert(name.to_string(), file.rows);
             continue;
         };
-        if table.field_with_name(name).is_ok_and(|wanted| wanted.data_type() != field.data_type()) {
+        if table.field_with_name(name).is_ok_and(|column| column.data_type() != field.data_type()) {
             return Ok(None);
         }
         let column = StatisticsConverter::try_new(name, schema, footer.parquet_schema()).map_err(failed)?;
@@ -77,12 +77,12 @@ struct Statistics {
     nulls: BTreeMap<String, u64>,
     minima: BTreeMap<String, String>,
     maxima: BTreeMap<String, String>,
-    /// Some bounds are not values of the file.
+    /// Whether some bounds are not values of the file.
     are_widened: bool,
 }
 
 impl Statistics {
-    /// Adds what the row groups say of a column; `false` when that is not enough.
+    /// Adds a column from the statistics of the row groups; `false` when a bound is unknown.
     fn add_column(
         &mut self,
         name: &str,
@@ -91,20 +91,20 @@ impl Statistics {
         minima: &ArrayRef,
         maxima: &ArrayRef,
     ) -> bool {
-        let mut all_nulls = 0;
+        let mut total_nulls = 0;
         let mut has_values = false;
         for (group, rows) in rows.enumerate() {
             if nulls.is_null(group) {
                 return false;
             }
-            all_nulls += nulls.value(group);
+            total_nulls += nulls.value(group);
             let only_nulls = nulls.value(group) == rows;
             if !only_nulls && (minima.is_null(group) || maxima.is_null(group)) {
                 return false;
             }
             has_values |= !only_nulls;
         }
-        self.nulls.insert(name.to_string(), all_nulls);
+        self.nulls.insert(name.to_string(), total_nulls);
         if !has_values {
             return true;
         }
@@ -117,7 +117,7 @@ impl Statistics {
         true
     }
 
-    /// The text of an `add` action. Numbers are written with all their digits, which `serde_json` would not do.
+    /// The JSON of an `add` action. Numbers are written with all their digits, which `serde_json` would not do.
     fn json(&self) -> Result<String> {
         fn object<T: std::fmt::Display>(values: &BTreeMap<String, T>) -> Result<String, serde_json::Error> {
             let entries = values.iter().map(|(name, value)| Ok(format!("{}:{value}", serde_json::to_string(name)?)));
@@ -165,7 +165,7 @@ enum Bound {
 /// A bound in JSON.
 struct BoundJson {
     json: String,
-    /// It lies beyond the value in the file.
+    /// Whether it lies beyond the value in the file.
     is_widened: bool,
 }
 
@@ -179,7 +179,7 @@ macro_rules! extreme {
     }};
 }
 
-/// The minimum or maximum of some bounds; `None` for values that have no text.
+/// The minimum or maximum of some bounds; `None` for a value that cannot be written.
 fn bound(values: &ArrayRef, which: Bound) -> Option<BoundJson> {
     let mut is_widened = false;
     let json = match values.data_type() {
@@ -204,14 +204,14 @@ fn bound(values: &ArrayRef, which: Bound) -> Option<BoundJson> {
     Some(BoundJson { json, is_widened })
 }
 
-/// A bound that holds even when a reader parses it as floating point; `None` when the type has no such value.
+/// A bound that is valid even when a reader parses it as floating point; `None` when the type has no such value.
 fn widened(exact: i128, which: Bound, precision: u8) -> Option<i128> {
     let digits = exact.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1);
     if digits <= EXACT_DIGITS {
         return Some(exact);
     }
     let step = 10_i128.checked_pow(digits - EXACT_DIGITS)?;
-    // More than one step away: the error of floating point is a tenth of one.
+    // At least one step away: the rounding error of floating point is about a tenth of one.
     let steps = match which {
         Bound::Min => exact.div_euclid(step) - 1,
         Bound::Max => exact.div_euclid(step) + 2,

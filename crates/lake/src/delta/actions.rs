@@ -1,6 +1,6 @@
-//! The actions of a Delta log and the schema of a table, as Delta's protocol writes them.
+//! The actions of a Delta log and the schema of a table in the JSON of Delta's protocol.
 //!
-//! Fields that this program does not use are ignored when a log is read, as the protocol demands.
+//! Unknown actions and fields are ignored when a log is read, as the protocol requires.
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use perennial_core::contract::TableName;
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The feature that columns of local times need of readers and writers.
+/// The table feature for columns of timestamps without a time zone.
 pub(crate) const LOCAL_TIMES: &str = "timestampNtz";
 
-/// One line of a commit or one row of a checkpoint: one of these actions is set, or none that is known here.
+/// One line of a commit or one row of a checkpoint. At most one of the fields is set; none for unknown actions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Action {
-    /// Where a commit comes from; checkpoints do not hold it.
+    /// The provenance of a commit; not in checkpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit_info: Option<Value>,
-    /// What readers and writers must be able to do.
+    /// What readers and writers must support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
     /// Name and columns of the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta_data: Option<Metadata>,
-    /// How far an application has come.
+    /// The progress of an application.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn: Option<Transaction>,
     /// A file that belongs to the table from now on.
@@ -36,7 +36,7 @@ pub(crate) struct Action {
     pub remove: Option<RemoveFile>,
 }
 
-/// What readers and writers must be able to do.
+/// What readers and writers must support.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Protocol {
@@ -59,7 +59,7 @@ pub(crate) struct Metadata {
     pub description: Option<String>,
     #[serde(default)]
     pub format: FileFormat,
-    /// The columns: JSON in a text.
+    /// The columns, as JSON in a string.
     pub schema_string: String,
     #[serde(default)]
     pub partition_columns: Vec<String>,
@@ -84,7 +84,7 @@ impl Default for FileFormat {
     }
 }
 
-/// How far an application has come.
+/// The progress of an application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Transaction {
@@ -98,25 +98,25 @@ pub(crate) struct Transaction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AddFile {
-    /// Below the table's folder, percent-encoded.
+    /// The path below the table's folder, percent-encoded.
     pub path: String,
     #[serde(default)]
     pub partition_values: BTreeMap<String, Option<String>>,
     pub size: i64,
     pub modification_time: i64,
     pub data_change: bool,
-    /// Row count, bounds and NULLs: JSON in a text.
+    /// Statistics, as JSON in a string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, Option<String>>>,
-    /// Which of its rows are deleted; this program does not read such files.
+    /// Which of its rows are deleted; not supported by this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_vector: Option<Value>,
 }
 
 impl AddFile {
-    /// The action that takes the file out of the table.
+    /// The action that removes the file from the table.
     pub fn removal(&self, deletion_timestamp: i64) -> RemoveFile {
         RemoveFile {
             path: self.path.clone(),
@@ -158,22 +158,22 @@ macro_rules! actions {
 actions! { protocol: Protocol, meta_data: Metadata, txn: Transaction, add: AddFile, remove: RemoveFile }
 
 impl Protocol {
-    /// The oldest protocol that has the types of these columns.
+    /// The oldest protocol that supports the types of these columns.
     pub fn of(schema: &Schema) -> Protocol {
         let oldest =
             Protocol { min_reader_version: 1, min_writer_version: 2, reader_features: None, writer_features: None };
         if has_local_times(schema) { oldest.with_local_times() } else { oldest }
     }
 
-    /// Whether tables of this protocol may have columns of local times.
+    /// Whether tables of this protocol may have timestamps without a time zone.
     pub fn has_local_times(&self) -> bool {
         self.reader_features.iter().flatten().any(|feature| feature == LOCAL_TIMES)
     }
 
-    /// The same with columns of local times.
+    /// The same with support for timestamps without a time zone.
     pub fn with_local_times(&self) -> Protocol {
         let mut reader_features = self.reader_features.clone().unwrap_or_default();
-        // What writers had to do before features were listed.
+        // Writers of version 2 support these without listing them.
         let implied = || vec!["appendOnly".to_string(), "invariants".to_string()];
         let mut writer_features = self.writer_features.clone().unwrap_or_else(implied);
         for features in [&mut reader_features, &mut writer_features] {
@@ -247,7 +247,7 @@ fn type_json(table: &TableName, field: &Field) -> Result<Value> {
     Ok(json!(name))
 }
 
-/// A path below a table's folder as a log writes it.
+/// Percent-encodes a path below a table's folder.
 pub(crate) fn encode_path(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
@@ -260,7 +260,7 @@ pub(crate) fn encode_path(path: &str) -> String {
     encoded
 }
 
-/// The text that was percent-encoded; what is not percent-encoded UTF-8 stays as it is.
+/// Decodes a percent-encoded path; what does not decode to UTF-8 is returned unchanged.
 pub(crate) fn decode_path(encoded: &str) -> String {
     let digit = |byte: Option<&u8>| byte.and_then(|b| char::from(*b).to_digit(16));
     let bytes = encoded.as_bytes();

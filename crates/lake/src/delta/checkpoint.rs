@@ -1,6 +1,6 @@
-//! Checkpoints: what a log says at one version in a Parquet file, so that readers need not open every commit.
+//! Checkpoints: the state of a table at one version in a Parquet file, so that readers need not open every commit.
 //!
-//! Rows are the actions of the log's JSON in columns of structs: what is written here is read back as the same types.
+//! Each row is an action, in a column of its kind that has the same fields as the JSON of a commit.
 
 use super::actions::Action;
 use super::log::{DeltaLog, LogFile, Snapshot};
@@ -20,22 +20,22 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Commits after the newest checkpoint that ask for another one.
+/// A checkpoint is written after this many commits.
 pub(crate) const CHECKPOINT_INTERVAL: u64 = 10;
-/// How long commits are kept that no reader of the newest version needs.
+/// How long commits are kept that are not needed to read the newest version.
 const LOG_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long it is remembered which files were removed.
+/// How long checkpoints list files that were removed.
 const TOMBSTONE_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Deletions under way at a time.
 const DELETES_AT_ONCE: usize = 16;
 const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
-/// What `_last_checkpoint` says: where readers begin.
+/// The content of `_last_checkpoint`, which tells readers where to begin.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LastCheckpoint {
     pub version: u64,
-    /// Its actions.
+    /// The number of its actions.
     size: u64,
     #[serde(default)]
     size_in_bytes: Option<u64>,
@@ -43,7 +43,7 @@ pub(crate) struct LastCheckpoint {
     num_of_add_files: Option<u64>,
 }
 
-/// Writes a checkpoint of the snapshot, and then deletes the commits and checkpoints that have expired.
+/// Writes a checkpoint, and then deletes expired commits and checkpoints.
 pub(crate) async fn write(log: &DeltaLog<'_>, snapshot: &Snapshot, now: Timestamp) -> Result<()> {
     let actions = actions_of(snapshot, milliseconds_before(now, TOMBSTONE_RETENTION));
     let bytes = encode(&actions)?;
@@ -63,7 +63,7 @@ fn milliseconds_before(now: Timestamp, time: SignedDuration) -> i64 {
     now.as_millisecond().saturating_sub(time.as_millis() as i64)
 }
 
-/// The actions that state the snapshot; files that were removed before a time are forgotten.
+/// The actions of a checkpoint; files that were removed before a time (in milliseconds since 1970) are left out.
 fn actions_of(snapshot: &Snapshot, tombstones_from: i64) -> Vec<Action> {
     let contents = &snapshot.contents;
     let mut actions = vec![Action::from(snapshot.protocol.clone()), Action::from(snapshot.metadata.clone())];
@@ -101,10 +101,10 @@ fn rows_of(actions: &[Action]) -> Result<RecordBatch> {
 /// The actions of a file of a checkpoint.
 pub(crate) fn read(bytes: Bytes) -> Result<Vec<Action>> {
     let broken = |e: &dyn std::fmt::Display| Error::data(e.to_string());
-    // Types as Parquet has them, whatever types the program that wrote them had.
+    // Other programs store Arrow types of their own, such as dictionaries.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(|e| broken(&e))?;
-    // Other programs add the values of statistics and partitions as columns of their own types.
+    // Other programs add columns with parsed statistics and partition values.
     let (parquet, known) = (builder.parquet_schema(), leaf_paths());
     let leaves = (0..parquet.num_columns()).filter(|i| {
         let parts = parquet.column(*i).path().parts().to_vec();
@@ -121,7 +121,7 @@ pub(crate) fn read(bytes: Bytes) -> Result<Vec<Action>> {
     lines.map(|line| serde_json::from_slice(line).map_err(|e| broken(&e))).collect()
 }
 
-/// Action and field of everything that is read of a checkpoint.
+/// The columns that are read from a checkpoint: kind of action and field.
 fn leaf_paths() -> Vec<[String; 2]> {
     let mut paths = vec![["add".to_string(), "deletionVector".to_string()]];
     for action in schema().fields() {
@@ -203,7 +203,7 @@ fn text_map() -> DataType {
     DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(fields.into()), false)), false)
 }
 
-/// Deletes what was written before the retention time and is older than a checkpoint that was there then.
+/// Deletes the files of the log that are older than the retention time and not needed to read any newer version.
 async fn delete_expired(log: &DeltaLog<'_>, now: Timestamp) -> Result<()> {
     let cutoff = milliseconds_before(now, LOG_RETENTION);
     let cutoff = cutoff - cutoff.rem_euclid(DAY_MILLISECONDS);
@@ -215,7 +215,7 @@ async fn delete_expired(log: &DeltaLog<'_>, now: Timestamp) -> Result<()> {
         }
     }
     expired.retain(|(_, meta)| meta.last_modified.timestamp_millis() <= cutoff);
-    // Every version since then can still be read: from this checkpoint on.
+    // All versions from this commit on must remain readable, beginning with the checkpoint before it.
     let newest_commit = expired.iter().filter(|(file, _)| matches!(file, LogFile::Commit(_))).map(|(f, _)| f.version());
     let Some(newest_commit) = newest_commit.max() else { return Ok(()) };
     let whole = parts.iter().filter(|((version, of), found)| *version <= newest_commit && of == *found);

@@ -1,7 +1,8 @@
-//! Reading a Delta log: the newest checkpoint and the commits after it give what the table holds.
+//! The files of a Delta log: the newest checkpoint and the commits after it determine the state of the table.
 
 use super::actions::{Action, AddFile, LOCAL_TIMES, Metadata, Protocol, RemoveFile, Transaction};
 use super::checkpoint::{self, LastCheckpoint};
+use crate::durable;
 use crate::open::{Lake, table_folder};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutPayload};
@@ -11,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of a table's log, below the table's.
 const LOG_FOLDER: &str = "_delta_log";
-/// The file that says where the newest checkpoint is.
+/// The file that names the newest checkpoint.
 const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// Files of a log read at a time.
 const READS_AT_ONCE: usize = 8;
-/// Features that a log may demand of those who write it.
+/// Table features that a log may require of its writers.
 const WRITER_FEATURES: [&str; 3] = ["appendOnly", "invariants", LOCAL_TIMES];
 
 /// The log of one table.
@@ -26,43 +27,43 @@ pub(crate) struct DeltaLog<'a> {
     folder: String,
 }
 
-/// What a log says at one version.
+/// The state of a table at one version of its log.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub version: u64,
-    /// The version of the newest checkpoint.
+    /// The version of the checkpoint that it was read from.
     pub checkpoint: Option<u64>,
     pub protocol: Protocol,
     pub metadata: Metadata,
     pub contents: Contents,
 }
 
-/// What happened to a commit.
+/// The outcome of a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CommitOutcome {
-    /// It is the table's version of that number.
+    /// It has been written.
     Committed,
-    /// Another writer has committed a version of that number.
+    /// Another writer has written a commit of that version.
     Conflict,
 }
 
 impl<'a> DeltaLog<'a> {
-    /// The log of a table of the lake; it need not be there.
+    /// The log of a table; it need not exist.
     pub fn new(lake: &'a Lake, table: &'a TableName) -> Result<DeltaLog<'a>> {
         Ok(DeltaLog { lake, table, folder: table_folder(table)? })
     }
 
-    /// A file of the log, below the lake's root.
+    /// The path of a file of the log, below the lake's root.
     pub fn path(&self, name: &str) -> String {
         format!("{}/{LOG_FOLDER}/{name}", self.folder)
     }
 
-    /// The path below the table's folder of a path below the lake's root.
+    /// A path below the lake's root as one below the table's folder.
     pub fn relative<'p>(&self, path: &'p str) -> Option<&'p str> {
         path.strip_prefix(&self.folder)?.strip_prefix('/')
     }
 
-    /// Puts a commit where none of its number is.
+    /// Writes a commit unless there is one of that version.
     pub async fn commit(&self, version: u64, actions: &[Action]) -> Result<CommitOutcome> {
         let mut text = String::new();
         for action in actions {
@@ -71,41 +72,45 @@ impl<'a> DeltaLog<'a> {
             text.push_str(&line);
             text.push('\n');
         }
-        let name = self.path(&commit_name(version));
+        let path = self.path(&commit_name(version));
         let payload = PutPayload::from(text.into_bytes());
-        match self.lake.store().put_opts(&self.lake.path(&name), payload, PutMode::Create.into()).await {
-            Ok(_) => Ok(CommitOutcome::Committed),
+        match self.lake.store().put_opts(&self.lake.path(&path), payload, PutMode::Create.into()).await {
+            Ok(_) => {
+                durable::sync(self.lake, vec![path]).await?;
+                Ok(CommitOutcome::Committed)
+            }
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(CommitOutcome::Conflict)
             }
-            Err(error) => Err(self.lake.failed(&format!("write {name} to"), error)),
+            Err(error) => Err(self.lake.failed(&format!("write {path} to"), error)),
         }
     }
 
-    /// Notes where the newest checkpoint is.
+    /// Writes `_last_checkpoint`.
     pub async fn set_last_checkpoint(&self, last: &LastCheckpoint) -> Result<()> {
         let text = serde_json::to_vec(last)
             .map_err(|e| Error::bug(format!("`{LAST_CHECKPOINT}` cannot be written as JSON: {e}")))?;
         self.put(LAST_CHECKPOINT, text).await
     }
 
-    /// Writes a file of the log, in the place of one of the same name.
+    /// Writes a file of the log; one of the same name is replaced.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         let path = self.path(name);
         let put = self.lake.store().put(&self.lake.path(&path), PutPayload::from(bytes)).await;
-        put.map(|_| ()).map_err(|e| self.lake.failed(&format!("write {path} to"), e))
+        put.map_err(|e| self.lake.failed(&format!("write {path} to"), e))?;
+        durable::sync(self.lake, vec![path]).await
     }
 
-    /// What the log says now; `None` when there is no log.
+    /// The table's newest state; `None` when there is no log.
     ///
     /// # Errors
-    /// `Data` when the log is damaged, `Project` when it asks for what this program cannot do, `Unreachable` when the
-    /// store fails.
+    /// `Data` when the log is damaged, `Project` when it requires what this program does not support, `Unreachable` when
+    /// the store fails.
     pub async fn read(&self) -> Result<Option<Snapshot>> {
         let hint = self.last_checkpoint().await?;
         let mut listing = self.list(hint).await?;
         if hint.is_some_and(|hint| listing.newest_checkpoint().is_none_or(|(version, _)| version < hint)) {
-            // The checkpoint that was promised is not there: the commits say as much.
+            // That checkpoint is missing; an earlier one or the commits may be enough.
             listing = self.list(None).await?;
         }
         if listing.is_empty() {
@@ -145,7 +150,7 @@ impl<'a> DeltaLog<'a> {
         Ok(Some(snapshot))
     }
 
-    /// Makes sure that this program understands the log and may write to it.
+    /// Checks that this program can read the log and may write to it.
     fn check_supported(&self, snapshot: &Snapshot) -> Result<()> {
         let Snapshot { protocol, metadata, .. } = snapshot;
         let unsupported = match protocol {
@@ -185,7 +190,7 @@ impl<'a> DeltaLog<'a> {
         }
     }
 
-    /// An error that says that the log is damaged.
+    /// The error for a damaged log.
     pub fn damaged(&self, what: impl std::fmt::Display) -> Error {
         Error::data(format!("the Delta log of {} is damaged: {what}", self.table)).hint(self.rebuild_hint())
     }
@@ -199,7 +204,8 @@ impl<'a> DeltaLog<'a> {
         )
     }
 
-    /// The version of the checkpoint that `_last_checkpoint` names, if it can be read: it only saves a listing.
+    /// The version of the checkpoint that `_last_checkpoint` names. Without it the whole log is listed, so that it does
+    /// not matter when it cannot be read.
     async fn last_checkpoint(&self) -> Result<Option<u64>> {
         let text = self.lake.read(&self.path(LAST_CHECKPOINT)).await?;
         Ok(text.and_then(|text| serde_json::from_slice::<LastCheckpoint>(&text).ok()).map(|last| last.version))
@@ -222,12 +228,12 @@ impl<'a> DeltaLog<'a> {
         Ok(listing)
     }
 
-    /// The files of the log that have a version, from one on.
+    /// The files of the log, from a version on.
     pub async fn list_files(&self, from: Option<u64>) -> Result<Vec<(LogFile, ObjectMeta)>> {
         let folder = self.lake.path(&format!("{}/{LOG_FOLDER}", self.folder));
         let store = self.lake.store();
         let found = match from {
-            // Versions have leading zeros, so that names sort as versions do.
+            // Versions have leading zeros, so that file names sort like versions.
             Some(version) => {
                 let before = self.lake.path(&self.path(&format!("{version:020}")));
                 store.list_with_offset(Some(&folder), &before)
@@ -246,7 +252,7 @@ impl<'a> DeltaLog<'a> {
 
     async fn read_file(&self, path: &str) -> Result<bytes::Bytes> {
         let found = self.lake.read(path).await?;
-        found.ok_or_else(|| self.damaged(format!("{path} has been deleted while the log was read")))
+        found.ok_or_else(|| self.damaged(format!("{path} was deleted while the log was read")))
     }
 
     async fn read_commit(&self, version: u64) -> Result<Vec<Action>> {
@@ -277,7 +283,7 @@ impl Snapshot {
         self.contents.transactions.get(application).map(|txn| txn.version)
     }
 
-    /// What the log says after the next commit.
+    /// The state after the next commit.
     pub fn after(mut self, version: u64, actions: Vec<Action>) -> Snapshot {
         self.version = version;
         for mut action in actions {
@@ -289,7 +295,7 @@ impl Snapshot {
     }
 }
 
-/// What the actions up to some version amount to, without protocol and metadata.
+/// The files and transactions of a table at one version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Contents {
     /// The table's files, by their paths as the log writes them.
@@ -316,7 +322,7 @@ impl Contents {
     }
 }
 
-/// What a log's actions amount to while it is read.
+/// The state of a table while its log is read.
 #[derive(Default)]
 struct Replay {
     protocol: Option<Protocol>,
@@ -334,11 +340,11 @@ impl Replay {
     }
 }
 
-/// The files of a log that state its table, from some version on.
+/// The commits and checkpoints of a log, from a version on.
 #[derive(Default)]
 struct Listing {
     commits: BTreeSet<u64>,
-    /// Names of the parts that were found, by version and number of parts.
+    /// The file names of the parts, by version and number of parts.
     checkpoints: BTreeMap<(u64, u64), Vec<String>>,
 }
 
@@ -347,26 +353,26 @@ impl Listing {
         self.commits.is_empty() && self.checkpoints.is_empty()
     }
 
-    /// Version and parts of the newest checkpoint of which no part is missing.
+    /// The version and the parts of the newest complete checkpoint.
     fn newest_checkpoint(&self) -> Option<(u64, &[String])> {
         let whole = self.checkpoints.iter().filter(|((_, parts), found)| found.len() as u64 == *parts);
         whole.map(|((version, _), found)| (*version, found.as_slice())).next_back()
     }
 }
 
-/// A file of a log, told by its name.
+/// A file of a log, identified by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFile {
     /// The actions of one version.
     Commit(u64),
-    /// All actions up to a version, in one or several files.
+    /// The state at a version, in one or several files.
     Checkpoint { version: u64, parts: u64 },
-    /// A checksum of a version, which this program neither writes nor reads.
+    /// The checksum of a version, which this program neither writes nor reads.
     Checksum(u64),
 }
 
 impl LogFile {
-    /// `None` for files of other kinds: log compactions, checkpoints of the second version, files being written.
+    /// `None` for other files: log compactions, checkpoints of the second specification, incomplete uploads.
     fn parse(name: &str) -> Option<LogFile> {
         let (version, rest) = name.split_once('.')?;
         let version = number(version, 20)?;
@@ -381,7 +387,7 @@ impl LogFile {
         (1..=parts).contains(&part).then_some(LogFile::Checkpoint { version, parts })
     }
 
-    /// The version that it states.
+    /// Its version.
     pub fn version(self) -> u64 {
         match self {
             LogFile::Commit(version) | LogFile::Checksum(version) | LogFile::Checkpoint { version, .. } => version,

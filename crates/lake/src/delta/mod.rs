@@ -1,8 +1,9 @@
-//! Delta logs: how DuckDB, Spark and Polars see the newest release. They follow the release records and never lead.
+//! Delta logs, through which DuckDB, Spark, Polars and others read the tables of the newest release. They are derived
+//! from the release records, never the other way round.
 //!
-//! Every commit carries the release's number as the transaction of the application `perennial`, so a commit that was
-//! made is never made again, whenever the process died. The format is that of Delta's protocol, which is public:
-//! commits in JSON ([`log`]), a checkpoint in Parquet every few commits ([`checkpoint`]).
+//! Every commit contains the release's number as a transaction of the application `perennial`, so that no commit is
+//! repeated, whenever a process is killed. The format is Delta's public protocol: commits in JSON ([`log`]) and, every
+//! few commits, a checkpoint in Parquet ([`checkpoint`]).
 
 mod actions;
 mod checkpoint;
@@ -23,29 +24,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use log::{CommitOutcome, DeltaLog, Snapshot};
 
-/// Whose transactions the commits are.
+/// The application of the transactions.
 const APPLICATION: &str = "perennial";
-/// Tables written, and files looked at, at a time.
+/// Tables and files that are processed at a time.
 const TABLES_AT_ONCE: usize = 8;
 const FILES_AT_ONCE: usize = 8;
-/// How often a commit is tried when other programs write to the same log.
+/// How often a commit is tried when other programs write to the same log at the same time.
 const MAX_ATTEMPTS: usize = 16;
 
 /// The release that every Delta log has reached.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Progress {
-    /// 1 when tables that never had rows had no log.
+    /// In format 1, tables that never had rows had no log, and no table said which of its columns have statistics.
     format: u32,
     release: u64,
 }
 
 impl Progress {
-    /// The format in which tables that never had rows have a log, too.
+    /// The format that this program writes.
     const FORMAT: u32 = 2;
 }
 
 impl Lake {
-    /// Brings every Delta log that is behind to the release; returns how many tables were behind.
+    /// Brings all Delta logs to the release; returns how many tables were checked.
     pub(crate) async fn update_delta_logs(&self, release: &Release) -> Result<usize> {
         let progress = self.delta_progress().await?;
         if progress.format >= Progress::FORMAT && progress.release >= release.number {
@@ -59,7 +60,7 @@ impl Lake {
         Ok(behind.len())
     }
 
-    /// Tables that changed since, and those that are no longer in the release.
+    /// Tables that have changed since the logs were updated, and those that are no longer in the release.
     async fn tables_behind(&self, release: &Release, progress: &Progress) -> Result<BTreeSet<TableName>> {
         let Progress { format, release: reached } = *progress;
         let tables = release.tables.iter();
@@ -83,13 +84,13 @@ impl Lake {
             let version = snapshot.as_ref().map_or(0, |s| s.version + 1);
             let outcome = log.commit(version, &actions).await?;
             if outcome == CommitOutcome::Conflict {
-                // Another program has written a version: it is read, and the release decides again.
+                // Another program has written this version: the log is read and compared again.
                 continue;
             }
             if let Some(snapshot) = snapshot
                 && version - snapshot.checkpoint.unwrap_or(0) >= checkpoint::CHECKPOINT_INTERVAL
             {
-                // Readers do without one, and the next commit asks for it again.
+                // Without it readers open more commits; the next commit tries again.
                 checkpoint::write(&log, &snapshot.after(version, actions), release.published_at).await.ok();
             }
             return Ok(());
@@ -101,7 +102,7 @@ impl Lake {
         .hint("the next run will try again; the release itself is complete"))
     }
 
-    /// The actions that bring a log to the release; none when it is there, or has nothing to tell.
+    /// The actions that bring a log to the release; none when nothing differs.
     async fn next_actions(
         &self,
         release: &Release,
@@ -128,7 +129,7 @@ impl Lake {
                 actions.extend(self.added(log, version, &BTreeMap::new(), now).await?);
                 actions
             }
-            // It left before it had a log.
+            // The table was removed before it had a log.
             (None, None) => Vec::new(),
         };
         if actions.is_empty() {
@@ -140,7 +141,7 @@ impl Lake {
         Ok(first.into_iter().chain(actions).collect())
     }
 
-    /// What differs between the log and the table's version in the release.
+    /// The actions for what differs between the log and the table's version in the release.
     async fn changes(
         &self,
         log: &DeltaLog<'_>,
@@ -165,7 +166,7 @@ impl Lake {
         Ok(actions)
     }
 
-    /// An addition for every file that is not among those of the log.
+    /// The additions of files that the log does not have.
     async fn added(
         &self,
         log: &DeltaLog<'_>,
@@ -195,7 +196,7 @@ impl Lake {
         futures::stream::iter(added).buffered(FILES_AT_ONCE).try_collect().await
     }
 
-    /// Files that stay, where their statistics do not fit the table's columns any more.
+    /// Additions that only replace statistics, for files whose statistics do not match the table's new columns.
     async fn updated_statistics(&self, kept: &[(&AddFile, &DataFile)], version: &TableVersion) -> Result<Vec<Action>> {
         let updated = kept.iter().map(|(add, file)| self.updated_file(add, file, version));
         let updated: Vec<Option<Action>> = futures::stream::iter(updated).buffered(FILES_AT_ONCE).try_collect().await?;
@@ -210,7 +211,7 @@ impl Lake {
 
     async fn delta_progress(&self) -> Result<Progress> {
         let text = self.read(&progress_path()).await?;
-        // Without the note, or when it cannot be read, every log is looked at.
+        // If it is missing or cannot be read, every log is checked.
         let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
         Ok(progress.unwrap_or(Progress { format: Progress::FORMAT, release: 0 }))
     }
@@ -263,7 +264,8 @@ fn new_metadata(release: &Release, name: &TableName, version: &TableVersion) -> 
     })
 }
 
-/// The identifier of a new table as a UUID of version 8, the one for hashes: the same when a commit is tried again.
+/// The identifier of a new table, a UUID of version 8, which may be made from a hash: it stays the same when a commit is
+/// tried again.
 fn table_id(run_id: &str, name: &TableName) -> String {
     let hash = digest([run_id, &name.to_string()]);
     let part = |range: std::ops::Range<usize>| hash.get(range).unwrap_or_default();
@@ -277,7 +279,7 @@ fn with_statistics_columns(mut properties: BTreeMap<String, String>, schema: &Sc
     properties.remove(COLUMNS);
     properties.remove(NUMBER);
     let columns: Vec<String> = stats::columns(schema).map(|name| format!("`{}`", name.replace('`', "``"))).collect();
-    // An empty list of columns is not a list to every reader.
+    // Not every reader accepts an empty list.
     if columns.is_empty() {
         properties.insert(NUMBER.to_string(), "0".to_string());
     } else {
@@ -286,7 +288,7 @@ fn with_statistics_columns(mut properties: BTreeMap<String, String>, schema: &Sc
     properties
 }
 
-/// What other columns, or other columns with statistics, ask for.
+/// The actions for changed columns, or for changes in which of them have statistics.
 fn schema_change(log: &DeltaLog<'_>, snapshot: &Snapshot, version: &TableVersion) -> Result<Vec<Action>> {
     let wanted = schema_json(log.table, &version.schema)?;
     let found: Value = serde_json::from_str(&snapshot.metadata.schema_string)

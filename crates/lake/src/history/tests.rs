@@ -2,15 +2,15 @@ use super::*;
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 
-fn moment(text: &str) -> jiff::Timestamp {
+fn timestamp(text: &str) -> jiff::Timestamp {
     text.parse().unwrap()
 }
 
 #[test]
 fn a_run_id_sorts_by_time_and_differs_within_a_second() {
-    assert_eq!(run_id(moment("2026-11-22T04:15:00.7Z"), 0x3f9a), "20261122T041500Z-3f9a");
-    assert!(run_id(moment("2026-11-22T04:15:00Z"), 0xffff) < run_id(moment("2026-11-22T04:15:01Z"), 0));
-    let now = moment("2026-11-22T04:15:00Z");
+    assert_eq!(run_id(timestamp("2026-11-22T04:15:00.7Z"), 0x3f9a), "20261122T041500Z-3f9a");
+    assert!(run_id(timestamp("2026-11-22T04:15:00Z"), 0xffff) < run_id(timestamp("2026-11-22T04:15:01Z"), 0));
+    let now = timestamp("2026-11-22T04:15:00Z");
     let many: std::collections::HashSet<String> = (0..50).map(|_| new_run_id(now)).collect();
     assert!(many.len() > 45, "{} of 50 differ", many.len());
 }
@@ -21,8 +21,8 @@ fn rows_become_columns_with_null_where_nothing_is_known() {
         run_id: "r1".into(),
         command: "run nightly".into(),
         as_of: Some(jiff::civil::date(2000, 1, 1)),
-        started_at: moment("1970-01-01T00:00:01Z"),
-        ended_at: moment("1970-01-01T00:00:02.5Z"),
+        started_at: timestamp("1970-01-01T00:00:01Z"),
+        ended_at: timestamp("1970-01-01T00:00:02.5Z"),
         status: RunStatus::NothingNew,
         release: None,
         message: None,
@@ -55,7 +55,7 @@ fn a_day_before_the_epoch_is_negative() {
     let row = ReleaseRecord {
         number: 1,
         run_id: "r".into(),
-        published_at: moment("2026-01-01T00:00:00Z"),
+        published_at: timestamp("2026-01-01T00:00:00Z"),
         as_of: jiff::civil::date(1969, 12, 31),
         rollback_of: None,
         tables: 1,

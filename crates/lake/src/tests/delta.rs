@@ -1,4 +1,4 @@
-//! Delta logs as files: what the protocol of Delta demands, and what is read of logs that others wrote.
+//! The content of Delta logs, and reading logs that other programs wrote.
 
 use super::*;
 use crate::delta::CommitOutcome;
@@ -25,7 +25,7 @@ fn write_log(lake: &Lake, table: &str, lines: &[Value]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_hold_the_actions_that_the_protocol_asks_for() {
+async fn commits_have_the_actions_that_the_protocol_requires() {
     let (_folder, lake) = new_lake().await;
     let lock = lake.lock(holder("r1"), now()).await.unwrap();
     let first = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
@@ -81,7 +81,7 @@ async fn commits_hold_the_actions_that_the_protocol_asks_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_schema_keeps_the_identity_and_raises_the_protocol_when_it_must() {
+async fn a_changed_schema_keeps_the_identifier_and_raises_the_protocol_if_necessary() {
     let (_folder, lake) = new_lake().await;
     let lock = lake.lock(holder("r1"), now()).await.unwrap();
     let a = table(&lake, "marts.a", "r1", &rows(1, 1)).await;
@@ -107,7 +107,7 @@ async fn a_changed_schema_keeps_the_identity_and_raises_the_protocol_when_it_mus
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_says_what_the_commits_say() {
+async fn a_checkpoint_has_the_state_of_the_commits() {
     let (_folder, lake) = new_lake().await;
     let lock = lake.lock(holder("r0"), now()).await.unwrap();
     let mut grown = table(&lake, "marts.a", "r0", &rows(1, 1)).await;
@@ -128,10 +128,10 @@ async fn a_checkpoint_says_what_the_commits_say() {
     let with = delta_snapshot(&lake, "marts.a").await.unwrap();
     assert_eq!((with.version, with.checkpoint), (10, Some(10)));
     std::fs::remove_file(log_path(&lake, "marts.a", "00000000000000000010.checkpoint.parquet")).unwrap();
-    // `_last_checkpoint` names a file that is not there: the commits are read instead.
+    // `_last_checkpoint` names a file that does not exist: the commits are read instead.
     let mut without = delta_snapshot(&lake, "marts.a").await.unwrap();
     assert_eq!((without.version, without.checkpoint), (10, None));
-    // Actions of a checkpoint change no data; whoever reads only what changed passes over them.
+    // Actions in a checkpoint never change data.
     without.contents.files.values_mut().for_each(|file| file.data_change = false);
     without.contents.tombstones.values_mut().for_each(|file| file.data_change = false);
     assert_eq!(with.contents, without.contents);
@@ -150,10 +150,10 @@ async fn a_release_that_changes_no_file_makes_no_commit() {
     assert_eq!(delta_version(&lake, "marts.a").await, 0);
 }
 
-/// Several processes bring the same logs to the same release: one of each commit is made.
+/// Several processes bring the same log to the same release: only one commit is made.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writers_one_makes_a_commit() {
-    // A store that takes its time, so that the writers come in between each other.
+async fn of_many_writers_one_commits() {
+    // A slow store, so that the writers get in each other's way.
     let wait = std::time::Duration::from_millis(1);
     let config = ThrottleConfig {
         wait_get_per_call: wait,
@@ -190,7 +190,7 @@ async fn of_many_writers_one_makes_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_that_ask_for_what_is_not_supported_are_named() {
+async fn an_unsupported_log_is_an_error_that_names_the_feature() {
     let metadata = json!({"metaData": {
         "id": "x", "format": {"provider": "parquet", "options": {}}, "schemaString": r#"{"type":"struct","fields":[]}"#,
         "partitionColumns": [], "configuration": {},
@@ -241,7 +241,7 @@ async fn logs_that_ask_for_what_is_not_supported_are_named() {
         assert_eq!((error.kind(), error.message()), (Kind::Project, wanted.as_str()));
         let hint = error.hint_text().unwrap();
         assert!(hint.contains("delete the folder marts/a/_delta_log and the file _perennial/delta.json"), "{hint}");
-        // The others are not affected, and the hint helps.
+        // Other tables are not affected, and the hint helps.
         assert_eq!(delta_version(&lake, "marts.b").await, 0);
         std::fs::remove_dir_all(log_path(&lake, "marts.a", "")).unwrap();
         std::fs::remove_file(lake.folder().unwrap().join("_perennial/delta.json")).ok();
@@ -251,7 +251,7 @@ async fn logs_that_ask_for_what_is_not_supported_are_named() {
     }
 }
 
-/// What is not known is passed over, as the protocol demands.
+/// The protocol requires it.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_actions_and_fields_are_ignored() {
     let (_folder, lake) = new_lake().await;
@@ -281,7 +281,7 @@ async fn unknown_actions_and_fields_are_ignored() {
         (0, Some(7), None)
     );
     assert_eq!(found.contents.tombstones.keys().collect::<Vec<_>>(), ["gone.parquet"]);
-    // The file of the release is the one in the log: paths are compared decoded.
+    // The log already has the release's file: paths are decoded before they are compared.
     let lock = lake.lock(holder("r1"), now()).await.unwrap();
     let mut a = table(&lake, "marts.a", "r1", &rows(1, 1)).await;
     let renamed = "marts/a/a b+c.parquet";
@@ -293,7 +293,7 @@ async fn unknown_actions_and_fields_are_ignored() {
     let actions = commit(&lake, "marts.a", 1);
     assert!(actions.iter().all(|action| action.get("remove").is_none()), "{actions:?}");
     assert_eq!(actions.last().unwrap()["add"]["dataChange"], false, "only its statistics are new");
-    // A path of ours is written encoded.
+    // New paths are encoded.
     std::fs::remove_dir_all(log_path(&lake, "marts.a", "")).unwrap();
     std::fs::remove_file(folder.join("_perennial/delta.json")).unwrap();
     let repairs = lake.repair(&lock).await.unwrap();
@@ -329,7 +329,7 @@ async fn a_damaged_log_is_an_error_with_its_place() {
     assert_eq!(error.message(), "the Delta log of marts.a is damaged: version 0 is missing");
 }
 
-/// Earlier versions wrote no log for a table that never had rows, and noted their progress in format 1.
+/// Earlier versions wrote no log for tables that never had rows, and recorded the progress in format 1.
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_of_empty_tables_are_added_to_lakes_of_earlier_versions() {
     let (_folder, lake) = new_lake().await;

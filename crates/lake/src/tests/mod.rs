@@ -78,7 +78,7 @@ fn new_release(run_id: &str, tables: impl IntoIterator<Item = (&'static str, Tab
     }
 }
 
-/// What a Delta log says; `None` without a log.
+/// The state of a table in its Delta log; `None` without a log.
 async fn delta_snapshot(lake: &Lake, table: &str) -> Option<Snapshot> {
     DeltaLog::new(lake, &name(table)).unwrap().read().await.unwrap()
 }
@@ -97,7 +97,7 @@ async fn delta_version(lake: &Lake, table: &str) -> u64 {
     delta_snapshot(lake, table).await.unwrap().version
 }
 
-/// Every Delta log says what the release says.
+/// Every Delta log matches the release.
 async fn assert_delta_follows(lake: &Lake, release: &Release) {
     for (name, version) in &release.tables {
         let mut wanted: Vec<String> = version.files.iter().map(|f| f.path.clone()).collect();

@@ -52,7 +52,7 @@ async fn a_run_on_s3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_on_s3_is_told_who_holds_the_lock() {
+async fn the_second_process_on_s3_is_told_who_holds_the_lock() {
     bucket("contention");
     let (one, two) = (s3_lake("contention"), s3_lake("contention"));
     let lock = one.lock(elsewhere("r1"), now()).await.unwrap();
