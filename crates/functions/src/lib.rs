@@ -8,8 +8,6 @@
 //! page of the manual in `docs/functions`. [`check_constants`] says before any row is read whether the constant
 //! arguments of a call are allowed. `models` holds the mathematics, free of SQL and Arrow.
 
-pub mod manual;
-
 mod common;
 mod constants;
 mod evaluation;
@@ -18,6 +16,7 @@ mod fits;
 mod general;
 mod input;
 mod limits;
+mod manual;
 mod models;
 mod predictions;
 mod retention;

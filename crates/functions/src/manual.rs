@@ -5,7 +5,6 @@
 use crate::constants::{ConstantProblem, Constants, Rule};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
-use std::fmt::Write;
 
 /// The text of a function's page, by the function's name.
 macro_rules! page {
@@ -267,27 +266,6 @@ fn append(text: &mut String, paragraph: &str) {
         text.push_str("\n\n");
     }
     text.push_str(paragraph);
-}
-
-/// All functions by chapter, as Markdown that links their pages.
-pub fn index(functions: &[Function]) -> String {
-    let mut text = String::from(
-        "# SQL functions of perennial\n\nThese come in addition to the functions of Apache DataFusion. \
-         `perennial functions NAME` prints a page.\nThis list is generated from the pages; every example on them is \
-         run as a test.\n",
-    );
-    let mut chapter = None;
-    for function in functions {
-        if chapter != Some(function.section) {
-            chapter = Some(function.section);
-            let title = function.section.title();
-            // Writing into a String cannot fail.
-            let _ = write!(text, "\n## {title}\n\n| function | kind | what it gives |\n|---|---|---|\n");
-        }
-        let (name, kind, summary) = (function.name, function.kind.name(), function.page().summary);
-        let _ = writeln!(text, "| [{name}]({name}.md) | {kind} | {summary} |");
-    }
-    text
 }
 
 #[cfg(test)]

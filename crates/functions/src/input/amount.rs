@@ -82,7 +82,9 @@ impl Amount for f64 {
         if input.abs() <= MAX_AMOUNT {
             Ok(input)
         } else {
-            exec_err!("purchase_summary: the amount {input} is not money; it is a finite number of at most {MAX_AMOUNT:e}")
+            exec_err!(
+                "purchase_summary: the amount {input} is not money; it is a finite number of at most {MAX_AMOUNT:e}"
+            )
         }
     }
 
