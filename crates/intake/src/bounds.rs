@@ -2,10 +2,10 @@
 
 use super::cell_rejects::CellRejects;
 use super::numbers::Parsed;
-use perennial_core::contract::Column;
-use perennial_core::error::{Error, Result};
 use arrow::array::{ArrowPrimitiveType, PrimitiveArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use perennial_core::contract::Column;
+use perennial_core::error::{Error, Result};
 use std::borrow::Cow;
 
 /// Minimum and maximum of a column, both inclusive.

@@ -1,7 +1,7 @@
 //! The cells of one column of a batch, wherever they come from.
 
-use perennial_sources::TextRows;
 use arrow::array::{Array, StringArray};
+use perennial_sources::TextRows;
 
 /// The cells of one column of a batch.
 pub(crate) trait Cells {

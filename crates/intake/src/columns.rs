@@ -10,14 +10,14 @@ use super::numbers::{self, Parsed};
 use super::swapped_dates::{SwappedDates, swapped_format};
 use super::times::{DateReader, InstantReader};
 use super::warnings::ValueWarning;
-use perennial_core::contract::{Column, SourceTable, ValueLocale, ValueType};
-use perennial_core::error::{Result, list};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, NullBufferBuilder,
     StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use perennial_core::contract::{Column, SourceTable, ValueLocale, ValueType};
+use perennial_core::error::{Result, list};
 use std::borrow::Cow;
 use std::sync::Arc;
 

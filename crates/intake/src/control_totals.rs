@@ -4,10 +4,10 @@
 //! far as their amounts can be read.
 
 use super::cells::Cells;
-use perennial_core::contract::{SourceTable, TotalRows};
-use perennial_core::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use perennial_core::contract::{SourceTable, TotalRows};
+use perennial_core::error::{Error, Result};
 
 /// Differences reported of one file.
 const MAX_DIFFERENCES: usize = 5;
@@ -163,7 +163,8 @@ impl ControlTotals {
     fn report(&mut self, message: String) -> Result<()> {
         self.different += 1;
         if self.rule.fail {
-            let hint = "rows may be missing: request the file again; `total_rows: {on_violation: warn}` loads it anyway";
+            let hint =
+                "rows may be missing: request the file again; `total_rows: {on_violation: warn}` loads it anyway";
             return Err(Error::data(message).hint(hint));
         }
         if self.differences.len() < MAX_DIFFERENCES {

@@ -9,14 +9,14 @@ use super::plan::raw_schema;
 use super::rejects::Reject;
 use super::typed;
 use super::warnings::ValueWarning;
-use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, Format, SourceTable, day_of, origin_fields};
-use perennial_core::error::{Error, Result, list};
-use perennial_sources::{RowReject, TextRows, TypedRows};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, Format, SourceTable, day_of, origin_fields};
+use perennial_core::error::{Error, Result, list};
+use perennial_sources::{RowReject, TextRows, TypedRows};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -4,9 +4,6 @@ use super::context::LoadContext;
 use super::key_index::{Hasher, KeyIndex, RowStatus};
 use super::output::Output;
 use super::rejects::Reject;
-use perennial_core::contract::{DELETED_COLUMN, Extraction, Load, SourceTable};
-use perennial_core::error::{Error, Result};
-use perennial_lake::DataFile;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
@@ -15,6 +12,9 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
+use perennial_core::contract::{DELETED_COLUMN, Extraction, Load, SourceTable};
+use perennial_core::error::{Error, Result};
+use perennial_lake::DataFile;
 use std::sync::Arc;
 
 /// Passes on new and changed rows, and finds deleted ones.

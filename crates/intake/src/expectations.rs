@@ -1,7 +1,7 @@
 //! Expectations of every load: freshness and number of rows.
 
 use super::rejects::{Tally, median};
-use super::{LoadRequest, LoadOutcome};
+use super::{LoadOutcome, LoadRequest};
 use perennial_core::contract::{Load, SourceTable};
 use perennial_core::error::{Error, Result};
 use perennial_lake::LoadCount;

@@ -62,7 +62,8 @@ fn a_contract_is_encoded_line_by_line() {
 #[test]
 fn every_extraction_and_format_has_its_encoding() {
     let of = |extraction: Extraction| lines(&SourceTable { extraction, ..table() }, "extraction", "load");
-    let of_format = |format: Format| lines(&SourceTable { extraction: files("*", format), ..table() }, "format", "load");
+    let of_format =
+        |format: Format| lines(&SourceTable { extraction: files("*", format), ..table() }, "format", "load");
     let csv = CsvOptions {
         delimiter: b'\t',
         collapse: true,

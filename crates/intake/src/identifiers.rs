@@ -72,7 +72,9 @@ impl Identifiers {
         {
             if all_digits && text.len() < digits {
                 self.short.add(row, text);
-                return Err(format!("the identifier has fewer than {digits} digits; it may have lost leading zeros").into());
+                return Err(
+                    format!("the identifier has fewer than {digits} digits; it may have lost leading zeros").into()
+                );
             }
             return Err(format!("the identifier does not have {digits} digits").into());
         }
@@ -94,7 +96,8 @@ impl Identifiers {
 
     /// The warnings about a file.
     pub(super) fn warnings(&self, column: &str, file: &str) -> Vec<ValueWarning> {
-        let rounded = if self.rounded.count as f64 > MIN_RATIO_TO_CHANCE * self.expected { self.rounded.count } else { 0 };
+        let rounded =
+            if self.rounded.count as f64 > MIN_RATIO_TO_CHANCE * self.expected { self.rounded.count } else { 0 };
         let kinds = [
             (&self.shortened, SHORTENED, self.shortened.count),
             (&self.dates, MADE_A_DATE, self.dates.count),

@@ -451,7 +451,7 @@ mod tests {
         assert_eq!(guessed.odd_value.as_deref(), Some("2026-02-31"));
         let guessed = of(&["1,234.50", "12,00"], PLAIN);
         assert!(
-            guessed.remarks[0].contains("looks like numbers") && guessed.remarks[0].contains("comma"),
+            guessed.remarks[0].contains("looks like numbers") && guessed.remarks[0].contains("`locale: english`"),
             "{guessed:?}"
         );
     }

@@ -3,13 +3,13 @@
 //! An entry is two numbers of 128 and 64 bits, about 40 bytes a row however wide the row is: a hash of the key and a hash
 //! of the values. (A collision of keys is less likely than a broken disk.)
 
-use perennial_core::contract::{DELETED_COLUMN, origin_fields};
-use perennial_core::error::{Error, Result};
-use perennial_lake::{DataFiles, TableVersion};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use futures::TryStreamExt;
+use perennial_core::contract::{DELETED_COLUMN, origin_fields};
+use perennial_core::error::{Error, Result};
+use perennial_lake::{DataFiles, TableVersion};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 

@@ -49,11 +49,11 @@ pub use probe::{ProbeOutcome, Sample, SampleColumn, probe_table};
 pub use rejects::{Reject, RejectSink};
 pub use replay::{RejectedRow, ReplayOutcome, reject_id, replay_table};
 
+use context::LoadContext;
 use perennial_core::contract::{Extraction, Load, Source, SourceTable, TableName};
 use perennial_core::error::Result;
 use perennial_lake::{DataFiles, LoadState, TableVersion};
 use perennial_sources::System;
-use context::LoadContext;
 use rejects::Tally;
 use std::sync::Arc;
 

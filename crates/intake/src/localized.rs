@@ -50,7 +50,14 @@ impl LocalizedNumbers {
         currency.sort_by_key(|mark| std::cmp::Reverse(mark.len()));
         let mut units = locale.units.clone();
         units.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
-        LocalizedNumbers { locale: locale.clone(), currency, units, expected, digits: String::new(), plain: String::new() }
+        LocalizedNumbers {
+            locale: locale.clone(),
+            currency,
+            units,
+            expected,
+            digits: String::new(),
+            plain: String::new(),
+        }
     }
 
     /// The number as an optional minus, digits, and a decimal point if it has decimal places.

@@ -1,5 +1,5 @@
-use super::numbers::{self, Parsed};
 use super::localized::LocalizedNumbers;
+use super::numbers::{self, Parsed};
 use perennial_core::contract::{NUMBER_LOCALES, NumberLocale, Percent, UNITS};
 use proptest::prelude::*;
 
@@ -90,7 +90,10 @@ fn separators_are_where_they_should_be() {
             ("12 34", wrong),
         ],
     );
-    check(&locale("swiss"), &[("1'234'567.89", Ok("1234567.89")), ("1’234", Ok("1234")), ("1,234", Err("not a separator"))]);
+    check(
+        &locale("swiss"),
+        &[("1'234'567.89", Ok("1234567.89")), ("1’234", Ok("1234")), ("1,234", Err("not a separator"))],
+    );
     check(
         &locale("indian"),
         &[

@@ -10,17 +10,21 @@ use super::fingerprint::{contract_fingerprint, merge_fingerprint};
 use super::ingest::{Input, LoadStats, Open, ingest};
 use super::key_index::{CursorRange, Hasher, KeyIndex};
 use super::notes::Notes;
-use super::rejects::{Tally, reject_runs};
 use super::read_range::{self, ReadRange};
+use super::rejects::{Tally, reject_runs};
 use super::{FileChange, FileOutcome, LoadOutcome, LoadRequest, file_input, plan, raw_schema};
+use arrow::datatypes::SchemaRef;
 use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, Extraction, Load, SourceTable};
 use perennial_core::error::{Error, Result, list};
 use perennial_lake::{DataFile, LoadState, LoadedFile, TableVersion, Watermark};
 use perennial_sources::{RowReader, SourceFile, System};
-use arrow::datatypes::SchemaRef;
 
 /// Reads a table and merges what is new, changed or deleted.
-pub(super) async fn load(request: &LoadRequest<'_>, context: &LoadContext<'_>, tally: &mut Tally<'_>) -> Result<LoadOutcome> {
+pub(super) async fn load(
+    request: &LoadRequest<'_>,
+    context: &LoadContext<'_>,
+    tally: &mut Tally<'_>,
+) -> Result<LoadOutcome> {
     let mut load = MergeLoad::new(request, contract_fingerprint(request.table));
     match (request.system, &request.table.extraction) {
         (System::Database(database), Extraction::Relation(relation)) => {
@@ -65,8 +69,7 @@ pub(super) async fn load(request: &LoadRequest<'_>, context: &LoadContext<'_>, t
                 let is_old =
                     request.table.load == Load::Snapshot && read_before.as_ref().is_some_and(|r| file.path < *r);
                 if is_read && is_old && !load.restarted {
-                    load.remarks
-                        .push(format!("`{}` is older than the files read before and was not read", file.path));
+                    load.remarks.push(format!("`{}` is older than the files read before and was not read", file.path));
                 }
                 if !is_read || is_old && !load.restarted {
                     load.keep(&file.path, &file.tag, FileChange::Unchanged, request);
@@ -273,7 +276,8 @@ impl<'a> MergeLoad<'a> {
         check_empty(table, label, stats, missing)?;
         if diff.unreadable_keys > 0 && missing > 0 {
             let rows = diff.unreadable_keys;
-            self.remarks.push(format!("no row was marked as deleted: the key of {rows} rejected rows could not be read"));
+            self.remarks
+                .push(format!("no row was marked as deleted: the key of {rows} rejected rows could not be read"));
             return Ok(());
         }
         let schema = self.schema(table);

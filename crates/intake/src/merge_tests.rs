@@ -115,8 +115,7 @@ fn of_events_the_first_is_kept() {
 #[test]
 fn violated_expectations_are_reported_or_fail_the_source() {
     let mut world = snapshot();
-    world.table.expectations =
-        Expectations { min_ratio: Some(0.5), max_ratio: Some(2.0), ..Expectations::default() };
+    world.table.expectations = Expectations { min_ratio: Some(0.5), max_ratio: Some(2.0), ..Expectations::default() };
     let rows = |count: usize| (0..count).map(|i| format!("{i},1\n")).collect::<String>();
     for (file, count) in [("1.csv", 10), ("2.csv", 10), ("3.csv", 10), ("4.csv", 4)] {
         world.write(file, format!("id,amount\n{}", rows(count)));

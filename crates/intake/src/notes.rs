@@ -60,7 +60,9 @@ impl Notes {
         for outcome in outcomes {
             match outcome.change {
                 // A merge replaces no rows.
-                FileChange::Changed if !table.load.merges() => notes.push(format!("`{}` changed; its rows were replaced", outcome.path)),
+                FileChange::Changed if !table.load.merges() => {
+                    notes.push(format!("`{}` changed; its rows were replaced", outcome.path))
+                }
                 FileChange::Vanished => {
                     notes.push(format!("`{}` is no longer there; its {} rows are kept", outcome.path, outcome.rows));
                 }

@@ -157,12 +157,15 @@ pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
     } else if let Some(separators) = Separators::of(unsigned) {
         separators.reason(expected).into()
     } else if lower.contains('e') && lower.parse::<f64>().is_ok() {
-        format!("the number is in scientific notation, as spreadsheets shorten long numbers; it is not {expected}").into()
+        format!("the number is in scientific notation, as spreadsheets shorten long numbers; it is not {expected}")
+            .into()
     } else if is_plain && expected == "a whole number" && lower.parse::<f64>().is_ok() {
         "the number has decimal places, so it is not a whole number".into()
     } else if text.len() > 1 && text.ends_with('-') {
-        format!("the number has a trailing minus, so it is not {expected}; `locale: {{negative: trailing_minus}}` reads it")
-            .into()
+        format!(
+            "the number has a trailing minus, so it is not {expected}; `locale: {{negative: trailing_minus}}` reads it"
+        )
+        .into()
     } else {
         not_a_bare_number(text, expected)
     }
@@ -200,10 +203,14 @@ impl Separators {
     fn reason(self, expected: &str) -> String {
         match self {
             Separators::Of("european") => {
-                format!("the number has a decimal comma or dots between groups, so it is not {expected}; `locale: european` reads it")
+                format!(
+                    "the number has a decimal comma or dots between groups, so it is not {expected}; `locale: european` reads it"
+                )
             }
             Separators::Of(locale) => {
-                format!("the number has separators between groups, so it is not {expected}; `locale: {locale}` reads it")
+                format!(
+                    "the number has separators between groups, so it is not {expected}; `locale: {locale}` reads it"
+                )
             }
             Separators::Ambiguous => format!(
                 "the number has a comma, so it is not {expected}; write `locale: european` if it is a decimal comma, or \
@@ -222,7 +229,10 @@ fn is_grouped(whole: &str, mark: char, inner: usize) -> bool {
     let groups: Vec<&str> = whole.split(mark).collect();
     let [first, middle @ .., last] = groups.as_slice() else { return false };
     let first_fits = (1..=inner).contains(&first.len()) && !first.starts_with('0');
-    first_fits && last.len() == 3 && middle.iter().all(|group| group.len() == inner) && groups.iter().all(|g| is_digits(g))
+    first_fits
+        && last.len() == 3
+        && middle.iter().all(|group| group.len() == inner)
+        && groups.iter().all(|g| is_digits(g))
 }
 
 /// The reason for a text with digits and other characters.
@@ -231,9 +241,11 @@ fn not_a_bare_number(text: &str, expected: &str) -> Cow<'static, str> {
     let affix: String = text.chars().filter(|c| !numeric(*c) && !c.is_whitespace()).collect();
     let is_short = affix.chars().count() <= 4 && !affix.is_empty();
     if affix.is_empty() && text.starts_with('(') && text.ends_with(')') {
-        format!("the number is in parentheses, so it is not {expected}; `locale: accounting` reads it as negative").into()
+        format!("the number is in parentheses, so it is not {expected}; `locale: accounting` reads it as negative")
+            .into()
     } else if affix.is_empty() && text.contains(char::is_whitespace) {
-        format!("the number contains spaces, so it is not {expected}; `locale: french` reads spaces between groups").into()
+        format!("the number contains spaces, so it is not {expected}; `locale: french` reads spaces between groups")
+            .into()
     } else if affix == "%" {
         let locale = "`locale: {percent: as_written}` reads 5% as 5, `locale: {percent: share}` as 0.05";
         format!("the number has a percent sign, so it is not {expected}; {locale}").into()
@@ -346,7 +358,9 @@ mod tests {
         assert_eq!(Separators::of("12,34,567.89"), Some(Separators::Of("indian")));
         assert_eq!(Separators::of("1'234.50"), Some(Separators::Of("swiss")));
         assert_eq!(Separators::of("1,234"), Some(Separators::Ambiguous));
-        for number in ["12", "12.5", "1 234,5", "1,5x", "1e5", "1.2.3", "1,2,3", "01.02.2026", "5,", "1,,2", "1.234,567,8"] {
+        for number in
+            ["12", "12.5", "1 234,5", "1,5x", "1e5", "1.2.3", "1,2,3", "01.02.2026", "5,", "1,,2", "1.234,567,8"]
+        {
             assert_eq!(Separators::of(number), None, "{number}");
         }
         assert!(reason(decimal("1.234,56", 18, 2)).ends_with("; `locale: european` reads it"));

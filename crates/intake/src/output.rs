@@ -1,10 +1,10 @@
 //! The data files of one input.
 
 use super::context::LoadContext;
-use perennial_core::error::Result;
-use perennial_lake::{DataFile, DataFileWriter};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use perennial_core::error::Result;
+use perennial_lake::{DataFile, DataFileWriter};
 
 /// Writes batches to data files, and starts a new file whenever the schema gains a column.
 pub(crate) struct Output<'a> {

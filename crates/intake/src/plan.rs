@@ -1,10 +1,10 @@
 //! Which files a load has to read: new ones, changed ones, or all of them after a change of the contract.
 
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, SourceTable, origin_fields};
 use perennial_core::error::{Error, Result, list};
 use perennial_lake::{LoadState, LoadedFile, TableVersion};
 use perennial_sources::{Files, SourceFile};
-use arrow::datatypes::{Field, Schema, SchemaRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

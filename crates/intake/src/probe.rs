@@ -4,11 +4,11 @@ use super::convert::{Converter, Origin};
 use super::ingest::{Input, Open};
 use super::rejects::Reject;
 use super::{file_input, typed};
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
 use perennial_core::contract::{ColumnPolicy, Extraction, Format, Source, SourceTable, ValueType};
 use perennial_core::error::{Error, Kind, Result};
 use perennial_sources::{Files, ParquetReader, RelationRequest, RowReader, SourceFile, System, TextRows, open_text};
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::DataType;
 use std::sync::Arc;
 
 /// The first rows of a table after its contract was applied.

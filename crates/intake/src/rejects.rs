@@ -89,7 +89,8 @@ impl<'a> Tally<'a> {
         self.examples.extend(rejects.iter().take(room).map(describe));
         if let (BadRowPolicy::Fail, Some(first)) = (self.table.on_bad_row, rejects.first()) {
             let place = Place::Row { table: first.file.clone(), row: first.line };
-            let what = format!("a row of {}.{} violates the contract: {}", self.source, self.table.name, violation(first));
+            let what =
+                format!("a row of {}.{} violates the contract: {}", self.source, self.table.name, violation(first));
             return Err(Error::data(what).at(place).hint("`on_bad_row: reject` sets such rows aside and continues"));
         }
         // Shares are known only at the end.

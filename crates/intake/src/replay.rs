@@ -9,13 +9,13 @@ use super::convert::{ConvertedBatch, Converter, Origin};
 use super::key_index::{Hasher, Key};
 use super::output::Output;
 use super::{LoadOutcome, LoadRequest, raw_schema, rejects};
-use perennial_core::contract::TableName;
-use perennial_core::error::{Error, Result};
-use perennial_lake::{DataFile, LoadState, TableVersion};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use futures::TryStreamExt;
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Result};
+use perennial_lake::{DataFile, LoadState, TableVersion};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 

@@ -78,7 +78,8 @@ impl SwappedDates {
 
     /// The warning about a file.
     pub(super) fn warning(&self, column: &str, file: &str) -> Option<ValueWarning> {
-        let future = if self.future.count > MIN_RATIO_TO_OTHERS * self.future_either_way { self.future.count } else { 0 };
+        let future =
+            if self.future.count > MIN_RATIO_TO_OTHERS * self.future_either_way { self.future.count } else { 0 };
         let example = if self.rejected.count > 0 { &self.rejected } else { &self.future };
         example.warning(column, file, WHAT, self.rejected.count + future)
     }

@@ -1,14 +1,14 @@
 //! Shared by the tests of this crate: a folder of files, a contract for them and a lake in memory.
 
 use super::*;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use perennial_core::contract::{Column, CsvOptions, Extraction, Format, TextEncoding, ValueType};
 use perennial_core::error::{Error, Kind};
 use perennial_lake::{DataFile, DataFileRows, DataFileWriter};
 pub(super) use perennial_testing::column;
 use perennial_testing::{source, source_table};
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -6,11 +6,11 @@
 use super::calendar::{Parts, days};
 use super::named_formats::NamedFormat;
 use super::numbers::Parsed;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
 use perennial_core::contract::EPOCH_FORMATS;
 use perennial_core::error::{Error, Result};
 use perennial_sources::LocalTime;
-use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
 use std::borrow::Cow;
 
 const MICROSECONDS: i64 = 1_000_000;

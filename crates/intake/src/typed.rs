@@ -3,10 +3,10 @@
 //! Text columns are taken as they are. A binary double becomes its shortest exact notation, without exponent, and so
 //! `2.55` is read as the decimal 2.55.
 
-use perennial_core::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use perennial_core::error::{Error, Result};
 
 /// The text of every value of a column that is to become `target`.
 pub(super) fn text_of(array: &ArrayRef, target: &DataType) -> Result<StringArray> {
