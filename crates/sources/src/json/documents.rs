@@ -149,7 +149,7 @@ impl DocumentsReader {
                 .hint("replace the file and run again; none of its rows were loaded"));
         }
         let (reason, indent) = match bytes[from] {
-            b'{' | b'[' => (error.message(|at| place(bytes, from, line, at)).into_owned(), indent),
+            b'{' | b'[' => (error.reason().into_owned(), indent),
             _ => ("expected a JSON document, which begins with `{` or `[`".to_string(), usize::MAX),
         };
         self.buffers.rejects.push(RowReject::new(line, &bytes[from..], reason));
@@ -178,15 +178,6 @@ fn fresh_line(bytes: &[u8], from: usize, indent: usize) -> Option<usize> {
         }
     }
     None
-}
-
-/// Where a byte is, for people.
-fn place(bytes: &[u8], from: usize, line: u64, at: usize) -> String {
-    let before = &bytes[from..at.min(bytes.len())];
-    let lines = memchr_iter(b'\n', before).count() as u64;
-    let start = memrchr(b'\n', before).map_or(0, |end| end + 1);
-    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-    if lines == 0 { format!("column {column}") } else { format!("line {}, column {column}", line + lines) }
 }
 
 impl TextReader for DocumentsReader {

@@ -1,5 +1,5 @@
 use super::{RowsPath, check_paths, open_documents as open};
-use crate::tests::{Read, drain_boxed, names, opened, rows};
+use crate::testing::{Read, drain_boxed, names, opened, rows};
 use perennial_core::error::{Kind, Result};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -95,11 +95,11 @@ fn what_is_damaged_is_refused_by_itself() {
     assert_eq!(
         reasons(&found),
         [
-            (2, "not valid JSON: expected `,` or `}` at column 15"),
+            (2, "not valid JSON: expected `,` or `}`"),
             (3, "expected a JSON document, which begins with `{` or `[`"),
-            (4, "not valid JSON: expected `,` or `}` at line 5, column 3"),
+            (4, "not valid JSON: expected `,` or `}`"),
             (5, "`b[]` is not an object"),
-            (5, "not valid JSON: the string at this row has an invalid escape sequence"),
+            (5, "not valid JSON: a string has an invalid escape sequence"),
         ]
     );
     assert!(found.rejects[0].raw.starts_with("{\"b\": [{\"x\": 2]}"));

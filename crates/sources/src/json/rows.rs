@@ -162,7 +162,7 @@ impl DocumentRows {
             match list {
                 Err(error) => {
                     let line = document.line_of(text, at);
-                    let reason = error.message(|_| "this row".to_string());
+                    let reason = error.reason();
                     buffers.rejects.push(RowReject::new(line, &text.as_bytes()[at..end], reason));
                 }
                 Ok(_) if level + 1 == self.levels.len() => {

@@ -145,13 +145,10 @@ impl Scan<'_> {
             Some(b'"' | b'-' | b'0'..=b'9') => return Err("the line is a JSON value, not an object".into()),
             _ => return Err("the line is not a JSON object".into()),
         }
-        let text = self.text;
-        let column = |at: usize| text.get(from..at).map_or(at - from, |before| before.chars().count()) + 1;
-        let message = |error: JsonError| error.message(|at| format!("column {}", column(at)));
-        let end = self.object(to, start + 1, 0, 1).map_err(message)?;
+        let end = self.object(to, start + 1, 0, 1).map_err(|error| error.reason())?;
         match space(bytes, end) {
             end if end == to => Ok(()),
-            end => Err(message(JsonError::Syntax(end, "the end of the line"))),
+            end => Err(JsonError::Syntax(end, "the end of the line").reason()),
         }
     }
 
@@ -191,7 +188,7 @@ impl Scan<'_> {
     fn name(&mut self, bytes: &[u8], at: usize, shape: usize, position: usize) -> Result<(usize, Wanted), JsonError> {
         let (end, escaped) = string(bytes, at + 1)?;
         let name =
-            if escaped { unescape(&self.text[at..end], at)?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
+            if escaped { unescape(&self.text[at..end])?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
         let wanted = match self.shapes.objects[shape].find(&name, position) {
             Some(wanted) => wanted,
             None => self.met(&name, shape),
@@ -204,9 +201,9 @@ impl Scan<'_> {
         let (end, kind) = match (wanted.inside, bytes.get(at)) {
             (Inside::Nothing, _) => skip(bytes, at, depth)?,
             (Inside::Object(object), Some(b'{')) => {
-                (self.object(bytes.len(), at + 1, object, within(depth, at)?)?, Kind::Other)
+                (self.object(bytes.len(), at + 1, object, within(depth)?)?, Kind::Other)
             }
-            (Inside::Lookup(lookup), Some(b'[')) => (self.look_up(bytes, at, lookup, within(depth, at)?)?, Kind::Other),
+            (Inside::Lookup(lookup), Some(b'[')) => (self.look_up(bytes, at, lookup, within(depth)?)?, Kind::Other),
             (Inside::Rows, Some(b'[')) => {
                 self.list = Some(at);
                 skip(bytes, at, depth)?
@@ -228,7 +225,7 @@ impl Scan<'_> {
             Kind::Null => Span::NONE,
             Kind::Text { escaped: false } => Span::text(at + 1, end - 1),
             Kind::Text { escaped: true } => {
-                let text = unescape(&self.text[at..end], at)?;
+                let text = unescape(&self.text[at..end])?;
                 let start = self.unescaped.len();
                 self.unescaped.extend_from_slice(text.as_bytes());
                 Span::unescaped(start, self.unescaped.len())
@@ -255,7 +252,7 @@ impl Scan<'_> {
         }
         loop {
             let end = match bytes.get(at) {
-                Some(b'{') => self.looked_up(bytes, at, lookup, within(depth, at)?)?,
+                Some(b'{') => self.looked_up(bytes, at, lookup, within(depth)?)?,
                 _ => skip(bytes, at, depth)?.0,
             };
             at = space(bytes, end);
@@ -310,11 +307,11 @@ pub(super) enum JsonError {
     /// Something else is expected here.
     Syntax(usize, &'static str),
     /// A string that is not closed.
-    Unclosed(usize),
+    Unclosed,
     /// An invalid escape sequence.
-    Escape(usize),
+    Escape,
     /// Too deep nesting.
-    TooDeep(usize),
+    TooDeep,
     /// Not an object, whose fields are wanted.
     NotAnObject(String),
     /// Not a list, whose elements are wanted.
@@ -328,21 +325,19 @@ impl JsonError {
     pub(super) fn is_cut(&self, end: usize) -> bool {
         match self {
             JsonError::Syntax(at, _) => *at >= end,
-            JsonError::Unclosed(_) => true,
+            JsonError::Unclosed => true,
             _ => false,
         }
     }
 
-    /// The message; `place` says where a byte is.
+    /// The reason for a reject, without a position: the same mistake gives the same text.
     #[cold]
-    pub(super) fn message(&self, place: impl Fn(usize) -> String) -> Cow<'static, str> {
+    pub(super) fn reason(&self) -> Cow<'static, str> {
         match self {
-            JsonError::Syntax(at, wanted) => format!("not valid JSON: expected {wanted} at {}", place(*at)),
-            JsonError::Unclosed(at) => format!("not valid JSON: the string at {} is not closed", place(*at)),
-            JsonError::Escape(at) => {
-                format!("not valid JSON: the string at {} has an invalid escape sequence", place(*at))
-            }
-            JsonError::TooDeep(at) => format!("more than {MAX_DEPTH} levels of nesting at {}", place(*at)),
+            JsonError::Syntax(_, wanted) => format!("not valid JSON: expected {wanted}"),
+            JsonError::Unclosed => "not valid JSON: a string is not closed".to_string(),
+            JsonError::Escape => "not valid JSON: a string has an invalid escape sequence".to_string(),
+            JsonError::TooDeep => format!("more than {MAX_DEPTH} levels of nesting"),
             JsonError::NotAnObject(path) => format!("`{path}` is not an object"),
             JsonError::NotAList(path) => format!("`{path}` is not a list"),
             JsonError::Duplicate(path) => format!("`{path}` is duplicated"),
@@ -360,8 +355,8 @@ pub(super) fn space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn within(depth: usize, at: usize) -> Result<usize, JsonError> {
-    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(JsonError::TooDeep(at)) }
+fn within(depth: usize) -> Result<usize, JsonError> {
+    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(JsonError::TooDeep) }
 }
 
 /// The position after the closing quote of a string whose text begins at `from`, and whether it has escapes.
@@ -371,7 +366,7 @@ fn string(bytes: &[u8], from: usize) -> Result<(usize, bool), JsonError> {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         match memchr2(b'"', b'\\', rest) {
-            None => return Err(JsonError::Unclosed(from - 1)),
+            None => return Err(JsonError::Unclosed),
             Some(found) if rest[found] == b'"' => return Ok((at + found + 1, escaped)),
             Some(found) => {
                 escaped = true;
@@ -381,8 +376,8 @@ fn string(bytes: &[u8], from: usize) -> Result<(usize, bool), JsonError> {
     }
 }
 
-fn unescape(quoted: &str, at: usize) -> Result<String, JsonError> {
-    sonic_rs::from_str(quoted).map_err(|_| JsonError::Escape(at))
+fn unescape(quoted: &str) -> Result<String, JsonError> {
+    sonic_rs::from_str(quoted).map_err(|_| JsonError::Escape)
 }
 
 /// Skips a value; returns where it ends.
@@ -393,8 +388,8 @@ pub(super) fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<(usize, Kind
         Some(b'n') => word(bytes, at, b"null").map(|end| (end, Kind::Null)),
         Some(b't') => word(bytes, at, b"true").map(|end| (end, Kind::Other)),
         Some(b'f') => word(bytes, at, b"false").map(|end| (end, Kind::Other)),
-        Some(b'{') => skip_many(bytes, at, within(depth, at)?, b'}').map(|end| (end, Kind::Other)),
-        Some(b'[') => skip_many(bytes, at, within(depth, at)?, b']').map(|end| (end, Kind::Other)),
+        Some(b'{') => skip_many(bytes, at, within(depth)?, b'}').map(|end| (end, Kind::Other)),
+        Some(b'[') => skip_many(bytes, at, within(depth)?, b']').map(|end| (end, Kind::Other)),
         _ => Err(JsonError::Syntax(at, "a value")),
     }
 }
@@ -454,7 +449,7 @@ fn member<'t>(
             found = match kind {
                 Kind::Null => None,
                 Kind::Text { escaped: false } => Some(Cow::from(&text[at + 1..end - 1])),
-                Kind::Text { escaped: true } => Some(unescape(&text[at..end], at)?.into()),
+                Kind::Text { escaped: true } => Some(unescape(&text[at..end])?.into()),
                 Kind::Other => Some(Cow::from(&text[at..end])),
             };
         }
