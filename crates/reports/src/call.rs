@@ -97,7 +97,7 @@ pub(crate) fn attribute(row: &Value, key: &str) -> Result<Value, Error> {
     Err(invalid(match perennial_core::error::closest(key, &known) {
         Some(near) => format!("these rows have no column `{key}`; did you mean `{near}`?"),
         None if known.is_empty() => format!("these rows have no column `{key}`"),
-        None => format!("these rows have no column `{key}`; their columns are {}", perennial_core::error::list(&known)),
+        None => format!("these rows have no column `{key}`; {}", perennial_core::error::expected(&known)),
     }))
 }
 

@@ -72,7 +72,7 @@ fn calendar(project: &Project, report: &ReportFile) -> Problems {
     let is_ours = !matches!(table.schema.as_str(), "raw" | "source" | "system");
     if is_ours && !project.steps.iter().any(|step| step.name == *table) && !project.unread.may_hold(table) {
         let names: Vec<String> = project.steps.iter().map(|step| step.name.to_string()).collect();
-        let error = Error::project(format!("there is no table `{table}`")).at(place.clone());
+        let error = Error::project(format!("unknown table `{table}`")).at(place.clone());
         problems.push(error.suggest(&table.to_string(), names.iter().map(String::as_str)));
     }
     problems
@@ -116,12 +116,12 @@ impl Checker<'_> {
             let error = match &role {
                 Role::Filter => unknown_filter(&env, name),
                 Role::Call if undeclared.contains(name) && !functions.iter().any(|f| f == name) => {
-                    let error = Error::project(format!("there is no function `{name}`"));
+                    let error = Error::project(format!("unknown function `{name}`"));
                     Some(error.suggest(name, functions.iter().map(String::as_str)))
                 }
                 Role::Name if undeclared.contains(name) => {
                     let is_known = variables.contains(name) || functions.iter().any(|f| f == name);
-                    let error = || Error::project(format!("there is no query or variable `{name}`"));
+                    let error = || Error::project(format!("unknown query or variable `{name}`"));
                     (!is_known).then(|| error().suggest(name, variables.iter().map(String::as_str)))
                 }
                 Role::Attribute(of) if of == "period" => {
@@ -160,7 +160,7 @@ impl Checker<'_> {
         if known.iter().any(|piece| piece == name) {
             return None;
         }
-        let error = Error::project(format!("there is no piece `{name}` to include"));
+        let error = Error::project(format!("unknown piece `{name}`"));
         let error = error.suggest(name, known.iter().map(String::as_str));
         Some(match error.hint_text() {
             Some(_) => error,
@@ -177,7 +177,7 @@ impl Checker<'_> {
             if elsewhere {
                 return None;
             }
-            let error = Error::project(format!("there is no phrase `{key}`")).suggest(key, known_keys(self.phrases));
+            let error = Error::project(format!("unknown phrase `{key}`")).suggest(key, known_keys(self.phrases));
             return Some(match error.hint_text() {
                 Some(_) => error,
                 None => error.hint("add it to the report's phrases.yml"),
@@ -219,7 +219,7 @@ impl Checker<'_> {
                 let error = match role {
                     Role::Filter => unknown_filter(&env, name),
                     Role::Call if !functions.contains(&name) && !of_engine.contains(name) => {
-                        let error = Error::project(format!("there is no function `{name}` in phrases"));
+                        let error = Error::project(format!("unknown function `{name}` in a phrase"));
                         Some(error.suggest(name, functions.iter().copied()))
                     }
                     other => argument(&other, name),
@@ -243,7 +243,7 @@ fn unknown_filter(env: &Environment<'_>, name: &str) -> Option<Error> {
     let mut state = env.empty_state();
     let is_known = filters::names().any(|filter| filter == name)
         || !state.apply_filter(name, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter);
-    let error = || Error::project(format!("there is no filter `{name}`"));
+    let error = || Error::project(format!("unknown filter `{name}`"));
     (!is_known).then(|| error().suggest(name, filters::names()))
 }
 

@@ -60,8 +60,8 @@ pub(crate) fn invalid(message: impl Into<String>) -> minijinja::Error {
 /// The number of a value, or an error that says what it was instead.
 pub(crate) fn given(value: &Value) -> Result<Decimal, minijinja::Error> {
     number(value).ok_or_else(|| {
-        let what = if value.is_none() { "none (an unknown figure)".to_string() } else { format!("`{value}`") };
-        invalid(format!("a figure was expected here, not {what}"))
+        let what = if value.is_none() { "none (an unknown number)".to_string() } else { format!("`{value}`") };
+        invalid(format!("expected a number here, not {what}"))
     })
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn day(value: &Value, zone: &jiff::tz::TimeZone) -> Result<jiff::civi
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(at.to_zoned(zone.clone()).date());
     }
-    text.parse().map_err(|_| invalid(format!("a date such as 2026-09-30 was expected here, not `{text}`")))
+    text.parse().map_err(|_| invalid(format!("expected a date such as 2026-09-30, not `{text}`")))
 }
 
 /// The rows of a query as a list of objects, columns by name.
@@ -120,7 +120,7 @@ fn cell(name: &str, array: &dyn Array, row: usize) -> Result<Value> {
         }
         DataType::Decimal256(_, scale) => match array.as_primitive::<Decimal256Type>().value(row).to_i128() {
             Some(unscaled) => decimal(unscaled, *scale),
-            None => return Err(Error::data(format!("column `{name}` has a decimal of more than 38 digits"))),
+            None => return Err(Error::data(format!("column `{name}` contains a decimal of more than 38 digits"))),
         },
         DataType::Date32 => {
             Value::from(civil_day(name, i64::from(array.as_primitive::<Date32Type>().value(row)))?.to_string())
@@ -135,7 +135,7 @@ fn cell(name: &str, array: &dyn Array, row: usize) -> Result<Value> {
                 TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value(row) / 1_000,
             };
             let at = jiff::Timestamp::from_microsecond(microseconds)
-                .map_err(|e| Error::data(format!("column `{name}` has an instant that is out of range")).because(e))?;
+                .map_err(|e| Error::data(format!("column `{name}` contains an instant that is out of range")).because(e))?;
             Value::from(at.to_string())
         }
         DataType::Dictionary(_, _) => {
@@ -159,7 +159,7 @@ fn decimal(unscaled: i128, scale: i8) -> Value {
 }
 
 fn civil_day(name: &str, since_epoch: i64) -> Result<jiff::civil::Date> {
-    day_of(since_epoch).ok_or_else(|| Error::data(format!("column `{name}` has a date that is out of range")))
+    day_of(since_epoch).ok_or_else(|| Error::data(format!("column `{name}` contains a date that is out of range")))
 }
 
 #[cfg(test)]

@@ -362,7 +362,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         }
     };
     serde_json::from_str(&text).map(Some).map_err(|error| {
-        Error::data(format!("{} is not a record of an edition: {error}", path.display()))
+        Error::data(format!("{} is not an edition record: {error}", path.display()))
             .hint("move the file away; the report is then issued as a first edition")
     })
 }

@@ -67,7 +67,7 @@ impl Format {
             let near = perennial_core::error::closest(name, &known);
             invalid(match near {
                 Some(near) => format!("unknown format `{name}`; did you mean `{near}`?"),
-                None => format!("unknown format `{name}`; expected one of {}", perennial_core::error::list(&known)),
+                None => format!("unknown format `{name}`; {}", perennial_core::error::expected(&known)),
             })
         })
     }

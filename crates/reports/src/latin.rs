@@ -30,6 +30,9 @@ const LETTERS: [std::ops::RangeInclusive<u32>; 7] =
 fn subset(font: &[u8]) -> Result<Vec<u8>, SubsetError> {
     let font = FontRef::new(font).map_err(|_| SubsetError::SubsetTableError(Tag::new(b"head")))?;
     let letters: IntSet<u32> = LETTERS.iter().cloned().flatten().collect();
+    // Noto Sans would compose a backtick with the letter after it.
+    let mut features = IntSet::all();
+    features.remove(Tag::new(b"ccmp"));
     let plan = Plan::new(
         &IntSet::empty(),
         &letters,
@@ -37,7 +40,7 @@ fn subset(font: &[u8]) -> Result<Vec<u8>, SubsetError> {
         SubsetFlags::SUBSET_FLAGS_NO_HINTING,
         &IntSet::empty(),
         &IntSet::all(),
-        &IntSet::all(),
+        &features,
         &IntSet::empty(),
         &IntSet::empty(),
     );

@@ -204,8 +204,8 @@ pub fn queries_for(
         found.or(default).ok_or_else(|| {
             let known: Vec<&str> = vars.iter().map(|(k, _)| k.as_str()).collect();
             let message = match perennial_core::error::closest(name, &known) {
-                Some(near) => format!("there is no variable `{name}`; did you mean `{near}`?"),
-                None => format!("there is no variable `{name}`; add it to `vars` in perennial.yml"),
+                Some(near) => format!("unknown variable `{name}`; did you mean `{near}`?"),
+                None => format!("unknown variable `{name}`; add it to `vars` in perennial.yml"),
             };
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
         })

@@ -1,7 +1,7 @@
 //! The manual of report templates: a page for whatever a template may name. Templates are checked against the same pages,
 //! so that the manual cannot be wrong about what is accepted.
 
-use perennial_core::error::{closest, list};
+use perennial_core::error::{closest, expected};
 use std::fmt::Write;
 
 /// Chapters of the manual, in its order.
@@ -219,7 +219,7 @@ fn near(given: &str, known: &[&str]) -> String {
     match closest(given, known) {
         Some(name) => format!("did you mean `{name}`?"),
         None if known.is_empty() => "it takes none".into(),
-        None => format!("expected one of {}", list(known)),
+        None => expected(known),
     }
 }
 

@@ -247,7 +247,7 @@ impl Sheet {
 }
 
 fn id(name: &str) -> Result<FileId> {
-    let path = VirtualPath::new(name).map_err(|_| Error::bug(format!("`{name}` is not a name for a picture")))?;
+    let path = VirtualPath::new(name).map_err(|_| Error::bug(format!("`{name}` is not a valid name of a picture")))?;
     Ok(RootedPath::new(VirtualRoot::Project, path).intern())
 }
 

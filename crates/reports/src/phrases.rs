@@ -56,8 +56,8 @@ impl Phrasebook {
         }
         let known = known_keys(&self.setting.phrases);
         invalid(match closest(key, &known) {
-            Some(near) => format!("there is no phrase `{key}`; did you mean `{near}`?"),
-            None => format!("there is no phrase `{key}`; add it to the report's phrases.yml"),
+            Some(near) => format!("unknown phrase `{key}`; did you mean `{near}`?"),
+            None => format!("unknown phrase `{key}`; add it to the report's phrases.yml"),
         })
     }
 

@@ -284,8 +284,8 @@ impl Layout {
     }
 }
 
-/// The width that a column needs at a size of one point: figures and short texts as they are, long texts by the room that
-/// they may not have less than, heads by their longest word.
+/// The width that a column needs at a size of one point: figures and short texts as they are, long texts by a
+/// least width, heads by their longest word.
 fn natural_width(table: &Table, i: usize) -> f64 {
     let (head, is_figure) = &table.columns[i];
     let width = |text: &str| text_width(text, 1.0) * 1.04;

@@ -51,7 +51,8 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     for row in call.rows()? {
         let effect = text(&row, "effect")?;
         if !EFFECTS.contains(&effect.as_str()) {
-            let message = format!("`{effect}` in column `effect` is not a part of a bridge; expected one of {}", perennial_core::error::list(&EFFECTS));
+            let known = perennial_core::error::expected(&EFFECTS);
+            let message = format!("unknown part `{effect}` in column `effect`; {known}");
             return Err(invalid(message));
         }
         amounts.insert(effect, figure(&row, "amount")?);
@@ -62,7 +63,7 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     let amount = |effect: &str| amounts.get(effect).copied().unwrap_or_default();
     let sum = EFFECTS[..6].iter().fold(Decimal::default(), |sum, effect| sum.plus(amount(effect)));
     if sum != amount("end") {
-        let message = format!("the bridge does not add up: its steps lead to {sum}, its end is {}", amount("end"));
+        let message = format!("the bridge does not add up: its steps sum to {sum}, but its end is {}", amount("end"));
         return Err(Error::new(UNTRUSTED, message));
     }
     let mut steps = Vec::new();

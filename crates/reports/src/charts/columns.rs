@@ -147,23 +147,30 @@ fn labels(columns: &[Column], middle: &dyn Fn(usize) -> f64, width: f64) -> Vec<
     let Some(last) = columns.len().checked_sub(1) else { return Vec::new() };
     let widest = columns.iter().map(|c| room(&c.label, LABEL)).fold(1.0, f64::max);
     let pitch = if last > 0 { middle(1) - middle(0) } else { width };
-    let every = ((widest + GAP) / pitch).ceil().max(1.0) as usize;
-    let mut placed: Vec<(usize, f64)> = Vec::new();
-    for i in (0..=last).rev().step_by(every) {
-        let own = room(&columns[i].label, LABEL);
-        let left = begin(middle(i), own, width);
-        if placed.last().is_none_or(|(_, next)| left + own + GAP <= *next) {
-            placed.push((i, left));
-        }
-    }
-    placed
+    let least = ((widest + GAP) / pitch).ceil().max(1.0) as usize;
+    // The last label is moved into the picture, so the one before it may need more room than the others.
+    (least..=columns.len().max(least)).find_map(|every| placed(columns, middle, width, every)).unwrap_or_default()
 }
 
-/// Where a figure stands: its column, its left end and its base line.
+/// Every second, third ... label from the last one on, with its left end; nothing where two would touch.
+fn placed(columns: &[Column], middle: &dyn Fn(usize) -> f64, width: f64, every: usize) -> Option<Vec<(usize, f64)>> {
+    let mut placed: Vec<(usize, f64)> = Vec::new();
+    for i in (0..columns.len()).rev().step_by(every) {
+        let own = room(&columns[i].label, LABEL);
+        let left = begin(middle(i), own, width);
+        if placed.last().is_some_and(|(_, next)| left + own + GAP > *next) {
+            return None;
+        }
+        placed.push((i, left));
+    }
+    Some(placed)
+}
+
+/// Where a figure is written: its column, its left end and its base line.
 type Placed = (usize, f64, f64);
 
 /// The figures that are written: that of the last column, and that of the highest where the two do not touch. A figure that
-/// is wider than its column stands above the columns beside it.
+/// is wider than its column is written above the columns beside it.
 fn figures(columns: &[Column], middle: &dyn Fn(usize) -> f64, width: f64, thick: f64, up: &Scale) -> Vec<Placed> {
     let top = |i: usize| up.at(columns[i].value.unwrap_or(0.0).max(0.0));
     let place = |i: usize| -> Placed {

@@ -60,8 +60,8 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
         let state = |key: &str| -> Result<usize, Error> {
             let name = text(&row, key)?;
             STATES.iter().position(|s| *s == name).ok_or_else(|| {
-                let known = perennial_core::error::list(&STATES);
-                invalid(format!("`{name}` in column `{key}` is not a tier; expected one of {known}"))
+                let known = perennial_core::error::expected(&STATES);
+                invalid(format!("unknown tier `{name}` in column `{key}`; {known}"))
             })
         };
         let customers = figure(&row, "customers")?;

@@ -116,7 +116,7 @@ fn draw(id: &str, tiers: &[Tier], sides: (&str, &str), alt: &str) -> Picture {
     Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / height, alt: alt.to_string() }
 }
 
-/// The greatest share of either side: it fills the room there is, and both sides keep one scale.
+/// The greatest share of either side: it fills the width there is, and both sides keep one scale.
 fn greatest(tiers: &[Tier]) -> f64 {
     tiers.iter().flat_map(|t| [t.heads, t.value.unwrap_or(0.0)]).fold(0.01, f64::max)
 }

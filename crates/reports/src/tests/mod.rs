@@ -349,15 +349,15 @@ queries:
     assert_eq!(
         all,
         [
-            "report.md:7:15: there is no phrase `verdict_revenu` [did you mean `verdict_revenue`?]",
-            "report.md:8:4: there is no query or variable `regoins` [did you mean `regions`?]",
-            "report.md:8:35: there is no filter `monthname` [did you mean `month_name`?]",
+            "report.md:7:15: unknown phrase `verdict_revenu` [did you mean `verdict_revenue`?]",
+            "report.md:8:4: unknown query or variable `regoins` [did you mean `regions`?]",
+            "report.md:8:35: unknown filter `monthname` [did you mean `month_name`?]",
             "report.md:8:58: `period` has no `strat` [did you mean `start`?]",
-            "report.md:9:4: there is no function `brige` [did you mean `bridge`?]",
+            "report.md:9:4: unknown function `brige` [did you mean `bridge`?]",
             "report.md:10:42: `bars` has no argument `titel` [did you mean `title`?]",
-            "report.md:10:65: `sort` is `size` [expected one of `value`, `label` and `none`]",
+            "report.md:10:65: `sort` is `size` [expected one of `value`, `label`, `none`]",
             "report.md:10:80: unknown format `euro` [expected one of `text`, `number`, `integer`, `money`, `money_signed`, \
-             `cents`, `percent`, `percent_signed`, `date` and `month`]",
+             `cents`, `percent`, `percent_signed`, `date`, `month`]",
             "report.md:11:35: `y` of `columns` is one name, not a list [draw a chart for each; two scales in one picture make \
              any two lines look related]",
             "report.md:11:58: `columns` has no `y2`: a second axis is not drawn [two scales make any two lines look related; \
@@ -365,11 +365,11 @@ queries:
             "report.md:12:47: unknown key `lable` in `columns` [did you mean `label`?]",
             "report.md:12:76: unknown format `monney` [did you mean `money`?]",
             "report.md:13:7: the phrase `orders` needs `n` [write `t('orders', n=...)`]",
-            "report.md:14:13: there is no piece `pieces/top.md` to include [pieces lie in the report's pieces/, as \
+            "report.md:14:13: unknown piece `pieces/top.md` [pieces lie in the report's pieces/, as \
              `pieces/x.md`, or in report-templates/shared, as `shared/x.md`]",
-            "phrases.yml:1:20: there is no filter `integr` [did you mean `integer`?]",
-            "phrases.yml:3:15: there is no function `adds` in phrases [expected one of `pick`, `total`, `plus`, `minus`, \
-             `ratio` and `sign`]",
+            "phrases.yml:1:22: unknown filter `integr` [did you mean `integer`?]",
+            "phrases.yml:3:15: unknown function `adds` in a phrase [expected one of `pick`, `total`, `plus`, `minus`, \
+             `ratio`, `sign`]",
         ]
     );
 }
@@ -380,7 +380,7 @@ fn a_calendar_that_does_not_exist_is_found() {
     let project = load(&[("report-templates/x/report.md", report)], "EUR");
     let problems = super::check(&project);
     let all: Vec<String> = problems.iter().map(|e| e.to_string()).collect();
-    assert_eq!(all, ["report-templates/x/report.md:4:11: there is no table `core.period`"]);
+    assert_eq!(all, ["report-templates/x/report.md:4:11: unknown table `core.period`"]);
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn a_mistake_while_rendering_names_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let error = issue(&case, folder.path(), &[Output::Html], 1).unwrap_err();
     assert!(error.to_string().starts_with("report-templates/management-review/report.md:5:"), "{error}");
-    assert!(error.to_string().contains("a figure was expected here"), "{error}");
+    assert!(error.to_string().contains("expected a number here"), "{error}");
 }
 
 #[test]
