@@ -41,4 +41,4 @@ pub use text::{RowReject, TextReader, TextRows};
 pub use typed::{CellReject, RowReader, TypedReader, TypedRows};
 
 #[cfg(test)]
-mod tests;
+mod testing;

@@ -9,6 +9,8 @@ mod pattern;
 mod random_access;
 mod sftp;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 
 pub use bytes::FileBytes;
 pub(crate) use bytes::TextInput;
@@ -18,6 +20,8 @@ pub(crate) use file_store::FileStore;
 pub(crate) use folder::Folder;
 pub(crate) use random_access::{RandomAccess, RangeReader};
 pub(crate) use sftp::Sftp;
+#[cfg(test)]
+pub(crate) use store::Store;
 
 use pattern::Pattern;
 use perennial_core::error::{Error, Result};

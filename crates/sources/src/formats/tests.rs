@@ -1,7 +1,7 @@
 //! Each format reads its sample; the answers are written by hand from the samples.
 
 use super::{FORMATS, named};
-use crate::tests::{Read, drain_boxed, names, opened};
+use crate::testing::{Read, drain_boxed, names, opened};
 use std::collections::BTreeMap;
 
 fn read(name: &str, bytes: &[u8], wanted: &[&str]) -> Read {

@@ -1,5 +1,5 @@
 use super::Http;
-use crate::tests::{Read, drain, names};
+use crate::testing::{Read, drain, names};
 use perennial_core::contract::{Access, Pages, Paging, Secret, SinceFormat, Tls};
 use perennial_core::error::{Error, Kind, Result};
 use perennial_testing::HttpServer;

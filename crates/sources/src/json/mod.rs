@@ -13,3 +13,5 @@ pub(crate) use paths::RowsPath;
 
 #[cfg(test)]
 mod documents_tests;
+#[cfg(test)]
+mod lines_tests;

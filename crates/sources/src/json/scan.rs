@@ -187,8 +187,7 @@ impl Scan<'_> {
     /// Reads a name that is not the predicted one, and what is wanted of it.
     fn name(&mut self, bytes: &[u8], at: usize, shape: usize, position: usize) -> Result<(usize, Wanted), JsonError> {
         let (end, escaped) = string(bytes, at + 1)?;
-        let name =
-            if escaped { unescape(&self.text[at..end])?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
+        let name = if escaped { unescape(&self.text[at..end])?.into() } else { Cow::from(&self.text[at + 1..end - 1]) };
         let wanted = match self.shapes.objects[shape].find(&name, position) {
             Some(wanted) => wanted,
             None => self.met(&name, shape),

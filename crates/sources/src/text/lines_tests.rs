@@ -1,4 +1,4 @@
-use crate::tests::{Read, drain_boxed, gzip, names, opened, rows};
+use crate::testing::{Read, drain_boxed, gzip, names, opened, rows};
 use crate::text::lines::open;
 use perennial_core::contract::TextEncoding;
 

@@ -2,7 +2,7 @@ use crate::csv::CsvReader;
 use crate::files::{Files, SourceFile};
 use crate::kinds::open_files;
 use crate::parquet::ParquetReader;
-use crate::tests::{PLAIN, drain, gzip, long_parquet, names, rows, write};
+use crate::testing::{PLAIN, drain, gzip, long_parquet, names, rows, write};
 use crate::typed::TypedReader;
 use perennial_core::contract::{Access, Secret};
 use perennial_core::error::{Error, Kind, Result};
