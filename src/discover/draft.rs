@@ -18,7 +18,7 @@ pub(super) struct Draft {
     pub(super) comments: Vec<String>,
     /// As a contract writes it.
     pub(super) location: String,
-    /// Keys that say how the system lets us in, with their values as YAML.
+    /// The keys of the credentials, with their values as YAML.
     pub(super) access: Vec<(&'static str, String)>,
     pub(super) tables: Vec<TableDraft>,
     /// What was found and not drafted, and why.
@@ -211,7 +211,7 @@ pub(super) fn look_at_values(column: &mut ColumnDraft, values: &[Option<String>]
     if !column.personal && column.data_type == ValueType::Integer && share(is_chinese_mobile) {
         column.personal = true;
         column.data_type = ValueType::Text;
-        column.comments.push("personal: the values look like mobile numbers of China".to_string());
+        column.comments.push("personal: the values look like Chinese mobile numbers".to_string());
     }
     if is_text && !column.personal && !names::is_identifier(&column.name) {
         column.comments.extend(few_values(&present));
@@ -243,7 +243,7 @@ fn is_email(text: &str) -> bool {
     !before.is_empty() && dotted && !domain.contains('@') && !text.contains(char::is_whitespace)
 }
 
-/// Begins with a plus, a zero or a bracket, as numbers that are no telephone's rarely do.
+/// Begins with a plus, a zero or a bracket, as numbers other than telephone numbers rarely do.
 fn is_telephone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     text.starts_with(['+', '0', '('])

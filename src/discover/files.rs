@@ -61,7 +61,10 @@ async fn named(look: &Look<'_>, files: &Files, group: &Group) -> Option<TableDra
     for format in formats::FORMATS {
         let draft = TableDraft {
             name: group.name.clone(),
-            comments: vec![format!("{}; its columns are those of the format unless others are named", format.title)],
+            comments: vec![format!(
+                "{}; its columns are those of the format, which `columns` can replace",
+                format.title
+            )],
             extraction: vec![("files", yaml::scalar(&group.pattern)), ("format", format.name.to_string())],
             paths: group.files.iter().map(|file| file.path.clone()).collect(),
             ..TableDraft::default()
@@ -127,7 +130,9 @@ fn drafted(look: &Look<'_>, group: &Group, known: &SniffedFormat, sample: &Sampl
         table.comments.push(format!("{} rows could not be read: {reason}", sample.rejects));
     }
     if table.some_files_lack_columns {
-        table.comments.push("files differ in their columns; `on_missing_column: fail` would refuse some".to_string());
+        table
+            .comments
+            .push("the files differ in their columns; `on_missing_column: fail` would reject some".to_string());
     }
     draft::mark_personal(&mut table);
     for column in &mut table.columns {
@@ -150,17 +155,13 @@ fn keyed(table: &mut TableDraft, sample: &Sample) {
                 timed && names::says_changed(&column.name)
             });
             table.newest_by = stamp.map(|column| column.name.clone());
-            table
-                .comments
-                .push(format!("key: no two of {rows} rows agree in it within one file; make sure it is meant so"));
+            table.comments.push(format!("key: unique in {rows} rows of each file; check that it is meant to be"));
             if found.comes_again && table.newest_by.is_none() {
-                table.comments.push("rows come again in later files; the row loaded last is shown".to_string());
+                table.comments.push("rows are repeated in later files; the row loaded last counts".to_string());
             }
             table.key = found.columns;
         }
-        None => table
-            .comments
-            .push(format!("no key: no columns tell all {rows} rows apart, so every row stands for itself")),
+        None => table.comments.push(format!("no key: no columns identify all {rows} rows, so every row is kept")),
     }
 }
 
@@ -190,7 +191,7 @@ fn column(look: &Look<'_>, format: &Format, sampled: &SampleColumn, name: String
     let personal = names::is_personal(&name) == Some(true);
     comments.extend(guess.odd_value.filter(|_| !personal).map(|value| format!("such as {}", yaml::scalar(&value))));
     if names::is_foreign(&sampled.name) {
-        comments.push(format!("give it the name you want; in the files it is {}", sampled.name));
+        comments.push(format!("choose a name; in the files it is {}", sampled.name));
     }
     // Files without header take columns in the order of the contract, whatever their names.
     let from = sampled.name.clone();

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct DiscoverRequest {
     /// A folder, a file or a URL. Paths count from the current folder.
     pub location: String,
-    /// How the system lets us in.
+    /// The credentials.
     pub access: Access,
     /// The source's name; told from the location when left out.
     pub name: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Additions {
 /// Drafts the contract of a system.
 ///
 /// # Errors
-/// Of kind `Project` when location, patterns or access make no sense, `Unreachable` when the system does not let us in,
+/// Of kind `Project` when location, patterns or access make no sense, `Unreachable` when the system cannot be opened,
 /// `Data` when nothing in it can be drafted.
 pub(crate) async fn discover(request: &DiscoverRequest) -> Result<ContractDraft, Problems> {
     let place = Place::of(request)?;
@@ -78,14 +78,14 @@ pub(crate) async fn discover(request: &DiscoverRequest) -> Result<ContractDraft,
     }
     let draft = Draft { left_out: left_out.clone(), ..look.around(tables) };
     let yaml = draft.yaml(&request.time_zone);
-    // A draft that is no contract would be our own mistake, and is told before anybody edits it.
+    // A draft that is not a valid contract would be a mistake of this program; find it before anybody edits it.
     perennial_project::read_contract(&name, &yaml, &request.root, &request.time_zone)?;
     let tables = draft.tables.into_iter().map(|table| table.name).collect();
     Ok(ContractDraft { name, yaml, tables, left_out })
 }
 
 fn nothing(request: &DiscoverRequest, left_out: &[String]) -> Error {
-    let error = Error::data(format!("nothing at `{}` can be drafted as a table", request.location));
+    let error = Error::data(format!("found no table at `{}`", request.location));
     match (left_out, request.tables.as_slice()) {
         ([], []) => error,
         ([], patterns) => error.hint(format!("no table has a name like {}", patterns.join(", "))),
@@ -114,8 +114,8 @@ pub(crate) async fn discover_new(
         time_zone: time_zone.to_string(),
     };
     if !perennial_sources::kind_of(&source.location)?.lists_tables {
-        let error = Error::project("a service over HTTP does not tell which tables it has");
-        return Err(error.hint("name the URL of one: `perennial sources discover https://...`").into());
+        let error = Error::project("a service over HTTP does not list its tables");
+        return Err(error.hint("draft one by its URL: `perennial sources discover https://...`").into());
     }
     let place = Place { only: None, ..Place::of(&request)? };
     let look = Look::new(&request, &source.name, place)?;
@@ -141,7 +141,7 @@ fn additions(source: &Source, found: Vec<TableDraft>, time_zone: &str) -> Additi
         }
     }
     if !text.is_empty() {
-        new.yaml = format!("# To be put into pipelines/sources/{}.yml\ntables:\n{text}", source.name);
+        new.yaml = format!("# To be added to pipelines/sources/{}.yml\ntables:\n{text}", source.name);
     }
     new
 }
@@ -190,7 +190,7 @@ impl Place {
             return Ok(Place::of_url(location, kind));
         }
         let path =
-            std::path::absolute(location).map_err(|e| Error::project(format!("`{location}` is no path: {e}")))?;
+            std::path::absolute(location).map_err(|e| Error::project(format!("`{location}` is not a path: {e}")))?;
         let path = std::fs::canonicalize(&path).unwrap_or(path);
         if !path.exists() {
             return Err(Error::unreachable(format!("there is no `{location}`")));
@@ -218,7 +218,7 @@ impl Place {
     }
 
     fn of_service(location: &str) -> Result<Place> {
-        let url = url::Url::parse(location).map_err(|e| Error::project(format!("`{location}` is no URL: {e}")))?;
+        let url = url::Url::parse(location).map_err(|e| Error::project(format!("`{location}` is not a URL: {e}")))?;
         let base = url.origin().ascii_serialization();
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let host = url.host_str().unwrap_or_default().trim_start_matches("www.").to_string();
@@ -243,8 +243,8 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     fn new(request: &'a DiscoverRequest, name: &'a str, place: Place) -> Result<Look<'a>> {
         let pattern = |text: &String| {
-            let glob =
-                Glob::new(text).map_err(|e| Error::project(format!("`{text}` is no pattern of names: {}", e.kind())));
+            let glob = Glob::new(text)
+                .map_err(|e| Error::project(format!("`{text}` is not a pattern of names: {}", e.kind())));
             Ok(glob?.compile_matcher())
         };
         let patterns = request.tables.iter().map(pattern).collect::<Result<Vec<_>>>()?;
@@ -273,7 +273,7 @@ impl<'a> Look<'a> {
             System::Files(files) => files::tables(self, &files, only).await,
             System::Database(database) => relations::tables(self, &database).await,
             System::Http(http) => Ok((vec![pages::table(self, &http, only.unwrap_or("/")).await?], Vec::new())),
-            System::Nothing => Err(Error::bug("a location is nothing")),
+            System::Nothing => Err(Error::bug("a location without a system")),
         }
     }
 
@@ -283,8 +283,8 @@ impl<'a> Look<'a> {
         Draft {
             description: format!("{} ({system})", self.name),
             comments: vec![
-                "A draft by `perennial sources discover`: types are those that every value looked at has.".to_string(),
-                "Read the comments, take out what is not needed, then run `perennial sources test`.".to_string(),
+                "A draft by `perennial sources discover`: each type fits every value that was read.".to_string(),
+                "Read the comments, remove what is not needed, then run `perennial sources test`.".to_string(),
             ],
             location: self.place.written.clone(),
             access: access(&self.request.access, self.name),
@@ -303,7 +303,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The keys of a contract that say how its system lets us in.
+/// The keys of a contract that are credentials.
 fn access(access: &Access, name: &str) -> Vec<(&'static str, String)> {
     let mut keys = Vec::new();
     keys.extend(access.user.iter().map(|user| ("user", yaml::scalar(user))));

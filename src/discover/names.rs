@@ -131,7 +131,7 @@ pub(super) fn is_time(name: &str) -> bool {
         || ["日期", "时间", "時間"].iter().any(|word| name.contains(word))
 }
 
-/// Whether a name says digits that are no number: telephones, post codes, identifiers.
+/// Whether a name says digits that are not a number: telephones, post codes, identifiers.
 pub(super) fn is_code(name: &str) -> bool {
     const WORDS: [&str; 15] = [
         "phone",

@@ -39,8 +39,8 @@ pub(super) async fn table(look: &Look<'_>, http: &Http, path: &str) -> Result<Ta
             Err(error) => return Err(error),
         }
     }
-    let error = refused.unwrap_or_else(|| Error::data(format!("`{path}` answers with no rows")));
-    Err(error.hint("name a path whose answer is a list of objects, or holds one in a field"))
+    let error = refused.unwrap_or_else(|| Error::data(format!("`{path}` returned no rows")));
+    Err(error.hint("choose a path that returns a list of objects, or an object with one"))
 }
 
 fn drafted(look: &Look<'_>, name: String, pages: &Pages, sample: &Sample) -> TableDraft {
@@ -49,9 +49,7 @@ fn drafted(look: &Look<'_>, name: String, pages: &Pages, sample: &Sample) -> Tab
     let columns: Vec<ColumnDraft> = files::columns(look, &Format::JsonLines, sample);
     let mut table = TableDraft { name, extraction, columns, load: Some("snapshot".into()), ..TableDraft::default() };
     table.comments.push(format!("drafted from the {} rows of the first page", sample.rows()));
-    table
-        .comments
-        .push("say with `paging` how one page leads to the next; without it only this one is read".to_string());
+    table.comments.push("set `paging` to read further pages; without it only the first one is read".to_string());
     draft::mark_personal(&mut table);
     for column in &mut table.columns {
         if let Some(sampled) = sample.columns.iter().find(|sampled| sampled.name == column.from) {
@@ -59,14 +57,14 @@ fn drafted(look: &Look<'_>, name: String, pages: &Pages, sample: &Sample) -> Tab
         }
     }
     if let Some(found) = key::find(&table.columns, sample) {
-        table.comments.push(format!("key: no two of {} rows agree in it; make sure it is meant so", sample.rows()));
+        table.comments.push(format!("key: unique in {} rows; check that it is meant to be", sample.rows()));
         table.key = found.columns;
     }
     table.time_column = draft::time_column(&table.columns);
     if let Some(changed) = table.columns.iter().find(|column| names::says_changed(&column.name)) {
         table
             .comments
-            .push(format!("`{}` may say what changed: see `load: incremental` and `since_parameter`", changed.name));
+            .push(format!("`{}` may show what changed: see `load: incremental` and `since_parameter`", changed.name));
     }
     table
 }

@@ -78,15 +78,15 @@ fn column_of(found: &FoundColumn, name: String) -> ColumnDraft {
     let kind = found.type_name.to_ascii_lowercase();
     match &found.data_type {
         ValueType::Instant { zone, .. } if !kind.contains("with time zone") && !kind.contains("timestamptz") => {
-            comments.push(format!("`{kind}` says no zone; it is read in {zone}, which `zone` changes"));
+            comments.push(format!("`{kind}` has no time zone; it is read in {zone}, which `zone` changes"));
         }
         ValueType::Decimal { .. } if ["numeric", "decimal"].contains(&kind.as_str()) => {
-            comments.push(format!("`{kind}` without precision: digits as they were seen; more are refused"));
+            comments.push(format!("`{kind}` without precision: as many digits as were seen; more are rejected"));
         }
         _ => {}
     }
     if names::is_foreign(&found.name) {
-        comments.push(format!("give it the name you want; in the database it is {}", found.name));
+        comments.push(format!("choose a name; in the database it is {}", found.name));
     }
     ColumnDraft {
         name,
@@ -111,11 +111,11 @@ fn load(table: &mut TableDraft) {
     let cursor: Vec<String> = changed.into_iter().chain(created).map(|column| column.name.clone()).collect();
     if cursor.is_empty() {
         table.load = Some("snapshot".to_string());
-        table.comments.push("no column says when a row was changed, so every load reads all rows".to_string());
+        table.comments.push("no column shows when a row changed, so every load reads all rows".to_string());
     } else if table.key.is_empty() {
         table.load = Some("snapshot".to_string());
         let column = &cursor[0];
-        table.comments.push(format!("`{column}` may say what changed, but without a key every load reads all rows"));
+        table.comments.push(format!("`{column}` may show what changed, but without a key every load reads all rows"));
     } else {
         table.load = Some(format!("{{incremental: {{cursor: {}}}}}", yaml::list(&cursor)));
         let missed = "a cursor misses rows that are deleted and changes that leave it as it was; `full_every` (7d when \
@@ -123,7 +123,7 @@ fn load(table: &mut TableDraft) {
         table.comments.push(missed.to_string());
     }
     if table.key.is_empty() {
-        table.comments.push("no key: the database knows none, so the table is replaced as a whole".to_string());
+        table.comments.push("no key: the database has none, so the table is replaced as a whole".to_string());
     }
 }
 
@@ -133,7 +133,7 @@ async fn look_into(look: &Look<'_>, database: &Arc<dyn Database>, table: &mut Ta
         Ok(source) => source,
         Err(problems) => {
             let first = problems.iter().next().map(|error| error.message().to_string()).unwrap_or_default();
-            return Err(Error::bug(format!("the draft of {} is no contract: {first}", table.name)));
+            return Err(Error::bug(format!("the draft of {} is not a valid contract: {first}", table.name)));
         }
     };
     let Some(contract) = source.tables.first() else { return Ok(()) };
@@ -162,7 +162,7 @@ fn tell(look: &Look<'_>, table: &mut TableDraft, contract: &SourceTable, probed:
         let Some(reason) = of_it.peek().map(|reject| reject.reason.clone()) else { continue };
         let count = of_it.count();
         if let Some(column) = table.columns.iter_mut().find(|column| column.name == promised.name) {
-            column.comments.push(format!("{count} of {} first rows are refused: {reason}", probed.rows()));
+            column.comments.push(format!("{count} of the first {} rows are rejected: {reason}", probed.rows()));
         }
     }
 }
@@ -183,7 +183,7 @@ fn look_for_type(look: &Look<'_>, column: &mut ColumnDraft, values: &[Option<Str
         column.data_type = guess.data_type;
         column.comments.extend(guess.remarks);
     } else if time {
-        column.comments.push("text in the database, and every value looked at is a day or moment".to_string());
+        column.comments.push("text in the database, but every value that was read is a date or time".to_string());
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(with_key.time_column.as_deref(), Some("create_date"));
         assert_eq!(table(&columns, &[]).load.as_deref(), Some("snapshot"));
         assert_eq!(table(&columns[..2], &["ID"]).load.as_deref(), Some("snapshot"));
-        assert!(with_key.columns[1].comments[0].contains("says no zone"));
+        assert!(with_key.columns[1].comments[0].contains("has no time zone"));
         // A stamp that is always set needs no other beside it.
         let always = [columns[0].clone(), columns[1].clone(), ("updated_at", "timestamptz", instant(), true)];
         assert_eq!(table(&always, &["ID"]).load.as_deref(), Some("{incremental: {cursor: [updated_at]}}"));
