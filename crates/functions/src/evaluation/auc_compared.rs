@@ -1,4 +1,4 @@
-//! `auc_compared(score, baseline, outcome)`: whether a score ranks better than a plain one.
+//! `auc_compared(score, baseline, outcome)`: whether a score ranks better than a baseline.
 
 use super::measure::{Measure, function, struct_of, structs};
 use super::ranking::{Comparison, compare};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) const FUNCTION: Function =
     Function::aggregate("auc_compared", Section::Evaluation, page!("auc_compared"), || function(&AUC_COMPARED));
 
-/// With fewer customers of an outcome the normal distribution of the difference is no help.
+/// With fewer customers of an outcome the difference is not normally distributed.
 const MIN_CUSTOMERS: u64 = 10;
 
 const FIELDS: [(&str, DataType); 10] = [

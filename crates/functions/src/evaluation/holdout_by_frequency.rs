@@ -1,4 +1,4 @@
-//! `holdout_by_frequency(frequency, expected, actual)`: predicted against real purchases of a hold-out.
+//! `holdout_by_frequency(frequency, expected, actual)`: predicted and actual purchases of a hold-out period.
 
 use super::measure::{Measure, Setting, function, list_of, structs};
 use super::tally::Counted;
@@ -28,7 +28,7 @@ const FIELDS: [(&str, DataType); 8] = [
     ("miss", DataType::Float64),
 ];
 
-/// Customers bought more than this often do not exist, and sums stay exact below.
+/// No customer buys more often than this, and sums stay exact below.
 const MAX_PURCHASES: f64 = 1e15;
 /// Stands for a customer without prediction or actual figure, both of which are 0 or more.
 const ABSENT: f64 = -1.0;

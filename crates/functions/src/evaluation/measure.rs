@@ -1,5 +1,5 @@
 //! An aggregate function of a measure: rows are collapsed, partial states merge, the answer is made at the end of
-//! distinct rows in order. So it does not depend on the order of rows or the number of partitions, not in a bit.
+//! distinct rows in order. So it is the same to the bit for any order of rows and any number of partitions.
 
 use super::tally::{Counted, Tally};
 use crate::common::{constant, list_field, list_value, refuse_distinct, type_name};

@@ -172,7 +172,7 @@ mod tests {
         area(&by_score(pairs.iter().map(|(score, outcome)| (*score, f64::from(u8::from(*outcome)), 1))))
     }
 
-    /// Every pair looked at.
+    /// Compares every pair.
     fn by_pairs(pairs: &[(f64, bool)]) -> Option<f64> {
         let scores = |outcome| pairs.iter().filter(move |pair| pair.1 == outcome).map(|pair| pair.0);
         let order = |a: f64, b: f64| if a > b { 2 } else { i32::from(a == b) };

@@ -1,16 +1,16 @@
-//! Rows of a measure, collapsed: the same numbers count as one with how often they came.
+//! Rows of a measure, collapsed: equal rows are kept once with their count.
 
 /// Rows are collapsed when there are more than this, and then whenever their number has doubled.
 const FEW: usize = 1 << 12;
 
-/// Numbers that came so many times.
+/// Numbers and how often they occurred.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Counted<const K: usize> {
     pub numbers: [f64; K],
     pub count: u64,
 }
 
-/// Distinct rows of `K` numbers and how often each came. Order of rows leaves no trace.
+/// Distinct rows of `K` numbers and how often each occurred, whatever the order of rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally<const K: usize> {
     rows: Vec<([u64; K], u64)>,
@@ -19,7 +19,7 @@ pub(super) struct Tally<const K: usize> {
 }
 
 impl<const K: usize> Tally<K> {
-    /// Adds a row that came so many times.
+    /// Adds a row that occurred `count` times.
     pub(super) fn add(&mut self, numbers: [f64; K], count: u64) {
         self.rows.push((numbers.map(ordered), count));
         if self.rows.len() > FEW.max(2 * self.collapsed) {

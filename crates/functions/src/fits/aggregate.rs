@@ -1,7 +1,7 @@
 //! An aggregate function of a model: rows are collapsed per group, partial states merge, the fit is made at the end.
 //!
-//! The state is the distinct inputs with their weights, so the answer does not depend on the order of rows or on the
-//! number of partitions, not in the last bit.
+//! The state is the distinct inputs with their weights, so the answer is the same to the bit for any order of rows
+//! and any number of partitions.
 
 use super::arguments::{Row, Rows, coerced};
 use super::collapsed::{Collapsed, MAX_CUSTOMERS};

@@ -83,14 +83,12 @@ fn boundary(at: [f64; 4], opportunities: f64, coordinate: usize, upwards: bool) 
     let [_, _, gamma, delta] = at.map(f64::exp);
     let dropped_out = -(-gamma * (opportunities / (gamma + delta)).ln_1p()).exp_m1();
     let what = match (coordinate, upwards) {
-        (0, true) => {
-            "alpha and beta run to infinity: customers do not differ in how often they buy, more than by chance"
-        }
+        (0, true) => "alpha and beta run to infinity: customers differ in how often they buy no more than by chance",
         (0, false) => "alpha and beta run to zero: customers buy at every opportunity or never, with nothing between",
         (1, true) => "beta runs to infinity: hardly any customer ever buys again",
         (1, false) => "beta runs to zero: customers buy at every opportunity until they drop out",
         (2, true) if dropped_out > 0.01 => {
-            "gamma and delta run to infinity: customers do not differ in when they drop out, more than by chance"
+            "gamma and delta run to infinity: customers differ in when they drop out no more than by chance"
         }
         (2, false) => "gamma and delta run to zero: customers seem to drop out at once or never, with nothing between",
         (3, false) => "delta runs to zero: all customers seem to drop out at once",

@@ -1,4 +1,4 @@
-//! Customers with the same history count as one with a weight.
+//! Customers with the same history are kept once, with a weight.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -27,8 +27,8 @@ fn bits<const K: usize>(input: &[f64; K]) -> [u64; K] {
     input.map(|number| (number + 0.0).to_bits())
 }
 
-/// Multiplies and folds: numbers that are whole differ in their high bits only, the table looks at the low and the
-/// highest ones. Inputs are not chosen by an enemy, who could only make a query slow.
+/// Multiplies and folds: whole numbers differ in their high bits only, and the table uses the low and the
+/// highest ones. Hostile input could only make a query slow.
 #[inline]
 fn hash<const K: usize>(key: &[u64; K]) -> u64 {
     key.iter().fold(0x243F_6A88_85A3_08D3, |state, number| {
@@ -65,11 +65,11 @@ impl<const K: usize> Collapsed<K> {
     #[inline]
     pub fn merge(&mut self, input: [f64; K], weight: u64) {
         let added: Result<(), ()> = self.add(input, weight, |_| Ok(true));
-        // Nothing is asked, so nothing can fail.
+        // The closure cannot fail.
         let _ = added;
     }
 
-    /// Makes room for so many distinct inputs more.
+    /// Makes room for `count` more distinct inputs.
     pub fn reserve(&mut self, count: usize) {
         self.weights.reserve(count, |(key, _)| hash(key));
     }

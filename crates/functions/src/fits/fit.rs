@@ -1,4 +1,4 @@
-//! A fit as a value: parameters with their unit and uncertainty, and an honest verdict. In SQL it is a struct.
+//! A fit as a value: parameters with their unit and uncertainty, and a verdict. In SQL it is a STRUCT.
 
 use crate::models::{Maximum, Outcome, Unit, numeric};
 use arrow::array::{
@@ -29,11 +29,11 @@ pub(crate) enum Model {
 /// How a fit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verdict {
-    /// At a maximum inside: predictions mean something.
+    /// At a maximum inside: predictions are meaningful.
     Converged,
     /// The likelihood rises towards a parameter of zero or infinity.
     Boundary,
-    /// Too few events to say anything.
+    /// Too few events for a fit.
     TooLittleData,
     /// No maximum was found.
     NotConverged,
@@ -60,7 +60,7 @@ pub(crate) struct Fit {
     pub iterations: u64,
     /// How it ended.
     pub verdict: Verdict,
-    /// Why it did not converge, in a sentence about the business.
+    /// Why it did not converge, in business terms.
     pub reason: Option<String>,
     /// Covariance of the logarithms of the parameters, row by row, only where the fit converged.
     pub covariance: Option<Vec<f64>>,
@@ -118,8 +118,8 @@ impl Model {
 impl Verdict {
     const ALL: [Verdict; 4] = [Verdict::Converged, Verdict::Boundary, Verdict::TooLittleData, Verdict::NotConverged];
 
-    /// The words in SQL.
-    pub fn words(self) -> &'static str {
+    /// The text in SQL.
+    pub fn name(self) -> &'static str {
         match self {
             Verdict::Converged => "converged",
             Verdict::Boundary => "boundary",
@@ -175,13 +175,13 @@ impl Fit {
                 (Verdict::Converged, None)
             }
             (Outcome::Boundary { parameter, upwards }, _) => (Verdict::Boundary, Some(boundary(parameter, upwards))),
-            _ => (Verdict::NotConverged, Some("the search for the maximum of the likelihood did not settle".into())),
+            _ => (Verdict::NotConverged, Some("the search for the maximum of the likelihood did not converge".into())),
         };
         fit.parameters = Some(parameters);
         fit
     }
 
-    /// Whether predictions from it mean something.
+    /// Whether predictions from it are meaningful.
     pub fn is_usable(&self) -> bool {
         let positive = |parameter: &f64| parameter.is_finite() && *parameter > 0.0;
         self.verdict == Verdict::Converged && self.parameters.iter().flatten().all(positive)
@@ -230,7 +230,7 @@ impl Fit {
         columns.push(integer(&|fit| fit.customers));
         columns.push(integer(&|fit| fit.left_out));
         columns.push(integer(&|fit| fit.iterations));
-        columns.push(text(&|fit| Some(fit.verdict.words().to_string())));
+        columns.push(text(&|fit| Some(fit.verdict.name().to_string())));
         columns.push(text(&|fit| fit.reason.clone()));
         let mut covariance = ListBuilder::new(Float64Builder::new());
         for fit in fits {
@@ -262,9 +262,9 @@ impl Fit {
             names.map(|name| double(function, fits, &name, row)).collect()
         };
         let unit = text(function, fits, "unit", row)?;
-        let words = text(function, fits, "verdict", row)?.unwrap_or_default();
-        let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.words() == words) else {
-            return exec_err!("{function}: '{words}' is not a verdict of a fit");
+        let given = text(function, fits, "verdict", row)?.unwrap_or_default();
+        let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.name() == given) else {
+            return exec_err!("{function}: '{given}' is not a verdict of a fit");
         };
         let covariance = column(function, fits, "covariance")?;
         let covariance = match covariance.as_list_opt::<i32>() {

@@ -37,12 +37,12 @@ fn boundary(at: [f64; 4], coordinate: usize, upwards: bool) -> String {
     let [_, _, s, beta] = at.map(f64::exp);
     let dropped_out = -(-s * (10.0 / beta).ln_1p()).exp_m1();
     let what = match (coordinate, upwards) {
-        (0, true) => "r and alpha run to infinity: customers do not differ in how often they buy, more than by chance",
+        (0, true) => "r and alpha run to infinity: customers differ in how often they buy no more than by chance",
         (0, false) => "r and alpha run to zero: most customers never buy again, and the few who do buy all the time",
         (1, true) => "alpha runs to infinity: hardly any customer ever buys again",
         (1, false) => "alpha runs to zero: purchases follow each other faster than time can be told apart",
         (2, true) if dropped_out > 0.01 => {
-            "s and beta run to infinity: customers do not differ in when they drop out, more than by chance"
+            "s and beta run to infinity: customers differ in when they drop out no more than by chance"
         }
         (2, false) => "s and beta run to zero: customers seem to drop out at once or never, with nothing between",
         (3, false) => "beta runs to zero: all customers seem to drop out at once",

@@ -66,7 +66,7 @@ impl ScalarUDFImpl for DateDiff {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
         let [unit, from, to] = take_function_args("date_diff", arguments.args)?;
-        // A unit that is written out is looked up once.
+        // A constant unit is parsed once.
         let same_for_all = matches!(unit, ColumnarValue::Scalar(_));
         let names = unit.into_array(if same_for_all { 1 } else { rows })?;
         let units: Vec<Option<Unit>> =
@@ -168,7 +168,7 @@ fn local_seconds(elapsed: &Int64Array, zone: &str) -> Result<Int64Array> {
     let zone: Tz = zone.parse()?;
     // Casting to a timestamp without a zone would give the time of UTC.
     elapsed.try_unary(|seconds| {
-        // A quarter of a million years either way, a little less than the calendar of zones reaches.
+        // A quarter of a million years either way, slightly less than the range of the time zone calendar.
         let within = (-8_000_000_000_000..8_000_000_000_000).contains(&seconds).then_some(seconds);
         match within.and_then(|seconds| as_datetime_with_timezone::<TimestampSecondType>(seconds, zone)) {
             Some(time) => Ok(time.naive_local().and_utc().timestamp()),
@@ -179,11 +179,11 @@ fn local_seconds(elapsed: &Int64Array, zone: &str) -> Result<Int64Array> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
-    /// A unit of so many seconds.
+    /// A unit of a number of seconds.
     Clock(i64),
     Day,
     Week,
-    /// A unit of so many months.
+    /// A unit of a number of months.
     Months(i64),
 }
 

@@ -1,4 +1,4 @@
-//! `exact_sum(value)`: a sum that no order of rows and no sliding window changes by a digit.
+//! `exact_sum(value)`: a sum that is exact for any order of rows and in sliding windows.
 
 use super::groups::{Groups, Many, One, Rows};
 use super::numbers::{DIGITS, common_type};

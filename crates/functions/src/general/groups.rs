@@ -16,7 +16,7 @@ pub(super) trait Groups: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// There are so many groups now.
+    /// Sets the number of groups.
     fn grow(&mut self, groups: usize);
 
     /// Adds rows of the arguments.
@@ -36,7 +36,7 @@ pub(super) trait Groups: Debug + Send + Sync + 'static {
     /// The partial states of the first groups.
     fn states(&self, groups: usize) -> Result<Vec<ArrayRef>>;
 
-    /// Forgets the first groups; the ones behind move up.
+    /// Removes the first groups; the others move up.
     fn forget(&mut self, groups: usize);
 
     /// How many groups there are.

@@ -1,4 +1,4 @@
-//! Calendar, text, order, sums: what analysts miss in DataFusion.
+//! Calendar, text, order, sums: what DataFusion lacks.
 
 pub mod date_diff;
 pub mod exact_sum;

@@ -7,7 +7,7 @@ use datafusion::error::Result;
 /// Digits of the widest DECIMAL that is computed with.
 pub(super) const DIGITS: u8 = 38;
 
-/// The one type that all of these numbers are taken as: `Float64` or `Decimal128`.
+/// The common type of these numbers: `Float64` or `Decimal128`.
 pub(super) fn common_type<'a>(name: &str, types: impl IntoIterator<Item = &'a DataType>) -> Result<DataType> {
     let (mut whole, mut scale, mut binary, mut known) = (0, 0, false, false);
     for data_type in types {

@@ -1,4 +1,4 @@
-//! `quantile_cutoffs(value, bins)`: the edges between bins that hold equally many.
+//! `quantile_cutoffs(value, bins)`: the cut-offs between bins of equal size.
 
 use super::counts::{Counts, Finish, Sorted};
 use super::groups::{Many, One};
@@ -22,8 +22,8 @@ pub(crate) const FUNCTION: Function =
     Function::aggregate("quantile_cutoffs", Section::General, page!("quantile_cutoffs"), function)
         .with_rule(check_constants);
 
-/// The places a decimal cut-off has more than its values. A cut-off that is no value's number lies at least
-/// 1 / bins of the last place away from every value, so up to 5,000 bins rounding cannot reach one.
+/// How many decimal places a cut-off has more than its values. A cut-off that is not equal to a value is at least
+/// 1 / bins of the last place away from every value, so with up to 5,000 bins rounding cannot reach one.
 const MORE_PLACES: i8 = 4;
 
 fn function() -> AggregateUDF {
@@ -131,7 +131,7 @@ struct Cutoffs {
     bins: i64,
 }
 
-/// Between the values at two places of their order, so many `bins`ths of the way.
+/// A point between the values at two positions, at `parts / bins` of the way.
 struct Between {
     below: usize,
     above: usize,
@@ -163,7 +163,7 @@ impl Cutoffs {
             let share = between.parts as f64 / self.bins as f64;
             let apart = above - below;
             let cutoff = if apart.is_finite() { below + apart * share } else { below * (1.0 - share) + above * share };
-            // Rounding may not carry it past its neighbours.
+            // Rounding must not move it past its neighbours.
             cutoff.clamp(below, above)
         };
         places.map(cutoff).collect()

@@ -1,4 +1,4 @@
-//! `quantile_score(value, cutoffs)`: in which bin of frozen cut-offs a number lies.
+//! `quantile_score(value, cutoffs)`: the bin of fixed cut-offs in which a number lies.
 
 use super::thresholds::{Edge, check_constants, score_by_thresholds, threshold_types};
 use crate::manual::{Function, Section, page};

@@ -75,7 +75,7 @@ impl WindowUDFImpl for Sessionize {
     }
 }
 
-/// What is known after the rows so far.
+/// The state after the rows so far.
 #[derive(Debug, Default)]
 struct Sessions {
     number: i64,

@@ -79,7 +79,7 @@ pub(super) fn score_by_thresholds(
     edge: Edge,
     rows: usize,
 ) -> Result<Int64Array> {
-    // The same list for all rows is looked at once.
+    // A list that is the same for all rows is read once.
     let same_for_all = matches!(thresholds, ColumnarValue::Scalar(_));
     let value = value.to_array(rows)?;
     let lists = thresholds.to_array(if same_for_all { 1 } else { rows })?;

@@ -1,4 +1,4 @@
-//! Values of purchases: added without loss, whatever the order, and made a mean.
+//! Values of purchases: sums without loss, whatever the order, and means.
 
 use crate::exact::ExactSum;
 use arrow::datatypes::{ArrowNativeType, ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type};
@@ -8,14 +8,14 @@ use datafusion::error::Result;
 /// The greatest amount of a DOUBLE: below it no sum of purchases overflows.
 const MAX_AMOUNT: f64 = 1e300;
 
-/// The value of a purchase. Two are joined without loss: what does not fit into one number stays beside it.
+/// The value of a purchase. Two are joined without loss: what does not fit into one number is kept in a second one.
 pub(crate) trait Amount: ArrowNativeType {
     /// What is read from a table.
     type Input: ArrowPrimitiveType;
     /// What partial states carry.
     type State: ArrowPrimitiveType<Native = Self>;
 
-    /// The amount as it is kept.
+    /// The amount as it is stored.
     fn read(input: <Self::Input as ArrowPrimitiveType>::Native) -> Result<Self>;
 
     /// Both as one number, and what is left.

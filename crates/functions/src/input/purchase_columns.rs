@@ -127,7 +127,7 @@ impl<A: Amount> State<A> {
         }
         self.observed_to.append_value(ends.observed_to);
         self.holdout_to.append_value(ends.holdout_to);
-        // Offsets of a list are 32 bits: a batch of states with more purchases than that is not made.
+        // Offsets of a list are 32 bits: there is no batch of states with more purchases than that.
         self.offsets.push(i32::try_from(self.days.len()).unwrap_or(i32::MAX));
     }
 

@@ -178,7 +178,7 @@ impl<'a, A: Amount> Rows<'a, A> {
         }
     }
 
-    /// Nothing where the day is not known, or until when was observed.
+    /// Nothing where the day or the end of observation is NULL.
     fn get(&self, row: usize) -> Result<Option<(i32, Option<A>, Ends)>> {
         if self.day.is_null(row) || self.observed_to.is_null(row) {
             return Ok(None);

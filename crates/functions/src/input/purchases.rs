@@ -1,4 +1,4 @@
-//! Purchases of many customers, merged by day in little memory, and what they come to.
+//! Purchases of many customers, merged by day in little memory, and their summaries.
 
 use super::amount::Amount;
 use datafusion::common::exec_err;
@@ -6,7 +6,7 @@ use datafusion::error::Result;
 
 /// Days are kept in 30 bits: 1970 and 1.4 million years before and after.
 const MIDDLE: i32 = 1 << 29;
-/// No day: an end of observation not seen yet, or a hold-out not asked for.
+/// No day: an end of observation that is not set yet, or no hold-out period.
 pub(super) const NO_DAY: i32 = i32::MIN;
 /// The day has a purchase, not only refunds.
 const PURCHASE: u64 = 1;
@@ -41,7 +41,7 @@ impl<A> Entry<A> {
     }
 }
 
-/// Until when a customer was observed.
+/// The ends of observation of a customer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ends {
     /// The last day of the calibration.
@@ -58,7 +58,7 @@ impl Ends {
     }
 }
 
-/// What a customer's purchases come to; lengths in days.
+/// The summary of a customer's purchases; lengths in days.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Summary {
     pub repeats: Window,
@@ -85,7 +85,7 @@ pub(super) struct Purchases<A> {
 }
 
 impl<A: Amount> Purchases<A> {
-    /// Makes room for so many customers.
+    /// Makes room for `customers`.
     pub(super) fn reserve(&mut self, customers: usize) {
         if customers > self.ends.len() {
             self.ends.resize(customers, Ends::NONE);
@@ -120,7 +120,7 @@ impl<A: Amount> Purchases<A> {
         self.entries.push(Entry { key: (group as u64) << 32 | u64::from(stamp), amount });
     }
 
-    /// Keeps the ends of observation of a customer, which may be only one.
+    /// Sets the ends of observation of a customer, which must not differ between rows.
     pub(super) fn end(&mut self, group: usize, ends: Ends) -> Result<()> {
         let known = &mut self.ends[group];
         if *known == ends || ends == Ends::NONE {
@@ -148,7 +148,7 @@ impl<A: Amount> Purchases<A> {
         Ok(())
     }
 
-    /// Merges by day where enough has come together since the last time.
+    /// Merges by day if there are enough new entries.
     pub(super) fn tidy(&mut self) {
         if self.entries.len() > FEW.max(2 * self.merged) {
             self.merge();
@@ -311,7 +311,7 @@ mod tests {
         all
     }
 
-    /// What the words of the manual say, from the rows of one customer.
+    /// The summary by the definitions of the manual, from the rows of one customer.
     fn by_words(rows: &[(i32, Option<i64>)]) -> Option<Summary> {
         let bought = |day: &i32| rows.iter().any(|row| row.0 == *day && row.1.is_none_or(|amount| amount >= 0));
         let first = (0..=30).find(bought)?;

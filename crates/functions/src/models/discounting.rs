@@ -1,4 +1,4 @@
-//! The present value of purchases to come, from their expected number up to any time.
+//! The present value of future purchases, from their expected number up to any time.
 
 /// Positive nodes and weights of the Gauss-Legendre rule with 16 points: Abramowitz and Stegun (1964), table 25.4.
 const NODES: [(f64, f64); 8] = [

@@ -24,7 +24,7 @@ pub struct Seen {
 pub struct Step {
     /// The counts.
     pub seen: Seen,
-    /// Customers neither ended nor out of sight before this time.
+    /// Customers neither ended nor censored before this time.
     pub at_risk: u64,
     /// The estimated share that stays longer than this.
     pub survival: f64,
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(curve.restricted_mean(36.0), None);
     }
 
-    /// Without anybody out of sight it is the mean with its ordinary error (divisor n).
+    /// Without censoring it is the mean with its ordinary error (divisor n).
     #[test]
     fn when_everybody_ended_the_restricted_mean_is_the_mean() {
         let curve = curve(&seen(&[(1.0, 2, 0), (2.0, 1, 0), (5.0, 3, 0)]), Z);

@@ -1,6 +1,6 @@
-//! The maximum of a likelihood with few parameters: Newton's method with a damping that holds it to going up.
+//! The maximum of a likelihood with few parameters: Newton's method with damping, so that every step goes up.
 //!
-//! Own code because no kept crate fits: ten thousand groups are fitted in one query, every likelihood here has exact
+//! Own code because no maintained crate fits: ten thousand groups are fitted in one query, every likelihood here has exact
 //! second derivatives, and what matters is the verdict at the end (inside, on a boundary, lost), which argmin's trust
 //! region does not give: it has no test of convergence at all.
 //!

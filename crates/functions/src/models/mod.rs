@@ -51,7 +51,7 @@ pub struct History {
 ///
 /// Prepared once per fit (constants such as log-gammas of the parameters are computed then), asked once per row.
 pub trait PurchaseModel {
-    /// Probability that the customer is still one.
+    /// Probability that the customer has not dropped out.
     fn p_alive(&self, history: History) -> f64;
     /// Expected number of purchases in the next `horizon`, given the history.
     fn expected_purchases(&self, history: History, horizon: f64) -> f64;
@@ -59,7 +59,7 @@ pub trait PurchaseModel {
     fn expected_purchases_new(&self, horizon: f64) -> f64;
     /// Probability of no purchase in the next `horizon`, given the history.
     fn p_no_purchase(&self, history: History, horizon: f64) -> f64;
-    /// Expected number of purchases in the next `horizon` of one who is still a customer. Depends on neither recency
+    /// Expected number of purchases in the next `horizon` of a customer who is alive. Depends on neither recency
     /// nor anything else of the history, so that callers can keep it per distinct arguments.
     fn expected_if_alive(&self, frequency: f64, age: f64, horizon: f64) -> f64 {
         let history = surely_alive(frequency, age);
@@ -70,7 +70,7 @@ pub trait PurchaseModel {
     fn discounted_expected_purchases(&self, history: History, horizon: f64, rate: f64) -> f64;
 }
 
-/// The history in which nothing speaks for a drop-out: the last purchase at the end of observation.
+/// The history that gives no sign of a drop-out: the last purchase at the end of observation.
 fn surely_alive(frequency: f64, age: f64) -> History {
     History { frequency, recency: if frequency > 0.0 { age } else { 0.0 }, age }
 }

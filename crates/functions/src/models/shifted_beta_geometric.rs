@@ -161,7 +161,7 @@ pub struct ShiftedBetaGeometric {
 }
 
 impl ShiftedBetaGeometric {
-    /// The share of new customers still there after so many periods: `S(t) = B(α, β + t) / B(α, β)`.
+    /// The share of new customers who remain after `periods`: `S(t) = B(α, β + t) / B(α, β)`.
     pub fn survival(self, periods: f64) -> f64 {
         self.after(0.0).stays(periods)
     }
@@ -172,10 +172,10 @@ impl ShiftedBetaGeometric {
         weight / (self.alpha + weight)
     }
 
-    /// The number of periods for which a customer who has stayed for `tenure` periods will yet renew, within
+    /// The number of periods for which a customer who has stayed for `tenure` periods will renew, within
     /// `horizon` renewals (whole, or infinite), as seen directly before the next renewal; every period of
-    /// waiting after that multiplies by `discount`, which lies above 0 and is at most 1. Infinite for ever without
-    /// discount where α ≤ 1.
+    /// waiting after that multiplies by `discount`, which lies above 0 and is at most 1. Infinite where the horizon is
+    /// infinite, there is no discount and α ≤ 1.
     pub fn residual_lifetime(self, tenure: f64, discount: f64, horizon: f64) -> f64 {
         let now = self.after(tenure);
         if horizon.is_finite() {

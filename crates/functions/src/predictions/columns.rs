@@ -158,7 +158,7 @@ impl Fits {
         }
     }
 
-    /// Whether two rows surely have the same fit: all its numbers and words are the same.
+    /// Whether two rows have the same fit: all its fields are equal.
     pub fn same(&self, one: usize, other: usize) -> bool {
         match self {
             Fits::Many(fits) => {
@@ -169,7 +169,7 @@ impl Fits {
         }
     }
 
-    /// Adds to a hash what tells the fit of a row from most others: its numbers.
+    /// Adds the numbers of the fit of a row to a hash.
     pub fn hash(&self, row: usize, hasher: &mut impl Hasher) {
         if let Fits::Many(fits) = self {
             for numbers in fits.columns().iter().filter_map(|column| column.as_primitive_opt::<Float64Type>()) {

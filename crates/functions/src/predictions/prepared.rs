@@ -1,7 +1,7 @@
 //! Fits made ready for many rows, and kept from batch to batch.
 //!
 //! The posterior of a living customer does not depend on when they bought last: what they will do is the probability
-//! that they are alive times a number that depends on (x, T) alone, which is the dear part (hypergeometric functions,
+//! that they are alive times a number that depends on (x, T) alone, which is the expensive part (hypergeometric functions,
 //! integrals) and is computed once per distinct (x, T) (Fader, Hardie and Lee 2005, equation 10, and likewise for the
 //! other models). Every value is computed this way whether it is kept or not, so no answer depends on other rows.
 
@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What is the same for many rows: fits, and the future that is looked at.
+/// What is the same for many rows: fits and the future.
 #[derive(Debug)]
 pub(super) struct Prepared {
     quantity: Quantity,
@@ -28,7 +28,7 @@ pub(super) struct Prepared {
     pub delta: Option<Delta>,
 }
 
-/// The future that is looked at, in the unit of the fit.
+/// The future, in the unit of the fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Future {
     /// Its length.
@@ -44,7 +44,7 @@ struct Point {
     spend: Option<GammaGamma>,
 }
 
-/// A model of purchases with what it has been asked.
+/// A model of purchases with the answers it has given.
 struct Purchases {
     model: Purchasing,
     given_alive: RwLock<HashMap<[u64; 2], f64>>,
@@ -54,7 +54,7 @@ struct Purchases {
 pub(super) struct Customers {
     /// Rows they stand in.
     pub rows: Vec<usize>,
-    /// What they did; of models of spend only the frequency is looked at.
+    /// What they did; models of spend use only the frequency.
     pub histories: Vec<History>,
     /// Their mean spend.
     pub mean_spend: Vec<f64>,
@@ -69,7 +69,7 @@ impl fmt::Debug for Purchases {
 }
 
 impl Customers {
-    /// Room for so many.
+    /// With room for `count`.
     pub fn with_capacity(count: usize) -> Customers {
         Customers {
             rows: Vec::with_capacity(count),
@@ -88,7 +88,7 @@ impl Customers {
     }
 }
 
-/// So many values of (x, T) are kept per set of parameters, 2 megabytes.
+/// How many values of (x, T) are kept per set of parameters: 2 megabytes.
 const MAX_KEPT: usize = 1 << 16;
 
 impl Prepared {

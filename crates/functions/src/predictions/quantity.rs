@@ -7,7 +7,7 @@ use crate::models::Scale;
 /// What is predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Quantity {
-    /// Probability that the customer is still one.
+    /// Probability that the customer has not dropped out.
     Alive,
     /// Expected purchases within the horizon.
     Purchases,
@@ -42,7 +42,7 @@ pub(super) enum Argument {
     MarginShare,
     /// Discount rate of a year.
     DiscountRate,
-    /// Length of the future that is looked at.
+    /// Length of the future.
     Horizon,
     /// Unit of the horizon.
     Unit,
@@ -55,7 +55,7 @@ use Argument::{
 };
 
 impl Quantity {
-    /// Arguments that are needed, in order.
+    /// Required arguments, in order.
     pub fn needed(self) -> &'static [Argument] {
         match self {
             Quantity::Alive => &[Fit, Frequency, Recency, Age],
@@ -69,7 +69,7 @@ impl Quantity {
         }
     }
 
-    /// Arguments that may follow.
+    /// Optional arguments that may follow.
     pub fn optional(self, interval: bool) -> &'static [Argument] {
         match (self.needed().contains(&Horizon), interval) {
             (true, true) => &[Unit, Confidence],

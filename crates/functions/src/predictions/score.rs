@@ -74,7 +74,7 @@ struct Score {
     quantity: Quantity,
     interval: bool,
     signature: Signature,
-    /// Ready fits by their fields and the future that is looked at; nothing where no prediction can be made.
+    /// Prepared fits by their fields and the future; nothing where no prediction can be made.
     kept: Mutex<HashMap<String, Option<Arc<Prepared>>>>,
 }
 
@@ -255,7 +255,7 @@ impl Columns {
 }
 
 impl Score {
-    /// The fits of a row, ready; nothing where a needed argument is NULL or a fit is not usable.
+    /// The prepared fits of a row; nothing where a required argument is NULL or a fit is not usable.
     fn prepared(&self, columns: &Columns, row: usize) -> Result<Option<Arc<Prepared>>> {
         let (Some(horizon), Some(discount_rate), Some(confidence)) =
             (columns.horizon.get(row), columns.discount_rate.get(row), columns.confidence.get(row))
@@ -367,7 +367,7 @@ impl Score {
         Ok(())
     }
 
-    /// The mean spend of a row: not looked at without a repeat purchase; nothing where no answer can be given.
+    /// The mean spend of a row: ignored without a repeat purchase; nothing where no answer can be given.
     fn mean_spend(&self, columns: &Columns, row: usize, frequency: f64) -> Result<Option<f64>> {
         if frequency == 0.0 || columns.spend_fit.is_none() {
             return Ok(Some(0.0));
@@ -381,7 +381,7 @@ impl Score {
     }
 }
 
-/// The interval of a multiple; a negative factor exchanges the limits.
+/// The interval of a multiple; a negative factor swaps the limits.
 fn times(interval: Interval, factor: f64) -> Interval {
     let Interval { estimate, low, high } = interval;
     let (low, high) = if factor < 0.0 { (high, low) } else { (low, high) };

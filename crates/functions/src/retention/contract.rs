@@ -17,10 +17,10 @@ use hashbrown::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// No function takes more numbers than this beside the fit and the confidence.
+/// No function takes more numbers than this besides the fit and the confidence.
 const MAX_INPUTS: usize = 3;
 
-/// Makes of the numbers given, and the unit of the fit, what the model is asked with.
+/// Converts the numbers given, and the unit of the fit, to the inputs of the model.
 type Prepare = fn(&[f64], Option<Unit>) -> Result<[f64; MAX_INPUTS], ValueProblem>;
 
 /// What a function asks of the model.
@@ -38,7 +38,7 @@ pub(super) struct Quantity {
     pub scale: Scale,
     /// Tests one of the numbers, by its position among them.
     pub test: fn(usize, f64) -> Result<f64, ValueProblem>,
-    /// Brings the numbers, which have passed the test, to what `value` takes.
+    /// Converts the numbers, which have passed the test, to what `value` takes.
     pub prepare: Prepare,
     /// The value.
     pub value: fn(ShiftedBetaGeometric, [f64; MAX_INPUTS]) -> f64,
@@ -170,7 +170,7 @@ impl ScalarUDFImpl for ContractFunction {
                 answers.push(None);
                 continue;
             };
-            // Tenures are few: most rows ask what was asked before.
+            // There are few distinct tenures: most rows repeat a question.
             let key = values.map(f64::to_bits);
             if !answered.contains_key(&key) {
                 answered.insert(key, self.answer(ready, &values[..numbers.len()])?);
@@ -211,7 +211,7 @@ fn at(log_parameters: &[f64]) -> ShiftedBetaGeometric {
 }
 
 impl ContractFunction {
-    /// The fit of a row; nothing where predictions from it mean nothing.
+    /// The fit of a row; nothing where it is not usable.
     fn ready(&self, fits: &Fits, row: usize) -> Result<Option<Ready>> {
         let Some((fits, place)) = fits.place(row) else { return Ok(None) };
         let Some(fit) = Fit::read(self.name(), fits, place)? else { return Ok(None) };

@@ -108,7 +108,7 @@ impl Accumulator for Groups {
         let labels = arguments[2].as_string::<i32>();
         for row in 0..labels.len() {
             match columns.row(NAME, row)? {
-                // Of nobody there is no group; the row is still looked at.
+                // A weight of 0 makes no group; the row is still validated.
                 Row::Whole(input, 0) => Durations::default().add(NAME, input, 0)?,
                 Row::Whole(input, weight) if labels.is_valid(row) => {
                     self.group(labels.value(row))?.add(NAME, input, weight)?;

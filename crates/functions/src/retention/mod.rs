@@ -1,4 +1,4 @@
-//! How long customers stay: what was seen ([`kaplan_meier`], [`log_rank`]) and what a fitted model says of it
+//! How long customers stay: what was observed ([`kaplan_meier`], [`log_rank`]) and what a fitted model predicts
 //! ([`contract`] and the functions on it).
 
 pub(crate) mod kaplan_meier;

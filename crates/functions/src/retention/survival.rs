@@ -1,4 +1,4 @@
-//! `survival(fit, period)`: the share of new customers under contract who are still there after so many periods.
+//! `survival(fit, period)`: the share of new customers under contract who remain after a number of periods.
 
 use super::contract::{Quantity, function, interval_function, periods};
 use crate::manual::{Function, Section, page};
