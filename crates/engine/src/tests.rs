@@ -325,3 +325,10 @@ async fn what_a_run_computes_is_no_problem() {
         assert_eq!(problems(sql).await, [""; 0], "{sql}");
     }
 }
+
+/// Readers of the newest release look for these words of the engine to name the tables that exist.
+#[tokio::test]
+async fn an_unknown_table_is_told_in_these_words() {
+    let error = engine().query("SELECT * FROM nowhere.x").await.unwrap_err();
+    assert_eq!(error.message(), "table 'perennial.nowhere.x' not found");
+}

@@ -233,7 +233,9 @@ impl Trial<'_> {
             DataFusionError::NotImplemented(_) => diagnose_one(&error, self.sql),
             _ => return,
         };
-        let given = args.iter().filter_map(constant).map(ToString::to_string).find(|v| text.contains(v.as_str()));
+        // The constant that the engine names, unless it is a comma or the like, which any message may hold.
+        let named = |value: &String| value.contains(char::is_alphanumeric) && text.contains(value.as_str());
+        let given = args.iter().filter_map(constant).map(ToString::to_string).find(named);
         problem.spot = self.spot(names, given.as_deref(), &problem.message).or(problem.spot);
         self.add(problem);
     }

@@ -9,35 +9,36 @@ use super::header;
 use super::references::{Reference, parse, references};
 use super::render::{Rendered, Renderer, RunContext, nearest, suggest_table};
 use super::template::Template;
-use crate::contract::{SourceTable, TableName};
-use crate::engine::{
-    self, Engine, EngineSettings, diagnose, history_schema, history_view_sql, source_schema, source_view_sql,
-    spot_of_type_error,
-};
-use crate::error::{Error, Problems, Result};
-use crate::lake::lake_schema;
-use crate::project::{Materialize, Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
 use minijinja::value::Value;
-use sha2::{Digest, Sha256};
+use perennial_core::contract::{SourceTable, TableName};
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Problems, Result};
+use perennial_engine::{
+    Engine, EngineSettings, QueryProblem, diagnose, failing_casts, history_schema, history_view_sql,
+    mistyped_comparisons, only_reads, problems_of_planning, problems_of_run, source_schema, source_view_sql,
+    spot_named, spot_of_type_error, uncomputable_subquery,
+};
+use perennial_lake::lake_schema;
+use perennial_project::{Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Changes when what a step's files look like changes without its SQL: then every step is computed again.
-const FORMAT_VERSION: &str = "perennial step 1";
+/// To be raised when the same SQL makes other files: then every step is computed again.
+const FORMAT_VERSION: &str = "perennial step 2";
 
-/// What a project is checked against.
+/// What a project's SQL is checked against, besides its own contracts.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct CheckInput {
     /// Columns of raw tables that were accepted beyond the contract, as the last release has them.
     pub accepted_columns: BTreeMap<TableName, Vec<String>>,
     /// Tables that no step makes and no source fills (`system.*`), and their columns.
     pub other_tables: BTreeMap<TableName, SchemaRef>,
 }
 
-/// A step that is right.
+/// A step without problems: a query whose rows become a table; dbt calls it a model.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The table it makes.
@@ -56,12 +57,12 @@ pub struct Step {
     pub definition: String,
 }
 
-/// A query whose rows are faults, and that is right.
+/// A query whose rows are failures, without problems.
 #[derive(Clone, Debug)]
 pub struct TestQuery {
     /// `tests.<name>`.
     pub name: TableName,
-    /// What a fault does.
+    /// What a failure does.
     pub severity: Severity,
     /// Its SQL, with the way back to the file.
     pub rendered: Rendered,
@@ -84,9 +85,9 @@ pub struct SourceRelation {
     pub sql: String,
 }
 
-/// A project whose SQL was looked at. Steps with a problem are not among its steps.
+/// The SQL of a project, checked. Steps with a problem are not among its steps.
 #[derive(Clone, Debug, Default)]
-pub struct Checked {
+pub struct CheckedSql {
     /// Steps, each after those it reads.
     pub steps: Vec<Step>,
     /// Tests.
@@ -97,13 +98,13 @@ pub struct Checked {
     pub graph: Graph,
 }
 
-impl Checked {
+impl CheckedSql {
     /// A step by its name.
     pub fn step(&self, name: &TableName) -> Option<&Step> {
         self.steps.iter().find(|s| s.name == *name)
     }
 
-    /// What selections go by.
+    /// What selections are matched with.
     pub fn selectable(&self) -> Vec<Selectable> {
         let one = |s: &Step| Selectable {
             name: s.name.clone(),
@@ -113,13 +114,13 @@ impl Checked {
         self.steps.iter().map(one).collect()
     }
 
-    /// The steps that words select; see [`super::select`].
+    /// The steps that a selection names; see [`super::select`].
     pub fn select(&self, words: &[String], exclude: &[String]) -> Result<BTreeSet<TableName>> {
         super::select(words, exclude, &self.selectable(), &self.graph)
     }
 }
 
-/// A query outside of the steps that is right, as reports have them.
+/// A query outside of the steps, as reports have them, without problems.
 #[derive(Clone, Debug)]
 pub struct CheckedQuery {
     /// Its SQL, with the way back to the file.
@@ -153,16 +154,16 @@ impl fmt::Debug for Checker {
 pub async fn check(
     project: &Project,
     context: &RunContext,
-    around: &Surroundings,
-) -> Result<(Checked, Checker, Problems)> {
+    input: &CheckInput,
+) -> Result<(CheckedSql, Checker, Problems)> {
     let (renderer, mut problems) = Renderer::new(project, context);
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let unread = project.unread.clone();
     let mut checker = Checker { engine, state, renderer, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
-    let mut checked = Checked { sources: checker.add_sources(project, around)?, ..Checked::default() };
-    for (name, schema) in &around.other_tables {
+    let mut checked = CheckedSql { sources: checker.add_sources(project, input)?, ..CheckedSql::default() };
+    for (name, schema) in &input.other_tables {
         checker.add(name, schema.clone())?;
     }
     checker.steps(project, &mut checked, &mut problems).await?;
@@ -170,10 +171,23 @@ pub async fn check(
         header::check(&checker, step, &mut problems).await;
     }
     checker.tests(project, &mut checked, &mut problems).await;
-    for file in &project.step_tests {
-        super::step_tests::check(file, &checked, &checker.broken, &mut problems);
+    for test in &project.step_tests {
+        super::step_tests::check(test, &checked, &checker.broken, &mut problems);
     }
-    Ok((checked, checker, problems))
+    Ok((checked, checker, distinct(problems)))
+}
+
+/// The same problem of a macro is found once for every caller.
+fn distinct(problems: Problems) -> Problems {
+    let mut kept: Vec<Error> = Vec::new();
+    for problem in problems {
+        if !kept.iter().any(|known| known.place().is_some() && known.to_string() == problem.to_string()) {
+            kept.push(problem);
+        }
+    }
+    let mut distinct = Problems::new();
+    kept.into_iter().for_each(|problem| distinct.push(problem));
+    distinct
 }
 
 struct Parsed<'a> {
@@ -189,11 +203,11 @@ impl Checker {
         self.engine.register_schema(name, schema)
     }
 
-    fn add_sources(&mut self, project: &Project, around: &Surroundings) -> Result<Vec<SourceRelation>> {
+    fn add_sources(&mut self, project: &Project, input: &CheckInput) -> Result<Vec<SourceRelation>> {
         let mut relations = Vec::new();
         for source in &project.sources {
             for table in &source.tables {
-                for relation in source_relations(&source.name, table, around) {
+                for relation in source_relations(&source.name, table, input) {
                     self.add(&relation.raw, relation.raw_schema.clone())?;
                     self.add(&relation.name, relation.schema.clone())?;
                     relations.push(relation);
@@ -203,7 +217,7 @@ impl Checker {
         Ok(relations)
     }
 
-    async fn steps(&mut self, project: &Project, checked: &mut Checked, problems: &mut Problems) -> Result<()> {
+    async fn steps(&mut self, project: &Project, checked: &mut CheckedSql, problems: &mut Problems) -> Result<()> {
         let makes: BTreeSet<TableName> = project.steps.iter().map(|s| s.name.clone()).collect();
         self.known.extend(makes.iter().cloned());
         let mut parsed = BTreeMap::new();
@@ -250,7 +264,7 @@ impl Checker {
 
     fn parse<'a>(&self, file: &'a SqlFile) -> Result<Parsed<'a>, Vec<Error>> {
         let template = Template::rest_of(&file.file, file.body);
-        let rendered = self.renderer.render(template, Value::UNDEFINED).map_err(|e| vec![e])?;
+        let rendered = self.renderer.render(template, Value::UNDEFINED)?;
         let statement = parse(&self.state, &rendered)?;
         let references = references(&self.state, &statement).map_err(|e| vec![e])?;
         Ok(Parsed { file, rendered, statement, references })
@@ -261,10 +275,10 @@ impl Checker {
         let Parsed { file, rendered, statement, references } = parsed;
         let Some(schema) = self.plan(&rendered, statement, &references).await? else { return Ok(None) };
         let schema = lake_schema(&file.name, &schema).map_err(|e| {
-            let spot = engine::spot_named(e.message(), &rendered.sql);
+            let spot = spot_named(e.message(), &rendered.sql);
             vec![e.at(spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot)))]
         })?;
-        let definition = definition(&rendered.sql, file.header.materialize);
+        let definition = definition(&rendered.sql, &file.header);
         Ok(Some(Step {
             name: file.name.clone(),
             file: file.file.clone(),
@@ -276,7 +290,7 @@ impl Checker {
         }))
     }
 
-    async fn tests(&self, project: &Project, checked: &mut Checked, problems: &mut Problems) {
+    async fn tests(&self, project: &Project, checked: &mut CheckedSql, problems: &mut Problems) {
         for file in &project.tests {
             let template = Template::rest_of(&file.file, file.body);
             match self.query(template, Value::UNDEFINED).await {
@@ -306,7 +320,7 @@ impl Checker {
     }
 
     async fn query_or_errors(&self, template: Template, more: Value) -> Result<Option<CheckedQuery>, Vec<Error>> {
-        let rendered = self.renderer.render(template, more).map_err(|e| vec![e])?;
+        let rendered = self.renderer.render(template, more)?;
         let statement = parse(&self.state, &rendered)?;
         let references = references(&self.state, &statement).map_err(|e| vec![e])?;
         let planned = self.plan(&rendered, statement, &references).await?;
@@ -327,25 +341,44 @@ impl Checker {
             return Ok(None);
         }
         let sql = &rendered.sql;
-        let place_all =
-            |error| diagnose(&error, sql).into_iter().map(|found| rendered.error(found)).collect::<Vec<_>>();
-        let plan = self.state.statement_to_plan(statement).await.map_err(place_all)?;
-        if engine::only_reads(&plan).is_err() {
+        let errors = |mut problems: Vec<QueryProblem>| {
+            problems.sort_by_key(|one| one.spot.map(|spot| (spot.line, spot.column)));
+            problems.into_iter().map(|one| rendered.error(one)).collect::<Vec<_>>()
+        };
+        let plan = match self.state.statement_to_plan(statement.clone()).await {
+            Ok(plan) => plan,
+            Err(error) => return Err(errors(problems_of_planning(&self.state, statement, error, sql).await)),
+        };
+        if only_reads(&plan).is_err() {
             return Err(vec![
                 Error::project("a step is a query and changes nothing itself")
                     .at(rendered.start())
                     .hint("write a SELECT; its rows become the table"),
             ]);
         }
-        let optimised = self.state.optimize(&plan).map_err(|error| {
-            let mut found = diagnose(&error, sql);
-            for one in &mut found {
-                one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
+        let mut problems = mistyped_comparisons(&plan);
+        let optimised = match self.state.optimize(&plan) {
+            Ok(optimised) => optimised,
+            Err(error) => {
+                let casts = failing_casts(&self.state, &plan, sql);
+                // A comparison that cannot be computed at all is among those above, in better words.
+                if casts.is_empty() && problems.is_empty() {
+                    let mut found = diagnose(&error, sql);
+                    for one in &mut found {
+                        one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
+                    }
+                    problems.extend(found);
+                }
+                problems.extend(casts);
+                return Err(errors(problems));
             }
-            found.into_iter().map(|one| rendered.error(one)).collect::<Vec<_>>()
-        })?;
-        if let Some(found) = engine::uncomputable_subquery(&optimised, sql) {
-            return Err(vec![rendered.error(found)]);
+        };
+        match uncomputable_subquery(&optimised, sql) {
+            Some(found) => problems.push(found),
+            None => problems.extend(problems_of_run(&self.state, &optimised, sql)),
+        }
+        if !problems.is_empty() {
+            return Err(errors(problems));
         }
         // The types are those of the analysed plan: before it, `CASE WHEN x THEN 0 ELSE 0.5 END` counts as a whole number.
         Ok(Some(optimised.schema().inner().clone()))
@@ -384,8 +417,8 @@ fn tables_of(references: &[Reference]) -> BTreeSet<TableName> {
 }
 
 fn cycle_error(cycle: &Cycle, parsed: &BTreeMap<TableName, Parsed<'_>>) -> Error {
-    let error = Error::project(format!("steps read one another in a circle: {cycle}"))
-        .hint("take the common part out into a step of its own");
+    let error = Error::project(format!("dependency cycle between steps: {cycle}"))
+        .hint("move the common part to a step of its own");
     let next = cycle.0.get(1).or(cycle.0.first());
     let place = cycle.0.first().and_then(|first| parsed.get(first)).and_then(|one| {
         let reference = one.references.iter().find(|r| r.table.as_ref() == next)?;
@@ -397,14 +430,14 @@ fn cycle_error(cycle: &Cycle, parsed: &BTreeMap<TableName, Parsed<'_>>) -> Error
     }
 }
 
-fn accepted_of<'a>(raw: &TableName, around: &'a Surroundings) -> &'a [String] {
-    around.accepted_columns.get(raw).map_or(&[], Vec::as_slice)
+fn accepted_of<'a>(raw: &TableName, input: &'a CheckInput) -> &'a [String] {
+    input.accepted_columns.get(raw).map_or(&[], Vec::as_slice)
 }
 
 /// The newest row of each key, and where the contract wants it every version of every row.
-fn source_relations(source: &str, table: &SourceTable, around: &Surroundings) -> Vec<SourceRelation> {
+fn source_relations(source: &str, table: &SourceTable, input: &CheckInput) -> Vec<SourceRelation> {
     let raw = TableName::raw(source, &table.name);
-    let accepted = accepted_of(&raw, around);
+    let accepted = accepted_of(&raw, input);
     let newest = SourceRelation {
         name: TableName::source(source, &table.name),
         raw_schema: source_schema(table, accepted, true),
@@ -422,16 +455,9 @@ fn source_relations(source: &str, table: &SourceTable, around: &Surroundings) ->
     std::iter::once(newest).chain(history).collect()
 }
 
-fn definition(sql: &str, materialize: Materialize) -> String {
-    hash([FORMAT_VERSION, &format!("{materialize:?}"), sql])
-}
-
-/// SHA-256 over parts, each with its length, in hexadecimal.
-pub(super) fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    format!("{:x}", digest.finalize())
+/// Hash of a step's SQL and of how its rows are kept. A new key of headers does not compile until somebody says here
+/// whether the table follows from it.
+fn definition(sql: &str, header: &StepHeader) -> String {
+    let StepHeader { materialize, description: _, grain: _, tags: _, severity: _, columns: _ } = header;
+    digest([FORMAT_VERSION, materialize.as_str(), sql])
 }

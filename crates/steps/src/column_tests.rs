@@ -1,32 +1,20 @@
-//! Faults counted: rules of columns, the grain, and the queries of `sql/tests`.
+//! Failing rows counted: rules of columns, the grain, and the queries of `sql/tests`.
 //!
-//! Rules that look at one row (`not_null`, `accepted_values`, `range`) of one table are counted in one scan; `unique`,
-//! the grain and `relationships` take a query each. An example is only fetched where there are faults.
+//! Rules about single rows (`not_null`, `accepted_values`, `range`) of one table are counted in one scan; `unique`, the
+//! grain and `relationships` take a query each. An example is only fetched where rows fail.
 
-use super::check::{Checked, Step, TestQuery};
+use super::check::{CheckedSql, Step, TestQuery};
 use super::materialise::rows_of;
-use crate::contract::TableName;
-use crate::engine::{Engine, failure, literal, quoted, quoted_name};
-use crate::error::{Error, Result};
-use crate::project::{ColumnRule, Severity};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
-
-/// What became of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TestStatus {
-    /// No fault.
-    Passed,
-    /// Faults, of severity `warn`.
-    Warned,
-    /// Faults, of severity `error`.
-    Failed,
-    /// It could not be run, because a table it reads could not be made.
-    Skipped,
-}
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Result};
+use perennial_engine::{Engine, failure, literal, quoted, quoted_name};
+use perennial_lake::history::TestStatus;
+use perennial_project::{ColumnRule, Severity};
 
 /// One test of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,25 +25,25 @@ pub struct TestOutcome {
     pub table: TableName,
     /// The column, for rules of one column.
     pub column: Option<String>,
-    /// What a fault does.
+    /// What a failure does.
     pub severity: Severity,
-    /// What became of it.
+    /// Its status.
     pub status: TestStatus,
-    /// Rows that break it; for `unique` and the grain, values that occur more than once.
-    pub faults: u64,
-    /// One of the faults, as `column = value, ...`.
+    /// Rows that fail it; for `unique` and the grain, values that occur more than once.
+    pub failures: u64,
+    /// One of the failing rows, as `column = value, ...`.
     pub example: Option<String>,
 }
 
 /// A test as a query: what to count, and where an example is.
-struct Planned {
+struct TestPlan {
     name: String,
     column: Option<String>,
     severity: Severity,
-    /// Condition of a row to be a fault, where one row tells.
+    /// Condition under which a row fails, where the row alone decides.
     predicate: Option<String>,
-    /// Rows that are faults.
-    faults: String,
+    /// Query of the failing rows.
+    failing_rows: String,
 }
 
 /// Runs those tests in a step's header that `which` takes on its table, which must be registered.
@@ -68,47 +56,47 @@ pub async fn test_step(
     which: &(dyn Fn(&ColumnRule) -> bool + Sync),
 ) -> Result<Vec<TestOutcome>> {
     let tests = planned(step, which);
-    let together: Vec<&Planned> = tests.iter().filter(|t| t.predicate.is_some()).collect();
+    let together: Vec<&TestPlan> = tests.iter().filter(|t| t.predicate.is_some()).collect();
     let mut row_counts = count_together(engine, step, &together).await?.into_iter();
     let mut outcomes = Vec::new();
     for test in &tests {
-        let faults = match test.predicate {
+        let failures = match test.predicate {
             Some(_) => row_counts.next().unwrap_or(0),
-            None => count_alone(engine, &test.faults).await?,
+            None => count_alone(engine, &test.failing_rows).await?,
         };
-        let example = if faults > 0 { first_row(engine, &test.faults).await? } else { None };
+        let example = if failures > 0 { first_row(engine, &test.failing_rows).await? } else { None };
         outcomes.push(TestOutcome {
             name: test.name.clone(),
             table: step.name.clone(),
             column: test.column.clone(),
             severity: test.severity,
-            status: status(faults, test.severity),
-            faults,
+            status: status(failures, test.severity),
+            failures,
             example,
         });
     }
     Ok(outcomes)
 }
 
-/// Runs a query whose rows are faults.
+/// Runs a query whose rows are failures.
 ///
 /// # Errors
 /// `Data` or `Project` at the test's file when the query fails.
 pub async fn test_query(engine: &Engine, test: &TestQuery) -> Result<TestOutcome> {
     let fail = |e| failure(e, format!("{} cannot be computed", test.name)).at(test.rendered.start());
     let mut rows = rows_of(engine, &test.rendered.sql, None).await.map_err(fail)?;
-    let (mut faults, mut example) = (0, None);
+    let (mut failures, mut example) = (0, None);
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(fail)?;
         if example.is_none() && batch.num_rows() > 0 {
             example = Some(row_text(&batch, 0)?);
         }
-        faults += batch.num_rows() as u64;
+        failures += batch.num_rows() as u64;
     }
-    Ok(TestOutcome { faults, example, status: status(faults, test.severity), ..skipped_query(test) })
+    Ok(TestOutcome { failures, example, status: status(failures, test.severity), ..skipped_query(test) })
 }
 
-/// The outcome of a query whose tables could not be made.
+/// The outcome of a query whose tables could not be computed.
 pub fn skipped_query(test: &TestQuery) -> TestOutcome {
     TestOutcome {
         name: test.name.to_string(),
@@ -116,21 +104,21 @@ pub fn skipped_query(test: &TestQuery) -> TestOutcome {
         column: None,
         severity: test.severity,
         status: TestStatus::Skipped,
-        faults: 0,
+        failures: 0,
         example: None,
     }
 }
 
-fn status(faults: u64, severity: Severity) -> TestStatus {
-    match (faults, severity) {
+fn status(failures: u64, severity: Severity) -> TestStatus {
+    match (failures, severity) {
         (0, _) => TestStatus::Passed,
         (_, Severity::Warn) => TestStatus::Warned,
         (_, Severity::Error) => TestStatus::Failed,
     }
 }
 
-/// Whether a rule holds a step's table against another step's that need not stand when the step's does.
-pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &Checked) -> bool {
+/// Whether a rule compares a step's table with that of another step, which need not be computed when the step is.
+pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &CheckedSql) -> bool {
     match rule {
         ColumnRule::Relationships { to, .. } => {
             *to != step.name && checked.step(to).is_some() && !checked.graph.upstream(&step.name).contains(to)
@@ -139,41 +127,41 @@ pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &Checked)
     }
 }
 
-fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Planned> {
+fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<TestPlan> {
     let table = quoted_name(&step.name);
     let mut tests = Vec::new();
-    // The grain is tested with the rules of single rows, not with those that look elsewhere.
+    // The grain is tested with the rules about one table, not with those that compare two.
     if !step.header.grain.is_empty() && which(&ColumnRule::Unique) {
         let columns: Vec<String> = step.header.grain.iter().map(|c| quoted(c)).collect();
-        tests.push(Planned {
+        tests.push(TestPlan {
             name: format!("{}.grain", step.name),
             column: None,
             severity: Severity::Error,
             predicate: None,
-            faults: more_than_once(&table, &columns.join(", "), ""),
+            failing_rows: more_than_once(&table, &columns.join(", "), ""),
         });
     }
     for column in &step.header.columns {
         for test in column.tests.iter().filter(|t| which(&t.rule)) {
-            let (word, predicate, faults) = rule_sql(step, &table, &column.name, &test.rule);
-            tests.push(Planned {
+            let (word, predicate, failing_rows) = rule_sql(step, &table, &column.name, &test.rule);
+            tests.push(TestPlan {
                 name: format!("{}.{}.{word}", step.name, column.name),
                 column: Some(column.name.clone()),
                 severity: test.severity,
                 predicate,
-                faults,
+                failing_rows,
             });
         }
     }
     tests
 }
 
-/// Name of the rule, condition of a faulty row where one row tells, and the query of faulty rows.
+/// Name of the rule, condition of a failing row where the row alone decides, and the query of failing rows.
 fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'static str, Option<String>, String) {
     let name = quoted(column);
     let by_row = |word, predicate: String| {
-        let faults = format!("SELECT * FROM {table} WHERE {predicate}");
-        (word, Some(predicate), faults)
+        let failing = format!("SELECT * FROM {table} WHERE {predicate}");
+        (word, Some(predicate), failing)
     };
     match rule {
         ColumnRule::NotNull => by_row("not_null", format!("{name} IS NULL")),
@@ -193,11 +181,11 @@ fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'sta
         ColumnRule::Unique => ("unique", None, more_than_once(table, &name, &format!("WHERE {name} IS NOT NULL"))),
         ColumnRule::Relationships { to, column: other } => {
             let (to, other) = (quoted_name(to), quoted(other));
-            let faults = format!(
+            let failing = format!(
                 "SELECT a.* FROM {table} a WHERE a.{name} IS NOT NULL \
                  AND NOT EXISTS (SELECT 1 FROM {to} b WHERE b.{other} = a.{name})"
             );
-            ("relationships", None, faults)
+            ("relationships", None, failing)
         }
     }
 }
@@ -228,7 +216,7 @@ fn bound(data_type: &DataType, value: &str) -> String {
     }
 }
 
-async fn count_together(engine: &Engine, step: &Step, tests: &[&Planned]) -> Result<Vec<u64>> {
+async fn count_together(engine: &Engine, step: &Step, tests: &[&TestPlan]) -> Result<Vec<u64>> {
     if tests.is_empty() {
         return Ok(Vec::new());
     }
@@ -242,8 +230,8 @@ async fn count_together(engine: &Engine, step: &Step, tests: &[&Planned]) -> Res
     Ok((0..tests.len()).map(|i| row.column(i).as_primitive::<Int64Type>().value(0) as u64).collect())
 }
 
-async fn count_alone(engine: &Engine, faults: &str) -> Result<u64> {
-    let rows = engine.collect(&format!("SELECT count(*) FROM ({faults})")).await?;
+async fn count_alone(engine: &Engine, failing_rows: &str) -> Result<u64> {
+    let rows = engine.collect(&format!("SELECT count(*) FROM ({failing_rows})")).await?;
     let row = rows.iter().find(|b| b.num_rows() > 0).ok_or_else(|| Error::bug("a count gave no row"))?;
     Ok(row.column(0).as_primitive::<Int64Type>().value(0) as u64)
 }

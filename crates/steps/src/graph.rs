@@ -1,7 +1,7 @@
 //! Which step reads which, in what order they can run, and which of them a selection names.
 
-use crate::contract::TableName;
-use crate::error::{Error, Result};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps and what they read. Tables that no step makes (sources, system tables) appear only as read.
@@ -11,7 +11,7 @@ pub struct Graph {
     order: Vec<TableName>,
 }
 
-/// Steps that read one another in a circle, in the order of reading; the first is named again by the last.
+/// A dependency cycle: steps in the order of reading, the last of which reads the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle(pub Vec<TableName>);
 
@@ -23,8 +23,8 @@ impl std::fmt::Display for Cycle {
 }
 
 impl Graph {
-    /// Orders the steps: what is read comes first, else by name. Steps in or behind a circle are left out of the order
-    /// and every circle found is returned.
+    /// Orders the steps: what is read comes first, else by name. Steps in a cycle, or that depend on one, are left
+    /// out of the order, and every cycle found is returned.
     pub fn new(reads: BTreeMap<TableName, BTreeSet<TableName>>) -> (Graph, Vec<Cycle>) {
         let mut waiting: BTreeMap<&TableName, usize> = BTreeMap::new();
         for (step, read) in &reads {
@@ -67,12 +67,12 @@ impl Graph {
         self.reads.iter().filter(move |(_, read)| read.contains(table)).map(|(step, _)| step)
     }
 
-    /// All steps a step follows from.
+    /// All steps that a step depends on.
     pub fn upstream(&self, step: &TableName) -> BTreeSet<TableName> {
         self.closure(step, |graph, of| graph.reads(of).filter(|r| graph.reads.contains_key(*r)).cloned().collect())
     }
 
-    /// All steps that follow from a step.
+    /// All steps that depend on a step.
     pub fn downstream(&self, step: &TableName) -> BTreeSet<TableName> {
         self.closure(step, |graph, of| graph.readers(of).cloned().collect())
     }
@@ -111,7 +111,7 @@ fn cycles_among(left: &BTreeSet<TableName>, reads: &BTreeMap<TableName, BTreeSet
     cycles
 }
 
-/// What selections go by.
+/// A step as selections see it.
 #[derive(Clone, Debug)]
 pub struct Selectable {
     /// The step.
@@ -122,13 +122,13 @@ pub struct Selectable {
     pub path: String,
 }
 
-/// The steps that any of the words names and none of the excluding words does. No word names all.
+/// The steps that any of the selections names and none of the exclusions. No selection at all names all steps.
 ///
-/// `marts.rfm`, `rfm`, `marts.*`, `*`, `tag:nightly`, `path:sql/marts`; `+x` adds all that x follows from, `x+` all
-/// that follows from x; words with commas between them name what all of them name.
+/// `marts.rfm`, `rfm`, `marts.*`, `*`, `tag:nightly`, `path:sql/marts`; `+x` adds all that x depends on, `x+` all
+/// that depends on x; selections with commas between them name what all of them name.
 ///
 /// # Errors
-/// [`crate::error::Kind::Project`] when a word names nothing.
+/// [`perennial_core::error::Kind::Project`] when a selection names nothing.
 pub fn select(
     words: &[String],
     exclude: &[String],
@@ -169,7 +169,7 @@ fn named_by(word: &str, steps: &[Selectable], graph: &Graph) -> Result<BTreeSet<
         return Ok(found);
     }
     if found.is_empty() {
-        return Err(nothing(core, word, steps));
+        return Err(no_such_step(core, word, steps));
     }
     for name in found.clone() {
         if up {
@@ -196,7 +196,7 @@ fn fits(core: &str, step: &Selectable) -> bool {
     }
 }
 
-fn nothing(core: &str, word: &str, steps: &[Selectable]) -> Error {
+fn no_such_step(core: &str, word: &str, steps: &[Selectable]) -> Error {
     let error = Error::project(format!("`{word}` selects no step"));
     if let Some(tag) = core.strip_prefix("tag:") {
         let tags: BTreeSet<&str> = steps.iter().flat_map(|s| s.tags.iter().map(String::as_str)).collect();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_named_and_the_rest_ordered() {
+    fn a_cycle_is_named_and_the_rest_ordered() {
         let (graph, cycles) =
             graph(&[("m.a", &["m.b"]), ("m.b", &["m.c"]), ("m.c", &["m.b"]), ("m.d", &[]), ("m.e", &["m.e"])]);
         assert_eq!(graph.order(), [name("m.d")]);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn words_select_as_in_dbt() {
+    fn selections_are_those_of_dbt() {
         assert_eq!(pick(&["marts.c"], &[]).unwrap(), ["marts.c"]);
         assert_eq!(pick(&["c"], &[]).unwrap(), ["marts.c"]);
         assert_eq!(pick(&["+c"], &[]).unwrap(), ["core.b", "marts.c", "staging.a"]);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_names_nothing_is_an_error() {
+    fn a_selection_that_names_nothing_is_an_error() {
         let error = pick(&["marts.cc"], &[]).unwrap_err();
         assert_eq!(error.message(), "`marts.cc` selects no step");
         let error = pick(&["tag:nightl"], &[]).unwrap_err();

@@ -2,29 +2,30 @@
 
 use super::check::{Checker, Step};
 use super::column_tests::range_predicate;
-use crate::error::{Error, Place, Problems};
-use crate::project::{ColumnHeader, ColumnRule};
 use arrow::datatypes::{Schema, SchemaRef};
+use perennial_core::error::{Error, Place, Problems};
+use perennial_engine::{diagnose, mistyped_comparisons, quoted, quoted_name};
+use perennial_project::{ColumnHeader, ColumnRule};
 
 /// Columns, tests of columns and the grain of one step.
 pub(super) async fn check(checker: &Checker, step: &Step, problems: &mut Problems) {
     for column in &step.header.columns {
         let place = Place::span(&step.file.path, step.file.text.clone(), column.span.clone());
         if step.schema.field_with_name(&column.name).is_err() {
-            let error = Error::project(format!("the query of {} gives no column `{}`", step.name, column.name));
+            let error = Error::project(format!("{} has no column `{}`", step.name, column.name));
             problems.push(error.at(place).suggest(&column.name, names(&step.schema)));
             continue;
         }
         for test in &column.tests {
-            if let Err(error) = rule(checker, step, column, &test.rule).await {
-                problems.push(error.at(place_of_rule(step, column, &test.rule)));
+            let place = Place::span(&step.file.path, step.file.text.clone(), test.span.clone());
+            for error in rule(checker, step, column, &test.rule).await {
+                problems.push(error.at(place.clone()));
             }
         }
     }
     for name in &step.header.grain {
         if step.schema.field_with_name(name).is_err() {
-            let error =
-                Error::project(format!("the grain names `{name}`, which the query of {} does not give", step.name));
+            let error = Error::project(format!("the grain names `{name}`, which is not a column of {}", step.name));
             problems.push(error.at(place_of_grain(step, name)).suggest(name, names(&step.schema)));
         }
     }
@@ -34,57 +35,63 @@ fn names(schema: &Schema) -> Vec<&str> {
     schema.fields().iter().map(|f| f.name().as_str()).collect()
 }
 
-async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &ColumnRule) -> Result<(), Error> {
+/// What is wrong with a rule.
+async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &ColumnRule) -> Vec<Error> {
     match rule {
         ColumnRule::Relationships { to, column: other } => {
             if checker.is_broken(to) {
-                return Ok(());
+                return Vec::new();
             }
             if !checker.known().contains(to) {
                 let known: Vec<String> = checker.known().iter().map(|t| t.to_string()).collect();
                 let error = Error::project(format!("the test of `{}` names the unknown table `{to}`", column.name));
-                return Err(error.suggest(&to.to_string(), known.iter().map(String::as_str)));
+                return vec![error.suggest(&to.to_string(), known.iter().map(String::as_str))];
             }
-            let schema: SchemaRef = checker.engine().schema(to).await?;
+            let schema: SchemaRef = match checker.engine().schema(to).await {
+                Ok(schema) => schema,
+                Err(error) => return vec![error],
+            };
             if schema.field_with_name(other).is_err() {
-                let error =
-                    Error::project(format!("the test of `{}` names `{other}`, which {to} does not have", column.name));
-                return Err(error.suggest(other, names(&schema)));
+                let error = format!("the test of `{}` names `{other}`, which is not a column of {to}", column.name);
+                return vec![Error::project(error).suggest(other, names(&schema))];
             }
-            Ok(())
+            let (table, to_table) = (quoted_name(&step.name), quoted_name(to));
+            let (own, other_name) = (quoted(&column.name), quoted(other));
+            let sql = format!("SELECT 1 FROM {table} a JOIN {to_table} b ON a.{own} = b.{other_name}");
+            match not_plannable(checker, &sql).await {
+                Some(why) => {
+                    vec![Error::project(format!("`{}` cannot be matched with `{to}.{other}`: {why}", column.name))]
+                }
+                None => Vec::new(),
+            }
         }
         ColumnRule::Range { min, max } => {
-            let Some(predicate) = range_predicate(&step.schema, &column.name, min.as_deref(), max.as_deref()) else {
-                return Err(Error::project(format!("the range of `{}` has neither min nor max", column.name)));
-            };
-            let table = crate::engine::quoted_name(&step.name);
-            let sql = format!("SELECT 1 FROM {table} WHERE {predicate}");
-            let checked = match checker.engine().plan(&sql).await {
-                Ok(plan) => checker.engine().state().optimize(&plan).map(|_| ()),
-                Err(error) => Err(error),
-            };
-            checked.map_err(|error| {
-                let why =
-                    crate::engine::diagnose(&error, &sql).into_iter().next().map(|d| d.message).unwrap_or_default();
-                Error::project(format!("the range of `{}` does not fit its type: {why}", column.name))
-            })
+            let table = quoted_name(&step.name);
+            let mut errors = Vec::new();
+            for (word, min, max) in [("min", min.as_deref(), None), ("max", None, max.as_deref())] {
+                let Some(predicate) = range_predicate(&step.schema, &column.name, min, max) else { continue };
+                if let Some(why) = not_plannable(checker, &format!("SELECT 1 FROM {table} WHERE {predicate}")).await {
+                    let message = format!("`{word}` of the range of `{}` does not fit its type: {why}", column.name);
+                    errors.push(Error::project(message));
+                }
+            }
+            errors
         }
-        ColumnRule::NotNull | ColumnRule::Unique | ColumnRule::AcceptedValues(_) => Ok(()),
+        ColumnRule::NotNull | ColumnRule::Unique | ColumnRule::AcceptedValues(_) => Vec::new(),
     }
 }
 
-/// The rule's own word behind the column's name, where the header holds it.
-fn place_of_rule(step: &Step, column: &ColumnHeader, rule: &ColumnRule) -> Place {
-    let text = &step.file.text;
-    let word = match rule {
-        ColumnRule::Relationships { .. } => "relationships",
-        ColumnRule::Range { .. } => "range",
-        _ => "",
+/// Why a query cannot be planned, or compares what does not go together.
+async fn not_plannable(checker: &Checker, sql: &str) -> Option<String> {
+    let planned = match checker.engine().plan(sql).await {
+        Ok(plan) => match mistyped_comparisons(&plan).into_iter().next() {
+            Some(problem) => return Some(problem.message),
+            None => checker.engine().state().optimize(&plan).map(|_| ()),
+        },
+        Err(error) => Err(error),
     };
-    let behind = column.span.end.min(text.len());
-    let found = (!word.is_empty()).then(|| text[behind..].find(word)).flatten().map(|i| behind + i);
-    let range = found.map_or(column.span.clone(), |start| start..start + word.len());
-    Place::span(&step.file.path, text.clone(), range)
+    let error = planned.err()?;
+    Some(diagnose(&error, sql).into_iter().next().map(|found| found.message).unwrap_or_default())
 }
 
 fn place_of_grain(step: &Step, name: &str) -> Place {

@@ -1,16 +1,17 @@
 //! One step's rows into files.
 
 use super::check::Step;
-use crate::engine::{Engine, diagnose, failure, is_out_of_memory};
-use crate::error::{Error, Kind, Result};
-use crate::lake::{DataFile, DataFiles, lake_schema};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
+use perennial_core::error::{Error, Kind, Result};
+use perennial_engine::{Engine, diagnose, failure, is_out_of_memory};
+use perennial_lake::{DataFile, DataFiles, lake_schema};
 
-/// What went wrong while rows were made or taken.
-enum Trouble {
+/// Why rows could not be computed or written.
+enum AttemptError {
     Engine(DataFusionError),
     Other(Error),
 }
@@ -30,10 +31,10 @@ pub async fn materialise(
     written: &(dyn Fn(u64) + Sync),
 ) -> Result<(SchemaRef, Vec<DataFile>)> {
     match attempt(engine, step, run_id, lake, written).await {
-        Err(Trouble::Engine(error)) if is_out_of_memory(&error) => {
-            attempt(&engine.frugal(), step, run_id, lake, written).await.map_err(|trouble| step_error(step, trouble))
+        Err(AttemptError::Engine(error)) if is_out_of_memory(&error) => {
+            attempt(&engine.frugal(), step, run_id, lake, written).await.map_err(|error| step_error(step, error))
         }
-        other => other.map_err(|trouble| step_error(step, trouble)),
+        other => other.map_err(|error| step_error(step, error)),
     }
 }
 
@@ -43,18 +44,18 @@ async fn attempt(
     run_id: &str,
     lake: &dyn DataFiles,
     written: &(dyn Fn(u64) + Sync),
-) -> Result<(SchemaRef, Vec<DataFile>), Trouble> {
-    let mut rows = rows_of(engine, &step.rendered.sql, None).await.map_err(Trouble::Engine)?;
-    let schema = lake_schema(&step.name, &rows.schema()).map_err(Trouble::Other)?;
-    let mut writer = lake.writer(&step.name, run_id, rows.schema()).map_err(Trouble::Other)?;
+) -> Result<(SchemaRef, Vec<DataFile>), AttemptError> {
+    let mut rows = rows_of(engine, &step.rendered.sql, None).await.map_err(AttemptError::Engine)?;
+    let schema = lake_schema(&step.name, &rows.schema()).map_err(AttemptError::Other)?;
+    let mut writer = lake.writer(&step.name, run_id, rows.schema()).map_err(AttemptError::Other)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(Trouble::Engine)?;
-        writer.write(&batch).await.map_err(Trouble::Other)?;
+        let batch = batch.map_err(AttemptError::Engine)?;
+        writer.write(&batch).await.map_err(AttemptError::Other)?;
         count += batch.num_rows() as u64;
         written(count);
     }
-    Ok((schema, writer.finish().await.map_err(Trouble::Other)?))
+    Ok((schema, writer.finish().await.map_err(AttemptError::Other)?))
 }
 
 /// All partitions of a query in one stream, at most `limit` rows, with the engine's own errors.
@@ -62,20 +63,20 @@ pub(super) async fn rows_of(
     engine: &Engine,
     sql: &str,
     limit: Option<usize>,
-) -> Result<datafusion::physical_plan::SendableRecordBatchStream, DataFusionError> {
+) -> Result<SendableRecordBatchStream, DataFusionError> {
     let state = engine.state();
     let mut plan = state.create_logical_plan(sql).await?;
     if limit.is_some() {
         plan = LogicalPlanBuilder::from(plan).limit(0, limit)?.build()?;
     }
     let plan = state.create_physical_plan(&plan).await?;
-    datafusion::physical_plan::execute_stream(plan, state.task_ctx())
+    execute_stream(plan, state.task_ctx())
 }
 
-fn step_error(step: &Step, trouble: Trouble) -> Error {
-    match trouble {
-        Trouble::Engine(error) => engine_error(step, error),
-        Trouble::Other(error) => error.context(format!("cannot write {}", step.name)),
+fn step_error(step: &Step, error: AttemptError) -> Error {
+    match error {
+        AttemptError::Engine(error) => engine_error(step, error),
+        AttemptError::Other(error) => error.context(format!("cannot write {}", step.name)),
     }
 }
 

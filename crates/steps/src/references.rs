@@ -1,12 +1,12 @@
 //! Which tables a statement reads, and where it names them.
 
 use super::render::Rendered;
-use crate::contract::TableName;
-use crate::engine::{CATALOG, Spot, diagnose};
-use crate::error::{Error, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Spanned, TableFactor, Visit, Visitor};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Result};
+use perennial_engine::{CATALOG, Spot, diagnose};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -46,7 +46,7 @@ pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec
 /// functions are not among them.
 pub fn references(state: &SessionState, statement: &Statement) -> Result<Vec<Reference>> {
     let outside =
-        state.resolve_table_references(statement).map_err(|e| crate::engine::failure(e, "cannot read names"))?;
+        state.resolve_table_references(statement).map_err(|e| perennial_engine::failure(e, "cannot read names"))?;
     let outside: BTreeSet<Vec<String>> = outside.iter().map(|r| r.to_vec()).collect();
     let mut names = Names::default();
     if let Statement::Statement(statement) = statement {

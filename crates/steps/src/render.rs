@@ -1,19 +1,20 @@
-//! A step's SQL from its template, and the way back from any place in it to the analyst's file.
+//! A step's SQL from its template, and the way from any place in it back to the analyst's file.
 //!
 //! What templates may use: `ref('marts.rfm')` (or its last part alone, where that is unique), `source('erp',
 //! 'orders')`, `var('name')` and `var('name', default)`, `as_of`, `time_zone`, `currency`, and the macros of
 //! `sql/macros/*.sql` by name, which may use all of these and one another. Anything undefined is an error.
 
 use super::template::{Marked, SourceMap, Template, unmark};
-use crate::contract::TableName;
-use crate::engine::{Diagnosis, Spot};
-use crate::error::{Error, Place, Problems, Result};
-use crate::project::{Project, TextFile, template_value};
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Place, Problems, Result, closest, expected};
+use perennial_engine::{QueryProblem, Spot};
+use perennial_project::{Project, TextFile, template_value};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a run sets that templates may use.
@@ -52,8 +53,8 @@ impl Rendered {
         self.template.place(start..start + word.max(1))
     }
 
-    /// A diagnosis as an error in the file.
-    pub fn error(&self, found: Diagnosis) -> Error {
+    /// A problem of the query as an error in the file.
+    pub fn error(&self, found: QueryProblem) -> Error {
         let place = found.spot.map_or_else(|| self.start(), |spot| self.place(spot));
         let error = Error::project(found.message).at(place);
         match found.hint {
@@ -103,6 +104,35 @@ impl fmt::Display for Hint {
 impl std::error::Error for Hint {}
 
 const MACROS: &str = "sql/macros";
+/// More errors of one template are not looked for.
+const MAX_ERRORS: usize = 20;
+/// What templates may name, besides macros.
+const GLOBALS: [&str; 3] = ["as_of", "time_zone", "currency"];
+/// What templates may call, besides macros.
+const FUNCTIONS: [&str; 5] = ["ref", "source", "var", "range", "dict"];
+/// Functions of dbt that have no counterpart in a template, and what there is instead.
+const FUNCTIONS_OF_DBT: [(&str, &str); 4] = [
+    ("config", "write it in the header of the file: /* --- materialize: view --- */"),
+    ("is_incremental", "steps are computed as a whole; leave the condition out"),
+    ("env_var", "set a variable under `vars` in perennial.yml and write var('name')"),
+    ("run_query", "read the table in the SQL itself, with WITH or a join"),
+];
+/// Filters that analysts use; a mistyped one is held against them.
+const FILTERS: [&str; 24] = [
+    "abs", "batch", "default", "first", "float", "int", "items", "join", "last", "length", "list", "lower", "map",
+    "max", "min", "reject", "replace", "round", "select", "sort", "title", "trim", "unique", "upper",
+];
+
+/// A template that could not be rendered.
+struct Failure {
+    error: Error,
+    /// It is in a macro's file.
+    in_macro: bool,
+    /// Where in the template it is, unless it is in a macro or the template cannot be parsed.
+    offset: Option<usize>,
+    /// The name that is not defined, if that is the error.
+    undefined: Option<String>,
+}
 
 impl Renderer {
     /// Reads the macros and sets what templates may use. Problems are those of the macro files, which are then left
@@ -143,9 +173,9 @@ impl Renderer {
             for (_, file) in &self.macro_files {
                 for name in pattern.captures_iter(&file.text).filter_map(|c| c.get(1)) {
                     if self.macros.iter().any(|known| known == name.as_str()) {
-                        let error = Error::project(format!("the macro `{}` is written twice", name.as_str()));
+                        let error = Error::project(format!("duplicate macro `{}`", name.as_str()));
                         let place = Place::span(&file.path, file.text.clone(), name.range());
-                        problems.push(error.at(place).hint("steps would not know which one is meant; rename one"));
+                        problems.push(error.at(place).hint("rename one of them"));
                     } else {
                         self.macros.push(name.as_str().to_string());
                     }
@@ -164,56 +194,153 @@ impl Renderer {
     /// Renders a template. `more` are variables of this template alone (`period` of reports).
     ///
     /// # Errors
-    /// [`crate::error::Kind::Project`] at the tag that is wrong, in the template or in a macro's file.
-    pub fn render(&self, template: Template, more: Value) -> Result<Rendered> {
+    /// [`perennial_core::error::Kind::Project`] at every tag that is wrong, in the template or in a macro's file. Behind
+    /// a block tag that is wrong (`{% if %}`, `{% for %}`) nothing can be looked at.
+    pub fn render(&self, template: Template, more: Value) -> Result<Rendered, Vec<Error>> {
         if !template.text.contains('{') {
             let map = unmark(&template.marked().text).1;
             return Ok(Rendered { sql: template.text.clone(), map, template: Arc::new(template) });
         }
+        let context = if more.is_undefined() { Value::from(BTreeMap::<String, Value>::new()) } else { more };
+        let mut errors: Vec<Error> = Vec::new();
+        let mut attempt = template.clone();
+        loop {
+            let failure = match self.attempt(&attempt, &context) {
+                Ok((sql, map)) if errors.is_empty() => {
+                    return Ok(Rendered { sql, map, template: Arc::new(template) });
+                }
+                Ok(_) => return Err(errors),
+                Err(failure) => failure,
+            };
+            let tag = self.failed_tag(&attempt, &context, &failure);
+            let error = match &tag {
+                Some(tag) if failure.in_macro => self.called_from(failure, &template, tag.clone()),
+                _ => failure.error,
+            };
+            if !errors.iter().any(|known| known.to_string() == error.to_string()) {
+                errors.push(error);
+            }
+            match tag {
+                Some(tag) if errors.len() < MAX_ERRORS => attempt = attempt.without(tag),
+                _ => return Err(errors),
+            }
+        }
+    }
+
+    fn attempt(&self, template: &Template, context: &Value) -> Result<(String, SourceMap), Failure> {
         let marked = template.marked();
         let uses_macros = self.macros.iter().any(|name| template.text.contains(name.as_str()));
         let prelude = if uses_macros { self.prelude.as_str() } else { "" };
         let text = format!("{prelude}{}", marked.text);
-        let context = if more.is_undefined() { Value::from(BTreeMap::<String, Value>::new()) } else { more };
         let rendered = self
             .environment
             .template_from_named_str(&template.file.path, &text)
             .and_then(|t| t.render(context))
-            .map_err(|e| self.error(&e, &template, &marked, prelude.len()))?;
-        let (sql, map) = unmark(&rendered);
-        Ok(Rendered { sql, map, template: Arc::new(template) })
+            .map_err(|e| self.failure(&e, template, &marked, prelude.len()))?;
+        Ok(unmark(&rendered))
     }
 
-    fn error(&self, error: &minijinja::Error, template: &Template, marked: &Marked, prelude: usize) -> Error {
-        let mut place = self.place(error, template, marked, prelude);
+    /// The `{{ }}` that failed, in the text of the template. Of an error inside a macro the engine does not say who
+    /// called it: it is the first tag that fails with those behind it left out.
+    fn failed_tag(&self, template: &Template, context: &Value, failure: &Failure) -> Option<Range<usize>> {
+        if !failure.in_macro {
+            let offset = failure.offset?;
+            return template.expressions().into_iter().find(|tag| tag.contains(&offset));
+        }
+        let calls =
+            |tag: &Range<usize>| self.macros.iter().any(|name| template.text[tag.clone()].contains(name.as_str()));
+        let calling: Vec<Range<usize>> = template.expressions().into_iter().filter(calls).collect();
+        let fails_up_to = |count: usize| {
+            let shortened = calling[count..].iter().fold(template.clone(), |text, tag| text.without(tag.clone()));
+            self.attempt(&shortened, context).is_err_and(|failure| failure.in_macro)
+        };
+        (1..=calling.len()).find(|count| fails_up_to(*count)).map(|count| calling[count - 1].clone())
+    }
+
+    /// An error inside a macro, with the place of the call: that of the macro where it is the call that lacks an argument.
+    fn called_from(&self, failure: Failure, template: &Template, tag: Range<usize>) -> Error {
+        let call = template.place(tag);
+        let missing = failure.undefined.as_deref().zip(failure.error.place());
+        if let Some((argument, Place::File { line, text: Some(text), .. })) = missing
+            && let Some(signature) = signature_above(text, *line)
+            && signature.parameters.iter().any(|p| p == argument)
+        {
+            let written = format!("{}({})", signature.name, signature.parameters.join(", "));
+            return Error::project(format!("macro `{}` is called without `{argument}`", signature.name))
+                .at(call)
+                .hint(format!("it is written as {written}"));
+        }
+        let from = format!("called from {call}");
+        let hint = match failure.error.hint_text() {
+            Some(hint) => format!("{hint} ({from})"),
+            None => from,
+        };
+        failure.error.hint(hint)
+    }
+
+    fn failure(&self, error: &minijinja::Error, template: &Template, marked: &Marked, prelude: usize) -> Failure {
         // The innermost error of the chain that has a place is the one to show: a macro's own line, not its call.
+        let mut innermost = error;
         let mut source = std::error::Error::source(error);
         while let Some(inner) = source {
-            if let Some(inner) = inner.downcast_ref::<minijinja::Error>() {
-                place = self.place(inner, template, marked, prelude).or(place);
+            if let Some(inner) = inner.downcast_ref::<minijinja::Error>()
+                && inner.range().is_some()
+            {
+                innermost = inner;
             }
             source = inner.source();
         }
-        let whole = || Place::Whole(template.file.path.clone());
-        let place = place.unwrap_or_else(whole);
+        let place = self.place(innermost, template, marked, prelude);
+        let place = place.unwrap_or_else(|| Place::Whole(template.file.path.clone()));
+        let in_macro = innermost.name() == Some(MACROS);
+        // A template that cannot be parsed has no tag that could be left out.
+        let parsed = error.kind() != ErrorKind::SyntaxError;
+        let offset = innermost.range().filter(|_| parsed).map(|r| marked.original(r.start.saturating_sub(prelude)));
+        let is_undefined = innermost.kind() == ErrorKind::UndefinedError;
+        // Of a parameter that a call leaves out, the engine does not say the name.
+        let undefined = is_undefined.then(|| undefined_name(innermost).or_else(|| name_at(&place))).flatten();
+        Failure { error: self.explain(error, place), in_macro: in_macro && parsed, offset, undefined }
+    }
+
+    fn explain(&self, error: &minijinja::Error, place: Place) -> Error {
         let made = jinja_error(error, place.clone());
-        if made.message().ends_with("undefined is not callable") {
-            let known = self.macros.iter().map(String::as_str);
-            return match called_at(&place) {
-                Some(name) => Error::project(format!("unknown macro `{name}`")).at(place).suggest(&name, known),
+        if is_call_of_undefined(&made) {
+            return match name_at(&place) {
+                Some(name) => self.unknown_function(&name, place),
                 None => made,
             };
         }
-        if made.hint_text().is_none() && error.kind() == ErrorKind::UnknownFunction {
-            let functions = ["ref", "source", "var", "range", "dict"];
-            let known = functions.into_iter().chain(self.macros.iter().map(String::as_str));
-            let given = error.detail().and_then(|d| d.split_whitespace().next()).unwrap_or_default().to_string();
-            return Error::project(format!("unknown function or macro `{given}`")).at(place).suggest(&given, known);
+        if made.hint_text().is_some() {
+            return made;
         }
-        if made.hint_text().is_none() && error.kind() == ErrorKind::UndefinedError {
-            return made.hint("known are `as_of`, `time_zone`, `currency` and var('name')");
+        let name_in_detail = || error.detail().and_then(|d| d.split_whitespace().find(|word| *word != "filter"));
+        match error.kind() {
+            ErrorKind::UnknownFunction => match error.detail().and_then(|d| d.split_whitespace().next()) {
+                Some(name) => self.unknown_function(name, place),
+                None => made,
+            },
+            ErrorKind::UnknownFilter => match name_in_detail() {
+                Some(name) => Error::project(format!("unknown filter `{name}`")).at(place).suggest(name, FILTERS),
+                None => made,
+            },
+            ErrorKind::UndefinedError => {
+                let names: Vec<&str> = GLOBALS.into_iter().chain(self.macros.iter().map(String::as_str)).collect();
+                let near = undefined_name(error).and_then(|name| closest(&name, &names).map(str::to_string));
+                made.hint(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("{}, var('name')", expected(&GLOBALS)),
+                })
+            }
+            _ => made,
         }
-        made
+    }
+
+    fn unknown_function(&self, name: &str, place: Place) -> Error {
+        let error = Error::project(format!("unknown function or macro `{name}`")).at(place);
+        match FUNCTIONS_OF_DBT.iter().find(|(known, _)| *known == name) {
+            Some((_, hint)) => error.hint(*hint),
+            None => error.suggest(name, FUNCTIONS.into_iter().chain(self.macros.iter().map(String::as_str))),
+        }
     }
 
     fn place(&self, error: &minijinja::Error, template: &Template, marked: &Marked, prelude: usize) -> Option<Place> {
@@ -229,8 +356,35 @@ impl Renderer {
     }
 }
 
-/// The name that is called at a place.
-fn called_at(place: &Place) -> Option<String> {
+/// Whether a name was called that nothing defines. Only the text of the template engine's error tells.
+fn is_call_of_undefined(error: &Error) -> bool {
+    error.message().contains("undefined is not callable")
+}
+
+/// The name that an error of the template engine calls undefined.
+fn undefined_name(error: &minijinja::Error) -> Option<String> {
+    let name = error.detail()?.split('`').nth(1)?;
+    Some(name.to_string())
+}
+
+/// How a macro is declared.
+struct Signature {
+    name: String,
+    /// Its parameters without their defaults.
+    parameters: Vec<String>,
+}
+
+/// The declaration of the macro that a line of a macro's file is in.
+fn signature_above(text: &str, line: usize) -> Option<Signature> {
+    let end: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let pattern = Regex::new(r"\{%[-+]?\s*macro\s+(\w+)\s*\(([^)]*)\)").ok()?;
+    let found = pattern.captures_iter(&text[..end]).last()?;
+    let parameters = found[2].split(',').map(|p| p.split('=').next().unwrap_or(p).trim().to_string());
+    Some(Signature { name: found[1].to_string(), parameters: parameters.filter(|p| !p.is_empty()).collect() })
+}
+
+/// The name at a place.
+fn name_at(place: &Place) -> Option<String> {
     let Place::File { line, column, text: Some(text), .. } = place else { return None };
     let rest: String = text.lines().nth(line - 1)?.chars().skip(column - 1).collect();
     let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
@@ -250,7 +404,10 @@ fn jinja_error(error: &minijinja::Error, place: Place) -> Error {
     let deepest = innermost.downcast_ref::<minijinja::Error>().unwrap_or(error);
     let message = match (deepest.kind(), deepest.detail()) {
         (ErrorKind::InvalidOperation, Some(detail)) => detail.to_string(),
-        (ErrorKind::UndefinedError, None) => "undefined variable".to_string(),
+        (ErrorKind::UndefinedError, _) => match undefined_name(deepest) {
+            Some(name) => format!("undefined variable `{name}`"),
+            None => "undefined variable".to_string(),
+        },
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     };
@@ -315,8 +472,7 @@ pub(super) fn resolve<'a>(
         several => {
             let names: Vec<String> = several.iter().map(|n| n.to_string()).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            Err(Error::project(format!("`{given}` is more than one step"))
-                .hint(format!("write one of {}", crate::error::list(&names))))
+            Err(Error::project(format!("`{given}` names more than one step")).hint(expected(&names)))
         }
     }
 }
@@ -338,13 +494,13 @@ pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
     }
     let full: Vec<&str> = known.iter().map(String::as_str).collect();
     let lasts: Vec<&str> = known.iter().map(|n| last(n)).collect();
-    if let Some(near) = crate::error::closest(given_last, &lasts) {
+    if let Some(near) = closest(given_last, &lasts) {
         let schema = given.rsplit_once('.').map_or("", |(schema, _)| schema);
         let mut named = known.iter().map(String::as_str).filter(|n| last(n) == near);
         let same_schema = named.clone().find(|n| n.rsplit_once('.').is_some_and(|(s, _)| s == schema));
         return same_schema.or_else(|| named.next());
     }
-    crate::error::closest(given, &full)
+    closest(given, &full)
 }
 
 fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, String)>, unread: BTreeSet<String>) {

@@ -1,37 +1,37 @@
-//! Steps run side by side where the graph lets them: reused when nothing they follow from has changed, tested as soon
-//! as they stand, and not begun when something they read failed.
+//! Steps run in parallel where the graph lets them: reused when nothing they depend on has changed, tested as soon as
+//! they are computed, and skipped when something they read failed.
 
-use super::check::{Checked, SourceRelation, Step, TestQuery, hash};
-use super::column_tests::{TestOutcome, TestStatus, looks_elsewhere, skipped_query, test_query, test_step};
+use super::check::{CheckedSql, SourceRelation, Step, TestQuery};
+use super::column_tests::{TestOutcome, looks_elsewhere, skipped_query, test_query, test_step};
 use super::materialise::{engine_error, materialise};
-use crate::contract::TableName;
-use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::lake::{DataFiles, TableVersion};
-use crate::project::{ColumnRule, Materialize};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use perennial_core::contract::TableName;
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Result};
+use perennial_engine::Engine;
+use perennial_lake::history::{StepStatus, TestStatus};
+use perennial_lake::{DataFiles, TableVersion};
+use perennial_project::{ColumnRule, Materialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// Hears how a run gets on.
+/// Is told of the progress of a run.
 pub trait Progress: Send + Sync {
-    /// A step began to be computed.
-    fn started(&self, _step: &TableName) {}
-    /// It has written so many rows.
+    /// A step has written this number of rows so far.
     fn rows(&self, _step: &TableName, _rows: u64) {}
-    /// It ended, one way or another.
+    /// A step ended.
     fn finished(&self, _outcome: &StepOutcome) {}
     /// A test ended.
     fn tested(&self, _outcome: &TestOutcome) {}
 }
 
-/// What a run goes by.
+/// What is to be run, and on what.
 pub struct RunInput<'a> {
     /// The steps, tests and sources.
-    pub checked: &'a Checked,
+    pub checked: &'a CheckedSql,
     /// The steps to bring up to date; the others are as the release has them.
     pub selected: &'a BTreeSet<TableName>,
     /// Tables of the release before.
@@ -40,13 +40,13 @@ pub struct RunInput<'a> {
     pub given: &'a BTreeMap<TableName, TableVersion>,
     /// Names the files.
     pub run_id: &'a str,
-    /// Computes what has not changed as well.
+    /// Whether steps that have not changed are computed as well.
     pub full_refresh: bool,
-    /// Steps under way at once, at least 1.
-    pub side_by_side: usize,
+    /// Steps computed at the same time, at least 1.
+    pub parallel_steps: usize,
 }
 
-/// What a run made.
+/// The outcome of a run.
 #[derive(Debug, Default)]
 pub struct RunOutcome {
     /// Every table that steps keep in files: new versions, and those of the release before where nothing changed.
@@ -58,10 +58,11 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
-    /// No step failed and no test of severity `error` found a fault, so the tables may be published.
+    /// Whether the tables may be published: no step failed and no test of severity `error`.
     pub fn may_be_published(&self) -> bool {
-        let steps = self.steps.iter().all(|s| !matches!(s.status, StepStatus::Failed(_) | StepStatus::Skipped { .. }));
-        steps && self.tests.iter().all(|t| matches!(t.status, TestStatus::Passed | TestStatus::Warned))
+        let fails = |step: &StepOutcome| matches!(step.result.status(), StepStatus::Failed | StepStatus::Skipped);
+        let passes = |test: &TestOutcome| matches!(test.status, TestStatus::Passed | TestStatus::Warned);
+        !self.steps.iter().any(fails) && self.tests.iter().all(passes)
     }
 }
 
@@ -70,34 +71,57 @@ impl RunOutcome {
 pub struct StepOutcome {
     /// The step.
     pub name: TableName,
-    /// What became of it.
-    pub status: StepStatus,
+    /// Its result.
+    pub result: StepResult,
     /// Rows of its table; 0 for views.
     pub rows: u64,
     /// How long it took, tests included.
     pub took: Duration,
 }
 
-/// What became of a step.
+/// The result of a step, with the reason.
 #[derive(Debug)]
-pub enum StepStatus {
+pub enum StepResult {
     /// Computed and written.
     Built,
-    /// Nothing it follows from has changed since the release.
+    /// Nothing it depends on has changed since the release.
     Unchanged,
-    /// A stored query, made known.
+    /// A stored query, registered.
     View,
     /// It could not be computed.
     Failed(Error),
-    /// Not begun, because this one failed or found faults.
+    /// Not run, because this step failed or one of its tests did.
     Skipped {
         /// The step upstream.
         because: TableName,
     },
 }
 
-/// What one step came to.
-struct Done {
+impl StepResult {
+    /// The status that history records.
+    pub fn status(&self) -> StepStatus {
+        match self {
+            StepResult::Built | StepResult::View => StepStatus::Done,
+            StepResult::Unchanged => StepStatus::Unchanged,
+            StepResult::Failed(_) => StepStatus::Failed,
+            StepResult::Skipped { .. } => StepStatus::Skipped,
+        }
+    }
+
+    /// Why it was run, or why not.
+    pub fn reason(&self) -> String {
+        match self {
+            StepResult::Built => "its SQL or its inputs changed".to_string(),
+            StepResult::View => "a view".to_string(),
+            StepResult::Unchanged => "its SQL and inputs are unchanged".to_string(),
+            StepResult::Failed(error) => error.to_string(),
+            StepResult::Skipped { because } => format!("{because} failed"),
+        }
+    }
+}
+
+/// A step that has ended, with what the run keeps of it.
+struct EndedStep {
     outcome: StepOutcome,
     tests: Vec<TestOutcome>,
     version: Option<TableVersion>,
@@ -117,9 +141,9 @@ pub async fn run(
     let mut prints = register_given(engine, &input.checked.sources, input.given).await?;
     let mut outcome = RunOutcome::default();
     let mut state = State::new(input);
-    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send + '_>>> = FuturesUnordered::new();
+    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = EndedStep> + Send + '_>>> = FuturesUnordered::new();
     loop {
-        while under_way.len() < input.side_by_side.max(1)
+        while under_way.len() < input.parallel_steps.max(1)
             && let Some(step) = state.next()
         {
             if let Some(because) = state.failed_upstream(step) {
@@ -142,20 +166,20 @@ pub async fn run(
             }
             under_way.push(Box::pin(one_step(engine, step, input, fingerprint, lake, progress)));
         }
-        let Some(done) = under_way.next().await else { if state.is_empty() { break } else { continue } };
-        let name = done.outcome.name.clone();
-        let faults = done.tests.iter().any(|t| t.status == TestStatus::Failed);
-        if faults || matches!(done.outcome.status, StepStatus::Failed(_)) {
+        let Some(ended) = under_way.next().await else { if state.is_empty() { break } else { continue } };
+        let name = ended.outcome.name.clone();
+        let test_failed = ended.tests.iter().any(|t| t.status == TestStatus::Failed);
+        if test_failed || ended.outcome.result.status() == StepStatus::Failed {
             state.fail(&name, name.clone());
         } else {
             state.done.insert(name.clone());
         }
-        prints.insert(name.clone(), done.fingerprint);
-        outcome.tables.extend(done.version.map(|v| (name, v)));
-        done.tests.iter().for_each(|t| progress.tested(t));
-        progress.finished(&done.outcome);
-        outcome.tests.extend(done.tests);
-        outcome.steps.push(done.outcome);
+        prints.insert(name.clone(), ended.fingerprint);
+        outcome.tables.extend(ended.version.map(|v| (name, v)));
+        ended.tests.iter().for_each(|t| progress.tested(t));
+        progress.finished(&ended.outcome);
+        outcome.tests.extend(ended.tests);
+        outcome.steps.push(ended.outcome);
     }
     for tested in test_against_others(engine, input, &state).await? {
         progress.tested(&tested);
@@ -194,7 +218,7 @@ async fn test_against_others(engine: &Engine, input: &RunInput<'_>, state: &Stat
 struct State<'a> {
     waiting: Vec<&'a Step>,
     done: BTreeSet<TableName>,
-    /// Failed or skipped, and the step whose fault it is.
+    /// Failed or skipped, and the step that caused it.
     failed: BTreeMap<TableName, TableName>,
     /// Not selected, and in no release.
     absent: BTreeSet<TableName>,
@@ -203,7 +227,7 @@ struct State<'a> {
 
 impl<'a> State<'a> {
     fn new(input: &RunInput<'a>) -> State<'a> {
-        let checked: &'a Checked = input.checked;
+        let checked: &'a CheckedSql = input.checked;
         State {
             waiting: checked.steps.iter().collect(),
             done: BTreeSet::new(),
@@ -236,7 +260,7 @@ impl<'a> State<'a> {
 }
 
 fn skipped(step: &Step, because: TableName) -> StepOutcome {
-    StepOutcome { name: step.name.clone(), status: StepStatus::Skipped { because }, rows: 0, took: Duration::ZERO }
+    StepOutcome { name: step.name.clone(), result: StepResult::Skipped { because }, rows: 0, took: Duration::ZERO }
 }
 
 async fn one_step(
@@ -246,21 +270,20 @@ async fn one_step(
     fingerprint: String,
     lake: &dyn DataFiles,
     progress: &dyn Progress,
-) -> Done {
+) -> EndedStep {
     let begun = std::time::Instant::now();
-    progress.started(&step.name);
     let made = make(engine, step, input, &fingerprint, lake, progress).await;
     let tested = match &made {
         Ok(_) => test_step(engine, step, &|rule| !looks_elsewhere(rule, step, input.checked)).await,
         Err(_) => Ok(Vec::new()),
     };
-    let (status, version, tests) = match (made, tested) {
-        (Ok((status, version)), Ok(tests)) => (status, version, tests),
-        (Err(error), _) | (Ok(_), Err(error)) => (StepStatus::Failed(error), None, Vec::new()),
+    let (result, version, tests) = match (made, tested) {
+        (Ok((result, version)), Ok(tests)) => (result, version, tests),
+        (Err(error), _) | (Ok(_), Err(error)) => (StepResult::Failed(error), None, Vec::new()),
     };
     let rows = version.as_ref().map_or(0, TableVersion::rows);
-    let outcome = StepOutcome { name: step.name.clone(), status, rows, took: begun.elapsed() };
-    Done { outcome, tests, version, fingerprint }
+    let outcome = StepOutcome { name: step.name.clone(), result, rows, took: begun.elapsed() };
+    EndedStep { outcome, tests, version, fingerprint }
 }
 
 async fn make(
@@ -270,21 +293,21 @@ async fn make(
     fingerprint: &str,
     lake: &dyn DataFiles,
     progress: &dyn Progress,
-) -> Result<(StepStatus, Option<TableVersion>)> {
+) -> Result<(StepResult, Option<TableVersion>)> {
     if step.header.materialize == Materialize::View {
         register_view(engine, step).await?;
-        return Ok((StepStatus::View, None));
+        return Ok((StepResult::View, None));
     }
     let before = input.previous.get(&step.name).filter(|v| v.fingerprint == fingerprint && !input.full_refresh);
     if let Some(version) = before {
         engine.register_files(&step.name, version)?;
-        return Ok((StepStatus::Unchanged, Some(version.clone())));
+        return Ok((StepResult::Unchanged, Some(version.clone())));
     }
     let written = |rows| progress.rows(&step.name, rows);
     let (schema, files) = materialise(engine, step, input.run_id, lake, &written).await?;
     let version = TableVersion { schema, files, fingerprint: fingerprint.to_string(), changed_in: 0 };
     engine.register_files(&step.name, &version)?;
-    Ok((StepStatus::Built, Some(version)))
+    Ok((StepResult::Built, Some(version)))
 }
 
 async fn register_view(engine: &Engine, step: &Step) -> Result<()> {
@@ -340,7 +363,7 @@ async fn register_given(
         }
         engine.register_view(&source.name, &source.sql).await?;
         let raw = prints.get(&source.raw).map_or("none", String::as_str).to_string();
-        prints.insert(source.name.clone(), hash([raw.as_str(), source.sql.as_str()]));
+        prints.insert(source.name.clone(), digest([raw.as_str(), source.sql.as_str()]));
     }
     Ok(prints)
 }
@@ -355,9 +378,11 @@ fn widened(version: &TableVersion, source: &SourceRelation) -> Result<arrow::dat
     Ok(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)))
 }
 
+/// Hash of what a table's rows follow from. A new field of versions does not compile until somebody says here whether the
+/// rows follow from it.
 fn fingerprint_of_files(version: &TableVersion) -> String {
-    let files = version.files.iter().map(|f| f.path.as_str());
-    hash(std::iter::once(version.fingerprint.as_str()).chain(files))
+    let TableVersion { fingerprint, files, schema: _, changed_in: _ } = version;
+    digest(std::iter::once(fingerprint.as_str()).chain(files.iter().map(|file| file.path.as_str())))
 }
 
 /// Hash of everything a step's rows follow from.
@@ -367,12 +392,12 @@ fn fingerprint(step: &Step, prints: &BTreeMap<TableName, String>) -> String {
         parts.push(table.to_string());
         parts.push(prints.get(table).cloned().unwrap_or_default());
     }
-    hash(parts.iter().map(String::as_str))
+    digest(parts)
 }
 
 /// Makes everything of a release known to an engine, for queries and reports: raw tables, relations of sources, tables
 /// and views. A step whose table the release lacks is known with its columns and no rows.
-pub async fn register(engine: &Engine, checked: &Checked, tables: &BTreeMap<TableName, TableVersion>) -> Result<()> {
+pub async fn register(engine: &Engine, checked: &CheckedSql, tables: &BTreeMap<TableName, TableVersion>) -> Result<()> {
     let made: BTreeSet<&TableName> = checked.steps.iter().map(|s| &s.name).collect();
     let given = tables.iter().filter(|(name, _)| !made.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
     register_given(engine, &checked.sources, &given).await?;

@@ -1,14 +1,14 @@
-//! A look at the rows of one step, without keeping them.
+//! The first rows of one step, without keeping them.
 
 use super::check::Step;
 use super::materialise::{engine_error, rows_of};
-use crate::engine::Engine;
-use crate::error::Result;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
+use perennial_core::error::Result;
+use perennial_engine::Engine;
 
 /// The first `limit` rows of a step's query over the tables the engine knows (see [`super::register`]). What it reads
-/// is taken from their files, so only this one step is computed, and only until there are rows enough.
+/// is taken from their files, so only this one step is computed, and only until there are enough rows.
 ///
 /// # Errors
 /// At the step's file when its query fails.

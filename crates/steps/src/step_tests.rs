@@ -4,15 +4,11 @@
 //! have no rows. Values are cast to the columns' types exactly, and only the columns that expected rows name are
 //! compared. `as_of` and `vars` are the test's own, laid over the project's.
 
-use super::check::{Checked, Step};
+use super::check::{CheckedSql, Step};
 use super::column_tests::row_text;
 use super::materialise::rows_of;
 use super::render::{Renderer, RunContext, suggest_table};
 use super::template::Template;
-use crate::contract::TableName;
-use crate::engine::{Engine, EngineSettings, diagnose, display_type, readable_schema};
-use crate::error::{Error, Place, Problems, Result};
-use crate::project::{Project, TextFile};
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -22,38 +18,12 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions;
 use futures::TryStreamExt;
 use minijinja::value::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Problems, Result};
+use perennial_engine::{Engine, EngineSettings, diagnose, display_type, readable_schema};
+use perennial_project::{GivenTable, Project, Spanned, StepTest, TestCell, TestRow};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-type Row = BTreeMap<String, Option<String>>;
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    step: String,
-    as_of: Option<String>,
-    #[serde(default)]
-    vars: BTreeMap<String, serde_json::Value>,
-    #[serde(default)]
-    given: BTreeMap<String, Vec<Row>>,
-    expect: Expected,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    #[serde(default)]
-    order: Order,
-    rows: Vec<Row>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Order {
-    #[default]
-    Any,
-    Exact,
-}
 
 /// What became of given and expected rows.
 #[derive(Debug)]
@@ -66,43 +36,88 @@ pub struct StepTestOutcome {
     pub failure: Option<Error>,
 }
 
-/// Names in a test's file, against the project. A step with a problem of its own is not reported again.
-pub(super) fn check(file: &TextFile, checked: &Checked, broken: &BTreeSet<TableName>, problems: &mut Problems) {
-    let Some(written) = problems.keep(read(file)) else { return };
-    let Some(step) = problems.keep(step_of(file, &written, checked, broken)).flatten() else { return };
-    for (table, rows) in &written.given {
-        let Some(name) = problems.keep(given_name(file, table, step)) else { continue };
+/// Names and values of a test, held against the project. A step with a problem of its own is not reported again.
+pub(super) fn check(test: &StepTest, checked: &CheckedSql, broken: &BTreeSet<TableName>, problems: &mut Problems) {
+    let Some(step) = problems.keep(step_of(test, checked, broken)).flatten() else { return };
+    for given in &test.given {
+        let Some(name) = problems.keep(given_name(test, given, step)) else { continue };
         let Some(schema) = schema_of(&name, checked) else { continue };
-        let columns: BTreeSet<&String> = rows.iter().flat_map(|row| row.keys()).collect();
-        for column in columns.into_iter().filter(|c| schema.field_with_name(c).is_err()) {
-            let known = schema.fields().iter().map(|f| f.name().as_str());
-            let error = Error::project(format!("{name} has no column `{column}`"));
-            problems.push(error.at(place_behind(file, table, column)).suggest(column, known));
+        let unknown = |column: &str| Error::project(format!("{name} has no column `{column}`"));
+        check_cells(test, &given.rows, &schema, &unknown, problems);
+    }
+    let unknown = |column: &str| Error::project(format!("{} has no column `{column}`", step.name));
+    check_cells(test, &test.expect.rows, &step.schema, &unknown, problems);
+    if let Err(error) = compared_columns(test, &step.schema) {
+        problems.push(error);
+    }
+}
+
+/// Every value of some rows: its column is known and it fits the column's type. A column that is unknown is reported once.
+fn check_cells(
+    test: &StepTest,
+    rows: &[TestRow],
+    schema: &SchemaRef,
+    unknown: &dyn Fn(&str) -> Error,
+    problems: &mut Problems,
+) {
+    let mut reported = BTreeSet::new();
+    for cell in rows.iter().flat_map(|row| &row.cells) {
+        let column = cell.column.value.as_str();
+        let Ok(field) = schema.field_with_name(column) else {
+            if reported.insert(column) {
+                let known = schema.fields().iter().map(|f| f.name().as_str());
+                problems.push(unknown(column).at(test.place(&cell.column.span)).suggest(column, known));
+            }
+            continue;
+        };
+        if let Err(error) = check_value(cell, field.data_type()) {
+            problems.push(error.at(test.place(&cell.span)));
         }
     }
-    if let Err(error) = compared_columns(file, &written.expect, &step.schema) {
-        problems.push(error);
+}
+
+fn check_value(cell: &TestCell, data_type: &DataType) -> Result<(), Error> {
+    let Some(text) = cell.value.as_deref() else { return Ok(()) };
+    cast_exactly(vec![Some(text)], data_type).map(drop).map_err(|why| {
+        let error = Error::project(format!("column `{}` {why}", cell.column.value));
+        match example_of(data_type) {
+            Some(example) => error.hint(format!("write {example}, or `~` for NULL")),
+            None => error,
+        }
+    })
+}
+
+/// How a value of a type is written.
+fn example_of(data_type: &DataType) -> Option<&'static str> {
+    match data_type {
+        DataType::Date32 => Some("a date such as 2026-01-31"),
+        DataType::Timestamp(..) => Some("a timestamp such as 2026-01-31T12:30:00Z"),
+        DataType::Boolean => Some("`true` or `false`"),
+        DataType::Decimal128(..) | DataType::Float64 => Some("a number such as 12.50"),
+        other if other.is_integer() => Some("a whole number"),
+        _ => None,
     }
 }
 
 /// Runs one test.
 ///
 /// # Errors
-/// When the file is wrong (which `check` reports as well) or the engine fails; a difference of rows is in the outcome.
+/// When the test itself is wrong (which `check` reports as well) or the engine fails; a difference of rows is in the
+/// outcome.
 pub async fn run_step_test(
     project: &Project,
-    checked: &Checked,
+    checked: &CheckedSql,
     context: &RunContext,
-    file: &TextFile,
+    test: &StepTest,
 ) -> Result<StepTestOutcome> {
-    let written = read(file)?;
-    let Some(step) = step_of(file, &written, checked, &BTreeSet::new())? else {
-        return Err(Error::project(format!("step `{}` has problems of its own", written.step)));
+    let Some(step) = step_of(test, checked, &BTreeSet::new())? else {
+        return Err(Error::project(format!("step `{}` has problems of its own", test.step.value)));
     };
-    let engine = engine_with(project, checked, step, file, &written)?;
+    let engine = engine_with(project, checked, step, test)?;
     let rendered = {
-        let (renderer, _) = Renderer::new(project, &own_context(file, &written, context)?);
-        renderer.render(Template::rest_of(&step.file, body_of(project, step)), Value::UNDEFINED)?
+        let (renderer, _) = Renderer::new(project, &own_context(test, context));
+        let rendered = renderer.render(Template::rest_of(&step.file, body_of(project, step)), Value::UNDEFINED);
+        rendered.map_err(first_of)?
     };
     let place = |error| {
         let found = diagnose(&error, &rendered.sql).into_iter().next();
@@ -111,77 +126,50 @@ pub async fn run_step_test(
     let rows = rows_of(&engine, &rendered.sql, None).await.map_err(place)?;
     let schema = rows.schema();
     let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(place)?;
-    let columns = compared_columns(file, &written.expect, &schema)?;
-    let failure = compare(file, step, &written.expect, &columns, &schema, &batches)?;
-    Ok(StepTestOutcome { file: file.path.clone(), step: step.name.clone(), failure })
+    let columns = compared_columns(test, &schema)?;
+    let failure = compare(test, step, &columns, &schema, &batches)?;
+    Ok(StepTestOutcome { file: test.file.path.clone(), step: step.name.clone(), failure })
 }
 
-fn read(file: &TextFile) -> Result<Written> {
-    serde_saphyr::from_str(&file.text).map_err(|error| {
-        let bare = error.without_snippet();
-        let place = match error.location() {
-            Some(at) => Place::at(&file.path, file.text.clone(), at.line() as usize, at.column() as usize),
-            None => Place::Whole(file.path.clone()),
-        };
-        let text = bare.to_string();
-        let text = text.split(" at line ").next().unwrap_or(&text).lines().next().unwrap_or_default().to_string();
-        Error::project(text)
-            .at(place)
-            .hint("a test has `step`, `as_of`, `vars`, `given` and `expect` with `order` and `rows`")
-    })
+fn first_of(errors: Vec<Error>) -> Error {
+    errors.into_iter().next().unwrap_or_else(|| Error::bug("a template failed without an error"))
 }
 
-fn step_of<'a>(
-    file: &TextFile,
-    written: &Written,
-    checked: &'a Checked,
-    broken: &BTreeSet<TableName>,
-) -> Result<Option<&'a Step>> {
-    if let Some(step) = checked.steps.iter().find(|s| s.name.to_string() == written.step) {
+fn step_of<'a>(test: &StepTest, checked: &'a CheckedSql, broken: &BTreeSet<TableName>) -> Result<Option<&'a Step>> {
+    let Spanned { value: wanted, span } = &test.step;
+    if let Some(step) = checked.steps.iter().find(|s| s.name.to_string() == *wanted) {
         return Ok(Some(step));
     }
-    if broken.iter().any(|b| b.to_string() == written.step) {
+    if broken.iter().any(|b| b.to_string() == *wanted) {
         return Ok(None);
     }
     let known: Vec<String> = checked.steps.iter().map(|s| s.name.to_string()).collect();
-    let error =
-        Error::project(format!("there is no step `{}`", written.step)).at(place_behind(file, "step", &written.step));
-    Err(suggest_table(error, &written.step, &known))
+    let error = Error::project(format!("there is no step `{wanted}`")).at(test.place(span));
+    Err(suggest_table(error, wanted, &known))
 }
 
-fn own_context(file: &TextFile, written: &Written, context: &RunContext) -> Result<RunContext> {
+fn own_context(test: &StepTest, context: &RunContext) -> RunContext {
     let mut own = context.clone();
-    own.vars.extend(written.vars.clone());
-    if let Some(text) = &written.as_of {
-        own.as_of = text.parse().map_err(|_| {
-            Error::project(format!("`{text}` is not a day; write it as 2026-02-15"))
-                .at(place_behind(file, "as_of", text))
-        })?;
-    }
-    Ok(own)
+    own.vars.extend(test.vars.clone());
+    own.as_of = test.as_of.unwrap_or(own.as_of);
+    own
 }
 
 fn body_of(project: &Project, step: &Step) -> usize {
     project.steps.iter().find(|s| s.name == step.name).map_or(0, |s| s.body)
 }
 
-fn given_name(file: &TextFile, table: &str, step: &Step) -> Result<TableName> {
-    let found = step.reads.iter().find(|r| r.to_string() == table);
+fn given_name(test: &StepTest, given: &GivenTable, step: &Step) -> Result<TableName> {
+    let Spanned { value: table, span } = &given.table;
+    let found = step.reads.iter().find(|r| r.to_string() == *table);
     found.cloned().ok_or_else(|| {
         let known: Vec<String> = step.reads.iter().map(TableName::to_string).collect();
         let error = Error::project(format!("{} does not read `{table}`", step.name));
-        error.at(place_behind(file, "given", table)).suggest(table, known.iter().map(String::as_str))
+        error.at(test.place(span)).suggest(table, known.iter().map(String::as_str))
     })
 }
 
-/// The first place of a word behind another.
-fn place_behind(file: &TextFile, after: &str, word: &str) -> Place {
-    let from = file.text.find(after).map_or(0, |i| i + after.len());
-    let start = file.text[from..].find(word).map_or(0, |i| from + i);
-    Place::span(&file.path, file.text.clone(), start..start + word.len())
-}
-
-fn schema_of(table: &TableName, checked: &Checked) -> Option<SchemaRef> {
+fn schema_of(table: &TableName, checked: &CheckedSql) -> Option<SchemaRef> {
     if let Some(step) = checked.step(table) {
         return Some(step.schema.clone());
     }
@@ -189,38 +177,33 @@ fn schema_of(table: &TableName, checked: &Checked) -> Option<SchemaRef> {
     Some(if source.raw == *table { source.raw_schema.clone() } else { source.schema.clone() })
 }
 
-fn engine_with(
-    project: &Project,
-    checked: &Checked,
-    step: &Step,
-    file: &TextFile,
-    written: &Written,
-) -> Result<Engine> {
+fn engine_with(project: &Project, checked: &CheckedSql, step: &Step, test: &StepTest) -> Result<Engine> {
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::open(settings, None)?;
-    for table in written.given.keys() {
-        given_name(file, table, step)?;
+    for given in &test.given {
+        given_name(test, given, step)?;
     }
     for table in &step.reads {
         let Some(schema) = schema_of(table, checked) else { continue };
         let schema = readable_schema(&schema);
-        let rows = written.given.get(&table.to_string()).map_or(&[][..], Vec::as_slice);
-        let batch = batch_of(file, &table.to_string(), &schema, rows)?;
+        let given = test.given.iter().find(|given| given.table.value == table.to_string());
+        let rows = given.map_or(&[][..], |given| &given.rows);
+        let batch = batch_of(test, &table.to_string(), &schema, rows)?;
         engine.register_rows(table, schema, vec![batch])?;
     }
     Ok(engine)
 }
 
-fn batch_of(file: &TextFile, table: &str, schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch> {
+fn batch_of(test: &StepTest, table: &str, schema: &SchemaRef, rows: &[TestRow]) -> Result<RecordBatch> {
     let columns = schema.fields().iter().map(|field| {
-        if !rows.iter().any(|row| row.contains_key(field.name())) {
+        let cells: Vec<Option<&TestCell>> = rows.iter().map(|row| row.cell(field.name())).collect();
+        let Some(first) = cells.iter().flatten().next() else {
             return Ok(new_null_array(field.data_type(), rows.len()));
-        }
-        let texts: Vec<Option<&str>> =
-            rows.iter().map(|row| row.get(field.name()).and_then(|v| v.as_deref())).collect();
+        };
+        let texts = cells.iter().map(|cell| cell.and_then(|cell| cell.value.as_deref())).collect();
         cast_exactly(texts, field.data_type()).map_err(|why| {
             let error = Error::project(format!("column `{}` of {table} {why}", field.name()));
-            error.at(place_behind(file, table, field.name()))
+            error.at(test.place(&first.column.span))
         })
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -236,13 +219,13 @@ fn cast_exactly(texts: Vec<Option<&str>>, to: &DataType) -> Result<ArrayRef, Str
     if let DataType::Decimal128(_, scale) = to {
         let places = |text: &str| text.trim().split_once('.').map_or(0, |(_, p)| p.trim_end_matches('0').len());
         if let Some(text) = texts.iter().flatten().find(|t| places(t) > (*scale).max(0) as usize) {
-            return Err(format!("is {}, which cannot hold {text}", display_type(to)));
+            return Err(format!("is {}, which cannot hold `{text}`", display_type(to)));
         }
     }
     let shown: Vec<String> = texts.iter().flatten().map(|t| format!("`{t}`")).collect();
     let options = CastOptions { safe: false, format_options: FormatOptions::default() };
     cast_with_options(&StringArray::from(texts), to, &options)
-        .map_err(|_| format!("is {}, which one of {} is not", display_type(to), shown.join(", ")))
+        .map_err(|_| format!("is {}, which cannot hold {}", display_type(to), shown.join(", ")))
 }
 
 /// Structs and lists, which are written as JSON; members left out are NULL.
@@ -257,55 +240,50 @@ fn from_json(texts: &[Option<&str>], to: &DataType) -> Result<ArrayRef, String> 
     match read() {
         Ok(Some(batch)) if batch.num_rows() == texts.len() => Ok(batch.column(0).clone()),
         Ok(_) => Ok(new_null_array(to, texts.len())),
-        Err(error) => Err(format!("is {}, to be written as JSON: {error}", display_type(to))),
+        Err(error) => Err(format!("is {}, which is written as JSON: {error}", display_type(to))),
     }
 }
 
-/// The columns that expected rows name, in the order of the query's.
-fn compared_columns(file: &TextFile, expect: &Expected, schema: &Schema) -> Result<Vec<String>> {
-    let named: BTreeSet<&String> = expect.rows.iter().flat_map(|row| row.keys()).collect();
-    let known: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+/// The columns that expected rows name, in the order of the query's. Unknown ones are left out; `check` reports them.
+fn compared_columns(test: &StepTest, schema: &Schema) -> Result<Vec<String>> {
+    let expect = &test.expect;
+    let named: BTreeSet<&str> =
+        expect.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.column.value.as_str())).collect();
     for name in &named {
-        if !known.contains(&name.as_str()) {
-            let error = Error::project(format!("the step gives no column `{name}`"));
-            return Err(error.at(place_behind(file, "expect", name)).suggest(name, known));
-        }
-        if let Some(index) = expect.rows.iter().position(|row| !row.contains_key(*name)) {
+        if let Some(index) = expect.rows.iter().position(|row| row.cell(name).is_none()) {
             let error = Error::project(format!("expected row {} does not name `{name}`, which others do", index + 1));
-            return Err(error.at(place_behind(file, "expect", "rows")));
+            let place = test.place(&expect.rows[index].span);
+            return Err(error.at(place).hint("expected rows all name the same columns; write `~` for NULL"));
         }
     }
-    Ok(known.into_iter().filter(|k| named.iter().any(|n| n == k)).map(str::to_string).collect())
+    let known = schema.fields().iter().map(|f| f.name().as_str());
+    Ok(known.filter(|k| named.contains(k)).map(str::to_string).collect())
 }
 
 fn compare(
-    file: &TextFile,
+    test: &StepTest,
     step: &Step,
-    expect: &Expected,
     columns: &[String],
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> Result<Option<Error>> {
     let indices: Vec<usize> = columns.iter().filter_map(|c| schema.index_of(c).ok()).collect();
     let shape = Arc::new(schema.project(&indices)?);
-    let wanted = texts_of(&[batch_of(file, "expect", &shape, &expect.rows)?])?;
+    let wanted = texts_of(&[batch_of(test, "expect", &shape, &test.expect.rows)?])?;
     let given = batches.iter().map(|b| b.project(&indices)).collect::<Result<Vec<_>, _>>()?;
     let got = texts_of(&given)?;
-    let lines = match expect.order {
-        Order::Exact => differences_in_order(&wanted, &got),
-        Order::Any => differences(&wanted, &got),
-    };
+    let lines = if test.expect.in_order { differences_in_order(&wanted, &got) } else { differences(&wanted, &got) };
     if lines.is_empty() {
         return Ok(None);
     }
     let message = format!(
-        "{} gives other rows than expected ({} for {})\n{}",
+        "{} gives other rows than expected ({} instead of {})\n{}",
         step.name,
         got.len(),
         wanted.len(),
         lines.join("\n")
     );
-    Ok(Some(Error::data(message).at(place_behind(file, "expect", "rows"))))
+    Ok(Some(Error::data(message).at(test.place(&test.expect.span))))
 }
 
 fn texts_of(batches: &[RecordBatch]) -> Result<Vec<String>> {

@@ -7,8 +7,9 @@
 //! trimming works as without them. Runs inside `macro`, `set`, `call` and `filter` blocks carry no mark, because their
 //! text becomes a value.
 
-use crate::error::Place;
-use crate::project::TextFile;
+use perennial_core::error::Place;
+use perennial_project::TextFile;
+use std::ops::Range;
 
 /// Opens and closes a mark: private-use characters that no SQL holds.
 const OPEN: char = '\u{F0000}';
@@ -47,6 +48,30 @@ impl Template {
         Template { text: text.to_string(), file: file.clone(), lines }
     }
 
+    /// The `{{ }}` of the text.
+    pub(super) fn expressions(&self) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while let Some(tag) = next_tag(&self.text, at) {
+            at = tag.end;
+            if self.text[tag.clone()].starts_with("{{") {
+                found.push(tag);
+            }
+        }
+        found
+    }
+
+    /// The same with spaces in the place of a tag, so that all else stands where it stood.
+    pub(super) fn without(&self, tag: Range<usize>) -> Template {
+        let blank: String = self.text[tag.clone()]
+            .chars()
+            .flat_map(|c| std::iter::repeat_n(if c == '\n' { '\n' } else { ' ' }, c.len_utf8()))
+            .collect();
+        let mut template = self.clone();
+        template.text.replace_range(tag, &blank);
+        template
+    }
+
     /// The byte of the file that a byte of the text stands at.
     pub fn in_file(&self, offset: usize) -> usize {
         let line = self.lines.partition_point(|(in_text, _)| *in_text <= offset).saturating_sub(1);
@@ -55,7 +80,7 @@ impl Template {
     }
 
     /// The place of a range of the text.
-    pub fn place(&self, range: std::ops::Range<usize>) -> Place {
+    pub fn place(&self, range: Range<usize>) -> Place {
         let start = self.in_file(range.start);
         let width = range.end.saturating_sub(range.start);
         Place::span(&self.file.path, self.file.text.clone(), start..start + width)
@@ -160,7 +185,7 @@ impl<'a> Marker<'a> {
     }
 
     /// A run of plain text and the mark of the tag behind it.
-    fn literal(&mut self, start: usize, end: usize, tag: Option<&std::ops::Range<usize>>) {
+    fn literal(&mut self, start: usize, end: usize, tag: Option<&Range<usize>>) {
         let text = &self.text[start..end];
         let lead = start + (text.len() - text.trim_start().len());
         let trail = start + text.trim_end().len();
@@ -205,7 +230,7 @@ impl<'a> Marker<'a> {
 }
 
 /// The next `{{ }}`, `{% %}` or `{# #}` at or behind a byte; `raw` blocks count as one tag.
-fn next_tag(text: &str, from: usize) -> Option<std::ops::Range<usize>> {
+fn next_tag(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let start = (from..bytes.len().saturating_sub(1))
         .find(|&i| bytes[i] == b'{' && matches!(bytes[i + 1], b'{' | b'%' | b'#'))?;

@@ -24,7 +24,7 @@ async fn syntax_and_types() {
         ("no such type in a table", "SELECT order_id, INTERVAL '1 day' AS i FROM core.orders"),
     ])
     .await;
-    insta::assert_snapshot!(found, @r#"
+    insta::assert_snapshot!(found, @r"
     == syntax error
     error: syntax error: expected end of statement, found `core`
      --> sql/marts/x.sql:5:5
@@ -65,11 +65,13 @@ async fn syntax_and_types() {
       = help: write a SELECT; its rows become the table
 
     == type mismatch
-    error: cannot infer common argument type for comparison operation DATE = DECIMAL(18,2)
+    error: DATE cannot be compared with DECIMAL(18,2)
      --> sql/marts/x.sql:6:7
       |
     6 | WHERE ordered_on = amount
       |       ^^^^^^^^^^
+      |
+      = help: write a date, as in DATE '2026-01-31', or compare date_part('year', ...)
 
     == types of arguments
     error: function `date_part` does not take DECIMAL(18,2)
@@ -96,7 +98,7 @@ async fn syntax_and_types() {
     5 | WHERE ordered_on >= DATE '2026-13-01'
       |                          ^^^^^^^^^^^^
       |
-      = help: TRY_CAST gives NULL where a value does not fit
+      = help: write a date that exists, as in DATE '2026-01-31'
 
     == interval arithmetic
     error: cannot get result type for temporal operation BIGINT * INTERVAL
@@ -165,5 +167,117 @@ async fn syntax_and_types() {
       |                                      ^
       |
       = help: cast it to text, a number, a date or a timestamp
-    "#);
+    ");
+}
+
+#[tokio::test]
+async fn what_a_run_would_refuse() {
+    let found = problems_with(&[
+        ("a window in WHERE", "SELECT order_id FROM core.orders\nWHERE row_number() OVER (PARTITION BY customer_id ORDER BY ordered_on DESC) = 1"),
+        ("two distinct arguments", "SELECT count(DISTINCT customer_id, ordered_on) AS pairs FROM core.orders"),
+        ("a sliding frame", "SELECT order_id,\n  string_agg(order_id, ',') OVER (ORDER BY order_id ROWS 2 PRECEDING) AS last_three FROM core.orders"),
+        ("a parameter", "SELECT order_id FROM core.orders WHERE order_id = $1"),
+        ("a unit", "SELECT {{ var('window') }} AS w, date_diff('mnoth', ordered_on, ordered_on) AS months FROM core.orders"),
+        (
+            "six mistakes",
+            "SELECT iff(amount > 2, 'a', 'b') AS x,\n  nvl2(order_id, 1, 0) AS y,\n  zeroifnull(amount) AS d,\n  nosuch AS n,\n  \
+             regexp_substr(order_id, 'a') AS z\nFROM core.orders\nWHERE foo = 1 AND mod(customer_id, 2) = 0",
+        ),
+    ])
+    .await;
+    insta::assert_snapshot!(found, @r"
+    == a window in WHERE
+    error: the window function `row_number` cannot be used in WHERE
+     --> sql/marts/x.sql:5:7
+      |
+    5 | WHERE row_number() OVER (PARTITION BY customer_id ORDER BY ordered_on DESC) = 1
+      |       ^^^^^^^^^^
+      |
+      = help: filter with QUALIFY, as in `QUALIFY row_number() OVER (...) = 1`
+
+    == two distinct arguments
+    error: `count(DISTINCT ...)` takes one argument
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT count(DISTINCT customer_id, ordered_on) AS pairs FROM core.orders
+      |        ^^^^^
+      |
+      = help: write count(DISTINCT (customer_id, ordered_on)), which counts combinations that hold a NULL, too
+
+    == a sliding frame
+    error: `string_agg` cannot be computed over a sliding window frame
+     --> sql/marts/x.sql:5:3
+      |
+    5 |   string_agg(order_id, ',') OVER (ORDER BY order_id ROWS 2 PRECEDING) AS last_three FROM core.orders
+      |   ^^^^^^^^^^
+      |
+      = help: write array_to_string(array_agg(x) OVER (...), ',')
+
+    == a parameter
+    error: no value is given for `$1`
+     --> sql/marts/x.sql:4:51
+      |
+    4 | SELECT order_id FROM core.orders WHERE order_id = $1
+      |                                                   ^^
+      |
+      = help: write `{{ var('name') }}` and set the variable under `vars` in perennial.yml
+
+    == a unit
+    error: `date_diff`: unknown unit 'mnoth'
+     --> sql/marts/x.sql:4:44
+      |
+    4 | SELECT {{ var('window') }} AS w, date_diff('mnoth', ordered_on, ordered_on) AS months FROM core.orders
+      |                                            ^^^^^^^
+      |
+      = help: did you mean 'month'?
+
+    == six mistakes
+    error: unknown function `iff`
+     --> sql/marts/x.sql:4:8
+      |
+    4 | SELECT iff(amount > 2, 'a', 'b') AS x,
+      |        ^^^
+      |
+      = help: write CASE WHEN ... THEN ... ELSE ... END
+
+    error: unknown function `zeroifnull`
+     --> sql/marts/x.sql:6:3
+      |
+    6 |   zeroifnull(amount) AS d,
+      |   ^^^^^^^^^^
+      |
+      = help: write coalesce(x, 0)
+
+    error: unknown column `nosuch`
+     --> sql/marts/x.sql:7:3
+      |
+    7 |   nosuch AS n,
+      |   ^^^^^^
+      |
+      = help: expected one of `order_id`, `customer_id`, `ordered_on`, `amount`
+
+    error: unknown function `regexp_substr`
+     --> sql/marts/x.sql:8:3
+      |
+    8 |   regexp_substr(order_id, 'a') AS z
+      |   ^^^^^^^^^^^^^
+      |
+      = help: write regexp_match(text, 'pattern')[1]
+
+    error: unknown column `foo`
+      --> sql/marts/x.sql:10:7
+       |
+    10 | WHERE foo = 1 AND mod(customer_id, 2) = 0
+       |       ^^^
+       |
+       = help: expected one of `order_id`, `customer_id`, `ordered_on`, `amount`
+
+    error: unknown function `mod`
+      --> sql/marts/x.sql:10:19
+       |
+    10 | WHERE foo = 1 AND mod(customer_id, 2) = 0
+       |                   ^^^
+       |
+       = help: write `a % b`
+    ");
 }

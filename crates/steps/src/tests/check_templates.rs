@@ -17,7 +17,7 @@ async fn templates() {
         ("in a loop", "SELECT order_id\n{% for c in ['amount', 'amont'] -%}\n  , {{ c }} AS {{ c }}_2\n{% endfor %}\nFROM core.orders"),
     ])
     .await;
-    insta::assert_snapshot!(found, @r#"
+    insta::assert_snapshot!(found, @r"
     == bad ref
     error: there is no step `core.order`
      --> sql/marts/x.sql:4:18
@@ -46,13 +46,13 @@ async fn templates() {
       = help: did you mean `rule`?
 
     == undefined name
-    error: undefined value: `asof` is undefined
+    error: undefined variable `asof`
      --> sql/marts/x.sql:4:12
       |
     4 | SELECT '{{ asof }}' AS b
       |            ^^^^
       |
-      = help: known are `as_of`, `time_zone`, `currency` and var('name')
+      = help: did you mean `as_of`?
 
     == unclosed
     error: syntax error: unexpected end of string
@@ -62,7 +62,7 @@ async fn templates() {
       |                 ^
 
     == unknown filter
-    error: unknown filter: filter upcase is unknown
+    error: unknown filter `upcase`
      --> sql/marts/x.sql:4:20
       |
     4 | SELECT '{{ as_of | upcase }}' AS b
@@ -75,7 +75,7 @@ async fn templates() {
     4 | SELECT {{ cents('amount') }} AS b FROM core.orders
       |           ^^^^^^^^^^^^^^^
       |
-      = help: known are `ref`, `source`, `var`, `range` and `dict`
+      = help: expected one of `ref`, `source`, `var`, `range`, `dict`
 
     == a column from a variable
     error: unknown column `r1`
@@ -84,7 +84,7 @@ async fn templates() {
     5 |   {{ var('rule') }} AS b FROM core.orders
       |   ^^^^^^^^^^^^^^^^^
       |
-      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+      = help: expected one of `order_id`, `customer_id`, `ordered_on`, `amount`
 
     == behind an expression
     error: unknown column `nope`
@@ -93,7 +93,7 @@ async fn templates() {
     4 | SELECT {{ var('window') }} AS window_months, nope
       |                                              ^^^^
       |
-      = help: known are `order_id`, `customer_id`, `ordered_on` and `amount`
+      = help: expected one of `order_id`, `customer_id`, `ordered_on`, `amount`
 
     == in a loop
     error: unknown column `amont`
@@ -103,7 +103,105 @@ async fn templates() {
       |     ^^^^^^^
       |
       = help: did you mean `amount`?
-    "#);
+    ");
+}
+
+#[tokio::test]
+async fn all_mistakes_of_a_file_are_found() {
+    let mut one = project(vec![
+        step("core.orders", ORDERS),
+        step(
+            "marts.many",
+            "SELECT '{{ asof }}' AS a, {{ cents('amount') }} AS b, '{{ as_of | upcase }}' AS c,\n  \
+             {{ var('rul') }} AS d, {{ per('amount') }} AS e, {{ euros('amount') }} AS f\n\
+             FROM {{ ref('core.order') }} JOIN {{ source('erp', 'order') }} USING (order_id)",
+        ),
+        step("marts.block", "SELECT 1 AS a {% if asof %}, 2 AS b{% endif %}, {{ nothing }} AS c"),
+        step("marts.dbt", "{{ config(materialized='view') }} SELECT 1 AS a"),
+    ]);
+    one.macros = vec![
+        text_file("sql/macros/a.sql", "{% macro per(part, whole) %}\n  {{ part }} / {{ whole }}{% endmacro %}\n"),
+        text_file("sql/macros/b.sql", "{% macro euros(c) %}{{ rond(c) }}{% endmacro %}\n"),
+    ];
+    insta::assert_snapshot!(problems_of(&one).await, @r"
+    error: undefined variable `asof`
+     --> sql/marts/many.sql:4:12
+      |
+    4 | SELECT '{{ asof }}' AS a, {{ cents('amount') }} AS b, '{{ as_of | upcase }}' AS c,
+      |            ^^^^
+      |
+      = help: did you mean `as_of`?
+
+    error: unknown function or macro `cents`
+     --> sql/marts/many.sql:4:30
+      |
+    4 | SELECT '{{ asof }}' AS a, {{ cents('amount') }} AS b, '{{ as_of | upcase }}' AS c,
+      |                              ^^^^^^^^^^^^^^^
+      |
+      = help: expected one of `ref`, `source`, `var`, `range`, `dict`, `per`, `euros`
+
+    error: unknown filter `upcase`
+     --> sql/marts/many.sql:4:67
+      |
+    4 | SELECT '{{ asof }}' AS a, {{ cents('amount') }} AS b, '{{ as_of | upcase }}' AS c,
+      |                                                                   ^^^^^^
+
+    error: variable `rul` is not set
+     --> sql/marts/many.sql:5:6
+      |
+    5 |   {{ var('rul') }} AS d, {{ per('amount') }} AS e, {{ euros('amount') }} AS f
+      |      ^^^^^^^^^^
+      |
+      = help: did you mean `rule`?
+
+    error: macro `per` is called without `whole`
+     --> sql/marts/many.sql:5:26
+      |
+    5 |   {{ var('rul') }} AS d, {{ per('amount') }} AS e, {{ euros('amount') }} AS f
+      |                          ^^^^^^^^^^^^^^^^^^^
+      |
+      = help: it is written as per(part, whole)
+
+    error: unknown function or macro `rond`
+     --> sql/macros/b.sql:1:24
+      |
+    1 | {% macro euros(c) %}{{ rond(c) }}{% endmacro %}
+      |                        ^^^^^^^
+      |
+      = help: expected one of `ref`, `source`, `var`, `range`, `dict`, `per`, `euros` (called from sql/marts/many.sql:5:52)
+
+    error: there is no step `core.order`
+     --> sql/marts/many.sql:6:9
+      |
+    6 | FROM {{ ref('core.order') }} JOIN {{ source('erp', 'order') }} USING (order_id)
+      |         ^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `core.orders`?
+
+    error: source `erp` has no table `order`
+     --> sql/marts/many.sql:6:38
+      |
+    6 | FROM {{ ref('core.order') }} JOIN {{ source('erp', 'order') }} USING (order_id)
+      |                                      ^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `orders`?
+
+    error: undefined variable `asof`
+     --> sql/marts/block.sql:4:21
+      |
+    4 | SELECT 1 AS a {% if asof %}, 2 AS b{% endif %}, {{ nothing }} AS c
+      |                     ^^^^
+      |
+      = help: did you mean `as_of`?
+
+    error: unknown function or macro `config`
+     --> sql/marts/dbt.sql:4:4
+      |
+    4 | {{ config(materialized='view') }} SELECT 1 AS a
+      |    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write it in the header of the file: /* --- materialize: view --- */
+    ");
 }
 
 #[tokio::test]
@@ -115,7 +213,7 @@ async fn a_macro_has_one_text() {
     ];
     let (_, problems) = checked(&one).await;
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["sql/macros/b.sql:2:11: the macro `euros` is written twice"]);
+    assert_eq!(told, ["sql/macros/b.sql:2:11: duplicate macro `euros`"]);
 }
 
 #[tokio::test]
@@ -137,20 +235,20 @@ async fn macros() {
     let (checked, problems) = checked(&one).await;
     let good = checked.step(&name("marts.good")).unwrap();
     assert_eq!(good.rendered.sql, "SELECT round(amount, 0) AS e, 2 * round(amount, 0) AS d FROM core.orders");
-    insta::assert_snapshot!(render_all(&problems, false), @r#"
+    insta::assert_snapshot!(render_all(&problems, false), @r"
     error: syntax error: unexpected `%`, expected identifier
      --> sql/macros/wrong.sql:1:13
       |
     1 | {% macro a( %}x{% endmacro %}
       |             ^
 
-    error: unknown macro `missing`
+    error: unknown function or macro `missing`
      --> sql/macros/more.sql:3:6
       |
     3 |   {{ missing(c) }}{% endmacro %}
       |      ^^^^^^^^^^
       |
-      = help: known are `euros`, `doubled` and `broken`
+      = help: expected one of `ref`, `source`, `var`, `range`, `dict`, `euros`, `doubled`, `broken` (called from sql/marts/bad.sql:5:2)
 
     error: unknown column `amont`
      --> sql/marts/inside.sql:5:2
@@ -159,5 +257,5 @@ async fn macros() {
       |  ^^^^^^^^^^^^^^^^^^^^
       |
       = help: did you mean `amount`?
-    "#);
+    ");
 }

@@ -8,13 +8,13 @@ mod run;
 mod step_tests;
 
 use super::*;
-use crate::contract::{Source, SourceTable, TableName, ValueType};
-use crate::error::{Problems, render_all};
-use crate::project::{
-    AsOf, ColumnHeader, ColumnTest, Language, Project, Severity, SqlFile, StepHeader, TextFile, Theme,
+use perennial_core::contract::{Source, SourceTable, TableName, ValueType};
+use perennial_core::error::{Problems, render_all};
+use perennial_project::{
+    AsOf, ColumnHeader, ColumnRule, ColumnTest, Language, Materialize, Project, Severity, SqlFile, StepHeader,
+    StepTest, TextFile, Theme, read_step_test,
 };
-use crate::project::{ColumnRule, Materialize};
-use crate::testing::{column, source, source_table};
+use perennial_testing::{column, source, source_table};
 use std::collections::BTreeMap;
 
 pub fn name(text: &str) -> TableName {
@@ -33,17 +33,25 @@ pub fn step(table: &str, sql: &str) -> SqlFile {
     }
 }
 
-/// The same with columns in its header; each stands in the text as `column:`.
+/// The same with columns in its header; each is in the text as `column:`, its rules by their names.
 pub fn with_columns(mut file: SqlFile, columns: &[(&str, &[ColumnRule])]) -> SqlFile {
     let mut header = String::from("/* ---\ngrain: []\ncolumns:\n");
     for (column, rules) in columns {
         let start = header.len() + 2;
-        header.push_str(&format!("  {column}: {{tests: {rules:?}}}\n").to_lowercase());
+        header.push_str(&format!("  {column}: {{tests: ["));
+        let mut tests = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            header.push_str(if index == 0 { "" } else { ", " });
+            let begin = header.len();
+            header.push_str(rule_name(rule));
+            tests.push(ColumnTest { rule: rule.clone(), severity: Severity::Error, span: begin..header.len() });
+        }
+        header.push_str("]}\n");
         file.header.columns.push(ColumnHeader {
             name: column.to_string(),
             span: start..start + column.len(),
             description: String::new(),
-            tests: rules.iter().map(|r| ColumnTest { rule: r.clone(), severity: Severity::Error }).collect(),
+            tests,
         });
     }
     header.push_str("--- */\n");
@@ -51,6 +59,16 @@ pub fn with_columns(mut file: SqlFile, columns: &[(&str, &[ColumnRule])]) -> Sql
     file.body = header.len();
     file.file.text = format!("{header}{sql}").into();
     file
+}
+
+fn rule_name(rule: &ColumnRule) -> &'static str {
+    match rule {
+        ColumnRule::NotNull => "not_null",
+        ColumnRule::Unique => "unique",
+        ColumnRule::AcceptedValues(_) => "accepted_values",
+        ColumnRule::Relationships { .. } => "relationships",
+        ColumnRule::Range { .. } => "range",
+    }
 }
 
 pub fn view(mut file: SqlFile) -> SqlFile {
@@ -78,7 +96,7 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         reports_folder: "reports".into(),
         time_zone: "Europe/Berlin".into(),
         currency: "EUR".into(),
-        languages: vec![Language::English],
+        languages: vec![Language::ENGLISH],
         memory_limit_bytes: 1 << 30,
         as_of: AsOf::Today,
         vars: BTreeMap::new(),
@@ -91,8 +109,9 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         step_tests: vec![],
         reports: vec![],
         shared_templates: vec![],
-        words: BTreeMap::new(),
+        phrases: BTreeMap::new(),
         unread: Default::default(),
+        notes: Default::default(),
     }
 }
 
@@ -100,17 +119,24 @@ pub fn text_file(path: &str, text: &str) -> TextFile {
     TextFile { path: path.into(), text: text.into() }
 }
 
+pub fn step_test(path: &str, yaml: &str) -> StepTest {
+    match read_step_test(&text_file(path, yaml)) {
+        Ok(test) => test,
+        Err(problems) => panic!("{}", render_all(&problems, false)),
+    }
+}
+
 pub fn context() -> RunContext {
     let vars = [("rule".to_string(), serde_json::json!("R1")), ("window".to_string(), serde_json::json!(12))];
     RunContext { as_of: jiff::civil::date(2026, 3, 1), vars: vars.into() }
 }
 
-pub async fn checked(project: &Project) -> (Checked, Problems) {
-    let (checked, _, problems) = check(project, &context(), &Surroundings::default()).await.unwrap();
+pub async fn checked(project: &Project) -> (CheckedSql, Problems) {
+    let (checked, _, problems) = check(project, &context(), &CheckInput::default()).await.unwrap();
     (checked, problems)
 }
 
-pub async fn no_problems(project: &Project) -> Checked {
+pub async fn no_problems(project: &Project) -> CheckedSql {
     let (checked, problems) = checked(project).await;
     assert!(problems.is_empty(), "{}", render_all(&problems, false));
     checked

@@ -1,6 +1,6 @@
 use super::*;
-use crate::engine::Spot;
 use minijinja::value::Value;
+use perennial_engine::Spot;
 
 fn rendered(sql: &str) -> Rendered {
     let one = project(vec![step("core.orders", "SELECT 1 AS a"), step("marts.x", sql)]);
@@ -60,4 +60,13 @@ fn loops_and_blocks_that_become_values() {
 #[test]
 fn raw_text_and_braces_in_strings_stand_as_they_are() {
     assert_eq!(rendered("SELECT '{% raw %}{{ x }}{% endraw %}', '{{ '}}' }}'").sql, "SELECT '{{ x }}', '}}'");
+}
+
+/// That a macro is unknown only the text of the template engine's error tells; see `is_call_of_undefined`.
+#[test]
+fn a_call_of_something_undefined_is_told_in_these_words() {
+    let environment = minijinja::Environment::new();
+    let template = "{% macro m() %}{{ missing() }}{% endmacro %}{{ m() }}";
+    let error = environment.render_str(template, Value::from(BTreeMap::<String, Value>::new())).unwrap_err();
+    assert!(format!("{error:#}").contains("undefined is not callable"), "{error:#}");
 }

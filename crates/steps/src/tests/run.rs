@@ -1,42 +1,42 @@
 use super::*;
-use crate::contract::origin_fields;
-use crate::engine::{Engine, EngineSettings, EngineStore};
-use crate::lake::{Lake, TableVersion};
-use crate::steps::{Progress, RunInput, RunOutcome, StepStatus, TestStatus, run, show};
+use crate::{Progress, RunInput, RunOutcome, StepResult, run, show};
 use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::DataType;
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
+use perennial_core::contract::origin_fields;
+use perennial_engine::{Engine, EngineSettings, EngineStore};
+use perennial_lake::history::TestStatus;
+use perennial_lake::{Lake, TableVersion};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn word(status: &StepStatus) -> &'static str {
-    match status {
-        StepStatus::Built => "built",
-        StepStatus::Unchanged => "unchanged",
-        StepStatus::View => "view",
-        StepStatus::Failed(_) => "failed",
-        StepStatus::Skipped { .. } => "skipped",
+fn word(result: &StepResult) -> &'static str {
+    match result {
+        StepResult::Built => "built",
+        StepResult::Unchanged => "unchanged",
+        StepResult::View => "view",
+        StepResult::Failed(_) => "failed",
+        StepResult::Skipped { .. } => "skipped",
     }
 }
 
-/// Hears nothing.
+/// Is told and says nothing.
 struct NoProgress;
 
 impl Progress for NoProgress {}
 
-struct House {
+struct TestLake {
     _folder: tempfile::TempDir,
     lake: Lake,
 }
 
-impl House {
-    async fn new() -> House {
+impl TestLake {
+    async fn new() -> TestLake {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
-        House { _folder: folder, lake }
+        TestLake { _folder: folder, lake }
     }
 
     fn engine(&self) -> Engine {
@@ -96,7 +96,7 @@ impl House {
             given,
             run_id,
             full_refresh: false,
-            side_by_side: 2,
+            parallel_steps: 2,
         };
         let engine = self.engine();
         let outcome = run(&engine, &input, &self.lake, &NoProgress).await.unwrap();
@@ -121,16 +121,16 @@ async fn shown(engine: &Engine, sql: &str) -> String {
 }
 
 fn statuses(outcome: &RunOutcome) -> Vec<String> {
-    let mut all: Vec<String> = outcome.steps.iter().map(|s| format!("{} {}", s.name, word(&s.status))).collect();
+    let mut all: Vec<String> = outcome.steps.iter().map(|s| format!("{} {}", s.name, word(&s.result))).collect();
     all.sort();
     all
 }
 
 #[tokio::test]
 async fn steps_read_what_steps_before_them_wrote() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
-    let (outcome, engine) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let (outcome, engine) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
     assert!(outcome.may_be_published());
     assert_eq!(
         statuses(&outcome),
@@ -152,8 +152,8 @@ async fn steps_read_what_steps_before_them_wrote() {
 /// Whole numbers beside fractions, and a scale that rounding sets: the analysed types are those of the rows.
 #[tokio::test]
 async fn a_table_has_the_types_of_its_rows() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
     let project = project(vec![
         step("core.orders", "SELECT order_id, amount FROM {{ source('erp', 'orders') }}"),
         step(
@@ -162,7 +162,7 @@ async fn a_table_has_the_types_of_its_rows() {
         ),
         step("marts.half", "SELECT sum(part) AS parts, sum(rounded) AS amount FROM marts.mixed"),
     ]);
-    let (outcome, engine) = house.run(&project, &[], &given, &BTreeMap::new(), "r1").await;
+    let (outcome, engine) = lake.run(&project, &[], &given, &BTreeMap::new(), "r1").await;
     assert!(outcome.may_be_published());
     let parts = outcome.tables[&name("marts.mixed")].schema.field(0).data_type().clone();
     assert_eq!(parts, DataType::Float64);
@@ -178,10 +178,10 @@ async fn a_table_has_the_types_of_its_rows() {
 
 #[tokio::test]
 async fn what_has_not_changed_is_not_computed_again() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
-    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
-    let (again, _) = house.run(&shop(), &[], &given, &first.tables, "r2").await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let (first, _) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let (again, _) = lake.run(&shop(), &[], &given, &first.tables, "r2").await;
     assert_eq!(
         statuses(&again),
         ["core.orders unchanged", "marts.customers unchanged", "marts.recent view", "marts.total unchanged"]
@@ -191,14 +191,14 @@ async fn what_has_not_changed_is_not_computed_again() {
     // Another SQL of the view: only what reads it.
     let mut other = shop();
     other.steps[1] = view(step("marts.recent", "SELECT * FROM core.orders WHERE ordered_on >= DATE '1970-01-04'"));
-    let (changed, _) = house.run(&other, &[], &given, &first.tables, "r3").await;
+    let (changed, _) = lake.run(&other, &[], &given, &first.tables, "r3").await;
     assert_eq!(
         statuses(&changed),
         ["core.orders unchanged", "marts.customers unchanged", "marts.recent view", "marts.total built"]
     );
     // Other rows: everything.
-    let more = house.raw("r4", &ROWS[..2]).await;
-    let (all, _) = house.run(&shop(), &[], &more, &first.tables, "r4").await;
+    let more = lake.raw("r4", &ROWS[..2]).await;
+    let (all, _) = lake.run(&shop(), &[], &more, &first.tables, "r4").await;
     assert_eq!(
         statuses(&all),
         ["core.orders built", "marts.customers built", "marts.recent view", "marts.total built"]
@@ -207,11 +207,11 @@ async fn what_has_not_changed_is_not_computed_again() {
 
 #[tokio::test]
 async fn steps_not_selected_are_as_the_release_has_them() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
-    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
-    let more = house.raw("r2", &ROWS[..1]).await;
-    let (second, _) = house.run(&shop(), &["marts.customers"], &more, &first.tables, "r2").await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let (first, _) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let more = lake.raw("r2", &ROWS[..1]).await;
+    let (second, _) = lake.run(&shop(), &["marts.customers"], &more, &first.tables, "r2").await;
     assert_eq!(statuses(&second), ["marts.customers unchanged"]);
     assert_eq!(second.tables.len(), 3);
     let checked = no_problems(&shop()).await;
@@ -223,16 +223,16 @@ async fn steps_not_selected_are_as_the_release_has_them() {
         given: &given,
         run_id: "r3",
         full_refresh: false,
-        side_by_side: 1,
+        parallel_steps: 1,
     };
-    let error = run(&house.engine(), &input, &house.lake, &NoProgress).await.unwrap_err();
+    let error = run(&lake.engine(), &input, &lake.lake, &NoProgress).await.unwrap_err();
     assert_eq!(error.message(), "marts.total reads core.orders, which no release holds yet");
 }
 
 #[tokio::test]
 async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
     let one = project(vec![
         step("core.orders", "SELECT order_id, customer_id FROM source.erp__orders"),
         step("marts.bad", "SELECT order_id,\n  CAST(order_id AS BIGINT) AS number FROM core.orders"),
@@ -240,17 +240,17 @@ async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
         step("marts.later", "SELECT * FROM marts.after"),
         step("marts.good", "SELECT count(*) AS n FROM core.orders"),
     ]);
-    let (outcome, _) = house.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
+    let (outcome, _) = lake.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
     assert!(!outcome.may_be_published());
     assert_eq!(
         statuses(&outcome),
         ["core.orders built", "marts.after skipped", "marts.bad failed", "marts.good built", "marts.later skipped"]
     );
-    let failed = outcome.steps.iter().find_map(|s| match &s.status {
-        StepStatus::Failed(error) => Some(error),
+    let failed = outcome.steps.iter().find_map(|s| match &s.result {
+        StepResult::Failed(error) => Some(error),
         _ => None,
     });
-    insta::assert_snapshot!(crate::error::render(failed.unwrap(), false), @r#"
+    insta::assert_snapshot!(perennial_core::error::render(failed.unwrap(), false), @r#"
     error: marts.bad cannot be computed: cannot cast string 'a' to value of BIGINT type
      --> sql/marts/bad.sql:4:1
       |
@@ -262,9 +262,9 @@ async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn faults_are_counted_and_shown() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
+async fn failing_rows_are_counted_and_shown() {
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
     let values = |v: &[&str]| ColumnRule::AcceptedValues(v.iter().map(|s| s.to_string()).collect());
     let mut orders = with_columns(
         step("core.orders", "SELECT order_id, customer_id, ordered_on, amount FROM source.erp__orders"),
@@ -291,7 +291,7 @@ async fn faults_are_counted_and_shown() {
     ];
     one.tests[1].header.severity = Severity::Warn;
     // core.a reads nothing of core.known in its SQL, yet its test does.
-    let (outcome, _) = house.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
+    let (outcome, _) = lake.run(&one, &[], &given, &BTreeMap::new(), "r1").await;
     assert!(!outcome.may_be_published());
     assert!(statuses(&outcome).contains(&"marts.after skipped".to_string()));
     let mut lines: Vec<String> = outcome
@@ -299,7 +299,7 @@ async fn faults_are_counted_and_shown() {
         .iter()
         .map(|t| {
             let status = format!("{:?}", t.status).to_lowercase();
-            format!("{} {status} {} {}", t.name, t.faults, t.example.as_deref().unwrap_or("-"))
+            format!("{} {status} {} {}", t.name, t.failures, t.example.as_deref().unwrap_or("-"))
         })
         .collect();
     lines.sort();
@@ -323,14 +323,14 @@ async fn faults_are_counted_and_shown() {
 
 #[tokio::test]
 async fn a_step_is_shown_without_being_kept() {
-    let house = House::new().await;
-    let given = house.raw("r1", ROWS).await;
-    let (first, _) = house.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let (first, _) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
     let checked = no_problems(&shop()).await;
-    let engine = house.engine();
+    let engine = lake.engine();
     let mut tables = first.tables.clone();
     tables.extend(given);
-    crate::steps::register(&engine, &checked, &tables).await.unwrap();
+    crate::register(&engine, &checked, &tables).await.unwrap();
     let rows = show(&engine, checked.step(&name("marts.recent")).unwrap(), 1).await.unwrap();
     assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
     insta::assert_snapshot!(shown(&engine, "SELECT order_id FROM marts.recent ORDER BY ALL").await, @r"

@@ -1,5 +1,5 @@
 use super::*;
-use crate::steps::run_step_test;
+use crate::run_step_test;
 
 fn monthly() -> Project {
     project(vec![step(
@@ -11,10 +11,10 @@ fn monthly() -> Project {
 
 async fn outcome(yaml: &str) -> Option<String> {
     let mut one = monthly();
-    let file = text_file("tests/steps/monthly.yml", yaml);
-    one.step_tests = vec![file.clone()];
+    let test = step_test("tests/steps/monthly.yml", yaml);
+    one.step_tests = vec![test.clone()];
     let checked = no_problems(&one).await;
-    let outcome = run_step_test(&one, &checked, &context(), &file).await.unwrap();
+    let outcome = run_step_test(&one, &checked, &context(), &test).await.unwrap();
     outcome.failure.map(|e| e.message().to_string())
 }
 
@@ -38,13 +38,13 @@ async fn rows_as_expected() {
 async fn other_rows_are_shown_side_by_side() {
     let any = "expect:\n  rows:\n    - {month: 2026-01-01, orders: 2}\n    - {month: 2026-02-01, orders: 2}\n";
     insta::assert_snapshot!(outcome(&format!("{GIVEN}{any}")).await.unwrap(), @r#"
-    marts.monthly gives other rows than expected (2 for 2)
+    marts.monthly gives other rows than expected (2 instead of 2)
       missing:    month = 2026-02-01, orders = 2
       unexpected: month = 2026-02-01, orders = 1
     "#);
     let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-02-01}\n    - {month: 2026-01-01}\n";
     insta::assert_snapshot!(outcome(&format!("{GIVEN}{exact}")).await.unwrap(), @r#"
-    marts.monthly gives other rows than expected (2 for 2)
+    marts.monthly gives other rows than expected (2 instead of 2)
       row 1, expected: month = 2026-02-01
       row 1, given:    month = 2026-01-01
       row 2, expected: month = 2026-01-01
@@ -52,22 +52,31 @@ async fn other_rows_are_shown_side_by_side() {
     "#);
 }
 
+async fn problems_of_test(yaml: &str) -> String {
+    let mut one = monthly();
+    match read_step_test(&text_file("tests/steps/monthly.yml", yaml)) {
+        Ok(test) => one.step_tests = vec![test],
+        Err(problems) => return render_all(&problems, false),
+    }
+    problems_of(&one).await
+}
+
 #[tokio::test]
-async fn mistakes_in_the_file() {
+async fn names_and_values_are_checked() {
     let mut all = String::new();
     for yaml in [
         "step: marts.montly\nexpect: {rows: []}\n",
-        "step: marts.monthly\ngiven:\n  core.orders: []\nexpect: {rows: []}\n",
-        "step: marts.monthly\ngiven:\n  source.erp__orders:\n    - {orderid: 1}\nexpect: {rows: []}\n",
-        "step: marts.monthly\nexpect:\n  rows:\n    - {months: 1}\n",
-        "step: marts.monthly\nexpected:\n  rows: []\n",
+        "step: marts.monthly\ngiven:\n  core.orders: []\n  source.erp__order: []\nexpect: {rows: []}\n",
+        "step: marts.monthly\ngiven:\n  source.erp__orders:\n    - {orderid: 1, amount: abc}\n    \
+         - {orderid: 2, ordered_on: 2026-13-01, amount: 1.005}\nexpect:\n  rows:\n    \
+         - {months: 1, orders: many}\n    - {months: 2, orders: 1.5}\n",
+        "step: marts.monthly\nexpect:\n  rows:\n    - {orders: 1}\n    - {orders: 1, rule: R1}\n",
+        "step: marts.monthly\nas_of: March\nexpected:\n  rows: []\n",
     ] {
-        let mut one = monthly();
-        one.step_tests = vec![text_file("tests/steps/monthly.yml", yaml)];
-        all.push_str(&problems_of(&one).await);
+        all.push_str(&problems_of_test(yaml).await);
         all.push_str("\n\n");
     }
-    insta::assert_snapshot!(all, @r#"
+    insta::assert_snapshot!(all, @r"
     error: there is no step `marts.montly`
      --> tests/steps/monthly.yml:1:7
       |
@@ -82,46 +91,102 @@ async fn mistakes_in_the_file() {
     3 |   core.orders: []
       |   ^^^^^^^^^^^
       |
-      = help: known are `source.erp__orders`
+      = help: expected `source.erp__orders`
+
+    error: marts.monthly does not read `source.erp__order`
+     --> tests/steps/monthly.yml:4:3
+      |
+    4 |   source.erp__order: []
+      |   ^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `source.erp__orders`?
 
     error: source.erp__orders has no column `orderid`
      --> tests/steps/monthly.yml:4:8
       |
-    4 |     - {orderid: 1}
+    4 |     - {orderid: 1, amount: abc}
       |        ^^^^^^^
       |
       = help: did you mean `order_id`?
 
-    error: the step gives no column `months`
-     --> tests/steps/monthly.yml:4:8
+    error: column `amount` is DECIMAL(18,2), which cannot hold `abc`
+     --> tests/steps/monthly.yml:4:28
       |
-    4 |     - {months: 1}
+    4 |     - {orderid: 1, amount: abc}
+      |                            ^^^
+      |
+      = help: write a number such as 12.50, or `~` for NULL
+
+    error: column `ordered_on` is DATE, which cannot hold `2026-13-01`
+     --> tests/steps/monthly.yml:5:32
+      |
+    5 |     - {orderid: 2, ordered_on: 2026-13-01, amount: 1.005}
+      |                                ^^^^^^^^^^
+      |
+      = help: write a date such as 2026-01-31, or `~` for NULL
+
+    error: column `amount` is DECIMAL(18,2), which cannot hold `1.005`
+     --> tests/steps/monthly.yml:5:52
+      |
+    5 |     - {orderid: 2, ordered_on: 2026-13-01, amount: 1.005}
+      |                                                    ^^^^^
+      |
+      = help: write a number such as 12.50, or `~` for NULL
+
+    error: marts.monthly has no column `months`
+     --> tests/steps/monthly.yml:8:8
+      |
+    8 |     - {months: 1, orders: many}
       |        ^^^^^^
       |
       = help: did you mean `month`?
 
-    error: unknown field `expected`, expected one of step, as_of, vars, given, expect
-     --> tests/steps/monthly.yml:2:1
+    error: column `orders` is BIGINT, which cannot hold `many`
+     --> tests/steps/monthly.yml:8:27
       |
-    2 | expected:
-      | ^
+    8 |     - {months: 1, orders: many}
+      |                           ^^^^
       |
-      = help: a test has `step`, `as_of`, `vars`, `given` and `expect` with `order` and `rows`
-    "#);
-}
+      = help: write a whole number, or `~` for NULL
 
-#[tokio::test]
-async fn values_are_cast_exactly() {
-    let mut one = monthly();
-    let yaml = "step: marts.monthly\ngiven:\n  source.erp__orders:\n    - {amount: 1.005}\nexpect: {rows: []}\n";
-    let file = text_file("tests/steps/monthly.yml", yaml);
-    one.step_tests = vec![file.clone()];
-    let checked = no_problems(&one).await;
-    let error = run_step_test(&one, &checked, &context(), &file).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "tests/steps/monthly.yml:4:8: column `amount` of source.erp__orders is DECIMAL(18,2), which cannot hold 1.005"
-    );
+    error: column `orders` is BIGINT, which cannot hold `1.5`
+     --> tests/steps/monthly.yml:9:27
+      |
+    9 |     - {months: 2, orders: 1.5}
+      |                           ^^^
+      |
+      = help: write a whole number, or `~` for NULL
+
+    error: expected row 1 does not name `rule`, which others do
+     --> tests/steps/monthly.yml:4:7
+      |
+    4 |     - {orders: 1}
+      |       ^^^^^^^^^^^
+      |
+      = help: expected rows all name the same columns; write `~` for NULL
+
+    error: `as_of` is `March`, which is not a date
+     --> tests/steps/monthly.yml:2:8
+      |
+    2 | as_of: March
+      |        ^^^^^
+      |
+      = help: write a date such as `2026-02-15`
+
+    error: a test of a step needs `expect`
+     --> tests/steps/monthly.yml:1:1
+      |
+    1 | step: marts.monthly
+      | ^
+
+    error: unknown key `expected` in a test of a step
+     --> tests/steps/monthly.yml:3:1
+      |
+    3 | expected:
+      | ^^^^^^^^
+      |
+      = help: did you mean `expect`?
+    ");
 }
 
 #[tokio::test]
@@ -138,12 +203,18 @@ async fn structs_and_lists_are_written_as_json() {
                 - {order_id: b, fit: '{}'}\n    - {order_id: c}\nexpect:\n  rows:\n    \
                 - {order_id: a, r: 0.25, second: 4, path: '[3, 4]'}\n    - {order_id: b, r: ~, second: ~, path: ~}\n    \
                 - {order_id: c, r: ~, second: ~, path: ~}\n";
-    let file = text_file("tests/steps/r.yml", yaml);
-    one.step_tests = vec![file.clone()];
+    let test = step_test("tests/steps/r.yml", yaml);
+    one.step_tests = vec![test.clone()];
     let checked = no_problems(&one).await;
-    let outcome = run_step_test(&one, &checked, &context(), &file).await.unwrap();
+    let outcome = run_step_test(&one, &checked, &context(), &test).await.unwrap();
     assert_eq!(outcome.failure.map(|e| e.message().to_string()), None);
-    let wrong = text_file("tests/steps/r.yml", &yaml.replace("0.25, \"path\"", "much, \"path\""));
-    let error = run_step_test(&one, &checked, &context(), &wrong).await.unwrap_err().to_string();
-    assert!(error.contains("to be written as JSON"), "{error}");
+    // A YAML mapping or list is as good as its JSON.
+    let plain = yaml.replace("'{\"r\": 0.25, \"path\": [3, 4]}'", "{r: 0.25, path: [3, 4]}");
+    assert_ne!(plain, yaml);
+    let outcome = run_step_test(&one, &checked, &context(), &step_test("tests/steps/r.yml", &plain)).await.unwrap();
+    assert_eq!(outcome.failure.map(|e| e.message().to_string()), None);
+    let wrong = yaml.replace("0.25, \"path\"", "much, \"path\"");
+    one.step_tests = vec![step_test("tests/steps/r.yml", &wrong)];
+    let problems = problems_of(&one).await;
+    assert!(problems.contains("which is written as JSON"), "{problems}");
 }
