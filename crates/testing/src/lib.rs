@@ -1,6 +1,6 @@
-//! What the tests of several packages share: servers, stores, contracts. It is not in the program.
+//! Helpers for the tests of several crates: servers, stores, contracts. Not part of the program.
 
-// Tests may fail where they stand.
+// Helpers of tests may panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod mariadb;
@@ -9,18 +9,18 @@ mod postgresql;
 pub use mariadb::{MariaDbServer, mariadb_server};
 pub use postgresql::{PostgresServer, postgres_server};
 
-use perennial_core::contract::{
-    Access, BadRowPolicy, Column, ColumnPolicy, Extraction, Expectations, Format, Load, RejectLimit, Source, SourceTable,
-    ValueType, ValueLocale,
-};
 use object_store::aws::AmazonS3Builder;
+use perennial_core::contract::{
+    Access, BadRowPolicy, Column, ColumnPolicy, Expectations, Extraction, Format, Load, RejectLimit, Source,
+    SourceTable, ValueLocale, ValueType,
+};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-/// A column that promises nothing but its type.
+/// A column with a type and no other properties.
 pub fn column(name: &str, data_type: ValueType) -> Column {
     Column {
         name: name.into(),
@@ -38,7 +38,7 @@ pub fn column(name: &str, data_type: ValueType) -> Column {
     }
 }
 
-/// `orders`: JSON lines without a key, everything else as a contract has it that says nothing.
+/// The table `orders`: JSON lines without a key, everything else as in a contract that leaves it out.
 pub fn source_table(columns: Vec<Column>) -> SourceTable {
     SourceTable {
         name: "orders".into(),
@@ -62,7 +62,7 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
     }
 }
 
-/// A source of these tables.
+/// A source with these tables.
 pub fn source(name: &str, location: &str, tables: Vec<SourceTable>) -> Source {
     Source {
         name: name.into(),
@@ -73,20 +73,20 @@ pub fn source(name: &str, location: &str, tables: Vec<SourceTable>) -> Source {
     }
 }
 
-/// Python with the packages the tests need, as `scripts/test` installs them.
+/// Python with the packages that the tests need, which `scripts/test` installs.
 pub fn python() -> Command {
     Command::new(std::env::var("PERENNIAL_TEST_PYTHON").unwrap_or_else(|_| "python3".into()))
 }
 
-/// An S3 server for all tests of this process, moto's, on a free port.
+/// An S3 server (moto) on a free port, for all tests of this process.
 pub struct S3Server {
     /// The port on this machine.
     pub port: u16,
-    /// It ends with the process: its standard input closes.
+    /// The server, which ends when its standard input closes, with this process at the latest.
     _process: Child,
 }
 
-/// The server, started when it is first asked for.
+/// The server, started on first use.
 pub fn s3_server() -> &'static S3Server {
     static SERVER: LazyLock<S3Server> = LazyLock::new(S3Server::start);
     &SERVER
@@ -117,7 +117,7 @@ impl S3Server {
         server
     }
 
-    /// Makes a bucket, by a plain PUT.
+    /// Creates a bucket.
     pub fn new_bucket(&self, name: &str) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let request =
@@ -128,7 +128,7 @@ impl S3Server {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
-    /// A bucket as a store. Keys are given here, not in the environment, which tests share.
+    /// A bucket as a store. Keys are set here and not in the environment, which all tests share.
     pub fn store(&self, bucket: &str) -> Arc<dyn object_store::ObjectStore> {
         let store = AmazonS3Builder::new()
             .with_bucket_name(bucket)
@@ -141,19 +141,19 @@ impl S3Server {
     }
 }
 
-/// An SFTP server of OpenSSH with keys of its own, for the account that runs the tests, on a free port.
+/// An SFTP server (OpenSSH) on a free port, with its own keys, for the account that runs the tests.
 pub struct SshServer {
     /// The port on this machine.
     pub port: u16,
-    /// Its keys and its log, and folders for files.
+    /// The folder of its keys, its log and files.
     pub folder: tempfile::TempDir,
     server_id: u32,
-    /// It ends with the process: its standard input closes.
+    /// The server, which ends when its standard input closes, with this process at the latest.
     _process: Child,
 }
 
 impl SshServer {
-    /// Starts a server that lets in by the key `key`.
+    /// Starts a server that accepts the key `key`.
     pub fn start() -> SshServer {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -201,7 +201,7 @@ impl SshServer {
         self.folder.path().join(name)
     }
 
-    /// A file of known hosts with the server's key.
+    /// A known-hosts file with the server's key.
     pub fn known_hosts(&self) -> std::path::PathBuf {
         let key = std::fs::read_to_string(self.path("host.pub")).unwrap();
         let path = self.path("known_hosts");
@@ -209,7 +209,7 @@ impl SshServer {
         path
     }
 
-    /// What lets the tests in: this account, by its key.
+    /// Credentials: this account and its key.
     pub fn access(&self) -> Access {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         Access {
@@ -225,7 +225,7 @@ impl SshServer {
         format!("sftp://127.0.0.1:{}{}", self.port, folder.display())
     }
 
-    /// The processes of the server: the one that listens, and those of connections.
+    /// The processes of the server: the one that listens and those of its connections.
     fn processes(&self) -> Vec<u32> {
         let mut all = vec![self.server_id];
         let mut at = 0;
@@ -238,19 +238,19 @@ impl SshServer {
         all
     }
 
-    /// Connections that are open.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
         let children = format!("/proc/{0}/task/{0}/children", self.server_id);
         std::fs::read_to_string(children).unwrap().split_whitespace().count()
     }
 
-    /// Ends all connections, as a restart of the machine would.
+    /// Closes all connections, as a restart of the machine would.
     pub fn drop_connections(&self) {
         let connections = self.processes().split_off(1);
         signal("KILL", &connections);
     }
 
-    /// Halts the server with all its connections, which stay open.
+    /// Suspends the server; its connections stay open.
     pub fn halt(&self) {
         signal("STOP", &self.processes());
     }
@@ -267,7 +267,7 @@ fn signal(name: &str, processes: &[u32]) {
     let _ = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status();
 }
 
-/// Makes an SSH key, with its public part beside it.
+/// Creates an SSH key and its public key beside it.
 pub fn new_ssh_key(path: &std::path::Path, kind: &str, passphrase: &str) {
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"])
@@ -285,16 +285,16 @@ fn first_line(process: &mut Child) -> String {
     line.trim().to_string()
 }
 
-/// A service over HTTP, written in Python, on a free port.
+/// An HTTP service written in Python, on a free port.
 pub struct HttpServer {
     /// The port on this machine.
     pub port: u16,
-    /// It ends with the process: its standard input closes.
+    /// The server, which ends when its standard input closes, with this process at the latest.
     _process: Child,
 }
 
 impl HttpServer {
-    /// Starts a script, which prints its port first and ends when its standard input does.
+    /// Starts a script that prints its port first and ends when its standard input closes.
     pub fn start(script: &str) -> HttpServer {
         let mut process = python()
             .args(["-c", script])

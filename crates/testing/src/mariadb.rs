@@ -7,33 +7,33 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// A MariaDB server of its own, on a free port, in a folder that goes when the process goes.
+/// A MariaDB server on a free port, in a folder that is deleted when the process ends.
 pub struct MariaDbServer {
     /// The port on this machine.
     pub port: u16,
-    /// Certificate of the authority that signed the server's; only where `openssl` is there.
+    /// The certificate of the authority that signed the server's; only if `openssl` is installed.
     pub ca_file: Option<PathBuf>,
-    /// Socket on this machine.
+    /// The path of its socket.
     pub socket: PathBuf,
-    /// Its process.
+    /// The identifier of its process.
     pub process_id: String,
-    /// It ends with the process: its standard input closes.
+    /// The server, which ends when its standard input closes, with this process at the latest.
     _process: Child,
 }
 
-/// The server that all tests of this process share, started when it is first asked for.
+/// The server that all tests of this process share, started on first use.
 pub fn mariadb_server() -> &'static MariaDbServer {
     static SERVER: LazyLock<MariaDbServer> = LazyLock::new(MariaDbServer::start);
     &SERVER
 }
 
 impl MariaDbServer {
-    /// Account that may only read, and its password.
+    /// An account that may only read, and its password.
     pub const READER: (&'static str, &'static str) = ("reader", "Pa55-wört");
-    /// Account that may do everything.
+    /// An account that may do everything, and its password.
     pub const OWNER: (&'static str, &'static str) = ("owner", "0wner");
 
-    /// Starts one that no other test has.
+    /// Starts a server for one test.
     pub fn start() -> MariaDbServer {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::Builder::new().prefix("perennial-mariadb-").tempdir().unwrap().keep();
@@ -87,13 +87,13 @@ impl MariaDbServer {
         format!("mysql://localhost:{}/{database}", self.port)
     }
 
-    /// Stops the server where it stands, or lets it go on (`STOP`, `CONT`).
+    /// Suspends the server or lets it continue (`STOP`, `CONT`).
     pub fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([&format!("-{signal}"), &self.process_id]).status().unwrap().success());
     }
 }
 
-/// An authority and a server's certificate for `localhost`, made by `openssl`; nothing without it.
+/// Certificates of an authority and of a server for `localhost`, made with `openssl`; `None` without it.
 fn make_certificates(folder: &Path) -> Option<PathBuf> {
     let lines = "set -e; cd $1\n\
         key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'\n\

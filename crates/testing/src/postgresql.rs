@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
 
-/// Where Debian keeps the programs of its PostgreSQL.
+/// The folder in which Debian installs PostgreSQL's programs.
 const POSTGRESQL_FOLDERS: [&str; 4] = [
     "/usr/lib/postgresql/17/bin",
     "/usr/lib/postgresql/16/bin",
@@ -14,7 +14,7 @@ const POSTGRESQL_FOLDERS: [&str; 4] = [
     "/usr/lib/postgresql/14/bin",
 ];
 
-/// Starts a server in a new folder and ends it when its standard input closes; prints port and folder when it answers.
+/// Starts a server in a new folder and ends it when standard input closes; prints port and folder once it answers.
 /// PostgreSQL does not run as root, so that root becomes `nobody` first.
 const START_POSTGRESQL: &str = r#"
 import os, pwd, shutil, socket, subprocess, sys, tempfile, time
@@ -70,19 +70,18 @@ pub struct PostgresServer {
     /// Whether it encrypts.
     pub tls: bool,
     programs: &'static str,
-    /// It ends with the process: its standard input closes.
+    /// The server, which ends when its standard input closes, with this process at the latest.
     _process: Child,
 }
 
-/// The server for all tests of this process, started when it is first asked for; nothing where PostgreSQL is not
-/// installed.
+/// The server for all tests of this process, started on first use; `None` if PostgreSQL is not installed.
 pub fn postgres_server() -> Option<&'static PostgresServer> {
     static SERVER: LazyLock<Option<PostgresServer>> = LazyLock::new(PostgresServer::start);
     SERVER.as_ref()
 }
 
 impl PostgresServer {
-    /// A server of one's own, for tests that stop it.
+    /// Starts a server for one test, which may stop it.
     pub fn start() -> Option<PostgresServer> {
         let programs = POSTGRESQL_FOLDERS.into_iter().find(|folder| std::path::Path::new(folder).is_dir())?;
         let mut process = python()
@@ -108,20 +107,20 @@ impl PostgresServer {
         Some(server)
     }
 
-    /// One of PostgreSQL's programs, told where the server is.
+    /// One of PostgreSQL's programs, set to connect to the server.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(format!("{}/{name}", self.programs));
         command.args(["-h", "localhost", "-p", &self.port.to_string(), "-U", "postgres"]).env("PGSSLMODE", "disable");
         command
     }
 
-    /// Makes a database, anew.
+    /// Creates a database; one of the same name is dropped.
     pub fn database(&self, name: &str) {
         self.sql("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
     }
 
-    /// What psql answers to statements, without frames: columns with `|` between them.
+    /// The output of psql for statements, unformatted: columns are separated by `|`.
     pub fn sql(&self, database: &str, statements: &str) -> String {
         let done = self
             .program("psql")
@@ -132,7 +131,7 @@ impl PostgresServer {
         String::from_utf8(done.stdout).unwrap().trim_end_matches('\n').to_string()
     }
 
-    /// A session of psql that stays open, for what happens between two statements.
+    /// A session of psql that stays open, for tests of what happens between two statements.
     pub fn session(&self, database: &str) -> PostgresSession {
         let mut process = self
             .program("psql")
