@@ -187,7 +187,7 @@ def main():
         if options.perennial:
             jobs["perennial"] = ([options.perennial, "run", "--project", f"{options.work}/project"], None)
         if options.reader:
-            jobs["reader"] = ([options.reader, "--ignored", "--exact", "sources::postgresql::tests::speed::drain"],
+            jobs["reader"] = ([options.reader, "--ignored", "--exact", "databases::postgresql::tests::speed::drain"],
                               {"PERENNIAL_BENCH_URL": url, "PERENNIAL_BENCH_OUT": out,
                                "PERENNIAL_BENCH_CONNECTIONS": str(options.connections)})
         jobs["adbc"] = ([sys.executable, "-c", ADBC, url, f"{out}/adbc.parquet"], None)
