@@ -118,8 +118,8 @@ fn load(table: &mut TableDraft) {
         table.comments.push(format!("`{column}` may show what changed, but without a key every load reads all rows"));
     } else {
         table.load = Some(format!("{{incremental: {{cursor: {}}}}}", yaml::list(&cursor)));
-        let missed = "a cursor misses rows that are deleted and changes that leave it as it was; `full_every` (7d when \
-                      left out) finds both, `load: snapshot` every night";
+        let missed = "a cursor misses deleted rows and changes that do not touch it; `full_every` (7d by default) finds \
+                      both, `load: snapshot` finds them in every run";
         table.comments.push(missed.to_string());
     }
     if table.key.is_empty() {
@@ -127,7 +127,7 @@ fn load(table: &mut TableDraft) {
     }
 }
 
-/// Reads the first rows under the draft and says what they tell: persons, few values, values that would be refused.
+/// Reads the first rows with the draft and comments on them: personal data, few values, values that would be rejected.
 async fn look_into(look: &Look<'_>, database: &Arc<dyn Database>, table: &mut TableDraft) -> Result<()> {
     let source = match look.contract(std::slice::from_ref(table)) {
         Ok(source) => source,

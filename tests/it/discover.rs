@@ -119,7 +119,7 @@ fn a_draft_loads_what_it_was_made_from() {
     assert!(line(&yaml, "events", "ip").contains("personal: true"), "{yaml}");
     assert!(yaml.contains("rows: \"items[]\""), "{yaml}");
     assert!(yaml.contains("header: false"), "{yaml}");
-    assert!(yaml.contains("letter.pdf: it is not text"), "{yaml}");
+    assert!(yaml.contains("letter.pdf: it is neither text nor"), "{yaml}");
 
     sources(project.path(), ["discover", folder.to_str().unwrap(), "--write"]).ended(0);
     let again = sources(project.path(), ["discover", folder.to_str().unwrap(), "--write"]).ended(2);
@@ -146,6 +146,22 @@ fn a_draft_loads_what_it_was_made_from() {
     let new = sources(project.path(), ["discover", "--source", "shop", "--format", "json"]).ended(0).json();
     assert_eq!(new["tables"], serde_json::json!(["returns"]));
     assert_eq!(new["columns"], serde_json::json!(["events.tier"]));
+}
+
+#[test]
+fn a_relative_location_counts_from_the_project_as_in_a_contract() {
+    let project = empty_project("UTC");
+    let database = rusqlite::Connection::open(project.path().join("shop.db")).unwrap();
+    database.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)").unwrap();
+    drop(database);
+    let yaml = sources(project.path(), ["discover", "sqlite://shop.db"]).ended(0).stdout;
+    assert!(yaml.contains("  orders:\n"), "{yaml}");
+    sources(project.path(), ["discover", "sqlite://shop.db", "--write"]).ended(0);
+    assert!(sources(project.path(), ["test", "shop"]).ended(0).stdout.starts_with("shop  ok"));
+    std::fs::create_dir(project.path().join("till")).unwrap();
+    std::fs::write(project.path().join("till/sales.csv"), "id\n1\n2\n").unwrap();
+    let yaml = sources(project.path(), ["discover", "till"]).ended(0).stdout;
+    assert!(yaml.contains("location: till\n") && yaml.contains("files: sales.csv"), "{yaml}");
 }
 
 #[test]
@@ -195,11 +211,11 @@ fn a_test_says_what_is_wrong_and_tries_every_source() {
     assert!(sources(project.path(), ["test", "none"]).ended(1).stdout.contains("no file matches"));
     write("pipelines/sources/lacks.yml", &contract("data", "      amount: {type: integer}\n"));
     let lacks = sources(project.path(), ["test", "lacks"]).ended(2);
-    assert!(lacks.stdout.contains("lacks the promised column `amount`"), "{}", lacks.stdout);
+    assert!(lacks.stdout.contains("lacks the column `amount` of the contract"), "{}", lacks.stdout);
     let other = contract("data", "").replace("id:", "number:");
     write("pipelines/sources/other.yml", &other);
     let other = sources(project.path(), ["test", "other"]).ended(2);
-    assert!(other.stdout.contains("none of the promised columns"), "{}", other.stdout);
+    assert!(other.stdout.contains("none of the contract's columns"), "{}", other.stdout);
     write("pipelines/sources/gone.yml", &contract("nowhere", ""));
     let all = sources(project.path(), ["test", "--format", "json"]).ended(3).json();
     let status = |name: &str| {

@@ -14,9 +14,10 @@ const HEADER: &str =
 /// Functions, constructors and macros whose arguments are messages, however short.
 const MESSAGE_CALLS: [&str; 8] = ["project", "data", "unreachable", "bug", "hint", "context", "say", "Note"];
 
-/// Sources whose prose is not messages: pages of manuals, and the text of reports and drafts.
-const NOT_MESSAGES: [&str; 6] = [
+/// Sources whose prose is not messages: pages of manuals, the text of reports, messages of other programs.
+const NOT_MESSAGES: [&str; 7] = [
     "crates/demo/src/",
+    "crates/engine/src/patterns",
     "crates/functions/src/manual",
     "crates/reports/src/html",
     "crates/reports/src/charts/",
@@ -115,8 +116,10 @@ fn messages_of(file: &str, source: &str) -> Vec<Message> {
             }
             Token::Text(text) => {
                 let call = open.iter().rev().find_map(|call| *call);
-                let has_words = text.chars().filter(|c| c.is_ascii_lowercase()).count() > 1;
-                let is_message = (call.is_some() && has_words) || (prose_counts && is_prose(text));
+                let has_letters = text.chars().filter(|c| c.is_ascii_lowercase()).count() > 1;
+                // What is printed has parts such as the plural of a count; those of errors are messages of one word.
+                let is_short = call.is_some_and(|call| !matches!(call, "say" | "Note")) && has_letters;
+                let is_message = is_short || (prose_counts && is_prose(text));
                 if is_message && !is_code(text) {
                     found.push(Message { file: file.to_string(), line: tokens[i].0, text: text.clone(), call });
                 }

@@ -93,10 +93,10 @@ fn check_reports_every_mistake_at_once_at_its_place_and_reads_no_data() {
 fn a_failed_test_publishes_nothing_and_yesterday_stands() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &[DAILY]);
-    let night = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
-    night().ended(0);
+    let execute = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    execute().ended(0);
     std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\n1,2026-01-05,\n").unwrap();
-    let failed = night().ended(1);
+    let failed = execute().ended(1);
     assert!(failed.stderr.contains("marts.daily"), "{}", failed.stderr);
     assert!(failed.stderr.contains("not published"), "{}", failed.stderr);
     let sql = "SELECT sum(amount) AS amount FROM marts.daily";
@@ -104,7 +104,7 @@ fn a_failed_test_publishes_nothing_and_yesterday_stands() {
     assert_eq!(crate::support::value(&project, "SELECT count(*) FROM system.tests WHERE status = 'failed'"), "1");
     // Repaired data: the next run publishes.
     std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\n1,2026-01-05,7\n").unwrap();
-    night().ended(0);
+    execute().ended(0);
     assert_eq!(crate::support::value(&project, sql), "7.00");
 }
 
@@ -146,16 +146,76 @@ fn mistakes_of_arguments_have_exit_code_two_and_a_way_on() {
 fn too_many_rejects_fail_the_source_and_its_rows_stay_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &[DAILY]);
-    let night = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
-    night().ended(0);
-    std::fs::write(project.join("data/sales.csv"), "sale_id,sold_on,amount\nx,y,z\nx,y,z\n1,2026-01-05,1\n").unwrap();
-    let failed = night().ended(1);
+    let execute = || run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]);
+    execute().ended(0);
+    // A share is not exceeded by ten rows, however small the file.
+    let bad = "x,y,z\n".repeat(11);
+    std::fs::write(project.join("data/sales.csv"), format!("sale_id,sold_on,amount\n{bad}1,2026-01-05,1\n")).unwrap();
+    let failed = execute().ended(1);
     assert!(failed.stderr.contains("shop.sales"), "{}", failed.stderr);
     assert_eq!(crate::support::value(&project, "SELECT sum(amount) FROM marts.daily"), "12.50");
 }
 
 #[test]
-fn the_exit_codes_and_verbs_stand_in_the_help() {
+fn a_run_in_detail_is_one_json_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let in_project =
+        |args: &[&str]| run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()]));
+    let run_id = in_project(&["run", "--format", "json"]).ended(0).json()["run_id"].as_str().unwrap().to_string();
+    let document = in_project(&["runs", &run_id, "--format", "json"]).ended(0).json();
+    assert_eq!(document["run"]["run_id"], run_id);
+    let names = |rows: &str, column: &str| -> Vec<String> {
+        document[rows].as_array().unwrap().iter().map(|row| row[column].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(
+        (names("sources", "table_name"), names("steps", "step")),
+        (vec!["sales".into()], vec!["marts.daily".into()])
+    );
+    assert_eq!(document["tests"].as_array().unwrap().len(), 2, "the grain and not_null");
+    let text = in_project(&["runs", &run_id]).ended(0).stdout;
+    assert!(text.contains(&run_id) && text.contains("marts.daily"), "{text}");
+    let csv = in_project(&["runs", &run_id, "--format", "csv"]).ended(2);
+    assert!(csv.stderr.contains("--format json"), "{}", csv.stderr);
+}
+
+#[test]
+fn steps_are_listed_layer_by_layer_and_the_same_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let staging = "/* ---\ndescription: Sales as the till has them\ngrain: [sale_id]\nmaterialize: view\n--- */\n\
+                   SELECT * FROM source.shop__sales\n";
+    let weekly = (
+        "sql/marts/a_week.sql",
+        "/* ---\ndescription: Days counted\ngrain: [days]\n--- */\nSELECT count(*) AS days FROM marts.daily\n",
+    );
+    let project = project(folder.path(), &[DAILY, ("sql/staging/stg_sales.sql", staging), weekly]);
+    let ls = |args: &[&str]| {
+        let args = ["ls"].iter().chain(args).map(AsRef::as_ref);
+        run(args.chain(["--project".as_ref(), project.as_os_str()])).ended(0)
+    };
+    let expected = "staging\n  stg_sales  view   Sales as the till has them\n\n\
+                    marts\n  a_week     table  Days counted\n  daily      table  Sales by day\n";
+    let shown = ls(&[]).stdout;
+    let (staging, marts) = expected.split_once("\n\n").unwrap();
+    assert!(shown.contains(staging) && shown.contains(marts.trim_end()), "{shown}");
+    let csv = ls(&["--format", "csv"]).stdout;
+    assert!(csv.starts_with("step,kind,description\n") && csv.contains("marts.daily,table,Sales by day\n"), "{csv}");
+    assert_eq!(ls(&["--format", "json"]).json().as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn several_pipelines_need_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    std::fs::write(project.join("pipelines/hourly.yml"), "description: Sales\nsources: [shop]\n").unwrap();
+    let ran = run(["run".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(2);
+    assert!(ran.stderr.contains("expected one of `hourly`, `nightly`, as in `perennial run hourly`"), "{}", ran.stderr);
+    let ran = run(["run".as_ref(), "nightli".as_ref(), "--project".as_ref(), project.as_os_str()]).ended(2);
+    assert!(ran.stderr.contains("did you mean `nightly`?"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_exit_codes_and_verbs_are_in_the_help() {
     let ran = run(["--help"]).ended(0);
     for word in [
         "demo",
@@ -232,7 +292,7 @@ fn a_function_that_is_mistyped_or_called_wrongly_is_explained() {
     let said = [
         "did you mean `quantile_cutoffs`?",
         "`date_diff`: ",
-        "`date_diff(unit, from, to)`",
+        "call it as date_diff(unit, from, to)",
         "`width_bucket`: ",
         "is not a number",
         "perennial functions width_bucket",
