@@ -214,7 +214,7 @@ impl Renderer {
             };
             let tag = self.failed_tag(&attempt, &context, &failure);
             let error = match &tag {
-                Some(tag) if failure.in_macro => self.called_from(failure, &template, tag.clone()),
+                Some(tag) if failure.in_macro => self.called_from(*failure, &template, tag.clone()),
                 _ => failure.error,
             };
             if !errors.iter().any(|known| known.to_string() == error.to_string()) {
@@ -227,7 +227,7 @@ impl Renderer {
         }
     }
 
-    fn attempt(&self, template: &Template, context: &Value) -> Result<(String, SourceMap), Failure> {
+    fn attempt(&self, template: &Template, context: &Value) -> Result<(String, SourceMap), Box<Failure>> {
         let marked = template.marked();
         let uses_macros = self.macros.iter().any(|name| template.text.contains(name.as_str()));
         let prelude = if uses_macros { self.prelude.as_str() } else { "" };
@@ -236,7 +236,7 @@ impl Renderer {
             .environment
             .template_from_named_str(&template.file.path, &text)
             .and_then(|t| t.render(context))
-            .map_err(|e| self.failure(&e, template, &marked, prelude.len()))?;
+            .map_err(|e| Box::new(self.failure(&e, template, &marked, prelude.len())))?;
         Ok(unmark(&rendered))
     }
 
