@@ -184,7 +184,8 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
         document.report(&(0..0), error);
     }
     if name == "shared" {
-        let error = Error::project("`shared` cannot be the name of a report").hint("it is the folder of what reports share");
+        let error =
+            Error::project("`shared` cannot be the name of a report").hint("it is the folder of what reports share");
         document.report(&(0..0), error);
     }
     let (yaml, body) = split(document)?;
@@ -210,7 +211,7 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
     Some(report)
 }
 
-/// Where the header's YAML and the template stand.
+/// Where the header's YAML and the template are.
 fn split(document: &Document) -> Option<(Range<usize>, usize)> {
     let text: &str = &document.text;
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -219,7 +220,8 @@ fn split(document: &Document) -> Option<(Range<usize>, usize)> {
         let error = Error::project("a report begins with a header between two lines `---`");
         document.report(
             &(start..start),
-            error.hint("a piece that a template includes belongs in the report's pieces/ or in report-templates/shared"),
+            error
+                .hint("a piece that a template includes belongs in the report's pieces/ or in report-templates/shared"),
         );
         return None;
     }
@@ -306,7 +308,7 @@ fn query(document: &Document, file: &TextFile, key: &Text, node: &Node) -> Optio
     Some(ReportQuery { name: key.value.clone(), file: file.clone(), offset, sql: text.value })
 }
 
-/// Where the first line of a text stands: a block scalar begins below its `|`, a quoted one behind its quote.
+/// Where the first line of a text is: a block scalar begins below its `|`, a quoted one behind its quote.
 fn first_byte(document: &Document, text: &Text) -> usize {
     let first = text.value.split('\n').next().unwrap_or("");
     document.text[text.span.start..].find(first).map_or(text.span.start, |at| text.span.start + at)
@@ -367,7 +369,7 @@ fn missing_phrases(report: &ReportFile, keys: &BTreeSet<&String>, problems: &mut
         let Some(texts) = report.phrases.get(*key) else { continue };
         let missing = missing_languages(|language| texts.contains_key(&language), &report.languages);
         let Some(text) = texts.values().next().filter(|_| !missing.is_empty()) else { continue };
-        // The key stands before the first of its texts.
+        // The key is before the first of its texts.
         let before = &text.file.text[..text.span.start];
         let start = before.rfind(key.as_str()).unwrap_or(text.span.start);
         let place = Place::span(text.file.path.clone(), text.file.text.clone(), start..start + key.len());

@@ -43,7 +43,7 @@ impl Canvas {
         self.draft.lock().map_err(|_| invalid("a component failed before"))
     }
 
-    /// Keeps a block and gives the mark that stands for it in the text.
+    /// Keeps a block and gives the mark that takes its place in the text.
     pub(crate) fn put(&self, block: Block) -> Result<Value, Error> {
         let mut draft = self.draft()?;
         draft.blocks.push(block);

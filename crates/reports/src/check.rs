@@ -164,7 +164,9 @@ impl Checker<'_> {
         let error = error.suggest(name, known.iter().map(String::as_str));
         Some(match error.hint_text() {
             Some(_) => error,
-            None => error.hint("pieces lie in the report's pieces/, as `pieces/x.md`, or in report-templates/shared, as `shared/x.md`"),
+            None => error.hint(
+                "pieces lie in the report's pieces/, as `pieces/x.md`, or in report-templates/shared, as `shared/x.md`",
+            ),
         })
     }
 
@@ -294,11 +296,9 @@ fn needed(text: &str) -> Vec<String> {
     let given = ["language", "currency"];
     let is_function = |name: &str| functions::FUNCTIONS.iter().any(|function| function.page.name == name);
     let is_global = |name: &str| env.globals().any(|(global, _)| global == name);
-    let calls: Vec<&str> =
-        uses(text).into_iter().filter(|u| u.role == Role::Call).map(|u| &text[u.range]).collect();
-    let is_optional = |name: &str| {
-        text.contains(&format!("{name} is defined")) || text.contains(&format!("{name} | default"))
-    };
+    let calls: Vec<&str> = uses(text).into_iter().filter(|u| u.role == Role::Call).map(|u| &text[u.range]).collect();
+    let is_optional =
+        |name: &str| text.contains(&format!("{name} is defined")) || text.contains(&format!("{name} | default"));
     let mut names: Vec<String> = parsed.undeclared_variables(false).into_iter().collect();
     names.retain(|name| {
         let is_given = given.contains(&name.as_str()) || is_function(name) || is_global(name);

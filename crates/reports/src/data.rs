@@ -4,8 +4,6 @@
 //! NULL becomes none.
 
 use super::decimal::Decimal;
-use perennial_core::contract::day_of;
-use perennial_core::error::{Error, Result};
 use arrow::array::{
     Array, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
     Int64Array, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
@@ -14,8 +12,10 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal256Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
-use minijinja::value::{DynObject, Object, ObjectRepr, Value};
 use minijinja::ErrorKind;
+use minijinja::value::{DynObject, Object, ObjectRepr, Value};
+use perennial_core::contract::day_of;
+use perennial_core::error::{Error, Result};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -134,8 +134,9 @@ fn cell(name: &str, array: &dyn Array, row: usize) -> Result<Value> {
                 TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value(row),
                 TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value(row) / 1_000,
             };
-            let at = jiff::Timestamp::from_microsecond(microseconds)
-                .map_err(|e| Error::data(format!("column `{name}` contains an instant that is out of range")).because(e))?;
+            let at = jiff::Timestamp::from_microsecond(microseconds).map_err(|e| {
+                Error::data(format!("column `{name}` contains an instant that is out of range")).because(e)
+            })?;
             Value::from(at.to_string())
         }
         DataType::Dictionary(_, _) => {

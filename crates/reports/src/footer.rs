@@ -99,7 +99,11 @@ pub(crate) fn blocks(
     Ok(out)
 }
 
-fn facts(book: &Phrasebook, footer: &Footer, edition: &EditionFacts) -> Result<Vec<(String, String)>, minijinja::Error> {
+fn facts(
+    book: &Phrasebook,
+    footer: &Footer,
+    edition: &EditionFacts,
+) -> Result<Vec<(String, String)>, minijinja::Error> {
     let language = book.language();
     let period = book.period();
     let status = if period.is_closed(book.as_of()) { "period_closed" } else { "period_open" };

@@ -1,7 +1,7 @@
 //! How columns of tables and figures of charts are written.
 
-use super::decimal::Decimal;
 use super::data::{invalid, number};
+use super::decimal::Decimal;
 use super::number::{self, Sign};
 use minijinja::Error;
 use minijinja::value::Value;
@@ -90,7 +90,7 @@ impl Format {
         }
     }
 
-    /// The same with the decimal places of these values, so that points stand below one another.
+    /// The same with the decimal places of these values, so that decimal points are aligned.
     pub(crate) fn aligned<'a>(self, values: impl Iterator<Item = &'a Value>) -> Format {
         match self {
             Format::Number(None) => Format::Number(Some(values.filter_map(number).map(places).max().unwrap_or(0))),
@@ -115,7 +115,7 @@ impl Format {
         }
     }
 
-    /// The number as it stands in a picture: in three significant digits, shares as per cent.
+    /// The number as it is written in a picture: in three significant digits, shares as per cent.
     pub(crate) fn write_short(self, value: Decimal, language: Language) -> String {
         match self {
             Format::Percent => number::percent(value, language, Sign::Minus),

@@ -15,7 +15,8 @@ pub(crate) struct Function {
 
 const TWO: &[Argument] =
     &[Argument::value("a", Kind::Number, "a figure"), Argument::value("b", Kind::Number, "another figure")];
-const MONTHS: (&str, &str) = ("months", "period | revenue | orders\n2026-08-01 | 1000.00 | 8\n2026-09-01 | 1200.50 | 10");
+const MONTHS: (&str, &str) =
+    ("months", "period | revenue | orders\n2026-08-01 | 1000.00 | 8\n2026-09-01 | 1200.50 | 10");
 
 /// Every function.
 pub(crate) static FUNCTIONS: &[Function] = &[
@@ -60,11 +61,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
                 Argument::value("column", Kind::Text, "the column"),
             ],
             description: "Templates may not add floating-point numbers; this adds decimals.",
-            example: Example {
-                rows: &[MONTHS],
-                template: "{{ total(months, 'revenue') | cents }}",
-                page: "2,200.50",
-            },
+            example: Example { rows: &[MONTHS], template: "{{ total(months, 'revenue') | cents }}", page: "2,200.50" },
             related: &["plus", "ratio"],
             ..PAGE
         },

@@ -6,8 +6,8 @@ use super::language::data;
 use super::latin::latin;
 use super::template::Page;
 use super::theme::Style;
-use perennial_project::Language;
 use base64::Engine;
+use perennial_project::Language;
 use std::fmt::Write;
 
 const CSS: &str = include_str!("page.css");
@@ -15,7 +15,8 @@ const CSS: &str = include_str!("page.css");
 /// A page as HTML.
 pub(crate) fn write(page: &Page, style: &Style) -> String {
     let mut body = String::new();
-    let (footers, content): (Vec<&Block>, Vec<&Block>) = page.blocks.iter().partition(|b| matches!(b, Block::Footer(_)));
+    let (footers, content): (Vec<&Block>, Vec<&Block>) =
+        page.blocks.iter().partition(|b| matches!(b, Block::Footer(_)));
     let mut writer = Writer { out: &mut body, figures: &page.furniture.figures, headings: Headings::default() };
     for block in content {
         writer.block(block);

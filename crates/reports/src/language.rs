@@ -21,7 +21,7 @@ pub(crate) struct LanguageData {
     pub numbers: Numbers,
     /// How days are written.
     pub dates: Dates,
-    /// What stands between pieces of text.
+    /// What is put between pieces of text.
     pub text: Texts,
     /// How amounts are written.
     pub currencies: Currencies,
@@ -81,7 +81,7 @@ pub(crate) struct Dates {
     pub instant: String,
 }
 
-/// What stands between pieces of text.
+/// What is put between pieces of text.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Texts {
@@ -160,7 +160,8 @@ mod tests {
     fn every_language_is_complete() {
         let shape = |data: &LanguageData| -> BTreeSet<String> {
             let own = data.phrases.keys().cloned();
-            let of_charts = data.charts.iter().flat_map(|(chart, p)| p.keys().map(move |key| format!("{chart}: {key}")));
+            let of_charts =
+                data.charts.iter().flat_map(|(chart, p)| p.keys().map(move |key| format!("{chart}: {key}")));
             own.chain(of_charts).collect()
         };
         let english = shape(data(Language::ENGLISH));

@@ -45,16 +45,16 @@ mod variables;
 mod tests;
 
 pub use check::check;
-pub use editions::{Edition, Record as EditionRecord, newest_edition, record_not_issued, write_index};
 pub use contents::{index, pages};
+pub use editions::{Edition, Record as EditionRecord, newest_edition, record_not_issued, write_index};
 pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};
 pub use period::Period;
 
-use perennial_core::error::{Error, Place, Result};
-use perennial_project::{Language, PeriodKind, Project, ReportFile, ReportQuery, template_value};
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
 use minijinja::value::Value;
+use perennial_core::error::{Error, Place, Result};
+use perennial_project::{Language, PeriodKind, Project, ReportFile, ReportQuery, template_value};
 use std::path::Path;
 
 /// Where rows come from: the caller's session over one release.

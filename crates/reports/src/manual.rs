@@ -179,7 +179,17 @@ const OF_CHARTS: &[Argument] = &[
 /// Arguments that people know from elsewhere, and why there are none here.
 const REFUSED: &[(&[&str], &str, &str)] = &[
     (
-        &["y2", "second_y", "second_axis", "secondary_axis", "secondary_y", "right_axis", "right_y", "y_right", "axis2"],
+        &[
+            "y2",
+            "second_y",
+            "second_axis",
+            "secondary_axis",
+            "secondary_y",
+            "right_axis",
+            "right_y",
+            "y_right",
+            "axis2",
+        ],
         "a second axis is not drawn",
         "two scales make any two lines look related; draw two charts, one below the other",
     ),
@@ -193,7 +203,7 @@ const REFUSED: &[(&[&str], &str, &str)] = &[
         "charts have no size of their own",
         "a chart is as wide as its page, and drawn anew for a phone",
     ),
-    (&["legend"], "there is no legend", "bars and columns are labelled where they stand"),
+    (&["legend"], "there is no legend", "bars and columns are labelled directly"),
 ];
 
 /// What is wrong with an argument, and what to do about it.
@@ -346,8 +356,8 @@ fn arguments<'a>(title: &str, all: impl Iterator<Item = &'a Argument>) -> String
     for argument in all {
         let default = match argument.default {
             None => "required".to_string(),
-            Some("") => String::new(),
-            Some(default) => format!("`{default}`"),
+            Some(default) if matches!(argument.kind, Kind::Choice(_)) && !default.is_empty() => format!("`{default}`"),
+            Some(default) => default.to_string(),
         };
         let _ = writeln!(
             lines,
@@ -360,7 +370,7 @@ fn arguments<'a>(title: &str, all: impl Iterator<Item = &'a Argument>) -> String
     if lines.is_empty() {
         return String::new();
     }
-    format!("\n## {title}\n\n| name | takes | without it | meaning |\n|---|---|---|---|\n{lines}")
+    format!("\n## {title}\n\n| name | takes | default | meaning |\n|---|---|---|---|\n{lines}")
 }
 
 fn markdown_table(rows: &str) -> String {

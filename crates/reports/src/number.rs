@@ -5,7 +5,7 @@ use super::language::{data, fill};
 use jiff::civil::Date;
 use perennial_project::Language;
 
-/// Whether a plus stands before figures above zero.
+/// Whether a plus is written before figures above zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// Only a minus is written.

@@ -1,9 +1,9 @@
 //! The period of an edition: half-open, closed or still open.
 
 use super::number;
+use jiff::civil::Date;
 use perennial_core::error::{Error, Result};
 use perennial_project::{Language, PeriodKind};
-use jiff::civil::Date;
 
 /// What one edition is about: the days from `start` up to, not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

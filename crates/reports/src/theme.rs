@@ -1,8 +1,8 @@
 //! Company style: the accent, a logo, a font.
 
+use base64::Engine;
 use perennial_core::error::{Error, Place, Result};
 use perennial_project::Theme;
-use base64::Engine;
 use std::path::Path;
 
 /// The accent where a project names none.

@@ -105,7 +105,8 @@ fn tokens(text: &str, from: usize, close: &str) -> (Vec<Token>, usize) {
             return (tokens, i);
         }
         let c = bytes[i];
-        let run = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let run =
+            |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
         let (kind, range, next) = match c {
             b'\'' | b'"' => {
                 let end = text_end(bytes, i);
@@ -237,7 +238,9 @@ impl Reader<'_> {
                 self.push(i, Role::Phrase(with));
             }
             (Some(Open::Call { .. }), Some((function, slot))) => self.push(i, Role::Text(function, slot)),
-            (Some(Open::Mapping { key: Some(key) }), Some((function, slot))) if self.is_sign(i.wrapping_sub(1), ":") => {
+            (Some(Open::Mapping { key: Some(key) }), Some((function, slot)))
+                if self.is_sign(i.wrapping_sub(1), ":") =>
+            {
                 let key = key.clone();
                 self.push(i, Role::KeyText(function, slot, key));
             }
@@ -257,7 +260,8 @@ impl Reader<'_> {
                 });
             }
             "[" => {
-                let begins = ["=", "(", ","].contains(&self.before(i)) && matches!(self.open.last(), Some(Open::Call { .. }));
+                let begins =
+                    ["=", "(", ","].contains(&self.before(i)) && matches!(self.open.last(), Some(Open::Call { .. }));
                 if let Some((function, slot)) = self.argument().filter(|_| begins) {
                     self.push(i, Role::List(function, slot));
                 }

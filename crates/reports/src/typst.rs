@@ -249,7 +249,7 @@ const MAX_WHOLE: usize = 14;
 const PAGE_WIDTH: f64 = 481.8;
 /// Sizes of type that tables are set in, best first.
 const SIZES: [f64; 4] = [8.0, 7.0, 6.5, 6.0];
-/// What stands between two columns, in points.
+/// The space between two columns, in points.
 const INSET: f64 = 8.0;
 
 /// How a table is set.

@@ -74,8 +74,8 @@ pub(crate) static PAGES: &[Page] = &[
         description: "A list of rows with the columns of the query. NULL is none; decimals stay exact; dates and instants are \
                       text in ISO 8601, which the filters `date` and `month` write out. In the SQL of a query \
                       `{{ period.start }}`, `{{ period.end }}`, `{{ period.label }}`, `{{ period.status }}`, `{{ as_of }}`, \
-                      `{{ time_zone }}`, `{{ currency }}` and `{{ var('name') }}` are put in; dates stand in quotes there: \
-                      `DATE '{{ period.start }}'`.",
+                      `{{ time_zone }}`, `{{ currency }}` and `{{ var('name') }}` are put in; dates are put in without quotes: \
+                      write `DATE '{{ period.start }}'`.",
         example: Example {
             rows: &[("orders", "region | orders\nnorth | 10\nsouth | 8")],
             template: "{{ orders | length }} regions: {% for row in orders %}{{ row.region }} {{ row.orders }}{{ ', ' if not \
@@ -106,11 +106,7 @@ pub(crate) static PAGES: &[Page] = &[
         syntax: "as_of",
         summary: "The business date of the rows: only facts dated before it are seen",
         description: "Text in ISO 8601. `period.status` says whether the period was over by then.",
-        example: Example {
-            rows: &[],
-            template: "As of {{ as_of | date }}",
-            page: "As of 1 October 2026",
-        },
+        example: Example { rows: &[], template: "As of {{ as_of | date }}", page: "As of 1 October 2026" },
         related: &["period", "date"],
         ..PAGE
     },

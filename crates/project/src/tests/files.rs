@@ -17,8 +17,8 @@ fn the_project_file_names_the_valid_choices() {
         perennial.yml:8:29: the logo `logo.jpg` is neither an SVG nor a PNG file
         perennial.yml:8:39: unknown key `colour` in a theme [expected one of `logo`, `accent`, `font`]
         perennial.yml:9:10: `reports` is `s3://x`; reports are written to a folder, not to a URL
-        perennial.yml:10:11: no shipped file matches `sql/nothing/*` [patterns count from the project's folder: `sql/marts/*`, `report-templates/**`]
-        perennial.yml:10:28: `[` is not a pattern of files: unclosed character class; missing ']'
+        perennial.yml:10:11: no shipped file matches `sql/nothing/*` [patterns are relative to the project's folder: `sql/marts/*`, `report-templates/**`]
+        perennial.yml:10:28: `[` is not a file pattern: unclosed character class; missing ']'
         "##);
     insta::assert_snapshot!(problems(&[("perennial.yml", "")]), @r##"
         perennial.yml:1:1: a project needs `name`
@@ -28,10 +28,10 @@ fn the_project_file_names_the_valid_choices() {
         perennial.yml:2:5: this is not YAML: illegal placement of ':' indicator
         "##);
     insta::assert_snapshot!(problems(&[("perennial.yml", "- a\n- b\n")]), @r##"
-        perennial.yml:1:1: a project is a mapping, found a list
+        perennial.yml:1:1: a project must be a mapping, found a list
         "##);
     insta::assert_snapshot!(problems(&[("perennial.yml", "name: x\nlake: ${LAKE}/${BUCKET}\n")]), @r##"
-        perennial.yml:2:7: environment variable `LAKE` is not set [set it, or say what to take without it: ${LAKE:-...}]
+        perennial.yml:2:7: environment variable `LAKE` is not set [set it, or give a default: ${LAKE:-...}]
         "##);
     insta::assert_snapshot!(problems(&[("perennial.yml", "name: x\nlake: y\n---\nname: z\n")]), @r##"
         perennial.yml:3:1: only one YAML document is allowed per file [remove the `---`]
@@ -59,7 +59,7 @@ fn a_contract_is_checked_key_by_key() {
         "files: \"[a\"\nformat: {csv: {delimiter: \"||\", quote: \",\", encoding: latin1, heder: true}}\n\
          key: [id, oder_id, id]\nnewest_by: updated\ntime_column: order_id\non_new_column: keep\non_bad_row: drop\n\
          max_rejects: {share: 5}\ncolumns:\n  order_id: {type: text}\n  id: {type: integer}"), @r##"
-        pipelines/sources/erp.yml:4:12: `[a` is not a pattern of files: unclosed character class; missing ']'
+        pipelines/sources/erp.yml:4:12: `[a` is not a file pattern: unclosed character class; missing ']'
         pipelines/sources/erp.yml:5:31: `delimiter` is `||`, which is not one ASCII character [write one character in quotes, or `tab`]
         pipelines/sources/erp.yml:5:37: `quote` and `delimiter` are the same character
         pipelines/sources/erp.yml:5:59: `encoding` is `latin1` [expected one of `utf-8`, `gb18030`, `big5`]
@@ -75,13 +75,13 @@ fn a_contract_is_checked_key_by_key() {
     insta::assert_snapshot!(table_problems("files: ../a.csv\nformat: xlsx\nnewest_by: a\nmax_rejects: {}\ncolumns:\n  a: {type: text}"), @r##"
         pipelines/sources/erp.yml:4:12: the files `../a.csv` are outside the source's location [`files` is relative to `location`; move the common part there]
         pipelines/sources/erp.yml:5:13: unknown format `xlsx` [expected one of `csv`, `json_lines`, `json`, `lines`, `parquet`, `excel`; `perennial formats` lists those of known systems]
-        pipelines/sources/erp.yml:6:16: `newest_by` has no effect without a `key` [name the columns that identify a row in `key`]
+        pipelines/sources/erp.yml:6:16: `newest_by` has no effect without a `key` [list the columns that identify a row in `key`]
         pipelines/sources/erp.yml:7:5: `max_rejects` needs `rows`, `share` or `times_usual`
         "##);
     insta::assert_snapshot!(table_problems("format: {parquet: {rows: 1}}\ncolumns: []"), @r##"
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:4:24: unknown key `rows` in this format [it has no options]
-        pipelines/sources/erp.yml:5:14: `columns` is a mapping, found a list
+        pipelines/sources/erp.yml:5:14: `columns` must be a mapping, found a list
         "##);
     insta::assert_snapshot!(problems(&[("pipelines/sources/ERP-1.yml", SOURCE), ("pipelines/sources/a__b.yml", SOURCE), ("pipelines/sources/x.yaml", SOURCE)]), @r##"
         pipelines/sources/ERP-1.yml:1:1: `ERP-1` cannot be the name of a source: only a-z, 0-9 and _ are allowed [call it `erp_1`]
@@ -108,16 +108,16 @@ fn a_column_is_checked_against_its_type() {
          p: {type: text, requird: true, description: one, and two}\nOrder ID: {type: text}\n订单: {type: text}\n_file: {type: text}"), @r##"
         pipelines/sources/erp.yml:7:17: unknown type `strng` [expected one of `text`, `integer`, `decimal`, `float`, `boolean`, `date`, `instant`, `enumeration`]
         pipelines/sources/erp.yml:8:7: a column needs `type`
-        pipelines/sources/erp.yml:9:40: `scale` is `5`, more than all 4 digits of `precision`
+        pipelines/sources/erp.yml:9:40: `scale` is `5`, more than the 4 digits of `precision`
         pipelines/sources/erp.yml:10:26: `precision` is `40` [a decimal has 1 to 38 digits]
-        pipelines/sources/erp.yml:11:30: `values` is empty, so every row would be rejected [name the allowed texts]
+        pipelines/sources/erp.yml:11:30: `values` is empty, so every row would be rejected [list the allowed values]
         pipelines/sources/erp.yml:12:7: a column needs `values`
         pipelines/sources/erp.yml:13:42: `values` names `x` twice
-        pipelines/sources/erp.yml:14:33: `%d.%m` is not a format of dates: it leaves out a part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
-        pipelines/sources/erp.yml:14:42: `%Q` is not a format of dates: it leaves out a part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
+        pipelines/sources/erp.yml:14:33: `%d.%m` is not a format of dates: it leaves out part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
+        pipelines/sources/erp.yml:14:42: `%Q` is not a format of dates: it leaves out part of the date [write it such as "%Y-%m-%d" or "%d.%m.%Y"]
         pipelines/sources/erp.yml:15:32: unknown time zone `Europe/Brelin` [did you mean `Europe/Berlin`?]
         pipelines/sources/erp.yml:16:31: `min` is `1.5`, which is not a whole number
-        pipelines/sources/erp.yml:17:41: `min` is `0.125`, which is not a decimal of its scale
+        pipelines/sources/erp.yml:17:41: `min` is `0.125`, which is not a decimal of that scale
         pipelines/sources/erp.yml:18:28: `max` is `2026-02-30`, which is not a date such as 2026-01-31
         pipelines/sources/erp.yml:19:26: `min` 5 is above `max` 1
         pipelines/sources/erp.yml:20:23: `min` does not apply to columns of type text [it is for columns of type integer, decimal, float, date, instant]
@@ -127,7 +127,7 @@ fn a_column_is_checked_against_its_type() {
         pipelines/sources/erp.yml:22:56: unknown key `and two` in a column [inside `{...}` a text with a comma must be quoted]
         pipelines/sources/erp.yml:23:7: `Order ID` cannot be the name of a column: only a-z, 0-9 and _ are allowed [call it `order_id` and add `from: "Order ID"`]
         pipelines/sources/erp.yml:24:7: `订单` cannot be the name of a column: only a-z, 0-9 and _ are allowed [give it an English name and add `from: "订单"`]
-        pipelines/sources/erp.yml:25:7: `_file` cannot be the name of a column: a leading `_` is reserved for the lake
+        pipelines/sources/erp.yml:25:7: `_file` cannot be the name of a column: names that begin with `_` are reserved for the lake
         "##);
 }
 
@@ -168,12 +168,12 @@ fn a_header_is_checked_line_by_line() {
         sql/loose.sql:1:1: a step lies in a folder that names its layer [move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/loose.sql]
         sql/marts/OTHER.SQL: files ending in `.SQL` are not read [rename it to `OTHER.sql`]
         sql/marts/Rfm-Score.sql:1:1: `Rfm-Score` cannot be the name of a step: only a-z, 0-9 and _ are allowed [call it `rfm_score`]
-        sql/marts/b/twice.sql:1:1: `marts.twice` is made twice: sql/marts/a/twice.sql makes it too [rename one of the files]
+        sql/marts/b/twice.sql:1:1: `marts.twice` is defined twice, also by sql/marts/a/twice.sql [rename one of the files]
         sql/marts/empty.sql:1:1: there is no SQL in this file
         sql/marts/open.sql:1:1: the header is not closed [close it with a line `--- */`]
         sql/marts/tab.sql:2:14: this is not YAML: while scanning a plain scalar, found a tab
         sql/marts/undashed.sql:3:1: the header ends without `---` [close it with a line `--- */`]
-        sql/raw/x.sql:1:1: `raw` is a layer the lake keeps for itself [put steps into a folder of another name, such as `sql/staging`, `sql/core` or `sql/marts`]
+        sql/raw/x.sql:1:1: `raw` is a layer reserved for the lake [put steps in another folder, such as `sql/staging`, `sql/core` or `sql/marts`]
         sql/tests/x.sql:2:11: `severity` is `fatal` [expected one of `error`, `warn`]
         sql/tests/x.sql:3:1: unknown key `grain` in a header [expected one of `description`, `severity`, `tags`]
         "##);
@@ -249,7 +249,7 @@ fn a_test_of_a_step_is_checked_line_by_line() {
     tests/steps/rfm.yml:1:1: unknown key `stp` in a test of a step [did you mean `step`?]
     tests/steps/rfm.yml:2:8: `as_of` is `March`, which is not a date [write a date such as `2026-02-15`]
     tests/steps/rfm.yml:4:16: rows are a list, found a mapping [write each row as `- {column: value}`]
-    tests/steps/rfm.yml:6:7: a row is a mapping, found a single value
+    tests/steps/rfm.yml:6:7: a row must be a mapping, found a single value
     tests/steps/rfm.yml:7:14: duplicate key `a`, first in line 7
     tests/steps/rfm.yml:8:1: `expect` needs `rows`
     tests/steps/rfm.yml:9:10: `order` is `exactly` [expected one of `any`, `exact`]
@@ -278,14 +278,14 @@ fn reports_and_phrases_speak_all_their_languages() {
     ]), @r##"
         report-templates/My Report.md:1:1: `My Report` cannot be the name of a report: only a-z, 0-9, _ and - are allowed [call it `my-report`]
         report-templates/a/report.md:2:1: the title is missing in zh-TW
-        report-templates/a/report.md:2:16: unknown language `de` [choose `en`, `zh-CN` or `zh-TW`]
+        report-templates/a/report.md:2:16: unknown language `de` [expected one of `en`, `zh-CN`, `zh-TW`]
         report-templates/a/report.md:4:11: `calendar` is `periods`, which does not name a table [write layer and table, as in `core.periods`]
         report-templates/a/report.md:6:3: `Top 10` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `top_10`]
         report-templates/a/report.md:7:3: the query `none` is empty
         report-templates/b.md:1:1: a report begins with a header between two lines `---` [a piece that a template includes belongs in the report's pieces/ or in report-templates/shared]
         report-templates/c/report.md:1:1: this header has no end [close it with a line `---`]
         report-templates/e/phrases.yml:1:1: the phrase `up` is missing in zh-TW [`languages` of the report `e` names them]
-        report-templates/e/phrases.yml:3:6: a phrase is a mapping, found a single value
+        report-templates/e/phrases.yml:3:6: a phrase must be a mapping, found a single value
         report-templates/e/queries/Last.sql: `Last` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `last`]
         report-templates/e/queries/top.sql: the query `top` is defined twice: report-templates/e/report.md defines it too [remove one of them]
         report-templates/e/query.sql: nothing reads this file [a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md]

@@ -29,7 +29,12 @@ pub(crate) const CHART: Chart = Chart {
             Argument::optional("format", Kind::Format, "what suits the values", "how the figures are written"),
             Argument::optional("unit", Kind::Text, "none", "the unit, behind figures and beside the head of the table"),
             Argument::optional("label", Kind::Text, "the name of y", "what is drawn, for the head of the table"),
-            Argument::optional("x_label", Kind::Text, "the name of x", "what the categories are, for the head of the table"),
+            Argument::optional(
+                "x_label",
+                Kind::Text,
+                "the name of x",
+                "what the categories are, for the head of the table",
+            ),
         ],
         description: "Bars begin at zero; what is below zero goes to the left and has another colour. More than twenty bars are \
                       hard to read: limit the query, or take a `table`. For periods take `columns`.",

@@ -1,4 +1,4 @@
-//! The bridge (waterfall): from what sales were to what they are, one step for each cause. Start and end stand on zero,
+//! The bridge (waterfall): from what sales were to what they are, one step for each cause. Start and end begin at zero,
 //! steps hang between, hairlines connect them; signs are written, so that it reads without colour.
 
 use super::{Anchor, Chart, Drawing, Picture, Scale, Sheet, Svg, Weight, text_width};
@@ -26,7 +26,7 @@ pub(crate) const CHART: Chart = Chart {
             ("amount", "the amount; losses are negative. A missing effect counts as zero"),
         ],
         arguments: &[Argument::value("rows", Kind::Rows, "the parts; `marts.revenue_bridge` has them")],
-        description: "Start and end stand on zero, steps hang between. The steps must lead from start to end to the cent, or \
+        description: "Start and end begin at zero, steps hang between. The steps must lead from start to end to the cent, or \
                       the report is not issued. The end of an open period is hatched.",
         example: Example {
             rows: &[(
@@ -103,7 +103,7 @@ struct Step {
     written: String,
     /// Its amount.
     amount: f64,
-    /// Start and end stand on zero.
+    /// Start and end begin at zero.
     is_level: bool,
 }
 
@@ -112,7 +112,7 @@ struct Step {
 struct Span {
     /// Lower and upper value.
     from: f64,
-    /// Where the running sum stands behind it.
+    /// The running sum after it.
     to: f64,
 }
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_follow_each_other_and_levels_stand_on_zero() {
+    fn steps_follow_each_other_and_levels_begin_at_zero() {
         let steps = [step(100.0, true), step(30.0, false), step(-50.0, false), step(80.0, true)];
         let spans = spans(&steps);
         assert_eq!(spans[0], Span { from: 0.0, to: 100.0 });

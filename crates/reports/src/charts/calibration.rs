@@ -20,11 +20,18 @@ pub(crate) const CHART: Chart = Chart {
             ("expected", "purchases that the model expected; NULL where it gave no figure"),
             ("actual", "purchases that came"),
         ],
-        arguments: &[Argument::value("rows", Kind::Rows, "the groups, in the order of the picture; `marts.customer_holdout_bin` \
-                                                          has them")],
+        arguments: &[Argument::value(
+            "rows",
+            Kind::Rows,
+            "the groups, in the order of the picture; `marts.customer_holdout_bin` \
+                                                          has them",
+        )],
         description: "Bars begin at zero, on one scale. The column `Miss` of the figures is the difference relative to what came.",
         example: Example {
-            rows: &[("groups", "group | customers | expected | actual\n0 | 700 | 180 | 120\n1 | 200 | 210 | 200\n2+ | 90 | NULL | 300")],
+            rows: &[(
+                "groups",
+                "group | customers | expected | actual\n0 | 700 | 180 | 120\n1 | 200 | 210 | 200\n2+ | 90 | NULL | 300",
+            )],
             template: "{{ calibration(groups, title='Of those who bought once too many were expected', note='26 weeks') }}",
             page: "## Of those who bought once too many were expected\n\n26 weeks\n\nRepeat purchases before | Customers | \
                    Expected | Actual | Miss\n0 | 700 | 180 | 120 | +50.0\u{202f}%\n1 | 200 | 210 | 200 | +5.0\u{202f}%\n2+ | \
@@ -117,7 +124,7 @@ fn draw(id: &str, groups: &[Group], names: &Names, alt: &str) -> Picture {
     Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / 252.0, alt: alt.to_string() }
 }
 
-/// The two kinds of bars by name, in the order in which they stand.
+/// The two kinds of bars by name, in the order of the bars.
 fn key(svg: &mut Svg, names: &Names, y: f64, size: f64) {
     let mut x = 0.0;
     for (name, is_actual) in [(&names.expected, false), (&names.actual, true)] {

@@ -64,7 +64,8 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     for (row, value) in source.iter().zip(&values) {
         let at = day(&attribute(row, &x)?, book.zone())?;
         let figure = number(value);
-        let written = figure.map_or_else(String::new, |v| super::with_unit(&format.write_short(v, book.language()), &unit));
+        let written =
+            figure.map_or_else(String::new, |v| super::with_unit(&format.write_short(v, book.language()), &unit));
         let open = row.get_attr("period_status")?.as_str() == Some("open");
         let short = month_short(at, book.language());
         rows.push(TableRow::of(vec![short.clone(), book.cell(format, value)?]));
@@ -137,7 +138,7 @@ fn room(text: &str, size: f64) -> f64 {
     text_width(text, size) * 1.08
 }
 
-/// Where a text begins that stands around a middle and within the picture.
+/// Where a text begins that is centred on a middle and stays within the picture.
 fn begin(middle: f64, text_room: f64, width: f64) -> f64 {
     (middle - text_room / 2.0).min(width - text_room).max(0.0)
 }

@@ -101,11 +101,7 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
 }
 
 /// The moves as a matrix with sums and the value change of each row.
-fn matrix(
-    book: &Phrasebook,
-    names: &[String],
-    moves: &Moves,
-) -> Result<(Heads, Vec<TableRow>), Error> {
+fn matrix(book: &Phrasebook, names: &[String], moves: &Moves) -> Result<(Heads, Vec<TableRow>), Error> {
     let used_from: Vec<usize> = (0..names.len()).filter(|i| moves.keys().any(|(f, _)| f == i)).collect();
     let used_to: Vec<usize> = (0..names.len()).filter(|i| moves.keys().any(|(_, t)| t == i)).collect();
     let mut columns = vec![(book.plain_phrase("from_tier")?, false)];
@@ -132,7 +128,6 @@ fn matrix(
     rows.push(TableRow::total(line(&book.plain_phrase("total")?, None)));
     Ok((columns, rows))
 }
-
 
 /// A ribbon between two states, named by their place in the list of states (best first).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,7 +163,7 @@ fn draw(id: &str, flows: &[Flow], nodes: (&[Node], &[Node]), sides: (&str, &str)
     Picture { wide, narrow: Some(narrow), scrolls: false, aspect: 720.0 / 290.0, alt: alt.to_string() }
 }
 
-/// Where the states of one side stand: top and height, in the order of the states.
+/// Where the states of one side are: top and height, in the order of the states.
 fn stack(totals: &[f64], height: f64) -> Vec<Position> {
     let used = totals.iter().filter(|t| **t > 0.0).count();
     let sum: f64 = totals.iter().sum();

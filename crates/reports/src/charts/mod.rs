@@ -14,8 +14,8 @@ pub(crate) mod retention_triangle;
 pub(crate) mod sparkline;
 mod svg;
 
-pub(crate) use svg::{escape, text_width};
 use svg::{Anchor, Svg, Weight};
+pub(crate) use svg::{escape, text_width};
 
 use super::blocks::{Block, Figure, Table, TableRow};
 use super::call::Call;
@@ -72,7 +72,8 @@ pub(crate) fn register(env: &mut Environment<'static>, canvas: &Arc<Canvas>) {
             let text = |name: &str| Ok::<_, Error>(call.keyword(name)?.map(|text| runs(&text)).unwrap_or_default());
             let (title, note) = (text("title")?, text("note")?);
             let id = format!("c{}", canvas.draft()?.blocks.len());
-            let Some(Drawing { picture, columns, rows }) = (chart.draw)(&Sheet { book: &canvas.book, id }, &call)? else {
+            let Some(Drawing { picture, columns, rows }) = (chart.draw)(&Sheet { book: &canvas.book, id }, &call)?
+            else {
                 return Ok(Value::from_safe_string(String::new()));
             };
             let table = Table { title: Vec::new(), note: Vec::new(), columns, rows };
@@ -104,7 +105,7 @@ impl Sheet<'_> {
         self.book.plain_phrase_with(key, &all)
     }
 
-    /// The name of a tier of customers; one that is not ours stands as it is.
+    /// The name of a tier of customers; one that is not ours is shown as it is.
     fn tier(&self, tier: &str) -> Result<String, Error> {
         match tier {
             "key" | "ordinary" | "small" | "negative" | "inactive" | "not_yet" => {

@@ -26,7 +26,10 @@ pub(crate) const CHART: Chart = Chart {
         arguments: &[Argument::value("rows", Kind::Rows, "the tiers; `marts.customer_tier` has them by customer")],
         description: "Both sides are shares on one scale. Shares of value are of what is above zero; a tier below zero has no bar.",
         example: Example {
-            rows: &[("tiers", "tier | customers | value\nkey | 20 | 800.00\nordinary | 30 | 150.00\nsmall | 50 | 50.00")],
+            rows: &[(
+                "tiers",
+                "tier | customers | value\nkey | 20 | 800.00\nordinary | 30 | 150.00\nsmall | 50 | 50.00",
+            )],
             template: "{{ pyramids(tiers, title='20 key customers make 80 % of revenue', note='Net revenue in EUR') }}",
             page: "## 20 key customers make 80 % of revenue\n\nNet revenue in EUR\n\nTier | Customers | Of customers | \
                    Revenue, EUR | Of revenue\nKey | 20 | 20.0\u{202f}% | 800 | 80.0\u{202f}%\nOrdinary | 30 | 30.0\u{202f}% | \

@@ -1,5 +1,5 @@
 //! The retention triangle: cohorts downwards, months since the first purchase across, one hue by share. A cell that was
-//! not observed is empty, one whose month is not over is hatched, and the weighted mean of the closed ones stands
+//! not observed is empty, one whose month is not over is hatched, and the weighted mean of the closed ones is
 //! below.
 
 use super::{Anchor, Chart, Drawing, Picture, Sheet, Svg, Weight};
@@ -135,7 +135,6 @@ impl Grid {
             .collect()
     }
 }
-
 
 fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     let book = sheet.book;

@@ -1,5 +1,5 @@
 //! Thirteen periods in the space of a word: how a headline figure came to where it is. The line need not begin at zero,
-//! so it stands without an axis and its last point is the figure beside it.
+//! so it has no axis and its last point is the figure beside it.
 
 use super::{Picture, Scale, Svg};
 

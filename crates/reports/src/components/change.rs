@@ -18,7 +18,11 @@ pub(crate) const CHANGE: Component = Component {
         arguments: &[
             Argument::value("new", Kind::Number, "the figure"),
             Argument::value("old", Kind::Number, "what it is compared with"),
-            Argument::required("against", Kind::Choice(&["month", "year"]), "the month before, or the same month a year ago"),
+            Argument::required(
+                "against",
+                Kind::Choice(&["month", "year"]),
+                "the month before, or the same month a year ago",
+            ),
             Argument::optional("base", Kind::Text, "none", "what the other period is called"),
         ],
         description: "None where one of the two is not known or the old one is not above zero.",

@@ -26,7 +26,7 @@ const KEYS: &[Argument] = &[
     Argument::optional("previous", Kind::Number, "none", "the same figure of the period before"),
     Argument::optional("year_ago", Kind::Number, "none", "the same figure a year ago"),
     Argument::optional("series", Kind::Any, "none", "a list of figures, oldest first; the last thirteen are drawn"),
-    Argument::optional("good", Kind::Choice(&["up", "down"]), "none", "which way is good news"),
+    Argument::optional("good", Kind::Choice(&["up", "down"]), "none", "which direction is good news"),
     Argument::optional("open", Kind::Any, "false", "whether the period is not over, which makes the last point hollow"),
 ];
 

@@ -5,8 +5,8 @@ mod headlines;
 mod table;
 
 use super::blocks::{Block, Inline, plain};
-use super::canvas::{Canvas, Component, runs};
 use super::call::Call;
+use super::canvas::{Canvas, Component, runs};
 use super::charts::retention_triangle;
 use super::data::invalid;
 use super::language::data;
@@ -119,11 +119,7 @@ const NOTE: Component = Component {
         summary: "A quiet line",
         arguments: &[Argument::value("text", Kind::Text, "unit, period, rule, rows counted")],
         description: "Charts and tables have one of their own: `note=`.",
-        example: Example {
-            rows: &[],
-            template: "{{ note('Revenue in EUR') }}",
-            page: "Revenue in EUR",
-        },
+        example: Example { rows: &[], template: "{{ note('Revenue in EUR') }}", page: "Revenue in EUR" },
         related: &["callout", "table"],
         ..PAGE
     },

@@ -30,7 +30,7 @@ pub(crate) const TABLE: Component = Component {
             Argument::optional("title", Kind::Text, "none", "a heading above it"),
             Argument::optional("note", Kind::Text, "none", "a quiet line above it: unit, period, rule, rows counted"),
         ],
-        description: "Rows stand in the order of the query: sort there, and limit there. Columns of figures are set flush right. \
+        description: "Rows keep the order of the query: sort there, and limit there. Columns of figures are set flush right. \
                       In the PDF a table that is wider than the page is set smaller, or in parts that repeat the first column.",
         example: Example {
             rows: &[("regions", "region | revenue | gap\nnorth | 1200.50 | 14.25\nsouth | 800.00 | NULL")],

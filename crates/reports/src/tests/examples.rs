@@ -90,7 +90,8 @@ fn block(block: &Block) -> String {
         Block::Heading(level, runs) => format!("{} {}", "#".repeat(usize::from(*level)), plain(runs)),
         Block::Headlines(all) => {
             let line = |headline: &crate::blocks::Headline| {
-                let changes: Vec<String> = headline.changes.iter().map(|(head, by, _)| format!("{head} {by}")).collect();
+                let changes: Vec<String> =
+                    headline.changes.iter().map(|(head, by, _)| format!("{head} {by}")).collect();
                 format!("{}: {} ({})", headline.label, headline.value, changes.join(", "))
             };
             all.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -101,7 +102,9 @@ fn block(block: &Block) -> String {
         Block::Table(it) if it.note.is_empty() => table(it),
         Block::Table(it) => format!("{}\n\n{}", plain(&it.note), table(it)),
         Block::Callout(head, runs) => format!("{}: {}", plain(head), plain(runs)),
-        Block::Facts(facts) => facts.iter().map(|(name, fact)| format!("{name}: {fact}")).collect::<Vec<_>>().join("\n"),
+        Block::Facts(facts) => {
+            facts.iter().map(|(name, fact)| format!("{name}: {fact}")).collect::<Vec<_>>().join("\n")
+        }
         Block::Footer(blocks) => text(blocks),
         Block::List(..) | Block::Code(_) | Block::PageBreak => String::new(),
     }
@@ -123,7 +126,10 @@ fn every_example_of_the_manual_becomes_its_page() {
         };
         let expected: Vec<&str> = page.example.page.lines().map(str::trim_end).collect();
         if rendered != expected.join("\n") {
-            wrong.push(format!("{}:\n{}\nbecame\n{rendered}\nnot\n{}\n", page.name, page.example.template, page.example.page));
+            wrong.push(format!(
+                "{}:\n{}\nbecame\n{rendered}\nnot\n{}\n",
+                page.name, page.example.template, page.example.page
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -136,7 +142,14 @@ fn every_page_is_complete() {
     for page in &pages {
         assert!(!page.summary.is_empty() && !page.summary.ends_with('.'), "{}: its summary", page.name);
         assert!(!page.description.is_empty() && page.description.ends_with('.'), "{}: its description", page.name);
-        assert!(page.section == Section::Report || page.syntax.contains(page.name) || page.name == "formats" || page.name == "queries", "{}: its syntax", page.name);
+        assert!(
+            page.section == Section::Report
+                || page.syntax.contains(page.name)
+                || page.name == "formats"
+                || page.name == "queries",
+            "{}: its syntax",
+            page.name
+        );
         assert_eq!(names.iter().filter(|name| **name == page.name).count(), 1, "{}: two pages of one name", page.name);
         for related in page.related {
             assert!(names.contains(related), "{} refers to {related}, which does not exist", page.name);

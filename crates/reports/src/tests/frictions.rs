@@ -9,7 +9,9 @@ use std::path::Path;
 
 /// Issues a report of these rows and gives its HTML and what became of the PDF.
 fn issue_one(template: &str, name: &str, rows: Vec<Value>, folder: &Path) -> (String, editions::Edition) {
-    let text = format!("---\ntitle: Case\nlanguages: [en]\nqueries: {{{name}: SELECT 1}}\n---\n{template}\n\n{{{{ footer() }}}}\n");
+    let text = format!(
+        "---\ntitle: Case\nlanguages: [en]\nqueries: {{{name}: SELECT 1}}\n---\n{template}\n\n{{{{ footer() }}}}\n"
+    );
     let project = load(&[("report-templates/case/report.md", &text)], "EUR");
     let report = project.reports.iter().find(|report| report.name == "case").unwrap();
     let problems: Vec<String> = crate::check(&project).iter().map(|e| e.to_string()).collect();
@@ -34,7 +36,8 @@ fn issue_one(template: &str, name: &str, rows: Vec<Value>, folder: &Path) -> (St
 fn a_title_of_a_table_needs_no_heading_above_it() {
     let folder = tempfile::tempdir().unwrap();
     let rows = vec![row([("region", Value::from("north")), ("v", Value::from(12.5))])];
-    let (html, edition) = issue_one("{{ verdict('One table.') }}\n\n{{ table(rows, title='Regions') }}", "rows", rows, folder.path());
+    let (html, edition) =
+        issue_one("{{ verdict('One table.') }}\n\n{{ table(rows, title='Regions') }}", "rows", rows, folder.path());
     assert!(edition.refused.is_empty(), "{:?}", edition.refused);
     assert!(html.contains("<h2>Regions</h2>") && html.contains(">12.5<"), "its level follows that of the page");
 }
@@ -57,7 +60,10 @@ fn a_table_of_many_columns_keeps_every_figure_in_the_pdf() {
     let Ok(text) = std::process::Command::new("pdftotext").arg("-layout").arg(&pdf).arg("-").output() else { return };
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("Part 1 of 2") && text.contains("Part 2 of 2"), "{text}");
-    assert!(text.contains("100,002,015") && text.matches("Customer 2").count() == 2, "the first column is repeated: {text}");
+    assert!(
+        text.contains("100,002,015") && text.matches("Customer 2").count() == 2,
+        "the first column is repeated: {text}"
+    );
 }
 
 #[test]

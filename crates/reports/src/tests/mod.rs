@@ -8,13 +8,13 @@ mod worth;
 
 use super::footer::{Cause, CauseKind, Footer, SourceFact};
 use super::{IssueRequest, Output, Period, Queries, editions};
-use perennial_core::error::{Error, Result};
-use perennial_lake::TestCounts;
-use perennial_project::{Language, PeriodKind, Project};
 use arrow::record_batch::RecordBatch;
 use fixture::{Company, language, languages, load, month_of, project};
 use jiff::civil::{Date, date};
 use minijinja::value::Value;
+use perennial_core::error::{Error, Result};
+use perennial_lake::TestCounts;
+use perennial_project::{Language, PeriodKind, Project};
 use std::path::Path;
 
 struct NoRows;
