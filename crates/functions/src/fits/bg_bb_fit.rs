@@ -34,9 +34,9 @@ fn classify(input: &[f64; 3]) -> Input {
     let wrong = if !input.iter().all(|number| *number >= 0.0 && number.fract() == 0.0) {
         "all three are whole numbers, 0 or more"
     } else if opportunities > MAX_OPPORTUNITIES {
-        "there are 2,000 opportunities at most"
+        "there are at most 2,000 opportunities"
     } else if recency > opportunities {
-        "the recency is an opportunity and not beyond the last"
+        "the recency is an opportunity, at most the last"
     } else if frequency > recency {
         "the frequency is at most the recency, since an opportunity counts once"
     } else if frequency == 0.0 && recency > 0.0 {
@@ -69,9 +69,11 @@ fn too_little(inputs: &[Weighted<3>], customers: f64, purchases: f64) -> Option<
     if customers == 0.0 {
         Some("there is no customer".into())
     } else if purchases < MIN_PURCHASES {
-        Some(format!("there are {purchases} purchases of {customers} customers, and a fit needs {MIN_PURCHASES}"))
+        Some(format!(
+            "there are {purchases} purchases of {customers} customers, and a fit needs at least {MIN_PURCHASES}"
+        ))
     } else if max < 3.0 {
-        Some(format!("customers had {max} opportunities at most, and four parameters need 3"))
+        Some(format!("customers had at most {max} opportunities, and four parameters need 3"))
     } else {
         None
     }
@@ -92,7 +94,9 @@ fn boundary(at: [f64; 4], opportunities: f64, coordinate: usize, upwards: bool) 
         }
         (2, false) => "gamma and delta run to zero: customers seem to drop out at once or never, with nothing between",
         (3, false) => "delta runs to zero: all customers seem to drop out at once",
-        _ => "delta runs to infinity: nobody can be seen to drop out, so nobody's chance to be alive can be told",
+        _ => {
+            "delta runs to infinity: no drop-out is visible in these histories, so the probability to be alive cannot be determined"
+        }
     };
     what.to_string()
 }

@@ -46,8 +46,9 @@ fn fit(inputs: &[Weighted<2>]) -> Fit {
     let likelihood = SpendLikelihood::new(&customers);
     let Some(likelihood) = likelihood.filter(|likelihood| likelihood.customers() >= MIN_CUSTOMERS) else {
         let count = customers.iter().fold(0.0, |sum, customer| sum + customer.weight);
-        let reason =
-            format!("there are {count} repeat buyers with a positive mean spend, and a fit needs {MIN_CUSTOMERS}");
+        let reason = format!(
+            "there are {count} repeat buyers with a positive mean spend, and a fit needs at least {MIN_CUSTOMERS}"
+        );
         return Fit::too_little_data(Model::GammaGamma, reason);
     };
     let scale = Scale { factor: likelihood.factor(), power: likelihood.customers() };

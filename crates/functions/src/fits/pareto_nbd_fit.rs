@@ -40,13 +40,15 @@ fn boundary(at: [f64; 4], coordinate: usize, upwards: bool) -> String {
         (0, true) => "r and alpha run to infinity: customers differ in how often they buy no more than by chance",
         (0, false) => "r and alpha run to zero: most customers never buy again, and the few who do buy all the time",
         (1, true) => "alpha runs to infinity: hardly any customer ever buys again",
-        (1, false) => "alpha runs to zero: purchases follow each other faster than time can be told apart",
+        (1, false) => "alpha runs to zero: purchases follow each other faster than the unit of time can resolve",
         (2, true) if dropped_out > 0.01 => {
             "s and beta run to infinity: customers differ in when they drop out no more than by chance"
         }
         (2, false) => "s and beta run to zero: customers seem to drop out at once or never, with nothing between",
         (3, false) => "beta runs to zero: all customers seem to drop out at once",
-        _ => "beta runs to infinity: nobody can be seen to drop out, so nobody's chance to be alive can be told",
+        _ => {
+            "beta runs to infinity: no drop-out is visible in these histories, so the probability to be alive cannot be determined"
+        }
     };
     what.to_string()
 }

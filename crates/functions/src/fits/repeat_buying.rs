@@ -47,7 +47,7 @@ pub(super) fn too_little(inputs: &[Weighted<3>]) -> Option<String> {
         return Some("there is no customer".into());
     }
     (repeats < MIN_REPEATS).then(|| {
-        format!("there are {repeats} repeat purchases of {customers} customers, and a fit needs {MIN_REPEATS}")
+        format!("there are {repeats} repeat purchases of {customers} customers, and a fit needs at least {MIN_REPEATS}")
     })
 }
 
@@ -90,9 +90,9 @@ fn meaning(parameter: usize, upwards: bool, maximum: &Option<Maximum<4>>) -> &'s
     match (parameter, upwards) {
         (0 | 1, true) => "r and alpha run to infinity: customers do not differ in how often they buy",
         (0, false) => "r runs to zero: a few customers make all repeat purchases, the others none",
-        (1, false) => "alpha runs to zero: rates of buying differ without bound",
+        (1, false) => "alpha runs to zero: purchase rates differ without bound",
         (_, true) if both => "a and b run to infinity: customers do not differ in how likely they are to drop out",
-        (2, false) | (3, true) => "a / b runs to zero: no drop-out can be seen in these histories",
+        (2, false) | (3, true) => "a / b runs to zero: no drop-out is visible in these histories",
         _ => "a / b runs to infinity: customers drop out at the first chance",
     }
 }

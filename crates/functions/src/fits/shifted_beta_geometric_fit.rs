@@ -34,7 +34,7 @@ fn classify(input: &[f64; 2]) -> Input {
     } else if churned != 0.0 && churned != 1.0 {
         "churned is true or false (1 or 0)"
     } else if churned == 1.0 && tenure == 0.0 {
-        "who left did so in period 1 at the earliest"
+        "a customer who left did so in period 1 or later"
     } else {
         return Input::Used;
     };
@@ -66,17 +66,23 @@ fn without_search(likelihood: &Likelihood) -> Option<Fit> {
     let (at_risk, churned) = (likelihood.at_risk(), likelihood.churned());
     let unidentified = likelihood.unidentified();
     if at_risk < MIN_CUSTOMERS {
-        return too_little(format!("{at_risk} customers were seen for a period, and a fit needs {MIN_CUSTOMERS}"));
+        return too_little(format!(
+            "{at_risk} customers were observed for a period, and a fit needs at least {MIN_CUSTOMERS}"
+        ));
     }
     if churned < MIN_CUSTOMERS && unidentified != Some(Unidentified::NobodyLeft) {
-        return too_little(format!("{churned} of {at_risk} customers left, and a fit needs {MIN_CUSTOMERS} who did"));
+        return too_little(format!(
+            "{churned} of {at_risk} customers left, and a fit needs at least {MIN_CUSTOMERS} who did"
+        ));
     }
     let reason = match unidentified? {
         Unidentified::OnePeriod | Unidentified::NobodyAtRisk => {
-            return too_little("nobody was seen in a second period, and one rate does not tell alpha from beta".into());
+            return too_little(
+                "nobody was observed in a second period, and one rate cannot determine alpha and beta".into(),
+            );
         }
         Unidentified::NobodyLeft => {
-            "nobody left: alpha runs to 0, and how long customers stay is not bounded by what was seen"
+            "nobody left: alpha runs to 0, and the data give no upper limit to how long customers stay"
         }
         Unidentified::AllLeftAtOnce => {
             "everybody left in the first period: beta runs to 0, and there is no retention to project"
@@ -88,9 +94,9 @@ fn without_search(likelihood: &Likelihood) -> Option<Fit> {
 
 fn boundary(upwards: bool) -> &'static str {
     if upwards {
-        "alpha and beta run to infinity: customers do not differ in their rate of leaving, or it rises with tenure, \
-         which this model cannot follow"
+        "alpha and beta run to infinity: customers do not differ in their churn rate, or it rises with tenure, \
+         which this model cannot describe"
     } else {
-        "alpha and beta run to 0: some customers leave at once and the others are not seen to leave at all"
+        "alpha and beta run to 0: some customers leave at once and the others never leave in the data"
     }
 }

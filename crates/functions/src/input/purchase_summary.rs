@@ -130,8 +130,8 @@ fn coerced(name: &str, given: &DataType) -> Result<DataType> {
         ("amount", other) => plan_err!("purchase_summary: amount is {other}; it is a number"),
         (_, Null | Date32 | Date64) => Ok(Date32),
         (_, Timestamp(..)) => plan_err!(
-            "purchase_summary: {name} is an instant; it is a DATE, and which day an instant belongs to depends on the \
-             time zone: cast it in that of the business, CAST({name} AT TIME ZONE 'Europe/Vienna' AS DATE)"
+            "purchase_summary: {name} is a TIMESTAMP; it is a DATE, and the day of a TIMESTAMP depends on the time zone: \
+             cast it in that of the business, CAST({name} AT TIME ZONE 'Europe/Vienna' AS DATE)"
         ),
         (_, other) => plan_err!("purchase_summary: {name} is {other}; it is a DATE"),
     }

@@ -258,15 +258,15 @@ fn log_of_product(values: &[f64], weights: &[f64]) -> f64 {
 pub fn boundary(at: [f64; 3], parameter: usize, upwards: bool) -> String {
     let endless = |number: usize| at[number] > BOUND - 1.0;
     let meaning = if endless(0) && endless(1) {
-        "p and q grow without end: every purchase of every customer comes to the same, as far as the data show"
+        "p and q run to infinity: all purchases of all customers have the same value, as far as the data show"
     } else if endless(0) {
-        "p grows without end: purchases of one customer do not differ, as far as the data show"
+        "p runs to infinity: purchases of one customer do not differ, as far as the data show"
     } else if endless(1) {
-        "q grows without end: customers do not differ in their mean spend, as far as the data show"
+        "q runs to infinity: customers do not differ in their mean spend, as far as the data show"
     } else if parameter == 0 && !upwards {
-        "p shrinks to 0: single purchases differ so much that a customer's mean says nothing"
+        "p runs to 0: single purchases differ so much that a customer's mean is not informative"
     } else {
-        "q or gamma run out of bounds: customers differ in their mean spend more than the model can follow"
+        "q or gamma run out of bounds: customers differ in their mean spend more than the model can describe"
     };
     meaning.into()
 }
@@ -275,12 +275,11 @@ pub fn boundary(at: [f64; 3], parameter: usize, upwards: bool) -> String {
 pub fn without_mean(q: f64) -> Option<String> {
     (q <= 1.0).then(|| {
         format!(
-            "q is {q:.4} and not above 1: a few customers spend so much more than the others that the mean over all \
+            "q is {q:.4}, at most 1: a few customers spend so much more than the others that the mean over all customers \
              does not exist"
         )
     })
 }
 
 #[cfg(test)]
-#[path = "gamma_gamma_tests.rs"]
 mod tests;

@@ -38,10 +38,13 @@ fn coerced_one(function: &str, argument: Argument, given: &DataType) -> Result<D
             plan_err!("{function}: {name} is a fit of purchases; a fit of spend as gamma_gamma_fit gives is needed")
         }
         (Argument::Fit, _) => {
-            plan_err!("{function}: {name} is not a fit of purchases such as bg_nbd_fit gives, but {}", type_name(given))
+            plan_err!(
+                "{function}: {name} is {}; a fit of purchases such as bg_nbd_fit gives is needed",
+                type_name(given)
+            )
         }
         (Argument::SpendFit, _) => {
-            plan_err!("{function}: {name} is not a fit as gamma_gamma_fit gives, but {}", type_name(given))
+            plan_err!("{function}: {name} is {}; a fit as gamma_gamma_fit gives is needed", type_name(given))
         }
         (Argument::Unit, _) if is_text(given) => Ok(DataType::Utf8),
         (Argument::Unit, _) => {

@@ -316,7 +316,7 @@ impl Score {
         let is_counted = fits.first().is_some_and(|fit| fit.model == Model::BgBb) && horizon.is_finite();
         if is_counted && (horizon.fract() != 0.0 || horizon > MAX_OPPORTUNITIES_AHEAD) {
             return exec_err!(
-                "{name}: the horizon comes to {horizon} opportunities; of BG/BB it is a whole number of them, at most \
+                "{name}: the horizon comes to {horizon} opportunities; for BG/BB it is a whole number of opportunities, at most \
                  {MAX_OPPORTUNITIES_AHEAD}"
             );
         }

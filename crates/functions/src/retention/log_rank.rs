@@ -95,7 +95,7 @@ impl Groups {
     #[inline]
     fn group(&mut self, label: &str) -> Result<&mut Durations> {
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(label) {
-            return exec_err!("{NAME}: there are more than {MAX_GROUPS} groups; compare fewer, such as by cohort");
+            return exec_err!("{NAME}: there are more than {MAX_GROUPS} groups; compare fewer, for example cohorts");
         }
         Ok(self.groups.entry_ref(label).or_default())
     }
@@ -201,8 +201,8 @@ fn reason(test: &LogRank) -> Option<&'static str> {
     Some(match test.groups.iter().filter(|group| group.customers > 0).count() {
         0 => "there is no customer",
         1 => "there is only one group",
-        _ if test.groups.iter().all(|group| group.observed == 0) => "nobody ended in any group",
-        _ => "no two groups were at risk together at an end that not all of them shared",
+        _ if test.groups.iter().all(|group| group.observed == 0) => "nobody left in any group",
+        _ => "at no time at which customers left were two groups at risk that could differ",
     })
 }
 
