@@ -302,5 +302,5 @@ fn aliases_stand_for_what_they_name_but_not_without_end() {
     for (before, after) in ["ab", "bc", "cd", "de", "ef", "fg"].iter().map(|pair| pair.split_at(1)) {
         bomb += &format!("  {after}: &{after} [{}]\n", vec![format!("*{before}"); 10].join(", "));
     }
-    assert!(problems(&[("perennial.yml", &bomb)]).contains("aliases multiply to too many values"));
+    assert!(problems(&[("perennial.yml", &bomb)]).contains("aliases expand to too many values"));
 }

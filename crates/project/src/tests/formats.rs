@@ -76,7 +76,7 @@ fn mistakes_about_formats_are_reported() {
         ("files: a\nformat: snowplow\ncolumns: {event_id: omit}", "`event_id` is part of the format's key and omitted"),
         ("files: a\nformat: asterisk_cdr\nzone: Mars/Base", "Mars/Base"),
         ("files: a\nformat: asterisk_cdr\nkey: [nobody]", "`key` names the unknown column `nobody`"),
-        ("files: a\nformat: csv\ncolumns:\n  x: omit", "a column is a mapping, found a single value"),
+        ("files: a\nformat: csv\ncolumns:\n  x: omit", "a column must be a mapping, found a single value"),
         (
             "files: a\nformat: {json: {rows: lines}}\ncolumns: {x: {type: text}}",
             "does not end with the elements of a list",

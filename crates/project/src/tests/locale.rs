@@ -68,11 +68,11 @@ fn a_locale_must_make_sense() {
     pipelines/sources/erp.yml:12:51: `` is not a currency symbol [write it such as `￥`, `元` or `EUR`]
     pipelines/sources/erp.yml:13:43: unknown unit `Stück` [expected one of `千`, `万`, `萬`, `百万`, `百萬`, `千万`, `千萬`, `亿`, `億`, `万亿`, `萬億`, `thousand`, `million`, `billion`]
     pipelines/sources/erp.yml:14:50: `counted_in` is for numbers without units, and `units` for numbers with units [remove one of the two; `units: []` removes those of `like`]
-    pipelines/sources/erp.yml:15:31: `locale` of a date is a mapping, found a single value
+    pipelines/sources/erp.yml:15:31: `locale` of a date must be a mapping, found a single value
     pipelines/sources/erp.yml:16:32: unknown key `decimal_mark` in `locale` of a date [expected `full_width`]
     pipelines/sources/erp.yml:17:36: `minguo` is not a format of instants: it has no time of day [write it such as "%Y-%m-%d %H:%M:%S" or "%d.%m.%Y %H:%M"]
     pipelines/sources/erp.yml:18:26: `identifier` does not apply to columns of type integer [it is for columns of type text]
-    pipelines/sources/erp.yml:19:32: `locale` of a number is a mapping, found a list
+    pipelines/sources/erp.yml:19:32: `locale` of a number must be a mapping, found a list
     "#);
     insta::assert_snapshot!(table_problems(
         "files: a.csv\nformat: {csv: {header: false, header_row: 2, skip_rows: [\"(\", \"x*\"]}}\n\
@@ -82,7 +82,7 @@ fn a_locale_must_make_sense() {
         (
         ^
     error: unclosed group [write it such as '^共 [0-9]+ 条']
-    pipelines/sources/erp.yml:5:67: `x*` matches every row [write it such as '^共 [0-9]+ 条']
+    pipelines/sources/erp.yml:5:67: `x*` matches every row, so none would be left [write it such as '^共 [0-9]+ 条']
     pipelines/sources/erp.yml:6:5: `total_rows` needs `values` or `subtotals` [list the labels of totals: `values: [合计, Total]`]
     pipelines/sources/erp.yml:6:37: `check` names `b`, which is neither an integer nor a decimal [sums of other types are not exact]
     pipelines/sources/erp.yml:6:43: `check` names the unknown column `d` [expected one of `a`, `b`, `c`]

@@ -53,14 +53,14 @@ fn tables_are_left_out_replaced_and_added() {
 #[test]
 fn mistakes_name_what_there_is() {
     insta::assert_snapshot!(problems_of("ready_made: tryten\nlocation: postgresql://localhost/x\n"), @r##"
-        pipelines/sources/erp.yml:1:13: there is no ready-made source `tryten` [did you mean `tryton`?]
+        pipelines/sources/erp.yml:1:13: unknown ready-made source `tryten` [did you mean `tryton`?]
         "##);
     insta::assert_snapshot!(problems_of("ready_made: sap\nlocation: postgresql://localhost/x\n"), @r##"
-        pipelines/sources/erp.yml:1:13: there is no ready-made source `sap` [expected one of `asterisk_database`, `matomo`, `odoo`, `tryton`]
+        pipelines/sources/erp.yml:1:13: unknown ready-made source `sap` [expected one of `asterisk_database`, `matomo`, `odoo`, `tryton`]
         "##);
     insta::assert_snapshot!(problems_of("ready_made: tryton\nlocation: mysql://localhost/x\nexclude: [orderz]\n"), @r##"
         pipelines/sources/erp.yml:2:1: `tryton` cannot be read from `mysql://` [expected one of `postgresql`, `postgres`]
-        pipelines/sources/erp.yml:3:11: `tryton` has no table `orderz` to exclude [did you mean `orders`?]
+        pipelines/sources/erp.yml:3:11: `tryton` has no table `orderz` [did you mean `orders`?]
         "##);
     insta::assert_snapshot!(problems_of(
         "location: data\nexclude: [a]\ntables: {t: {files: a, format: csv, optional: true, columns: {a: {type: text}}}}\n"

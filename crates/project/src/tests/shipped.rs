@@ -81,6 +81,6 @@ fn the_shipped_project_is_written_into_an_empty_folder_only() {
     assert!(new.join("pipelines/sources/erp.yml").is_file());
     Project::load(&new, &LoadOptions::of_process()).unwrap();
     let error = shipped::write_to(&new, None).unwrap_err();
-    assert!(error.message().contains("is not empty: it holds perennial.yml, pipelines"), "{error}");
+    assert!(error.message().contains("is not empty: it contains perennial.yml, pipelines"), "{error}");
     assert!(shipped::files().iter().all(|file| !file.path().contains("/.")));
 }
