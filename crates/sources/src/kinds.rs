@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_is_documented() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let pages = std::fs::read_dir(docs).unwrap().map(|entry| entry.unwrap().path());
+        let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+        let text: String = pages.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        for kind in SOURCE_KINDS {
+            let location = format!("`{}://", kind.schemes[0]);
+            assert!(text.contains(&location), "no page of docs/ shows a location {location}...`");
+        }
+    }
+
+    #[test]
     fn only_some_urls_are_paths_of_this_machine() {
         assert_eq!(local_path("SQLite://data/shop.db"), Some(("sqlite", "data/shop.db")));
         assert_eq!(local_path("file:///data"), None);

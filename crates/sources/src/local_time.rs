@@ -34,8 +34,7 @@ impl LocalTime {
     pub fn new(zone: &str) -> Result<LocalTime> {
         let found =
             TimeZone::get(zone).map_err(|e| Error::project(format!("`{zone}` is not a known time zone")).because(e))?;
-        let is_utc = ["UTC", "Etc/UTC", "Z"].iter().any(|name| name.eq_ignore_ascii_case(zone));
-        Ok(LocalTime { zone: found, name: zone.to_string(), is_utc, offsets: vec![None; DAYS_KEPT] })
+        Ok(LocalTime { zone: found, name: zone.to_string(), is_utc: is_utc(zone), offsets: vec![None; DAYS_KEPT] })
     }
 
     /// The timestamp of a local time, both in microseconds since 1970-01-01 00:00. When the time occurs twice, the first
@@ -97,6 +96,13 @@ impl LocalTime {
         };
         Ok(local_microseconds - i64::from(offset.seconds()) * 1_000_000)
     }
+}
+
+/// Whether a zone is UTC by one of its names.
+pub(crate) fn is_utc(zone: &str) -> bool {
+    ["UTC", "Etc/UTC", "Z", "Zulu", "Etc/Zulu", "UCT", "Etc/UCT", "Universal", "Etc/Universal"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(zone))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod postgresql;
 mod relation;
 pub(crate) mod sqlite;
 
+use crate::local_time::is_utc;
 use crate::typed::TypedReader;
 use perennial_core::contract::{EPOCH_FORMATS, Overlap, Relation, SourceTable, ValueType};
 use perennial_core::error::Result;
@@ -84,11 +85,6 @@ impl Since<'_> {
         let shifts = matches!(self.data_type, ValueType::Instant { zone, .. } if !is_utc(zone));
         if shifts { seconds.saturating_add(3600) } else { seconds }
     }
-}
-
-/// Whether a zone is UTC by one of its names.
-fn is_utc(zone: &str) -> bool {
-    ["UTC", "Etc/UTC", "Z", "Zulu", "Etc/Zulu", "UCT", "Universal"].contains(&zone)
 }
 
 /// A table or view of a database.

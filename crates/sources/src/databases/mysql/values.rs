@@ -2,7 +2,7 @@
 
 use super::columns::{ColumnShape, Kind};
 use crate::databases::batch::{BatchBuilder, Cells, hex};
-use crate::databases::is_utc;
+use crate::local_time::is_utc;
 use mysql_async::Value;
 use perennial_core::contract::{Column, ValueType};
 use perennial_core::error::{Error, Result};

@@ -1,8 +1,9 @@
 //! The SQL of queries.
 
 use super::columns::Field;
+use crate::databases::Since;
 use crate::databases::relation::Selection;
-use crate::databases::{Since, is_utc};
+use crate::local_time::is_utc;
 use perennial_core::contract::{Overlap, ValueType};
 use perennial_core::error::{Error, Result};
 use perennial_core::sql::Dialect;
