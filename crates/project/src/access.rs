@@ -46,7 +46,7 @@ fn place(root: &Path, text: &Text) -> PathBuf {
 /// A secret, which may not stand in the project itself.
 fn secret(document: &Document, key: &str, text: &Text) -> Option<Secret> {
     if !text.value.contains("${") {
-        let error = Error::project(format!("`{key}` stands in the project itself"));
+        let error = Error::project(format!("`{key}` is written in the project itself"));
         let hint =
             format!("take it from the environment (`{key}: ${{ERP_PASSWORD}}`), or from a file outside the project");
         document.report(&text.span, error.hint(hint));
@@ -70,7 +70,7 @@ fn headers(fields: &Fields) -> Vec<(String, Secret)> {
             Some((key.value.clone(), Secret::Environment(text.clone())))
         }
         _ => {
-            let message = format!("the header `{}` is a single text, found {}", key.value, node.kind());
+            let message = format!("the header `{}` must be text, found {}", key.value, node.kind());
             fields.document.report(&node.span, Error::project(message));
             None
         }

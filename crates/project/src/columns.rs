@@ -118,7 +118,7 @@ fn check_name(document: &Document, key: &Text) {
         document.report(&key.span, error);
     } else if key.value.starts_with('_') {
         let error = Error::project(format!(
-            "`{}` cannot be the name of a column: a leading `_` is reserved for the lake",
+            "`{}` cannot be the name of a column: names that begin with `_` are reserved for the lake",
             key.value
         ));
         document.report(&key.span, error);
@@ -170,7 +170,7 @@ fn decimal(fields: &Fields) -> Option<ValueType> {
         return None;
     }
     if places > digits {
-        let message = format!("`scale` is `{places}`, more than all {digits} digits of `precision`");
+        let message = format!("`scale` is `{places}`, more than the {digits} digits of `precision`");
         document.report(&fields.span_of("scale"), Error::project(message));
         return None;
     }
@@ -194,7 +194,7 @@ fn enumeration(fields: &Fields) -> Option<ValueType> {
         }
     }
     if values.is_empty() {
-        let error = Error::project("`values` is empty, so every row would be rejected").hint("name the allowed texts");
+        let error = Error::project("`values` is empty, so every row would be rejected").hint("list the allowed values");
         document.report(&fields.span_of("values"), error);
         return None;
     }
@@ -236,7 +236,7 @@ fn try_format(format: &str, with_time: bool) -> Result<(), String> {
         true => parsed.to_datetime().map(|_| ()).or_else(|_| parsed.to_timestamp().map(|_| ())),
         false => parsed.to_date().map(|_| ()),
     };
-    readable.map_err(|_| format!("it leaves out a part of {}", if with_time { "the timestamp" } else { "the date" }))
+    readable.map_err(|_| format!("it leaves out part of {}", if with_time { "the timestamp" } else { "the date" }))
 }
 
 /// A bound, as text of the column's type; reported and `None` when it is not.
@@ -245,7 +245,7 @@ fn bound(fields: &Fields, key: &'static str, data_type: &ValueType) -> Option<St
     let (expected, good) = match data_type {
         ValueType::Integer => ("a whole number", text.value.parse::<i64>().is_ok()),
         ValueType::Float => ("a number", text.value.parse::<f64>().is_ok_and(f64::is_finite)),
-        ValueType::Decimal { scale, .. } => ("a decimal of its scale", is_decimal(&text.value, *scale)),
+        ValueType::Decimal { scale, .. } => ("a decimal of that scale", is_decimal(&text.value, *scale)),
         ValueType::Date { .. } => ("a date such as 2026-01-31", text.value.parse::<Date>().is_ok()),
         ValueType::Instant { .. } => ("a timestamp such as 2026-01-31T00:00:00Z", timestamp(&text.value).is_some()),
         // Reported by `check_keys_of_type`.

@@ -80,7 +80,7 @@ fn check_histories(document: &Document, tables: &[SourceTable]) {
     for table in tables.iter().filter(|table| table.history) {
         let name = format!("{}_history", table.name);
         if tables.iter().any(|other| other.name == name) {
-            let message = format!("the name of table `{name}` is taken by the history of `{}`", table.name);
+            let message = format!("the table `{name}` has the name of `{}`'s history", table.name);
             let error =
                 Error::project(message).hint(format!("rename the table, or remove `history` from `{}`", table.name));
             document.report(&(0..0), error);

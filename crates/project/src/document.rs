@@ -176,7 +176,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
                 (Value::Map(entries), end, anchor)
             }
             Event::Alias(id) => return self.alias(id, span),
-            _ => return Err(self.stop(&span, Error::project("a value was expected here"))),
+            _ => return Err(self.stop(&span, Error::project("expected a value here"))),
         };
         let node = Node { value, span: start..end.max(start) };
         if anchor != 0 {
@@ -188,11 +188,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
     fn alias(&mut self, id: usize, span: Range<usize>) -> Result<Node, Stop> {
         let node = self.anchors.get(&id).cloned();
         let Some(node) = node else {
-            return Err(self.stop(&span, Error::project("this alias refers to a value that contains it")));
+            return Err(self.stop(&span, Error::project("this alias refers to itself")));
         };
         self.nodes += node.count();
         if self.nodes > MAX_NODES {
-            return Err(self.stop(&span, Error::project("aliases multiply to too many values")));
+            return Err(self.stop(&span, Error::project("aliases expand to too many values")));
         }
         Ok(Node { span, ..node })
     }
@@ -232,7 +232,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
     fn key(&mut self, event: Event<'t>, span: Range<usize>) -> Result<Text, Stop> {
         match event {
             Event::Scalar(text, ..) => Ok(Text { value: text.into_owned(), span }),
-            _ => Err(self.stop(&span, Error::project("a key must be one word or text, not a list or mapping"))),
+            _ => Err(self.stop(&span, Error::project("a key must be text, not a list or mapping"))),
         }
     }
 }

@@ -53,7 +53,7 @@ fn files(fields: &Fields) -> Option<String> {
     let text = fields.required_text("files")?;
     let pattern = &text.value;
     let error = match globset::GlobBuilder::new(pattern).literal_separator(true).build() {
-        Err(error) => Error::project(format!("`{pattern}` is not a pattern of files: {}", error.kind())),
+        Err(error) => Error::project(format!("`{pattern}` is not a file pattern: {}", error.kind())),
         Ok(_)
             if pattern.starts_with('/')
                 || pattern.split('/').any(|part| part == "..")
@@ -93,6 +93,6 @@ fn relation(fields: &Fields, name: &str) -> Relation {
 
 fn check_sql(document: &Document, text: &Text) {
     if text.value.trim().trim_end_matches(';').contains(';') {
-        document.report(&text.span, Error::project("only one statement is allowed, and this contains a `;`"));
+        document.report(&text.span, Error::project("only one statement is allowed: remove the `;`"));
     }
 }

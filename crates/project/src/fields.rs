@@ -145,7 +145,7 @@ impl Document {
             Value::Map(entries) => Some(entries),
             Value::Null => Some(&[]),
             _ => {
-                self.report(&node.span, Error::project(format!("{what} is a mapping, found {}", node.kind())));
+                self.report(&node.span, Error::project(format!("{what} must be a mapping, found {}", node.kind())));
                 None
             }
         }
@@ -156,7 +156,7 @@ impl Document {
         match &node.value {
             Value::Scalar { text, .. } => Some(Text { value: text.clone(), span: node.span.clone() }),
             _ => {
-                let message = format!("`{key}` is a single value, found {}", node.kind());
+                let message = format!("`{key}` must be a single value, found {}", node.kind());
                 self.report(&node.span, Error::project(message));
                 None
             }
@@ -169,7 +169,7 @@ impl Document {
             Value::List(items) => items.iter().filter_map(|item| self.text(key, item)).collect(),
             Value::Scalar { .. } => self.text(key, node).into_iter().collect(),
             _ => {
-                self.report(&node.span, Error::project(format!("`{key}` is a list, found {}", node.kind())));
+                self.report(&node.span, Error::project(format!("`{key}` must be a list, found {}", node.kind())));
                 Vec::new()
             }
         }

@@ -193,7 +193,7 @@ fn skip_rows(fields: &Fields) -> Vec<String> {
     for text in &texts {
         let problem = match regex::Regex::new(&text.value) {
             Err(error) => format!("`{}` is not a regular expression: {error}", text.value),
-            Ok(regex) if regex.is_match("") => format!("`{}` matches every row", text.value),
+            Ok(regex) if regex.is_match("") => format!("`{}` matches every row, so none would be left", text.value),
             Ok(_) => continue,
         };
         fields.document.report(&text.span, Error::project(problem).hint("write it such as '^共 [0-9]+ 条'"));

@@ -51,7 +51,7 @@ pub(crate) fn read(fields: &Fields, columns: &[Column], defaults: Option<&TableK
     if let Some(text) = fields.text("newest_by").filter(|text| is_known("newest_by", text)) {
         if !fields.has("key") && keys.key.is_empty() {
             let error = Error::project("`newest_by` has no effect without a `key`");
-            fields.document.report(&text.span, error.hint("name the columns that identify a row in `key`"));
+            fields.document.report(&text.span, error.hint("list the columns that identify a row in `key`"));
         }
         keys.newest_by = Some(text.value);
     }

@@ -169,8 +169,8 @@ impl Project {
         let start = std::path::absolute(start).unwrap_or_else(|_| start.to_path_buf());
         let found = start.ancestors().find(|folder| folder.join(load::PROJECT_FILE).is_file());
         found.map(Path::to_path_buf).ok_or_else(|| {
-            let message = format!("there is no `{}` in `{}` or a folder above it", load::PROJECT_FILE, start.display());
-            Error::project(message).hint("name the project with --project, or make one with `perennial init DIR`")
+            let message = format!("there is no `{}` in `{}` or a parent folder", load::PROJECT_FILE, start.display());
+            Error::project(message).hint("name the project with --project, or create one with `perennial init DIR`")
         })
     }
 }

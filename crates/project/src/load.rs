@@ -3,7 +3,6 @@
 use super::contracts::{self, ContractContext};
 use super::document::{Document, Text};
 use super::reports::ReportFiles;
-use super::settings::Settings;
 use super::{
     LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, renames, reports, settings, shipped, step_tests, steps,
     variables,
@@ -11,7 +10,7 @@ use super::{
 use perennial_core::contract::{Source, TableName};
 use perennial_core::error::{Error, Place, Problems, Result};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The file that makes a folder a project.
 pub(super) const PROJECT_FILE: &str = "perennial.yml";
@@ -37,23 +36,18 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Probl
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
     let document = Document::new(PROJECT_FILE, project_file.text);
-    let settings = settings::read(&document, &root, options.env);
-    let files = find_files(&root, &settings.shipped, &document, &mut problems);
+    let (project, shipped) = settings::read(&document, &root, options.env);
+    let files = find_files(&root, &shipped, &document, &mut problems);
     problems.extend(document.into_problems());
-    let project = read_files(root, settings, files, options, &mut problems);
+    let project = read_files(project, files, options, &mut problems);
     Ok((project, sorted(problems)))
 }
 
-fn read_files(
-    root: PathBuf,
-    settings: Settings,
-    files: Files,
-    options: &LoadOptions,
-    problems: &mut Problems,
-) -> Project {
+/// The project with what its files contain; `project` has its options.
+fn read_files(project: Project, files: Files, options: &LoadOptions, problems: &mut Problems) -> Project {
     let templates = [&files.steps, &files.tests, &files.macros].into_iter().flatten().chain(files.reports.texts());
-    let vars = variables::override_with(settings.vars, options.vars, templates, problems);
-    let context = ContractContext { root: &root, lookup: options.env, time_zone: &settings.time_zone };
+    let vars = variables::override_with(project.vars, options.vars, templates, problems);
+    let context = ContractContext { root: &project.root, lookup: options.env, time_zone: &project.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names = files.reports.names();
     let sources: Vec<Source> =
@@ -68,22 +62,13 @@ fn read_files(
     };
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
     let step_tests = read_each(&files.step_tests, problems, step_tests::read);
-    let reports = files.reports.read(&settings.languages, problems);
+    let reports = files.reports.read(&project.languages, problems);
     let known =
         pipelines::ProjectNames { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
         read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
     Project {
-        name: settings.name,
-        lake: settings.lake,
-        reports_folder: settings.reports_folder,
-        time_zone: settings.time_zone,
-        currency: settings.currency,
-        languages: settings.languages,
-        memory_limit_bytes: settings.memory_limit_bytes,
-        as_of: settings.as_of,
         vars,
-        theme: settings.theme,
         pipelines,
         sources,
         steps: step_files,
@@ -95,7 +80,7 @@ fn read_files(
         phrases: reports.shared_phrases,
         notes: renames::notes(&files.sources).into_iter().chain(reports.notes).collect(),
         unread,
-        root,
+        ..project
     }
 }
 
@@ -151,7 +136,7 @@ fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
     let mut first: BTreeMap<TableName, SqlFile> = BTreeMap::new();
     for file in files {
         if let Some(other) = first.get(&file.name) {
-            let message = format!("`{}` is made twice: {} makes it too", file.name, other.file.path);
+            let message = format!("`{}` is defined twice, also by {}", file.name, other.file.path);
             let place = Place::at(file.file.path.clone(), file.file.text.clone(), 1, 1);
             problems.push(Error::project(message).at(place).hint("rename one of the files"));
         } else {
@@ -218,7 +203,7 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         let glob = match globset::GlobBuilder::new(&pattern.value).literal_separator(true).build() {
             Ok(glob) => glob.compile_matcher(),
             Err(error) => {
-                let message = format!("`{}` is not a pattern of files: {}", pattern.value, error.kind());
+                let message = format!("`{}` is not a file pattern: {}", pattern.value, error.kind());
                 document.report(&pattern.span, Error::project(message));
                 continue;
             }
@@ -232,7 +217,7 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
         }
         if found == 0 && before == chosen.len() {
             let error = Error::project(format!("no shipped file matches `{}`", pattern.value));
-            let hint = "patterns count from the project's folder: `sql/marts/*`, `report-templates/**`";
+            let hint = "patterns are relative to the project's folder: `sql/marts/*`, `report-templates/**`";
             document.report(&pattern.span, error.hint(hint));
         }
     }
@@ -286,7 +271,7 @@ fn read_text(root: &Path, path: &str) -> Result<TextFile> {
     let bytes = std::fs::read(root.join(path)).map_err(|error| match (path, error.kind()) {
         (PROJECT_FILE, std::io::ErrorKind::NotFound) => {
             Error::project(format!("there is no `{PROJECT_FILE}` in `{}`", root.display()))
-                .hint("`perennial init DIR` makes a project")
+                .hint("`perennial init DIR` creates a project")
         }
         _ => unreadable(path, error),
     })?;

@@ -34,10 +34,8 @@ pub(super) fn check_report(name: &str) -> Result<(), Error> {
 /// The layer a step's folder names.
 pub(super) fn check_layer(layer: &str) -> Result<(), Error> {
     if OWN_LAYERS.contains(&layer) {
-        let error = Error::project(format!("`{layer}` is a layer the lake keeps for itself"));
-        return Err(
-            error.hint("put steps into a folder of another name, such as `sql/staging`, `sql/core` or `sql/marts`")
-        );
+        let error = Error::project(format!("`{layer}` is a layer reserved for the lake"));
+        return Err(error.hint("put steps in another folder, such as `sql/staging`, `sql/core` or `sql/marts`"));
     }
     check("a layer", layer)
 }
@@ -81,6 +79,6 @@ mod tests {
         assert_eq!(identifier(" Net - Amount_").as_deref(), Some("net_amount"));
         assert_eq!(identifier("金额"), None);
         assert_eq!(check_report("Sales Review").unwrap_err().hint_text(), Some("call it `sales-review`"));
-        assert!(check_layer("raw").unwrap_err().message().contains("keeps for itself"));
+        assert!(check_layer("raw").unwrap_err().message().contains("reserved for the lake"));
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn read(fields: &Fields, location: Option<&str>, time_zone: &str) -> 
         return None;
     };
     let Some(file) = shipped::ready_made(&name.value) else {
-        let error = Error::project(format!("there is no ready-made source `{}`", name.value));
+        let error = Error::project(format!("unknown ready-made source `{}`", name.value));
         let known = shipped::ready_made_sources();
         fields.document.report(&name.span, error.suggest(&name.value, known.iter().copied()));
         return None;
@@ -51,7 +51,7 @@ pub(super) fn read(fields: &Fields, location: Option<&str>, time_zone: &str) -> 
         let before = ready_made.tables.len();
         ready_made.tables.retain(|table| table.name != text.value);
         if ready_made.tables.len() == before {
-            let error = Error::project(format!("`{}` has no table `{}` to exclude", name.value, text.value));
+            let error = Error::project(format!("`{}` has no table `{}`", name.value, text.value));
             let known = ready_made.tables.iter().map(|table| table.name.as_str());
             fields.document.report(&text.span, error.suggest(&text.value, known));
         }

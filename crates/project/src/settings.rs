@@ -3,55 +3,50 @@
 use super::document::{Document, Node, Text};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
-use super::{AsOf, Language, Theme, names};
+use super::{AsOf, Language, Phrases, Project, Theme, Unread, names};
 use perennial_core::error::Error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The options, with something usable in place of every one that was wrong, so that the other files can be read.
-pub(super) struct Settings {
-    pub name: String,
-    pub lake: String,
-    pub reports_folder: PathBuf,
-    pub time_zone: String,
-    pub currency: String,
-    pub languages: Vec<Language>,
-    pub memory_limit_bytes: u64,
-    pub as_of: AsOf,
-    pub vars: BTreeMap<String, serde_json::Value>,
-    pub theme: Theme,
-    /// Patterns of files taken from the shipped project.
-    pub shipped: Vec<Text>,
-}
-
 /// Less than this and nothing can run.
 const MIN_MEMORY_BYTES: u64 = 16_000_000;
 
-impl Settings {
-    fn defaults(root: &Path) -> Settings {
-        Settings {
-            name: String::new(),
-            lake: environment::locate(root, "lake"),
-            reports_folder: environment::absolute(root, "reports"),
-            time_zone: "UTC".to_string(),
-            currency: "EUR".to_string(),
-            languages: vec![Language::ENGLISH],
-            memory_limit_bytes: 1_000_000_000,
-            as_of: AsOf::Today,
-            vars: BTreeMap::new(),
-            theme: Theme { accent: Some("#1f5f8b".to_string()), ..Theme::default() },
-            shipped: Vec::new(),
-        }
+/// A project with the default options and nothing else.
+fn defaults(root: &Path) -> Project {
+    Project {
+        root: root.to_path_buf(),
+        name: String::new(),
+        lake: environment::locate(root, "lake"),
+        reports_folder: environment::absolute(root, "reports"),
+        time_zone: "UTC".to_string(),
+        currency: "EUR".to_string(),
+        languages: vec![Language::ENGLISH],
+        memory_limit_bytes: 1_000_000_000,
+        as_of: AsOf::Today,
+        vars: BTreeMap::new(),
+        theme: Theme { accent: Some("#1f5f8b".to_string()), ..Theme::default() },
+        pipelines: Vec::new(),
+        sources: Vec::new(),
+        steps: Vec::new(),
+        tests: Vec::new(),
+        macros: Vec::new(),
+        step_tests: Vec::new(),
+        reports: Vec::new(),
+        shared_templates: Vec::new(),
+        phrases: Phrases::new(),
+        unread: Unread::default(),
+        notes: Vec::new(),
     }
 }
 
-/// Reads `perennial.yml`.
-pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> Settings {
-    let defaults = Settings::defaults(root);
-    let Some(node) = document.parse_all() else { return defaults };
-    let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return defaults };
+/// Reads `perennial.yml`: a project with its options, and the patterns of shipped files. Wrong options have their
+/// defaults, so that the other files can be read.
+pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project, Vec<Text>) {
+    let defaults = defaults(root);
+    let Some(node) = document.parse_all() else { return (defaults, Vec::new()) };
+    let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return (defaults, Vec::new()) };
     let expanded = |text: Text| environment::expand(document, &text, lookup);
-    let settings = Settings {
+    let project = Project {
         name: fields.required_text("name").map_or(defaults.name, |text| text.value),
         lake: fields
             .required_text("lake")
@@ -65,10 +60,11 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> Settings
         as_of: as_of(&fields).unwrap_or(defaults.as_of),
         vars: fields.optional("vars").map(|node| read_vars(document, node)).unwrap_or_default(),
         theme: theme(&fields, root, defaults.theme),
-        shipped: fields.texts("shipped"),
+        ..defaults
     };
+    let shipped = fields.texts("shipped");
     fields.finish();
-    settings
+    (project, shipped)
 }
 
 fn reports_folder(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBuf> {
@@ -92,7 +88,7 @@ pub(super) fn time_zone(document: &Document, text: Text) -> Option<String> {
     let error = error.suggest(&text.value, known.iter().map(String::as_str));
     let error = match error.hint_text() {
         Some(_) => error,
-        None => error.hint("zones are named as in the IANA database: `Europe/Berlin`, `Asia/Shanghai`, `UTC`"),
+        None => error.hint("use a name of the IANA database: `Europe/Berlin`, `Asia/Shanghai`, `UTC`"),
     };
     document.report(&text.span, error);
     None
@@ -106,7 +102,7 @@ fn currency(fields: &Fields) -> Option<String> {
     let error = Error::project(format!("`{}` is not a currency", text.value));
     fields
         .document
-        .report(&text.span, error.hint("write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`"));
+        .report(&text.span, error.hint("write the three-letter ISO 4217 code, such as `EUR`, `USD` or `CNY`"));
     None
 }
 
@@ -144,7 +140,7 @@ fn memory_limit(fields: &Fields) -> Option<u64> {
     let error = match bytes(&text.value) {
         Some(bytes) if bytes >= MIN_MEMORY_BYTES => return Some(bytes),
         Some(_) => {
-            Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("give at least `16MB`")
+            Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("set at least `16MB`")
         }
         None => {
             Error::project(format!("`{}` is not a size", text.value)).hint("write it as `512MB`, `1.5GB` or `2GiB`")

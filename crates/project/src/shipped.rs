@@ -127,7 +127,7 @@ fn files_of(company: Option<&Company>) -> Result<BTreeMap<String, Vec<u8>>> {
     let Some(company) = company else { return Ok(all) };
     let Some(folder) = erps().into_iter().find(|name| *name == company.erp).and_then(|name| READY_MADE.get_dir(name))
     else {
-        let error = Error::project(format!("the ERP `{}` is not ready-made", company.erp));
+        let error = Error::project(format!("unknown ERP `{}`", company.erp));
         return Err(error.suggest(&company.erp, erps()));
     };
     all.retain(|path, _| !OF_DEMO_ERP.iter().any(|beginning| path.starts_with(beginning)));
@@ -164,7 +164,7 @@ impl Company {
 fn refuse_non_empty(folder: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot("look into", folder, error)),
+        Err(error) => return Err(cannot("read", folder, error)),
         Ok(entries) => entries,
     };
     let mut names: Vec<String> =
@@ -176,8 +176,8 @@ fn refuse_non_empty(folder: &Path) -> Result<()> {
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
     let more =
         if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
-    let message = format!("`{}` is not empty: it holds {}{more}", folder.display(), shown.join(", "));
-    Err(Error::project(message).hint("name a folder that is new or empty"))
+    let message = format!("`{}` is not empty: it contains {}{more}", folder.display(), shown.join(", "));
+    Err(Error::project(message).hint("choose a new or empty folder"))
 }
 
 fn cannot(what: &str, path: &Path, error: std::io::Error) -> Error {

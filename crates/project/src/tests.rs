@@ -241,7 +241,7 @@ fn all_files_are_looked_at_in_one_go() {
         perennial.yml:1:1: a project needs `lake`
         perennial.yml:2:1: unknown key `laek` in a project [did you mean `lake`?]
         perennial.yml:3:12: unknown time zone `Europe/Berln` [did you mean `Europe/Berlin`?]
-        perennial.yml:4:11: `euro` is not a currency [write the three capitals of ISO 4217, such as `EUR`, `USD` or `CNY`]
+        perennial.yml:4:11: `euro` is not a currency [write the three-letter ISO 4217 code, such as `EUR`, `USD` or `CNY`]
         perennial.yml:5:15: `1 gig` is not a size [write it as `512MB`, `1.5GB` or `2GiB`]
         pipelines/nightly.yml:1:11: unknown source `erq` [did you mean `erp`?]
         pipelines/nightly.yml:2:9: unknown step `marts.rfn` [did you mean `marts.rfm`?]

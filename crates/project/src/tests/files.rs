@@ -10,7 +10,7 @@ fn the_project_file_names_the_valid_choices() {
         perennial.yml:3:1: duplicate key `name`, first in line 1
         perennial.yml:4:13: unknown language `de` [expected one of `en`, `zh-CN`, `zh-TW`]
         perennial.yml:4:21: duplicate language `en`
-        perennial.yml:5:15: a memory limit of `1MB` is too small [give at least `16MB`]
+        perennial.yml:5:15: a memory limit of `1MB` is too small [set at least `16MB`]
         perennial.yml:6:8: `as_of` is `yesterday`, which is not a date [write `today` or a date such as `2026-10-01`]
         perennial.yml:7:8: `Rule` cannot be the name of a variable: only a-z, 0-9 and _ are allowed [call it `rule`]
         perennial.yml:8:17: `blue` is not a colour [write it as "#1f5f8b", in quotes]
@@ -45,7 +45,7 @@ fn variables_of_the_command_line_are_checked() {
         --vars:1:2: unknown variable `ruel`: perennial.yml does not declare it and nothing reads it [did you mean `rule`?]
         "##);
     insta::assert_snapshot!(written(load_with(&project, Some("rule=R2"))), @r##"
-        --vars:1:1: `--vars` is a mapping of names to values [write it as --vars '{rule: R2}']
+        --vars:1:1: `--vars` must be a mapping of names to values [write it as --vars '{rule: R2}']
         "##);
     insta::assert_snapshot!(written(load_with(&project, Some("{rule: R2"))), @r##"
         --vars:1:1: this is not YAML: unclosed bracket '{'
@@ -147,9 +147,9 @@ fn a_header_is_checked_line_by_line() {
         sql/marts/rfm.sql:11:29: `customers` is not a table name; write it as `schema.name`
         sql/marts/rfm.sql:11:40: unknown key `colum` in `relationships` [did you mean `column`?]
         sql/marts/rfm.sql:12:16: `range` needs `min` or `max`
-        sql/marts/rfm.sql:13:19: `not_null` takes no details
-        sql/marts/rfm.sql:14:9: a test is one word or one key, such as `not_null` or `range: {min: 0}` [give every test its own `- `]
-        sql/marts/rfm.sql:15:9: a test is one word or one key, found a list [expected one of `not_null`, `unique`, `accepted_values`, `relationships`, `range`, `warn`]
+        sql/marts/rfm.sql:13:19: `not_null` takes no options
+        sql/marts/rfm.sql:14:9: a test is a name or one key with options, such as `not_null` or `range: {min: 0}` [write each test after its own `- `]
+        sql/marts/rfm.sql:15:9: a test is a name or one key with options, found a list [expected one of `not_null`, `unique`, `accepted_values`, `relationships`, `range`, `warn`]
         "##);
     insta::assert_snapshot!(problems(&[
         ("sql/marts/open.sql", "/* ---\ndescription: x\nSELECT 1\n"),
@@ -165,11 +165,11 @@ fn a_header_is_checked_line_by_line() {
         ("sql/marts/OTHER.SQL", "SELECT 1"),
         ("sql/tests/x.sql", "/* ---\nseverity: fatal\ngrain: [a]\n--- */\nSELECT 1"),
     ]), @r##"
-        sql/loose.sql:1:1: a step lies in a folder that names its layer [move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/loose.sql]
+        sql/loose.sql:1:1: a step must be in a layer's folder [move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/loose.sql]
         sql/marts/OTHER.SQL: files ending in `.SQL` are not read [rename it to `OTHER.sql`]
         sql/marts/Rfm-Score.sql:1:1: `Rfm-Score` cannot be the name of a step: only a-z, 0-9 and _ are allowed [call it `rfm_score`]
         sql/marts/b/twice.sql:1:1: `marts.twice` is defined twice, also by sql/marts/a/twice.sql [rename one of the files]
-        sql/marts/empty.sql:1:1: there is no SQL in this file
+        sql/marts/empty.sql:1:1: the file has no SQL
         sql/marts/open.sql:1:1: the header is not closed [close it with a line `--- */`]
         sql/marts/tab.sql:2:14: this is not YAML: while scanning a plain scalar, found a tab
         sql/marts/undashed.sql:3:1: the header ends without `---` [close it with a line `--- */`]
