@@ -44,7 +44,7 @@ impl QueryProblem {
     }
 
     /// As an error of a query that stands in no file.
-    pub fn error_in(self, name: &str, sql: &str) -> Error {
+    pub(crate) fn error_in(self, name: &str, sql: &str) -> Error {
         let mut error = Error::project(self.message);
         if let Some(spot) = self.spot {
             error = error.at(Place::at(name, sql, spot.line, spot.column).with_width(spot.width));
@@ -60,12 +60,12 @@ impl QueryProblem {
 pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
     let mut text = first_line(&error.find_root().strip_backtrace());
     if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
-        text = "the memory for queries is used up (two fifths of `memory_limit`)".into();
+        text = "out of memory for queries (two fifths of `memory_limit`)".into();
     }
     let (kind, hint) = match error.find_root() {
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (Kind::Unreachable, None),
         DataFusionError::ResourcesExhausted(_) => {
-            (Kind::Project, Some("raise `memory_limit` in perennial.yml, or let the query keep fewer rows at once"))
+            (Kind::Project, Some("raise `memory_limit` in perennial.yml, or make the query hold fewer rows at once"))
         }
         DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => (Kind::Project, None),
         DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => (Kind::Data, None),
@@ -94,7 +94,7 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         DataFusionError::ArrowError(text, _) => {
             let mut found = QueryProblem::new(plain(&text.to_string()));
             let cast = found.message.starts_with("cannot cast");
-            found.hint = cast.then(|| "TRY_CAST gives NULL where a value does not fit".into());
+            found.hint = cast.then(|| "TRY_CAST returns NULL where a value does not fit".into());
             found
         }
         DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| QueryProblem::new(plain(text))),
@@ -115,7 +115,7 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         && let Some(word) = found.spot.and_then(|spot| double_quoted(spot, sql))
         && !found.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean"))
     {
-        found.hint = Some(format!("a text is written in single quotes: '{word}'"));
+        found.hint = Some(format!("text is written in single quotes: '{word}'"));
     }
     found
 }
@@ -140,8 +140,9 @@ pub fn uncomputable_subquery(optimised: &LogicalPlan, sql: &str) -> Option<Query
                 let correlated = matches!(e, Expr::ScalarSubquery(s) if !s.outer_ref_columns.is_empty())
                     || matches!(e, Expr::OuterReferenceColumn(..));
                 if correlated && found.is_none() {
-                    let what = outer_column(e).map(|c| format!(" (it reads `{c}` from outside)")).unwrap_or_default();
-                    let mut made = QueryProblem::new(format!("this correlated subquery cannot be computed{what}"));
+                    let what =
+                        outer_column(e).map(|c| format!(" (it refers to the outer column `{c}`)")).unwrap_or_default();
+                    let mut made = QueryProblem::new(format!("this correlated subquery is not supported{what}"));
                     made.hint = Some("write it as a join, or with a window function".into());
                     found = Some(made);
                 }
@@ -220,12 +221,12 @@ fn schema_problem(error: &SchemaError, diagnostic: Option<&Diagnostic>) -> Query
                 .map(|d| d.notes.iter().map(|n| n.message.replace("possible column ", "")).collect())
                 .unwrap_or_default();
             let mut found = QueryProblem::new(format!("column `{}` is ambiguous", field.name));
-            found.hint = (!tables.is_empty()).then(|| format!("write one of {}", tables.join(", ")));
+            found.hint = (!tables.is_empty()).then(|| format!("expected one of {}", tables.join(", ")));
             found
         }
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            let mut found = QueryProblem::new(format!("two columns are called `{name}`"));
-            found.hint = Some("give one of them another name with AS".into());
+            let mut found = QueryProblem::new(format!("duplicate column `{name}`"));
+            found.hint = Some("rename one of them with AS".into());
             found
         }
     }
@@ -234,7 +235,7 @@ fn schema_problem(error: &SchemaError, diagnostic: Option<&Diagnostic>) -> Query
 fn unknown_column(field: &Column, valid: &[Column]) -> QueryProblem {
     let in_scope = |table| valid.iter().any(|c| c.relation.as_ref() == Some(table));
     let mut found = match &field.relation {
-        Some(table) if !in_scope(table) => QueryProblem::new(format!("no table is called `{table}` here")),
+        Some(table) if !in_scope(table) => QueryProblem::new(format!("unknown table `{table}` in this query")),
         Some(table) => QueryProblem::new(format!("unknown column `{}` of `{table}`", field.name)),
         None => QueryProblem::new(format!("unknown column `{}`", field.name)),
     };
@@ -267,7 +268,7 @@ fn syntax_problem(error: &ParserError, sql: &str) -> QueryProblem {
     };
     let mut width = 1;
     let message = match patterns::EXPECTED_FOUND.captures(&parts[1]) {
-        Some(pair) if &pair[2] == "EOF" => format!("syntax error: the query ends where {} is expected", &pair[1]),
+        Some(pair) if &pair[2] == "EOF" => format!("syntax error: expected {} at the end of the query", &pair[1]),
         Some(pair) => {
             width = pair[2].chars().count();
             format!("syntax error: expected {}, found `{}`", &pair[1], &pair[2])
@@ -325,9 +326,10 @@ fn plan_problem(text: &str) -> QueryProblem {
 
 fn wrong_argument(text: &str) -> Option<QueryProblem> {
     let parts = patterns::SIGNATURE.captures(text)?;
-    let mut found = QueryProblem::new(format!("function `{}` does not take {}", &parts[1], plain(&parts[2])));
-    let engine_knows =
-        || format!("see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1]);
+    let mut found = QueryProblem::new(format!("function `{}` does not accept {}", &parts[1], plain(&parts[2])));
+    let engine_knows = || {
+        format!("see its signatures: SELECT * FROM information_schema.routines WHERE routine_name = '{}'", &parts[1])
+    };
     found.hint = Some(call_of(&parts[1]).unwrap_or_else(engine_knows));
     Some(found)
 }
@@ -352,8 +354,8 @@ fn call_of(name: &str) -> Option<String> {
 
 fn same_name_twice(text: &str) -> Option<QueryProblem> {
     let parts = patterns::SAME_NAME.captures(text)?;
-    let mut found = QueryProblem::new(format!("two columns are called `{}`", &parts[1]));
-    found.hint = Some("give one of them another name with AS".into());
+    let mut found = QueryProblem::new(format!("duplicate column `{}`", &parts[1]));
+    found.hint = Some("rename one of them with AS".into());
     Some(found)
 }
 
@@ -366,7 +368,7 @@ fn internal(text: &str) -> QueryProblem {
 
 fn unsupported(text: &str) -> String {
     if text.contains("Subquery") || text.contains("OuterReferenceColumn") {
-        return "this correlated subquery cannot be computed; write it as a join".into();
+        return "this correlated subquery is not supported; write it as a join".into();
     }
     for (sign, what) in [("Pivot", "PIVOT"), ("Unpivot", "UNPIVOT"), ("AsOf", "ASOF JOIN")] {
         if text.contains(&format!("node {sign}")) {

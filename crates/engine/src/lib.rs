@@ -139,7 +139,7 @@ impl Engine {
             Some(EngineStore { store, url, prefix }) => {
                 runtime.register_object_store(&url, store);
                 let root = ObjectStoreUrl::parse(&url[..url::Position::BeforePath])
-                    .map_err(|e| failure(e, "cannot use the lake's address"))?;
+                    .map_err(|e| failure(e, "cannot use the lake's URL"))?;
                 Some((root, prefix))
             }
             None => None,
@@ -151,7 +151,9 @@ impl Engine {
         let context = SessionContext::new_with_state(change(state).build());
         context.register_catalog(CATALOG, Arc::new(MemoryCatalogProvider::new()));
         functions::register(&context);
-        context.register_relation_planner(Arc::new(unnest::UnnestInFrom)).map_err(|e| failure(e, "cannot start"))?;
+        context
+            .register_relation_planner(Arc::new(unnest::UnnestInFrom))
+            .map_err(|e| failure(e, "cannot start the engine"))?;
         Ok(Engine { context, settings, store })
     }
 
@@ -182,13 +184,14 @@ impl Engine {
 
     /// A table of rows in memory.
     pub fn register_rows(&self, name: &TableName, schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<()> {
-        let table = MemTable::try_new(schema, vec![rows]).map_err(|e| failure(e, format!("cannot hold {name}")))?;
+        let table = MemTable::try_new(schema, vec![rows])
+            .map_err(|e| failure(e, format!("cannot register the rows of {name}")))?;
         self.put(name, Arc::new(table))
     }
 
     /// A stored query. What it reads must be registered before; filters and columns are pushed into it.
     pub async fn register_view(&self, name: &TableName, sql: &str) -> Result<()> {
-        let plan = self.plan(sql).await.map_err(|e| failure(e, format!("cannot make the view {name}")))?;
+        let plan = self.plan(sql).await.map_err(|e| failure(e, format!("cannot create the view {name}")))?;
         self.register_plan(name, plan, sql)
     }
 
@@ -213,7 +216,7 @@ impl Engine {
         if catalog.schema(&name.schema).is_none() {
             catalog
                 .register_schema(&name.schema, Arc::new(MemorySchemaProvider::new()))
-                .map_err(|e| failure(e, format!("cannot make the schema {}", name.schema)))?;
+                .map_err(|e| failure(e, format!("cannot create the schema {}", name.schema)))?;
         }
         self.context.deregister_table(reference(name)).map_err(|e| failure(e, format!("cannot replace {name}")))?;
         self.context

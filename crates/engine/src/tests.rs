@@ -275,9 +275,9 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
     SELECT name FROM core.t GROUP BY name HAVING rank() OVER (ORDER BY name) = 1
       46: the window function `rank` cannot be used in HAVING (filter with QUALIFY, as in `QUALIFY row_number() OVER (...) = 1`)
     SELECT count(DISTINCT name, n) AS pairs FROM core.t
-      8: `count(DISTINCT ...)` takes one argument (write count(DISTINCT (name, n)), which counts combinations that hold a NULL, too)
+      8: `count(DISTINCT ...)` takes one argument (write count(DISTINCT (name, n)), which also counts combinations that contain NULL)
     SELECT string_agg(name, ',') OVER (PARTITION BY n ORDER BY day ROWS 2 PRECEDING) AS last_three FROM core.t
-      25: `string_agg` cannot be computed over a sliding window frame (write array_to_string(array_agg(x) OVER (...), ','))
+      8: `string_agg` cannot be computed over a sliding window frame (write array_to_string(array_agg(x) OVER (...), ','))
     SELECT n FROM core.t WHERE n = $1
       32: no value is given for `$1` (write `{{ var('name') }}` and set the variable under `vars` in perennial.yml)
     SELECT ntile(0) OVER (ORDER BY n) AS tile FROM core.t
@@ -302,7 +302,7 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
       124: unknown column `foo` (expected one of `day`, `name`, `n`, `amount`)
       136: unknown function `mod` (write `a % b`)
     SELECT Name, "closed" AS c FROM core.t
-      14: unknown column `closed` (a text is written in single quotes: 'closed')
+      14: unknown column `closed` (text is written in single quotes: 'closed')
     "#);
 }
 

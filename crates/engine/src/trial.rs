@@ -217,7 +217,7 @@ impl Trial<'_> {
                 let mut problem = QueryProblem::new("`count(DISTINCT ...)` takes one argument");
                 let list: Vec<String> = args.iter().map(shown).collect();
                 problem.hint = Some(format!(
-                    "write count(DISTINCT ({})), which counts combinations that hold a NULL, too",
+                    "write count(DISTINCT ({})), which also counts combinations that contain NULL",
                     list.join(", ")
                 ));
                 problem
@@ -274,7 +274,7 @@ impl Trial<'_> {
 const UNITS: [&str; 10] =
     ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 const QUALIFY: &str = "filter with QUALIFY, as in `QUALIFY row_number() OVER (...) = 1`";
-const BEFORE: &str = "compute it in a WITH query before";
+const BEFORE: &str = "compute it in a WITH query first";
 
 fn without_alias(expr: &Expr) -> &Expr {
     match expr {

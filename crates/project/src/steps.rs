@@ -58,7 +58,7 @@ fn read(
 ) -> Option<SqlFile> {
     let parts = split(document)?;
     if file.text[parts.body..].trim().is_empty() {
-        document.report(&(0..0), Error::project("there is no SQL in this file"));
+        document.report(&(0..0), Error::project("the file has no SQL"));
     }
     let header = match parts.yaml {
         None => StepHeader::default(),
@@ -78,7 +78,7 @@ fn read(
 fn step_name(document: &Document, path: &str) -> Option<TableName> {
     let below = path.strip_prefix("sql/").unwrap_or(path);
     let Some((layer, _)) = below.split_once('/') else {
-        let error = Error::project("a step lies in a folder that names its layer");
+        let error = Error::project("a step must be in a layer's folder");
         document.report(
             &(0..0),
             error.hint(format!("move it to `sql/staging`, `sql/core` or `sql/marts`: sql/marts/{below}")),
@@ -164,8 +164,9 @@ fn test(document: &Document, node: &Node, severity: Severity) -> Option<ColumnTe
         }
         Value::Map(entries) => {
             if entries.len() != 1 {
-                let error = Error::project("a test is one word or one key, such as `not_null` or `range: {min: 0}`");
-                document.report(&node.span, error.hint("give every test its own `- `"));
+                let error =
+                    Error::project("a test is a name or one key with options, such as `not_null` or `range: {min: 0}`");
+                document.report(&node.span, error.hint("write each test after its own `- `"));
             }
             // What is wrong inside is reported as well.
             let tests: Vec<ColumnTest> =
@@ -173,7 +174,7 @@ fn test(document: &Document, node: &Node, severity: Severity) -> Option<ColumnTe
             tests.into_iter().next()
         }
         _ => {
-            let message = format!("a test is one word or one key, found {}", node.kind());
+            let message = format!("a test is a name or one key with options, found {}", node.kind());
             document.report(&node.span, Error::project(message).hint(rules()));
             None
         }
@@ -197,7 +198,7 @@ fn word_rule(document: &Document, text: &Text) -> Option<ColumnRule> {
         "not_null" => return Some(ColumnRule::NotNull),
         "unique" => return Some(ColumnRule::Unique),
         "accepted_values" => {
-            Error::project("`accepted_values` needs its values").hint("write it as `accepted_values: [a, b]`")
+            Error::project("`accepted_values` needs values").hint("write it as `accepted_values: [a, b]`")
         }
         "relationships" => Error::project("`relationships` needs `to` and `field`")
             .hint("write it as `relationships: {to: core.customers, field: customer_id}`"),
@@ -223,7 +224,7 @@ fn rule_with_details(document: &Document, key: &Text, node: &Node) -> Option<Col
         "range" => range(document, key, node),
         "not_null" | "unique" if matches!(node.value, Value::Null) => word_rule(document, key),
         "not_null" | "unique" => {
-            document.report(&node.span, Error::project(format!("`{}` takes no details", key.value)));
+            document.report(&node.span, Error::project(format!("`{}` takes no options", key.value)));
             None
         }
         other => {

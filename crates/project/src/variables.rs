@@ -24,7 +24,7 @@ pub(super) fn override_with<'a>(
     let document = Document::new("--vars", given);
     if let Some(node) = document.parse_all() {
         if let document::Value::Scalar { .. } = node.value {
-            let error = Error::project("`--vars` is a mapping of names to values");
+            let error = Error::project("`--vars` must be a mapping of names to values");
             document.report(&node.span, error.hint("write it as --vars '{rule: R2}'"));
         } else {
             let overrides = settings::read_vars(&document, &node);

@@ -105,7 +105,7 @@ impl CheckedSql {
     }
 
     /// What selections are matched with.
-    pub fn selectable(&self) -> Vec<Selectable> {
+    fn selectable(&self) -> Vec<Selectable> {
         let one = |s: &Step| Selectable {
             name: s.name.clone(),
             tags: s.header.tags.clone(),
@@ -114,9 +114,9 @@ impl CheckedSql {
         self.steps.iter().map(one).collect()
     }
 
-    /// The steps that a selection names; see [`super::select`].
+    /// The steps that a selection names; see [`super::graph::select`].
     pub fn select(&self, words: &[String], exclude: &[String]) -> Result<BTreeSet<TableName>> {
-        super::select(words, exclude, &self.selectable(), &self.graph)
+        super::graph::select(words, exclude, &self.selectable(), &self.graph)
     }
 }
 
@@ -351,7 +351,7 @@ impl Checker {
         };
         if only_reads(&plan).is_err() {
             return Err(vec![
-                Error::project("a step is a query and changes nothing itself")
+                Error::project("a step must be a query")
                     .at(rendered.start())
                     .hint("write a SELECT; its rows become the table"),
             ]);

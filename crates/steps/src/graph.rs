@@ -197,7 +197,7 @@ fn fits(core: &str, step: &Selectable) -> bool {
 }
 
 fn no_such_step(core: &str, word: &str, steps: &[Selectable]) -> Error {
-    let error = Error::project(format!("`{word}` selects no step"));
+    let error = Error::project(format!("no step matches `{word}`"));
     if let Some(tag) = core.strip_prefix("tag:") {
         let tags: BTreeSet<&str> = steps.iter().flat_map(|s| s.tags.iter().map(String::as_str)).collect();
         return error.suggest(tag, tags);
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_selection_that_names_nothing_is_an_error() {
         let error = pick(&["marts.cc"], &[]).unwrap_err();
-        assert_eq!(error.message(), "`marts.cc` selects no step");
+        assert_eq!(error.message(), "no step matches `marts.cc`");
         let error = pick(&["tag:nightl"], &[]).unwrap_err();
         assert_eq!(error.hint_text(), Some("did you mean `nightly`?"));
     }

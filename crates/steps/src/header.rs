@@ -44,7 +44,7 @@ async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &Colu
             }
             if !checker.known().contains(to) {
                 let known: Vec<String> = checker.known().iter().map(|t| t.to_string()).collect();
-                let error = Error::project(format!("the test of `{}` names the unknown table `{to}`", column.name));
+                let error = Error::project(format!("unknown table `{to}` in the test of `{}`", column.name));
                 return vec![error.suggest(&to.to_string(), known.iter().map(String::as_str))];
             }
             let schema: SchemaRef = match checker.engine().schema(to).await {
@@ -52,7 +52,7 @@ async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &Colu
                 Err(error) => return vec![error],
             };
             if schema.field_with_name(other).is_err() {
-                let error = format!("the test of `{}` names `{other}`, which is not a column of {to}", column.name);
+                let error = format!("{to} has no column `{other}`, which the test of `{}` names", column.name);
                 return vec![Error::project(error).suggest(other, names(&schema))];
             }
             let (table, to_table) = (quoted_name(&step.name), quoted_name(to));

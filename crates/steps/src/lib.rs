@@ -23,7 +23,7 @@ mod tests;
 
 pub use check::{CheckInput, CheckedSql, Checker, SourceRelation, Step, TestQuery, check};
 pub use column_tests::{TestOutcome, test_query, test_step};
-pub use graph::select;
+
 pub use render::{Rendered, Renderer, RunContext};
 pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, register, run};
 pub use show::show;

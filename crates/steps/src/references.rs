@@ -31,13 +31,13 @@ pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec
     let text = errors.to_string();
     if text.contains("single SQL statement") {
         return Err(vec![
-            Error::project("more than one statement in one file")
+            Error::project("only one statement is allowed per file")
                 .at(rendered.start())
-                .hint("a file holds one query; use WITH for steps on the way"),
+                .hint("a file holds one query; use WITH for intermediate results"),
         ]);
     }
     if text.contains("No SQL statements") {
-        return Err(vec![Error::project("there is no SQL in the file").at(rendered.start())]);
+        return Err(vec![Error::project("the file has no SQL").at(rendered.start())]);
     }
     Err(diagnose(&errors, &rendered.sql).into_iter().map(|found| rendered.error(found)).collect())
 }

@@ -466,13 +466,13 @@ pub(super) fn resolve<'a>(
         [one] => Ok(one),
         [] => {
             let full: Vec<String> = steps.into_iter().map(TableName::to_string).collect();
-            let error = Error::project(format!("there is no step `{given}`"));
+            let error = Error::project(format!("unknown step `{given}`"));
             Err(suggest_table(error, given, &full))
         }
         several => {
             let names: Vec<String> = several.iter().map(|n| n.to_string()).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            Err(Error::project(format!("`{given}` names more than one step")).hint(expected(&names)))
+            Err(Error::project(format!("`{given}` is ambiguous")).hint(expected(&names)))
         }
     }
 }
@@ -512,7 +512,7 @@ fn add_source(environment: &mut Environment<'static>, tables: BTreeSet<(String, 
         Err(refuse(if of_source.is_empty() {
             let mut sources: Vec<&str> = tables.iter().map(|(s, _)| s.as_str()).collect();
             sources.dedup();
-            Error::project(format!("there is no source `{source}`")).suggest(&source, sources)
+            Error::project(format!("unknown source `{source}`")).suggest(&source, sources)
         } else {
             Error::project(format!("source `{source}` has no table `{table}`")).suggest(&table, of_source)
         }))

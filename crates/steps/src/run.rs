@@ -330,7 +330,7 @@ async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Opti
             let needed = input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
             match needed {
                 Some(reader) => {
-                    Err(Error::project(format!("{reader} reads {}, which no release holds yet", step.name))
+                    Err(Error::project(format!("{reader} reads {}, which is not in any release yet", step.name))
                         .hint(format!("select it as well: `+{reader}`")))
                 }
                 None => {

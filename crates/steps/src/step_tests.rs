@@ -144,7 +144,7 @@ fn step_of<'a>(test: &StepTest, checked: &'a CheckedSql, broken: &BTreeSet<Table
         return Ok(None);
     }
     let known: Vec<String> = checked.steps.iter().map(|s| s.name.to_string()).collect();
-    let error = Error::project(format!("there is no step `{wanted}`")).at(test.place(span));
+    let error = Error::project(format!("unknown step `{wanted}`")).at(test.place(span));
     Err(suggest_table(error, wanted, &known))
 }
 

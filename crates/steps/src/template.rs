@@ -28,7 +28,7 @@ pub struct Template {
 
 impl Template {
     /// Everything behind a byte of a file.
-    pub fn rest_of(file: &TextFile, start: usize) -> Template {
+    pub(crate) fn rest_of(file: &TextFile, start: usize) -> Template {
         Template { text: file.text[start..].to_string(), file: file.clone(), lines: vec![(0, start)] }
     }
 

@@ -36,7 +36,7 @@ async fn names_that_are_not_there() {
       = help: did you mean `amount`?
 
     == unknown alias
-    error: no table is called `p` here
+    error: unknown table `p` in this query
      --> sql/marts/x.sql:4:8
       |
     4 | SELECT p.amount FROM core.orders o
@@ -95,7 +95,7 @@ async fn names_that_are_not_there() {
     4 | SELECT order_id FROM core.orders a JOIN core.orders b ON a.order_id = b.order_id
       |        ^^^^^^^^
       |
-      = help: write one of a.order_id, b.order_id
+      = help: expected one of a.order_id, b.order_id
 
     == two columns
     error: unknown column `nope`
@@ -178,7 +178,7 @@ async fn headers() {
       |
       = help: did you mean `order_id`?
 
-    error: the test of `customer_id` names the unknown table `core.order`
+    error: unknown table `core.order` in the test of `customer_id`
      --> sql/marts/x.sql:5:25
       |
     5 |   customer_id: {tests: [relationships, relationships]}
@@ -186,7 +186,7 @@ async fn headers() {
       |
       = help: did you mean `core.orders`?
 
-    error: the test of `customer_id` names `customerid`, which is not a column of core.orders
+    error: core.orders has no column `customerid`, which the test of `customer_id` names
      --> sql/marts/x.sql:5:40
       |
     5 |   customer_id: {tests: [relationships, relationships]}

@@ -33,30 +33,30 @@ async fn syntax_and_types() {
       |     ^^^^
 
     == syntax error at the end
-    error: syntax error: the query ends where an expression is expected
+    error: syntax error: expected an expression at the end of the query
      --> sql/marts/x.sql:4:41
       |
     4 | SELECT order_id, FROM core.orders WHERE (
       |                                         ^
 
     == two statements
-    error: more than one statement in one file
+    error: only one statement is allowed per file
      --> sql/marts/x.sql:4:1
       |
     4 | SELECT 1 AS a; SELECT 2 AS b
       | ^^^^^^
       |
-      = help: a file holds one query; use WITH for steps on the way
+      = help: a file holds one query; use WITH for intermediate results
 
     == nothing
-    error: there is no SQL in the file
+    error: the file has no SQL
      --> sql/marts/x.sql:4:1
       |
     4 | -- later
       | ^^
 
     == not a query
-    error: a step is a query and changes nothing itself
+    error: a step must be a query
      --> sql/marts/x.sql:4:1
       |
     4 | DELETE FROM core.orders
@@ -74,22 +74,22 @@ async fn syntax_and_types() {
       = help: write a date, as in DATE '2026-01-31', or compare date_part('year', ...)
 
     == types of arguments
-    error: function `date_part` does not take DECIMAL(18,2)
+    error: function `date_part` does not accept DECIMAL(18,2)
      --> sql/marts/x.sql:4:8
       |
     4 | SELECT date_part('year', amount) AS y FROM core.orders
       |        ^^^^^^^^^
       |
-      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'date_part'
+      = help: see its signatures: SELECT * FROM information_schema.routines WHERE routine_name = 'date_part'
 
     == sum of text
-    error: function `sum` does not take TEXT
+    error: function `sum` does not accept TEXT
      --> sql/marts/x.sql:4:8
       |
     4 | SELECT sum(order_id) AS s FROM core.orders
       |        ^^^
       |
-      = help: see what it takes: SELECT * FROM information_schema.routines WHERE routine_name = 'sum'
+      = help: see its signatures: SELECT * FROM information_schema.routines WHERE routine_name = 'sum'
 
     == literal cast
     error: cannot cast string '2026-13-01' to value of DATE type
@@ -135,7 +135,7 @@ async fn syntax_and_types() {
       | ^
 
     == correlated
-    error: this correlated subquery cannot be computed (it reads `a.ordered_on` from outside)
+    error: this correlated subquery is not supported (it refers to the outer column `a.ordered_on`)
      --> sql/marts/x.sql:5:52
       |
     5 |   (SELECT max(b.amount) FROM core.orders b WHERE b.ordered_on < a.ordered_on) AS m FROM core.orders a
@@ -151,13 +151,13 @@ async fn syntax_and_types() {
       |                           ^^^^^
 
     == two columns of one name
-    error: two columns are called `a`
+    error: duplicate column `a`
      --> sql/marts/x.sql:4:20
       |
     4 | SELECT order_id AS a, amount AS a FROM core.orders
       |                    ^
       |
-      = help: give one of them another name with AS
+      = help: rename one of them with AS
 
     == no such type in a table
     error: column `i` of marts.x is Interval(MonthDayNano), which cannot be stored in the lake
@@ -202,7 +202,7 @@ async fn what_a_run_would_refuse() {
     4 | SELECT count(DISTINCT customer_id, ordered_on) AS pairs FROM core.orders
       |        ^^^^^
       |
-      = help: write count(DISTINCT (customer_id, ordered_on)), which counts combinations that hold a NULL, too
+      = help: write count(DISTINCT (customer_id, ordered_on)), which also counts combinations that contain NULL
 
     == a sliding frame
     error: `string_agg` cannot be computed over a sliding window frame

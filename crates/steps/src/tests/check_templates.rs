@@ -19,7 +19,7 @@ async fn templates() {
     .await;
     insta::assert_snapshot!(found, @r"
     == bad ref
-    error: there is no step `core.order`
+    error: unknown step `core.order`
      --> sql/marts/x.sql:4:18
       |
     4 | SELECT * FROM {{ ref('core.order') }}
@@ -170,7 +170,7 @@ async fn all_mistakes_of_a_file_are_found() {
       |
       = help: expected one of `ref`, `source`, `var`, `range`, `dict`, `per`, `euros` (called from sql/marts/many.sql:5:52)
 
-    error: there is no step `core.order`
+    error: unknown step `core.order`
      --> sql/marts/many.sql:6:9
       |
     6 | FROM {{ ref('core.order') }} JOIN {{ source('erp', 'order') }} USING (order_id)

@@ -226,7 +226,7 @@ async fn steps_not_selected_are_as_the_release_has_them() {
         parallel_steps: 1,
     };
     let error = run(&lake.engine(), &input, &lake.lake, &NoProgress).await.unwrap_err();
-    assert_eq!(error.message(), "marts.total reads core.orders, which no release holds yet");
+    assert_eq!(error.message(), "marts.total reads core.orders, which is not in any release yet");
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_failure_stops_what_follows_from_it_and_nothing_else() {
     4 | SELECT order_id,
       | ^^^^^^
       |
-      = help: TRY_CAST gives NULL where a value does not fit
+      = help: TRY_CAST returns NULL where a value does not fit
     "#);
 }
 

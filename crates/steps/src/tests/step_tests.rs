@@ -77,7 +77,7 @@ async fn names_and_values_are_checked() {
         all.push_str("\n\n");
     }
     insta::assert_snapshot!(all, @r"
-    error: there is no step `marts.montly`
+    error: unknown step `marts.montly`
      --> tests/steps/monthly.yml:1:7
       |
     1 | step: marts.montly
