@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 pub const PASSWORD_HINT: &str =
     "remove it, and write `password: ${NAME}` (an environment variable) or `password_file: ...` next to `location`";
 
+/// Where the credentials of an object store belong.
+pub const ACCESS_KEYS_HINT: &str = "set access keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)";
+
 /// The scheme of a URL, in lower case; `None` for a path.
 pub fn scheme(location: &str) -> Option<String> {
     let (scheme, _) = location.split_once("://")?;

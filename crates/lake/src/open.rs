@@ -9,6 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result, list};
+use perennial_core::location::{ACCESS_KEYS_HINT, forbid_password};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -257,9 +258,11 @@ fn parse_location(location: &str) -> Result<Location> {
             url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
         return Ok(Location::Folder(folder));
     }
-    if url.password().is_some() || url.query().is_some() {
-        return Err(Error::project("the lake's URL must not contain a password or a token")
-            .hint("set access keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)"));
+    forbid_password(location, ACCESS_KEYS_HINT)?;
+    if url.query().is_some() {
+        return Err(
+            Error::project("the lake's URL must not contain a query, which may be a token").hint(ACCESS_KEYS_HINT)
+        );
     }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_string();

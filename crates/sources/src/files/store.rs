@@ -13,12 +13,10 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use perennial_core::error::{Error, Result};
-use perennial_core::location::forbid_password;
+use perennial_core::location::{ACCESS_KEYS_HINT, forbid_password};
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-
-const KEYS_HINT: &str = "set the store's access keys in the environment (AWS_ACCESS_KEY_ID, ...)";
 
 /// A prefix of an object store.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ pub(crate) fn open_azure(location: &str) -> Result<Store> {
 }
 
 fn open(location: &str, store: object_store::Result<impl ObjectStore>) -> Result<Store> {
-    forbid_password(location, KEYS_HINT)?;
+    forbid_password(location, ACCESS_KEYS_HINT)?;
     let invalid = |e: String| Error::project(format!("`{location}` cannot be opened: {e}"));
     let store = store.map_err(|e| invalid(e.to_string()).because(e))?;
     let url = url::Url::parse(location).map_err(|e| invalid(e.to_string()))?;
