@@ -3,13 +3,12 @@
 use super::RunRequest;
 use super::pull::PullOutcome;
 use super::request::as_of;
-use minijinja::context;
 use perennial_core::contract::{Source, TableName};
 use perennial_core::digest::digest;
 use perennial_core::error::{Problems, Result};
 use perennial_lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts, history};
 use perennial_project::{Materialize, Pipeline, Project, ReportFile};
-use perennial_reports::Period;
+use perennial_reports::{Period, query_context};
 use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +55,7 @@ pub(super) async fn check_against(
     let mut report_inputs = BTreeMap::new();
     if templates_are_valid {
         for report in &project.reports {
-            let reads = check_queries(report, as_of, &checker, &mut problems).await;
+            let reads = check_queries(project, report, as_of, &checker, &mut problems).await;
             report_inputs.insert(report.name.clone(), inputs_of(&checked, reads));
         }
     }
@@ -73,6 +72,7 @@ fn inputs_of(checked: &CheckedSql, tables: BTreeSet<TableName>) -> BTreeSet<Tabl
 
 /// Plans the queries of a report's header as if they were steps, and gives the tables they read.
 async fn check_queries(
+    project: &Project,
     report: &ReportFile,
     as_of: jiff::civil::Date,
     checker: &Checker,
@@ -80,12 +80,9 @@ async fn check_queries(
 ) -> BTreeSet<TableName> {
     let mut reads = BTreeSet::new();
     let period = Period::newest_closed(report.period, as_of);
-    let (start, end) = (period.start.to_string(), period.end.to_string());
     for query in &report.queries {
         let template = Template::block(&query.file, query.offset, &query.sql);
-        let (label, status) = (period.label(), period.status(as_of));
-        let more = context! { period => context! { start => &start, end => &end, label, status } };
-        match checker.query(template, more).await {
+        match checker.query(template, query_context(project, period, as_of)).await {
             Ok(query) => reads.extend(query.into_iter().flat_map(|q| q.reads)),
             Err(found) => problems.extend(found),
         }

@@ -265,7 +265,12 @@ fn argument(role: &Role, name: &str) -> Option<Error> {
             let is_one = matches!(argument.kind, Kind::Column | Kind::Choice(_) | Kind::Format);
             is_one.then(|| ArgumentProblem {
                 message: format!("`{}` of `{function}` is one name, not a list", argument.name),
-                hint: "draw a chart for each; two scales in one picture make any two lines look related".into(),
+                hint: match argument.kind {
+                    Kind::Column => {
+                        "draw a chart for each; two scales in one picture make any two lines look related".into()
+                    }
+                    _ => "write one of them".into(),
+                },
             })
         }
         Role::Key(function, slot) => {

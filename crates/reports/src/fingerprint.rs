@@ -131,3 +131,65 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Furniture;
+    use perennial_project::Language;
+
+    fn page() -> Page {
+        let text = |text: &str| Inline::Text(text.into());
+        let table = Table {
+            title: vec![text("Regions")],
+            note: Vec::new(),
+            columns: vec![("Region".into(), false), ("Orders".into(), true)],
+            rows: vec![
+                TableRow::of(vec!["north".into(), "10".into()]),
+                TableRow::total(vec!["all".into(), "10".into()]),
+            ],
+        };
+        let orders = NamedFigure { name: "orders".into(), format: "integer".into(), value: Some("10".into()) };
+        Page {
+            title: "Title".into(),
+            company: "Company".into(),
+            period: "September 2026".into(),
+            status: "closed".into(),
+            blocks: vec![
+                Block::Verdict(vec![text("Up "), Inline::Strong(vec![text("5 %")])]),
+                Block::Table(table),
+                Block::Footer(vec![Block::Paragraph(vec![text("run 1")])]),
+            ],
+            verdict: "Up 5 %".into(),
+            figures: vec![(orders, "Orders".into())],
+            furniture: Furniture {
+                figures: String::new(),
+                skip: String::new(),
+                page_of: String::new(),
+                part_of: String::new(),
+                missing_glyphs: String::new(),
+            },
+            language: Language::ENGLISH,
+        }
+    }
+
+    /// The expected hash was computed by another implementation of BLAKE3 over the parts as the format lists them.
+    #[test]
+    fn the_encoding_does_not_change() {
+        assert_eq!(
+            content(&page(), &Style::default()),
+            "2:a673c022ca91b299aa7bf20184e08f71fe31fdd5fdfe9561c896ae7f823be4bf"
+        );
+    }
+
+    #[test]
+    fn the_footer_is_not_part_of_it_and_a_figure_is() {
+        let before = content(&page(), &Style::default());
+        let mut other = page();
+        other.blocks[2] = Block::Footer(Vec::new());
+        assert_eq!(content(&other, &Style::default()), before);
+        let Block::Table(table) = &mut other.blocks[1] else { panic!("a table") };
+        table.rows[0].cells[1] = "11".into();
+        assert_ne!(content(&other, &Style::default()), before);
+    }
+}

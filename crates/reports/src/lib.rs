@@ -210,12 +210,7 @@ pub fn queries_for(
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
         })
     });
-    let context = Value::from_pairs([
-        ("period", query_period(period, as_of)),
-        ("as_of", Value::from(as_of.to_string())),
-        ("time_zone", Value::from(project.time_zone.as_str())),
-        ("currency", Value::from(project.currency.as_str())),
-    ]);
+    let context = query_context(project, period, as_of);
     let render = |query: &ReportQuery| {
         env.render_named_str(&query.name, &query.sql, &context)
             .map(|sql| (query.name.clone(), sql))
@@ -234,11 +229,20 @@ pub(crate) fn query_error(error: &minijinja::Error, query: &ReportQuery) -> Erro
     Error::project(message).context(format!("query `{}`", query.name)).at(place)
 }
 
-fn query_period(period: Period, as_of: Date) -> Value {
-    Value::from_pairs([
+/// What the queries of a report can name: `period`, `as_of`, `time_zone` and `currency`.
+pub fn query_context(project: &Project, period: Period, as_of: Date) -> Value {
+    let of_period = Value::from_pairs([
         ("start", period.start.to_string()),
         ("end", period.end.to_string()),
+        ("before", period.before().start.to_string()),
+        ("year_ago", period.year_ago().start.to_string()),
         ("label", period.label()),
         ("status", period.status(as_of).to_string()),
+    ]);
+    Value::from_pairs([
+        ("period", of_period),
+        ("as_of", Value::from(as_of.to_string())),
+        ("time_zone", Value::from(project.time_zone.as_str())),
+        ("currency", Value::from(project.currency.as_str())),
     ])
 }

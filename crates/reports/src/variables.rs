@@ -9,8 +9,8 @@ pub(crate) const VARIABLES: &[&str] = &["period", "as_of", "language", "currency
 pub(crate) const OF_PERIOD: &[Argument] = &[
     Argument::optional("start", Kind::Date, "", "its first day, as in 2026-09-01"),
     Argument::optional("end", Kind::Date, "", "the first day after it, as in 2026-10-01"),
-    Argument::optional("before", Kind::Date, "", "the first day of the period before; not in queries"),
-    Argument::optional("year_ago", Kind::Date, "", "the first day of the same period a year ago; not in queries"),
+    Argument::optional("before", Kind::Date, "", "the first day of the period before"),
+    Argument::optional("year_ago", Kind::Date, "", "the first day of the same period a year ago"),
     Argument::optional("label", Kind::Text, "", "as in paths: `2026-09`, or `2026-09-30` of a report by day"),
     Argument::optional("status", Kind::Choice(&["open", "closed"]), "", "whether it is over at the business date"),
     Argument::optional("title", Kind::Text, "", "as the language writes it: `September 2026`; not in queries"),
@@ -73,7 +73,7 @@ pub(crate) static PAGES: &[Page] = &[
         summary: "The rows of each query, under the name of the query",
         description: "A list of rows with the columns of the query. NULL is none; decimals stay exact; dates and instants are \
                       text in ISO 8601, which the filters `date` and `month` write out. In the SQL of a query \
-                      `{{ period.start }}`, `{{ period.end }}`, `{{ period.label }}`, `{{ period.status }}`, `{{ as_of }}`, \
+                      `{{ period.start }}`, `end`, `before`, `year_ago`, `label` and `status` of it, `{{ as_of }}`, \
                       `{{ time_zone }}`, `{{ currency }}` and `{{ var('name') }}` are put in; dates are put in without quotes: \
                       write `DATE '{{ period.start }}'`.",
         example: Example {
