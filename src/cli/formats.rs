@@ -7,7 +7,7 @@ use super::{Context, Outcome, Output, Verb};
 use perennial_core::error::{Error, Problems, Result, closest};
 use perennial_project::{FormatPage, format_pages, notes, type_words};
 
-/// Read the manual of the formats of known systems: all of them, or one with its columns
+/// Read the manual of the formats of known systems
 #[derive(clap::Args)]
 pub(super) struct Formats {
     /// The format to read about, as in `asterisk_queue_log`

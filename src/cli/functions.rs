@@ -7,7 +7,7 @@ use super::{Context, Outcome, Output, Verb};
 use perennial_core::error::{Error, Problems, Result, closest};
 use perennial_functions::{Example, FUNCTIONS, Function};
 
-/// Read the manual of the SQL functions that perennial adds: all of them by chapter, or one
+/// Read the manual of the SQL functions that perennial adds
 #[derive(clap::Args)]
 pub(super) struct Functions {
     /// The function to read about, as in `max_by`

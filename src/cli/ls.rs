@@ -83,15 +83,22 @@ struct Listing {
 }
 
 impl Listing {
+    /// For people: of a description its first sentence.
     fn text(&self, width: Option<usize>) -> String {
+        let is_description = |i: usize| self.header.get(i) == Some(&"description");
+        let shown = |(i, cell): (usize, &String)| match cell.split_once(". ") {
+            Some((first, _)) if is_description(i) => first.to_string(),
+            _ => cell.trim_end_matches('.').to_string(),
+        };
+        let rows = self.rows.iter().map(|row| row.iter().enumerate().map(shown).collect::<Vec<String>>());
         if !self.grouped {
-            return Table::new(self.header, self.rows.clone()).text(width);
+            return Table::new(self.header, rows.collect()).text(width);
         }
-        let parts = |row: &Vec<String>| {
+        let parts = |row: Vec<String>| {
             let (group, name) = row[0].split_once('.').unwrap_or(("", &row[0]));
             (group.to_string(), [&[name.to_string()], &row[1..]].concat())
         };
-        let (groups, rows): (Vec<String>, Vec<Vec<String>>) = self.rows.iter().map(parts).unzip();
+        let (groups, rows): (Vec<String>, Vec<Vec<String>>) = rows.map(parts).unzip();
         Table::new(self.header, rows).grouped(&groups, width)
     }
 

@@ -6,7 +6,7 @@ use crate::flow::Reader;
 use perennial_core::error::{Error, Problems};
 use perennial_engine::literal;
 
-/// The runs, newest first, or one run in detail
+/// List the runs, newest first, or show one in detail
 #[derive(clap::Args)]
 pub(super) struct Runs {
     /// A run's id: what it read, built and tested

@@ -6,7 +6,7 @@ use super::{Context, Outcome, Output, Verb};
 use perennial_core::error::{Error, Problems, Result, closest};
 use perennial_reports::manual::{Argument, Kind, Page, Section};
 
-/// Read the manual of report templates: charts, components, filters, variables by chapter, or one
+/// Read the manual of report templates: charts, components, filters, variables
 #[derive(clap::Args)]
 pub(super) struct Templates {
     /// What to read about, as in `columns`

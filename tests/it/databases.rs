@@ -1,4 +1,4 @@
-//! A PostgreSQL server read night after night: what a cursor misses, what is gone, what breaks.
+//! A PostgreSQL server read again and again: what a cursor misses, what was deleted, what breaks.
 
 use crate::support::{perennial, query, run, value};
 use perennial_testing::{PostgresServer, postgres_server};
@@ -20,11 +20,11 @@ fn project(folder: &Path, location: &str, tables: &str) -> PathBuf {
     project
 }
 
-fn night(project: &Path) -> crate::support::Ran {
-    night_as_of(project, &[])
+fn execute(project: &Path) -> crate::support::Ran {
+    execute_with(project, &[])
 }
 
-fn night_as_of(project: &Path, more: &[&str]) -> crate::support::Ran {
+fn execute_with(project: &Path, more: &[&str]) -> crate::support::Ran {
     let args = ["run", "--project", project.to_str().unwrap()];
     let output = perennial(args.iter().chain(more)).env("SHOP_PASSWORD", "s3cret").output().unwrap();
     crate::support::Ran::from(output)
@@ -55,15 +55,15 @@ fn a_snapshot_sees_every_change_and_keeps_the_history() {
     let tables = format!("  orders:\n    key: [id]\n    history: true\n{COLUMNS}");
     let project = project(folder.path(), &location, &tables);
     server.sql("snapshots", "INSERT INTO orders VALUES (1, 10, NULL), (2, 20, NULL), (3, 30, NULL)");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["1:10.00", "2:20.00", "3:30.00"]);
     server.sql("snapshots", "UPDATE orders SET amount = 21 WHERE id = 2; DELETE FROM orders WHERE id = 3");
     server.sql("snapshots", "INSERT INTO orders VALUES (4, 40, NULL)");
-    let ran = night(&project).ended(0);
-    assert!(ran.stderr.contains("shop.orders: rows compared by key: 1 new, 1 changed, 1 gone"), "{}", ran.stderr);
+    let ran = execute(&project).ended(0);
+    assert!(ran.stderr.contains("shop.orders: rows merged by key: 1 new, 1 changed, 1 deleted"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.00", "2:21.00", "4:40.00"]);
     // Nothing changed: no release.
-    let ran = night(&project).ended(0);
+    let ran = execute(&project).ended(0);
     assert!(ran.stderr.contains("nothing new"), "{}", ran.stderr);
     let history = "SELECT id, CAST(amount AS VARCHAR) AS amount, is_current, valid_to IS NULL AS open FROM source.shop__orders_history \
                    ORDER BY id, valid_from";
@@ -78,7 +78,7 @@ fn a_snapshot_sees_every_change_and_keeps_the_history() {
 }
 
 /// What a cursor alone loses: rows without a stamp, rows stamped before the last read and committed after it, and rows
-/// that are deleted. The first two are found the next night, the third by the comparison of the whole table.
+/// that are deleted. The first two are found by the next run, the third by the comparison of the whole table.
 #[test]
 fn an_incremental_load_finds_late_commits_missing_stamps_and_deletes() {
     let Some((server, location)) = shop("late") else { return };
@@ -91,14 +91,14 @@ fn an_incremental_load_finds_late_commits_missing_stamps_and_deletes() {
     late.run("BEGIN");
     late.run("INSERT INTO orders VALUES (4, 40, now() AT TIME ZONE 'UTC')");
     server.sql("late", "INSERT INTO orders VALUES (5, 50, now() AT TIME ZONE 'UTC')");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["1:10.00", "2:20.00", "3:30.00", "5:50.00"]);
 
     late.run("COMMIT");
     server.sql("late", "UPDATE orders SET amount = 31 WHERE id = 3");
     // A change that leaves the stamp as it was, long ago: only the comparison of the whole table sees it.
     server.sql("late", "UPDATE orders SET amount = 11 WHERE id = 1; DELETE FROM orders WHERE id = 2");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["1:10.00", "2:20.00", "3:31.00", "4:40.00", "5:50.00"]);
 
     // A week later, as the record has it.
@@ -106,12 +106,12 @@ fn an_incremental_load_finds_late_commits_missing_stamps_and_deletes() {
     let text = std::fs::read_to_string(&contract).unwrap();
     std::fs::write(&contract, text.replace("full_every: 7d", "full_every: 1d")).unwrap();
     age_the_comparison(&project);
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["1:11.00", "3:31.00", "4:40.00", "5:50.00"]);
 }
 
 /// A typing error, 9999 for 2026, is the greatest stamp there is. It must not end the reading of changes, nor bring
-/// unchanged rows again every night.
+/// unchanged rows again in every run.
 #[test]
 fn a_stamp_in_the_future_does_not_hide_what_changes_after_it() {
     let Some((server, location)) = shop("future") else { return };
@@ -119,10 +119,10 @@ fn a_stamp_in_the_future_does_not_hide_what_changes_after_it() {
     let load = "    load: {incremental: {cursor: [changed], overlap: 1h}}\n";
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{load}{COLUMNS}"));
     server.sql("future", "INSERT INTO orders VALUES (1, 10, now()), (2, 20, now()), (3, 30, '9999-12-31')");
-    night(&project).ended(0);
-    assert!(night(&project).ended(0).stderr.contains("nothing new"));
+    execute(&project).ended(0);
+    assert!(execute(&project).ended(0).stderr.contains("nothing new"));
     server.sql("future", "INSERT INTO orders VALUES (4, 40, now()); UPDATE orders SET amount = 31 WHERE id = 3");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["1:10.00", "2:20.00", "3:31.00", "4:40.00"]);
     assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "5");
 }
@@ -144,10 +144,10 @@ fn events_are_kept_once_however_often_and_late_they_come() {
     let load = "    load: {append: {cursor: changed, late_window: 2d}}\n";
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{load}{COLUMNS}"));
     server.sql("events", "INSERT INTO orders SELECT i, i, now() - i * interval '1 hour' FROM generate_series(1, 50) i");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     server.sql("events", "INSERT INTO orders VALUES (60, 1, now() - interval '40 hours'), (61, 1, now())");
     server.sql("events", "UPDATE orders SET amount = 99 WHERE id = 1; DELETE FROM orders WHERE id = 2");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(value(&project, "SELECT count(*) FROM source.shop__orders"), "52");
     assert_eq!(value(&project, "SELECT amount FROM marts.orders WHERE id = 1"), "1.00");
     assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "52");
@@ -159,23 +159,23 @@ fn a_table_without_key_is_replaced_when_its_rows_are_others() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &location, &format!("  orders:\n{COLUMNS}"));
     server.sql("keyless", "INSERT INTO orders VALUES (1, 10, NULL), (2, 20, NULL)");
-    night(&project).ended(0);
-    assert!(night(&project).ended(0).stderr.contains("nothing new"));
+    execute(&project).ended(0);
+    assert!(execute(&project).ended(0).stderr.contains("nothing new"));
     server.sql("keyless", "DELETE FROM orders WHERE id = 1");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     assert_eq!(orders(&project), ["2:20.00"]);
     assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "1");
 }
 
 #[test]
-fn a_value_that_does_not_fit_refuses_its_row_and_is_taken_when_the_contract_allows_it() {
+fn a_value_that_does_not_fit_is_rejected_and_accepted_when_the_contract_allows_it() {
     let Some((server, location)) = shop("digits") else { return };
     let folder = tempfile::tempdir().unwrap();
     let load = "    load: {append: {cursor: changed, late_window: 0s}}\n    max_rejects: {rows: 5}\n";
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{load}{COLUMNS}"));
     let rows = "(1, 10.5, now() - interval '1 day'), (2, 10.505, now() - interval '1 day'), (3, 'NaN', now())";
     server.sql("digits", &format!("INSERT INTO orders VALUES {rows}"));
-    let ran = night(&project).ended(0);
+    let ran = execute(&project).ended(0);
     assert!(ran.stderr.contains("2 rejected"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.50"]);
     let rejects = query(&project, "SELECT line, column_name, value FROM system.rejects ORDER BY value");
@@ -189,10 +189,10 @@ fn a_value_that_does_not_fit_refuses_its_row_and_is_taken_when_the_contract_allo
     let args = ["rejects", "replay", "--corrections", corrections.to_str().unwrap()];
     let args: Vec<&str> = args.into_iter().chain(["--project", project.to_str().unwrap()]).collect();
     let ran = run(&args).ended(0);
-    assert!(ran.stderr.contains("1 taken, 1 refused again, 0 read again since"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 accepted, 1 rejected again, 0 read again since"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.50", "2:10.51"]);
     let ran = run(&args).ended(0);
-    assert!(ran.stderr.contains("0 taken, 1 refused again, 0 read again since"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("0 accepted, 1 rejected again, 0 read again since"), "{}", ran.stderr);
     assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "2");
     let open = run(["rejects", "list", "--format", "csv", "--project", project.to_str().unwrap()]).ended(0);
     assert_eq!(open.stdout.lines().count(), 2, "{}", open.stdout);
@@ -209,7 +209,7 @@ fn a_server_that_is_lost_leaves_yesterday_standing_and_other_sources_go_on() {
     std::fs::create_dir_all(project.join("web")).unwrap();
     std::fs::write(project.join("web/1.csv"), "id\na\n").unwrap();
     server.sql("lost", "INSERT INTO orders VALUES (1, 10, NULL)");
-    night(&project).ended(0);
+    execute(&project).ended(0);
 
     // The password is no longer right: the project's mistake, and web goes on.
     std::fs::write(project.join("web/2.csv"), "id\nb\n").unwrap();
@@ -233,30 +233,30 @@ fn a_column_of_another_type_or_gone_follows_its_policy() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &location, &format!("  orders:\n    key: [id]\n{COLUMNS}"));
     server.sql("drift", "INSERT INTO orders VALUES (1, 10, NULL)");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     server.sql("drift", "ALTER TABLE orders ALTER amount TYPE text USING amount::text");
-    let ran = night(&project).ended(0);
+    let ran = execute(&project).ended(0);
     assert!(ran.stderr.contains("`amount` was numeric and is text"), "{}", ran.stderr);
     server.sql("drift", "ALTER TABLE orders DROP amount");
-    let ran = night(&project).ended(1);
-    assert!(ran.stderr.contains("lacks the promised column `amount`"), "{}", ran.stderr);
+    let ran = execute(&project).ended(1);
+    assert!(ran.stderr.contains("lacks the column `amount` of the contract"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.00"]);
     server.sql("drift", "DROP TABLE orders");
-    let ran = night(&project).ended(2);
+    let ran = execute(&project).ended(2);
     assert!(ran.stderr.contains("orders"), "{}", ran.stderr);
 }
 
 /// A row whose new value is refused stands with its old one, and with the corrected one after a replay.
 #[test]
-fn a_refused_change_keeps_the_old_row_until_it_is_put_right() {
+fn a_rejected_change_keeps_the_old_row_until_it_is_corrected() {
     let Some((server, location)) = shop("changes") else { return };
     let folder = tempfile::tempdir().unwrap();
     let tables = format!("  orders:\n    key: [id]\n    max_rejects: {{rows: 9}}\n{COLUMNS}");
     let project = project(folder.path(), &location, &tables);
     server.sql("changes", "INSERT INTO orders VALUES (1, 10, NULL), (2, 20, NULL)");
-    night(&project).ended(0);
+    execute(&project).ended(0);
     server.sql("changes", "UPDATE orders SET amount = 20.505 WHERE id = 2");
-    let ran = night(&project).ended(0);
+    let ran = execute(&project).ended(0);
     assert!(ran.stderr.contains("1 rejected"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.00", "2:20.00"]);
     let project_argument = ["--project", project.to_str().unwrap()];
@@ -265,6 +265,6 @@ fn a_refused_change_keeps_the_old_row_until_it_is_put_right() {
     std::fs::write(&corrections, shown.stdout.replace("\"20.505\"", "\"20.51\"")).unwrap();
     let replay = ["rejects", "replay", "--corrections", corrections.to_str().unwrap()];
     let ran = run(replay.iter().chain(&project_argument)).ended(0);
-    assert!(ran.stderr.contains("1 taken, 0 refused again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 accepted, 0 rejected again"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.00", "2:20.51"]);
 }

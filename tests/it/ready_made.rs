@@ -13,8 +13,8 @@ fn begin(folder: &Path, erp: &str, currency: &str) -> PathBuf {
     project
 }
 
-/// One night over a database of the server, as the account that may only read.
-fn night(project: &Path, server: &PostgresServer, database: &str, as_of: &str) -> Ran {
+/// One run on a database of the server, with the account that can only read.
+fn execute(project: &Path, server: &PostgresServer, database: &str, as_of: &str) -> Ran {
     let contract = project.join("pipelines/sources/erp.yml");
     let text = std::fs::read_to_string(&contract).unwrap();
     std::fs::write(&contract, text.replace("# tls: off", "tls: off")).unwrap();
@@ -71,7 +71,7 @@ fn trytons_figures_are_those_of_its_database() {
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
     let folder = tempfile::tempdir().unwrap();
     let project = begin(folder.path(), "tryton", "USD");
-    let ran = night(&project, server, "tryton", "2026-11-22").ended(0);
+    let ran = execute(&project, server, "tryton", "2026-11-22").ended(0);
     assert!(ran.stderr.contains(" warned, 0 failed"), "{}", ran.stderr);
     assert_eq!(value(&project, "SELECT count(*) FROM system.rejects"), "0");
     let same = |ours: &str, theirs: &str| same(&project, ours, server, "tryton", theirs);
@@ -133,7 +133,7 @@ fn trytons_figures_are_those_of_its_database() {
     let confirm = "UPDATE sale_sale SET state = 'processing', number = 'R1', sale_date = '2026-11-22', \
         untaxed_amount_cache = -578.38, write_date = now() AT TIME ZONE 'UTC' WHERE id = 61";
     server.sql("tryton", confirm);
-    night(&project, server, "tryton", "2026-11-23").ended(0);
+    execute(&project, server, "tryton", "2026-11-23").ended(0);
     let after: f64 = value(&project, revenue).parse().unwrap();
     assert!((before - after - 578.38).abs() < 0.001, "{before} {after}");
     let returns =
@@ -148,7 +148,7 @@ fn figures_in_another_currency_than_the_erps_are_not_published() {
     odoo(server, "odoo_dollars", false);
     let folder = tempfile::tempdir().unwrap();
     let project = begin(folder.path(), "odoo", "USD");
-    let ran = night(&project, server, "odoo_dollars", "2026-06-01").ended(1);
+    let ran = execute(&project, server, "odoo_dollars", "2026-06-01").ended(1);
     assert!(ran.stderr.contains("tests.erp_currency") && ran.stderr.contains("not published"), "{}", ran.stderr);
 }
 
@@ -167,8 +167,8 @@ fn odoos_figures_are_those_worked_out_by_hand_in_version_14_and_18() {
         odoo(server, database, is_18);
         let folder = tempfile::tempdir().unwrap();
         let project = begin(folder.path(), "odoo", "EUR");
-        let ran = night(&project, server, database, "2026-06-01").ended(0);
-        let absent = "erp.properties: the database has no `ir_property` that the account may read; the table is empty";
+        let ran = execute(&project, server, database, "2026-06-01").ended(0);
+        let absent = "erp.properties: the database has no `ir_property` that the account can read; the table is empty";
         assert_eq!(ran.stderr.contains(absent), is_18, "{}", ran.stderr);
         let rows = |sql: &str| lines(&project, sql);
         assert_eq!(rows("SELECT count(*) FROM system.rejects"), "0");
@@ -209,7 +209,7 @@ fn odoos_figures_are_those_worked_out_by_hand_in_version_14_and_18() {
             "1||open|\n2|5|won|2026-04-15\n3|4|lost|2026-04-20"
         );
         // As it was known on 17 May: the first instalment was a day late.
-        night(&project, server, database, "2026-05-17").ended(0);
+        execute(&project, server, database, "2026-05-17").ended(0);
         let open = "SELECT invoice_id, due_on, company_open_amount FROM staging.stg_erp__invoices WHERE status = 'open' \
                     AND kind = 'invoice'";
         assert_eq!(rows(open), "2|2026-05-16|100.00");

@@ -21,9 +21,9 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !matches!(name.as_str(), "target" | "lake" | "reports") && !name.starts_with('.') {
-                collect(&path, endings, found);
-            } else if name == "reports" && path.join("Cargo.toml").exists() {
+            // What runs of this repository's own project leave, as opposed to packages of these names.
+            let is_output = matches!(name.as_str(), "lake" | "reports") && !path.join("Cargo.toml").exists();
+            if !is_output && name != "target" && !name.starts_with('.') {
                 collect(&path, endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {

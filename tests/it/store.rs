@@ -90,13 +90,13 @@ fn edit(file: &Path, from: &str, to: &str) {
 }
 
 #[test]
-fn a_night_on_s3_with_kills_and_a_lost_store() {
+fn a_run_on_s3_with_kills_and_a_lost_store() {
     let folder = tempfile::tempdir().unwrap();
     let project = company(folder.path());
     let server = Server::start();
     server.upload(&project.join("data"));
     std::fs::remove_dir_all(project.join("data")).unwrap();
-    let night = ["run".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()];
+    let run_args = ["run".as_ref(), "--format".as_ref(), "json".as_ref(), "--project".as_ref(), project.as_os_str()];
     let total = |sql: &str| {
         let ran = server.run(&[
             "query".as_ref(),
@@ -111,22 +111,22 @@ fn a_night_on_s3_with_kills_and_a_lost_store() {
 
     // Killed three times on the way, the same host takes the lease of a process that is gone.
     for milliseconds in [400, 900, 1600] {
-        let mut child = server.command(&night).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = server.command(&run_args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         child.kill().ok();
         child.wait().unwrap();
     }
-    let done = server.run(&night).ended(0);
+    let done = server.run(&run_args).ended(0);
     assert_eq!(done.json()["release"], 1);
     assert_eq!(
         total("SELECT sum(revenue) AS total FROM core.order_lines"),
         total("SELECT sum(revenue) AS total FROM marts.customer_month")
     );
-    assert_eq!(server.run(&night).ended(0).json()["ending"], "nothing_new");
+    assert_eq!(server.run(&run_args).ended(0).json()["ending"], "nothing_new");
 
     // The server is gone: exit code 3, the location named, no secret shown.
     drop(server);
-    let mut command = perennial(night);
+    let mut command = perennial(run_args);
     command
         .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         .env("AWS_ALLOW_HTTP", "true")
