@@ -253,6 +253,10 @@ fn unknown_column(field: &Column, valid: &[Column]) -> QueryProblem {
         found.hint = Some(format!("write it in double quotes, as names with capitals are: \"{}\"", other.name));
         return found;
     }
+    if field.relation.is_none() && UNITS.contains(&field.name.as_str()) {
+        found.hint = Some(format!("a unit of time is written in single quotes: '{}'", field.name));
+        return found;
+    }
     found.hint = suggestion(&field.name, of_table.iter().map(|c| c.name.as_str()));
     found
 }
@@ -379,6 +383,10 @@ fn unsupported(text: &str) -> String {
     let cut = text.char_indices().nth(160).map_or(text.as_str(), |(i, _)| &text[..i]);
     format!("not supported: {cut}")
 }
+
+/// Units of dates and times that the engine's own functions take.
+pub(super) const UNITS: [&str; 10] =
+    ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 
 /// What to write instead of functions that other engines have.
 fn instead_of(name: &str) -> Option<&'static str> {

@@ -254,7 +254,7 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
         "SELECT a.n FROM core.t a JOIN core.t b ON a.name = b.n WHERE a.n IN (SELECT name FROM core.t)",
         "SELECT iff(n > 2, 'a', 'b') AS x, zeroifnull(n) AS d, nosuch AS e, regexp_substr(name, 'a') AS z, n AS n FROM core.t \
          WHERE foo = 1 AND mod(n, 2) = 0",
-        "SELECT Name, \"closed\" AS c FROM core.t",
+        "SELECT Name, \"closed\" AS c, date_diff(month, day, day) AS m FROM core.t",
     ] {
         all.push_str(&format!("{sql}\n  {}\n", problems(sql).await.join("\n  ")));
     }
@@ -283,9 +283,9 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
     SELECT ntile(0) OVER (ORDER BY n) AS tile FROM core.t
       8: `ntile`: NTILE requires a positive integer (-)
     SELECT CAST('x' AS BIGINT) AS a, DATE '2026-13-01' AS b, n FROM core.t WHERE day > '2026-02-30'
-      13: cannot cast string 'x' to value of BIGINT type (-)
-      39: cannot cast string '2026-13-01' to value of DATE type (write a date that exists, as in DATE '2026-01-31')
-      84: cannot cast string '2026-02-30' to value of DATE type (write a date that exists, as in DATE '2026-01-31')
+      13: cannot cast 'x' to BIGINT (-)
+      39: cannot cast '2026-13-01' to DATE (write a date that exists, as in DATE '2026-01-31')
+      84: cannot cast '2026-02-30' to DATE (write a date that exists, as in DATE '2026-01-31')
     SELECT n FROM core.t WHERE day < 5 AND name = 1 AND n IN (name, '2') AND day BETWEEN 1 AND 2
       28: DATE cannot be compared with BIGINT (write a date, as in DATE '2026-01-31', or compare date_part('year', ...))
       40: TEXT cannot be compared with BIGINT (write the number as text, '1', or cast the text: TRY_CAST(x AS BIGINT))
@@ -301,8 +301,9 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
       68: unknown function `regexp_substr` (write regexp_match(text, 'pattern')[1])
       124: unknown column `foo` (expected one of `day`, `name`, `n`, `amount`)
       136: unknown function `mod` (write `a % b`)
-    SELECT Name, "closed" AS c FROM core.t
+    SELECT Name, "closed" AS c, date_diff(month, day, day) AS m FROM core.t
       14: unknown column `closed` (text is written in single quotes: 'closed')
+      39: unknown column `month` (a unit of time is written in single quotes: 'month')
     "#);
 }
 

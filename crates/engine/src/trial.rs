@@ -4,7 +4,8 @@
 //! aggregate over a sliding frame, a window in `WHERE`. So every call with a constant argument is evaluated on no rows at
 //! all, and every aggregate and window function is prepared as it would be for a run.
 
-use super::diagnose::{QueryProblem, Spot, diagnose_one, spot_of_placeholder, spots_of_call, spots_of_value};
+use super::diagnose::{QueryProblem, Spot, UNITS, diagnose_one, spot_of_placeholder, spots_of_call, spots_of_value};
+use super::display_type;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -44,6 +45,10 @@ pub fn failing_casts(state: &SessionState, plan: &LogicalPlan, sql: &str) -> Vec
                     && let Err(error) = trial.evaluate(e, &nothing)
                 {
                     let mut problem = diagnose_one(&error, sql);
+                    // The engine names the type that it casts over, not always the one that is written.
+                    if let Expr::Literal(value, _) = &*cast.expr {
+                        problem.message = format!("cannot cast '{value}' to {}", display_type(cast.field.data_type()));
+                    }
                     problem.hint = example_of(cast.field.data_type()).map(|example| format!("write {example}"));
                     problem.spot = trial.unused(&problem.message, &literal_spots(&cast.expr, sql)).or(problem.spot);
                     trial.add(problem);
@@ -270,9 +275,6 @@ impl Trial<'_> {
     }
 }
 
-/// Units of dates and times that the engine's own functions take.
-const UNITS: [&str; 10] =
-    ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 const QUALIFY: &str = "filter with QUALIFY, as in `QUALIFY row_number() OVER (...) = 1`";
 const BEFORE: &str = "compute it in a WITH query first";
 

@@ -2,7 +2,8 @@
 
 use super::check::{Checker, Step};
 use super::column_tests::range_predicate;
-use arrow::datatypes::{Schema, SchemaRef};
+use super::step_tests::cast_exactly;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use perennial_core::error::{Error, Place, Problems};
 use perennial_engine::{diagnose, mistyped_comparisons, quoted, quoted_name};
 use perennial_project::{ColumnHeader, ColumnRule};
@@ -77,8 +78,21 @@ async fn rule(checker: &Checker, step: &Step, column: &ColumnHeader, rule: &Colu
             }
             errors
         }
-        ColumnRule::NotNull | ColumnRule::Unique | ColumnRule::AcceptedValues(_) => Vec::new(),
+        ColumnRule::AcceptedValues(values) => values_that_never_occur(step, column, values),
+        ColumnRule::NotNull | ColumnRule::Unique => Vec::new(),
     }
+}
+
+/// Accepted values that a column of its type cannot hold. They are compared as text, so that only types of which every
+/// value has one spelling are judged.
+fn values_that_never_occur(step: &Step, column: &ColumnHeader, values: &[String]) -> Vec<Error> {
+    let Ok(field) = step.schema.field_with_name(&column.name) else { return Vec::new() };
+    let data_type = field.data_type();
+    if !(data_type.is_integer() || matches!(data_type, DataType::Boolean | DataType::Date32)) {
+        return Vec::new();
+    }
+    let wrong = values.iter().filter_map(|value| cast_exactly(vec![Some(value)], data_type).err());
+    wrong.map(|why| Error::project(format!("column `{}` {why}", column.name))).collect()
 }
 
 /// Why a query cannot be planned, or compares what does not go together.

@@ -212,7 +212,7 @@ fn batch_of(test: &StepTest, table: &str, schema: &SchemaRef, rows: &[TestRow]) 
 }
 
 /// Texts as values of a type; more decimal places than the type has are refused, not rounded.
-fn cast_exactly(texts: Vec<Option<&str>>, to: &DataType) -> Result<ArrayRef, String> {
+pub(super) fn cast_exactly(texts: Vec<Option<&str>>, to: &DataType) -> Result<ArrayRef, String> {
     if matches!(to, DataType::Struct(_) | DataType::List(_)) {
         return from_json(&texts, to);
     }

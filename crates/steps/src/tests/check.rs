@@ -157,6 +157,7 @@ async fn headers() {
             ("order_idd", &[ColumnRule::NotNull]),
             ("customer_id", &[other("core.order", "customer_id"), other("core.orders", "customerid")]),
             ("ordered_on", &[ColumnRule::Range { min: Some("yesterday".into()), max: None }]),
+            ("customer_id", &[ColumnRule::AcceptedValues(vec!["1".into(), "x".into()])]),
         ],
     );
     bad.file.text = bad.file.text.replace("grain: []", "grain: [as]").into();
@@ -199,6 +200,12 @@ async fn headers() {
       |
     6 |   ordered_on: {tests: [range]}
       |                        ^^^^^
+
+    error: column `customer_id` is BIGINT, which cannot hold `x`
+     --> sql/marts/x.sql:7:25
+      |
+    7 |   customer_id: {tests: [accepted_values]}
+      |                         ^^^^^^^^^^^^^^^
 
     error: the grain names `as`, which is not a column of marts.x
      --> sql/marts/x.sql:2:9
@@ -282,4 +289,21 @@ async fn two_hundred_steps() {
         let found = no_problems(&one).await;
         eprintln!("{} steps in {:?}", found.steps.len(), begun.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_definition_is_the_sql_and_how_it_is_kept() {
+    let described = |description: &str| {
+        let mut one = step("marts.a", "SELECT 1 AS x");
+        one.header.description = description.to_string();
+        one.header.tags = vec![description.to_string()];
+        one
+    };
+    let mut definitions = Vec::new();
+    for one in [described("x"), described("y"), view(described("x")), step("marts.a", "SELECT 2 AS x")] {
+        definitions.push(no_problems(&project(vec![one])).await.steps[0].definition.clone());
+    }
+    assert_eq!(definitions[0], definitions[1]);
+    assert_ne!(definitions[0], definitions[2]);
+    assert_ne!(definitions[0], definitions[3]);
 }

@@ -92,7 +92,7 @@ async fn syntax_and_types() {
       = help: see its signatures: SELECT * FROM information_schema.routines WHERE routine_name = 'sum'
 
     == literal cast
-    error: cannot cast string '2026-13-01' to value of DATE type
+    error: cannot cast '2026-13-01' to DATE
      --> sql/marts/x.sql:5:26
       |
     5 | WHERE ordered_on >= DATE '2026-13-01'
