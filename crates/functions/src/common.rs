@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, ListArray, RecordBatch};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
@@ -66,4 +66,9 @@ pub(crate) fn is_text(given: &DataType) -> bool {
         DataType::Dictionary(_, value) => is_text(value),
         _ => false,
     }
+}
+
+/// The fields of a confidence interval.
+pub(crate) fn interval_fields() -> Fields {
+    ["estimate", "low", "high"].map(|name| Field::new(name, DataType::Float64, true)).into_iter().collect()
 }

@@ -3,6 +3,7 @@
 
 use crate::constants::ValueProblem;
 use crate::models::Unit;
+use crate::models::history::is_count;
 
 /// The confidence of an interval where none is given.
 pub(crate) const CONFIDENCE: f64 = 0.95;
@@ -15,7 +16,25 @@ pub(crate) fn weight(weight: i64) -> Result<u64, ValueProblem> {
     })
 }
 
-/// How often an interval holds the true value.
+/// A count of repeat purchases.
+#[inline]
+pub(crate) fn frequency(frequency: f64) -> Result<f64, ValueProblem> {
+    if is_count(frequency) {
+        return Ok(frequency);
+    }
+    Err(ValueProblem::new(format!("the frequency is {frequency}"), "repeat purchases are counted, 0 or more"))
+}
+
+/// A mean spend, which may be negative.
+#[inline]
+pub(crate) fn amount(mean_spend: f64) -> Result<f64, ValueProblem> {
+    if mean_spend.is_finite() {
+        return Ok(mean_spend);
+    }
+    Err(ValueProblem::new(format!("the mean spend is {mean_spend}"), "it is an amount of money"))
+}
+
+/// How often an interval contains the true value.
 pub(crate) fn confidence(confidence: f64) -> Result<f64, ValueProblem> {
     if confidence > 0.0 && confidence < 1.0 {
         return Ok(confidence);

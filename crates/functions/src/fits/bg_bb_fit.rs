@@ -6,7 +6,7 @@ use super::definition::{Definition, Input};
 use super::fit::{Fit, Model, Scale};
 use crate::manual::{Function, Section, page};
 use crate::models::bg_bb::{Likelihood, starts};
-use crate::models::{History, by_ratio};
+use crate::models::{History, Time, by_ratio};
 
 pub(crate) const FUNCTION: Function =
     Function::aggregate("bg_bb_fit", Section::Fits, page!("bg_bb_fit"), || function(&BG_BB))
@@ -31,18 +31,11 @@ static BG_BB: Definition<3> = Definition {
 
 fn classify(input: &[f64; 3]) -> Input {
     let [frequency, recency, opportunities] = *input;
-    let wrong = if !input.iter().all(|number| *number >= 0.0 && number.fract() == 0.0) {
-        "all three are whole numbers, 0 or more"
-    } else if opportunities > MAX_OPPORTUNITIES {
-        "there are at most 2,000 opportunities"
-    } else if recency > opportunities {
-        "the recency is an opportunity, at most the last"
-    } else if frequency > recency {
-        "the frequency is at most the recency, since an opportunity counts once"
-    } else if frequency == 0.0 && recency > 0.0 {
-        "without a purchase the recency is 0"
-    } else {
-        return Input::Used;
+    let history = History { frequency, recency, age: opportunities };
+    let wrong = match history.problem(Time::Discrete) {
+        Some(wrong) => wrong,
+        None if opportunities > MAX_OPPORTUNITIES => "there are at most 2,000 opportunities",
+        None => return Input::Used,
     };
     let values = format!("frequency {frequency}, recency {recency}, opportunities {opportunities}");
     Input::Impossible(format!("{values} are impossible: {wrong}"))

@@ -4,6 +4,7 @@ use super::aggregate::function;
 use super::collapsed::Weighted;
 use super::definition::{Definition, Input};
 use super::fit::{Fit, Model, Scale, Verdict};
+use crate::limits;
 use crate::manual::{Function, Section, page};
 use crate::models::gamma_gamma::{SpendLikelihood, Spending, boundary, without_mean};
 
@@ -27,14 +28,10 @@ static GAMMA_GAMMA: Definition<2> = Definition {
 
 fn classify(input: &[f64; 2]) -> Input {
     let [frequency, mean_spend] = *input;
-    if !mean_spend.is_finite() {
-        Input::Impossible(format!("the mean spend is {mean_spend}; it is an amount of money"))
-    } else if !frequency.is_finite() || frequency < 0.0 || frequency.fract() != 0.0 {
-        Input::Impossible(format!("the frequency is {frequency}; repeat purchases are counted, 0 or more"))
-    } else if frequency > 0.0 && mean_spend > 0.0 {
-        Input::Used
-    } else {
-        Input::LeftOut
+    match limits::amount(mean_spend).and(limits::frequency(frequency)) {
+        Err(problem) => Input::Impossible(problem.to_string()),
+        Ok(_) if frequency > 0.0 && mean_spend > 0.0 => Input::Used,
+        Ok(_) => Input::LeftOut,
     }
 }
 

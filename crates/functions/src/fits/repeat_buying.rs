@@ -4,7 +4,7 @@ use super::collapsed::Weighted;
 use super::definition::{Definition, Input};
 use super::fit::{Fit, Model, Scale};
 use crate::models::geometric::{self, DropOut};
-use crate::models::{History, Maximum};
+use crate::models::{History, Maximum, Time};
 
 /// The names of a fit of repeat buying, and how it is fitted.
 pub(super) const fn definition(name: &'static str, model: Model, fit: fn(&[Weighted<3>]) -> Fit) -> Definition<3> {
@@ -21,22 +21,12 @@ const FAR_OUT: f64 = 5.0;
 /// What is to be done with (frequency, recency, age).
 fn classify(input: &[f64; 3]) -> Input {
     let [frequency, recency, age] = *input;
-    let wrong = if !input.iter().all(|number| number.is_finite()) {
-        "all three are finite numbers"
-    } else if frequency < 0.0 || frequency.fract() != 0.0 {
-        "the frequency is a whole number, 0 or more"
-    } else if age < 0.0 {
-        "the age is 0 (first bought on the last day seen) or more"
-    } else if recency < 0.0 || recency > age {
-        "the recency lies between 0 and the age"
-    } else if frequency == 0.0 && recency > 0.0 {
-        "without a repeat purchase the recency is 0"
-    } else if frequency > 0.0 && recency == 0.0 {
-        "with a repeat purchase the recency is more than 0, since purchases of a day count once"
-    } else {
-        return Input::Used;
-    };
-    Input::Impossible(format!("frequency {frequency}, recency {recency}, age {age} are impossible: {wrong}"))
+    match (History { frequency, recency, age }).problem(Time::Continuous) {
+        None => Input::Used,
+        Some(wrong) => {
+            Input::Impossible(format!("frequency {frequency}, recency {recency}, age {age} are impossible: {wrong}"))
+        }
+    }
 }
 
 /// Whether there is enough to fit a model of repeat buying; else why not.

@@ -12,6 +12,7 @@ pub mod by_ratio;
 mod closed_form;
 pub mod delta;
 mod discounting;
+pub mod history;
 pub mod hypergeometric;
 mod jet;
 pub mod maximise;
@@ -32,20 +33,9 @@ pub mod shifted_beta_geometric;
 pub use delta::{Delta, Interval, Scale};
 pub use geometric::DropOut;
 pub use geometric_model::GeometricModel;
+pub use history::{History, Time};
 pub use maximise::{Evaluation, Maximum, Objective, Outcome, maximise};
 pub use unit::Unit;
-
-/// What one customer did: `x` repeat purchases, the last at `t_x` after the first, seen until `t`.
-/// For discrete models `t_x` and `t` count opportunities.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct History {
-    /// Repeat purchases (days with a purchase after the first), 0 or more.
-    pub frequency: f64,
-    /// Time from the first to the last purchase, 0 without a repeat.
-    pub recency: f64,
-    /// Time from the first purchase to the end of observation.
-    pub age: f64,
-}
 
 /// What a fitted model of repeat buying says of a customer. Time is in the unit of the fit.
 ///

@@ -1,9 +1,8 @@
 //! Scalar functions that predict from a fit: a [`quantity`] each, with and without an interval. [`score`] makes
 //! functions of quantities, [`prepared`] holds a fit ready for many rows, [`columns`] reads the arguments, [`models`] is
-//! the one place that knows which model is meant, [`history`] says which customers are possible.
+//! the one place that knows which model is meant.
 
 pub(crate) mod columns;
-mod history;
 mod models;
 mod prepared;
 mod quantity;

@@ -5,13 +5,13 @@
 //! integrals) and is computed once per distinct (x, T) (Fader, Hardie and Lee 2005, equation 10, and likewise for the
 //! other models). Every value is computed this way whether it is kept or not, so no answer depends on other rows.
 
-use super::history;
 use super::models::{Purchasing, purchasing, spending};
 use super::quantity::Quantity;
+use crate::constants::ValueProblem;
 use crate::fits::fit::{Fit, Model};
+use crate::limits;
 use crate::models::gamma_gamma::GammaGamma;
-use crate::models::{Delta, History};
-use datafusion::error::Result;
+use crate::models::{Delta, History, Time};
 use hashbrown::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -118,13 +118,14 @@ impl Prepared {
         self.points.len()
     }
 
-    /// An error where no customer can have such a history.
+    /// What is wrong where no customer can have such a history.
     #[inline]
-    pub fn check(&self, function: &str, history: History) -> Result<()> {
+    pub fn check(&self, history: History) -> Result<(), ValueProblem> {
+        let time = if self.model == Model::BgBb { Time::Discrete } else { Time::Continuous };
         match self.quantity {
             Quantity::PurchasesOfNew => Ok(()),
-            Quantity::Spend => history::check_frequency(function, history.frequency),
-            _ => history::check(function, self.model, history),
+            Quantity::Spend => limits::frequency(history.frequency).map(drop),
+            _ => history.problem(time).map_or(Ok(()), |wrong| Err(impossible(history, wrong))),
         }
     }
 
@@ -238,6 +239,12 @@ impl Point {
         }
         Some(point)
     }
+}
+
+#[cold]
+fn impossible(History { frequency, recency, age }: History, wrong: &str) -> ValueProblem {
+    let customer = format!("a customer with frequency {frequency}, recency {recency}, age {age} is impossible");
+    ValueProblem::new(customer, wrong)
 }
 
 /// The covariance of the log-parameters of all fits. Spend is independent of buying in these models, so that what is

@@ -119,7 +119,9 @@ impl Argument {
             MarginShare => (-1.0..=1.0).contains(&number),
             DiscountRate => return limits::yearly_discount_rate(number),
             Confidence => return limits::confidence(number),
-            Fit | SpendFit | Frequency | Recency | Age | MeanSpend | Unit => true,
+            Frequency => return limits::frequency(number),
+            MeanSpend => return limits::amount(number),
+            Fit | SpendFit | Recency | Age | Unit => true,
         };
         if allowed {
             return Ok(number);

@@ -3,13 +3,14 @@
 use super::columns::{Fits, Numbers, Units, coerced, fits, meanings, numbers, units};
 use super::prepared::{Customers, Future, Prepared};
 use super::quantity::{Argument, Quantity};
+use crate::common::interval_fields;
 use crate::constants::{ConstantProblem, Constants, ValueProblem};
 use crate::fits::fit::{Fit, Model};
 use crate::limits;
 use crate::models::{History, Interval, Unit};
 use arrow::array::{ArrayRef, Float64Array, StructArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::DataType;
 use datafusion::common::{ScalarValue, exec_datafusion_err, exec_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -106,7 +107,7 @@ impl ScalarUDFImpl for Score {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(if self.interval { DataType::Struct(limits()) } else { DataType::Float64 })
+        Ok(if self.interval { DataType::Struct(interval_fields()) } else { DataType::Float64 })
     }
 
     /// Counts arguments as lazy: else `(SELECT fit FROM fits)` in two predictions of a query would be taken out as a
@@ -133,11 +134,6 @@ impl ScalarUDFImpl for Score {
             Ok(ColumnarValue::Array(answer))
         }
     }
-}
-
-/// The fields of an interval.
-fn limits() -> Fields {
-    ["estimate", "low", "high"].map(|name| Field::new(name, DataType::Float64, true)).into_iter().collect()
 }
 
 /// The arguments of a batch by their meaning. What is not an argument of the function is 0 in all rows.
@@ -345,7 +341,7 @@ impl Score {
                 continue;
             };
             let history = History { frequency, recency, age };
-            prepared.check(self.name, history)?;
+            prepared.check(history).map_err(|problem| self.error(&problem))?;
             let Some(mean_spend) = self.mean_spend(columns, row, frequency)? else { continue };
             self.test(Argument::MarginShare, factor)?;
             customers.push(row, history, mean_spend, factor);
@@ -373,10 +369,8 @@ impl Score {
             return Ok(Some(0.0));
         }
         match columns.mean_spend.get(row) {
-            Some(mean) if !mean.is_finite() => {
-                exec_err!("{}: the mean spend is {mean}; it is an amount of money", self.name)
-            }
-            mean => Ok(mean.filter(|mean| *mean > 0.0)),
+            Some(mean) => Ok(Some(self.test(Argument::MeanSpend, mean)?).filter(|mean| *mean > 0.0)),
+            None => Ok(None),
         }
     }
 }
@@ -418,7 +412,7 @@ impl Answers {
             Some((low, high)) => {
                 let columns =
                     [self.estimate, low, high].map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) });
-                Arc::new(StructArray::new(limits(), columns.to_vec(), known))
+                Arc::new(StructArray::new(interval_fields(), columns.to_vec(), known))
             }
         }
     }

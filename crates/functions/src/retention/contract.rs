@@ -1,6 +1,6 @@
 //! Scalar functions of a shifted-beta-geometric fit: reading it, its arguments, and the interval by the delta method.
 
-use crate::common::type_name;
+use crate::common::{interval_fields, type_name};
 use crate::constants::{ConstantProblem, Constants, ValueProblem};
 use crate::fits::fit::{Fit, Model};
 use crate::limits;
@@ -9,7 +9,7 @@ use crate::models::{Delta, Interval, Scale, Unit};
 use crate::predictions::columns::{self, Fits};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StructArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields, Float64Type};
+use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{exec_datafusion_err, exec_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -257,10 +257,6 @@ impl ContractFunction {
     fn error(&self, problem: &ValueProblem) -> DataFusionError {
         exec_datafusion_err!("{}: {problem}", self.name())
     }
-}
-
-fn interval_fields() -> Fields {
-    ["estimate", "low", "high"].map(|name| Field::new(name, DataType::Float64, true)).to_vec().into()
 }
 
 fn value_column(answers: &[Option<Answer>]) -> ArrayRef {
