@@ -199,7 +199,8 @@ fn the_figures_tell_their_story() {
 fn the_contracts_fit_the_demo() {
     let folder = tempfile::tempdir().unwrap();
     generate(folder.path(), &DemoOptions { seed: 1, customers: 30 }).unwrap();
-    let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &LoadOptions::of_process()).unwrap();
+    let project =
+        Project::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")), &LoadOptions::of_process()).unwrap();
     for source in &project.sources {
         let location = Path::new(&source.location);
         for table in &source.tables {
