@@ -1,6 +1,6 @@
 //! A page as a list of blocks: what templates become and both writers read. No markup of either output is in here.
 
-use super::charts::Picture;
+use super::picture::Picture;
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// Runs of text in a line.

@@ -5,21 +5,18 @@
 //! `edition-1.json`. The same content is never issued twice. Every file is written beside its place and then renamed.
 
 use super::fingerprint;
-use super::footer::{EditionFacts, NamedFigure};
+use super::footer::EditionFacts;
+use super::records::{FORMAT, NotIssued, Record, entries, read};
 use super::setting::Setting;
 use super::template::{self, Page, Source};
 use super::theme::Style;
 use super::{IssueRequest, Output, html, index, pdf};
 use minijinja::value::Value;
 use perennial_core::error::{Error, Result};
-use perennial_lake::TestCounts;
 use perennial_project::Language;
-use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Layout of `edition.json`, raised when it changes in a way that older programs cannot read.
-pub const FORMAT: u32 = 1;
 
 /// What happened to a report.
 #[derive(Debug)]
@@ -38,58 +35,6 @@ pub struct Edition {
     pub refused: Vec<Error>,
     /// What is not quite right with outputs that were made: characters that no font has.
     pub notes: Vec<String>,
-}
-
-/// `edition.json`.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Record {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// The report's name.
-    pub report: String,
-    /// Its title per language tag.
-    pub title: BTreeMap<String, String>,
-    /// The period's label.
-    pub period: String,
-    /// `closed` or `open` when it was issued.
-    pub period_status: String,
-    /// Counted within the period, from 1.
-    pub edition: u32,
-    /// The release it was made from.
-    pub release: u64,
-    /// The run that published the release.
-    pub run_id: String,
-    /// The business date of its rows.
-    pub as_of: String,
-    /// When it was made, in UTC.
-    pub issued_at: jiff::Timestamp,
-    /// Tests of the release.
-    pub tests: TestCounts,
-    /// The verdict per language tag.
-    pub verdict: BTreeMap<String, String>,
-    /// Headline figures, for the next edition to compare.
-    pub figures: Vec<NamedFigure>,
-    /// Hash of what the pages say, without the account of run and time.
-    pub content: String,
-    /// Its files, beside this one.
-    pub files: Vec<String>,
-}
-
-/// `not-issued.json`: why the newest run issued nothing for a period.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct NotIssued {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// The report's name.
-    pub report: String,
-    /// The period's label.
-    pub period: String,
-    /// Why.
-    pub reason: String,
-    /// The run that did not issue it.
-    pub run_id: String,
-    /// When.
-    pub at: jiff::Timestamp,
 }
 
 pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Result<Edition> {
@@ -306,79 +251,28 @@ pub fn write_index(project: &perennial_project::Project, folder: &Path) -> Resul
     write(&folder.join("index.html"), index::write(project, &entries(folder)?, &style)?.as_bytes())
 }
 
-/// What the index knows of one period of one report.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) folder: String,
-    pub(super) newest: Option<Record>,
-    pub(super) earlier: Vec<Record>,
-    pub(super) not_issued: Option<NotIssued>,
-}
-
-/// Reports by name, their periods newest first.
-fn entries(folder: &Path) -> Result<Vec<Entry>> {
-    let mut out = Vec::new();
-    for report in folders(folder)? {
-        let mut periods = folders(&folder.join(&report))?;
-        periods.reverse();
-        for period in periods {
-            let place = folder.join(&report).join(&period);
-            let newest: Option<Record> = read(&place.join("edition.json"))?;
-            let not_issued: Option<NotIssued> = read(&place.join("not-issued.json"))?;
-            if newest.is_none() && not_issued.is_none() {
-                continue;
-            }
-            let mut earlier = Vec::new();
-            for number in (1..newest.as_ref().map_or(1, |n| n.edition)).rev() {
-                earlier.extend(read::<Record>(&place.join(format!("edition-{number}.json")))?);
-            }
-            out.push(Entry { folder: format!("{report}/{period}"), newest, earlier, not_issued });
-        }
-    }
-    Ok(out)
-}
-
-fn folders(folder: &Path) -> Result<Vec<String>> {
-    let Ok(listing) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
-    let mut names = Vec::new();
-    for entry in listing {
-        let entry = entry.map_err(|e| cannot_write(folder, e))?;
-        if entry.path().is_dir()
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Error::unreachable(format!("cannot read {}: {error}", path.display())).because(error));
-        }
-    };
-    serde_json::from_str(&text).map(Some).map_err(|error| {
-        Error::data(format!("{} is not an edition record: {error}", path.display()))
-            .hint("move the file away; the report is then issued as a first edition")
-    })
-}
-
 fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::bug(format!("cannot write {}: {e}", path.display())).because(e))?;
     write(path, format!("{text}\n").as_bytes())
 }
 
-/// Writes beside the place, then renames: a reader sees the old file or the new one.
+/// Writes beside the place and to the disk, then renames: a reader sees the old file or the new one, also after a power cut.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
     let beside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    std::fs::write(&beside, bytes).map_err(|e| cannot_write(&beside, e))?;
-    std::fs::rename(&beside, path).map_err(|e| cannot_write(path, e))
+    let write_beside = || {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    let written = write_beside().map_err(|e| cannot_write(&beside, e));
+    let renamed = written.and_then(|()| std::fs::rename(&beside, path).map_err(|e| cannot_write(path, e)));
+    if renamed.is_err() {
+        // What is left of it helps nobody; that it cannot be removed is not the error to report.
+        let _ = std::fs::remove_file(&beside);
+    }
+    renamed
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {

@@ -5,8 +5,8 @@
 //! added to a block does not compile here until somebody has said which of the two it is.
 
 use super::blocks::{Block, Figure, Headline, Inline, Table, TableRow, Tone};
-use super::charts::Picture;
 use super::footer::NamedFigure;
+use super::picture::Picture;
 use super::template::Page;
 use super::theme::{Logo, Style};
 use perennial_core::digest::digest;

@@ -1,9 +1,9 @@
 //! Blocks as one HTML file that asks nothing of anybody: styles, font and pictures are in it.
 
 use super::blocks::{Block, Figure, Headings, Headline, Inline, Table, Tone, plain};
-use super::charts::Picture;
 use super::language::data;
 use super::latin::latin;
+use super::picture::Picture;
 use super::template::Page;
 use super::theme::Style;
 use base64::Engine;

@@ -1,11 +1,11 @@
 //! `index.html`: every report, period and edition, with its verdict.
 
-use super::editions::{Entry, Record};
 use super::html::{document, escape};
 use super::language::data;
 use super::number;
 use super::period::Period;
 use super::phrases::Phrasebook;
+use super::records::{Entry, Record};
 use super::setting::Setting;
 use super::theme::Style;
 use perennial_core::error::{Error, Result};

@@ -34,6 +34,8 @@ mod number;
 mod pdf;
 mod period;
 mod phrases;
+mod picture;
+mod records;
 mod setting;
 mod template;
 mod theme;
@@ -46,9 +48,10 @@ mod tests;
 
 pub use check::check;
 pub use contents::{index, pages};
-pub use editions::{Edition, Record as EditionRecord, newest_edition, record_not_issued, write_index};
+pub use editions::{Edition, newest_edition, record_not_issued, write_index};
 pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};
 pub use period::Period;
+pub use records::Record as EditionRecord;
 
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;

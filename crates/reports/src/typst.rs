@@ -2,9 +2,10 @@
 //! become markup; pictures are files beside it.
 
 use super::blocks::{Block, Figure, Headings, Headline, Inline, Table, Tone, plain};
-use super::charts::{Palette, Picture, text_width};
+use super::charts::text_width;
 use super::html::is_harmless;
 use super::language::{data, fill};
+use super::picture::{Palette, Picture};
 use super::template::Page;
 use super::theme::Style;
 use std::fmt::Write;

@@ -1,10 +1,11 @@
 //! The manual of report templates: every example is rendered, every page in `docs/report-templates` is what the code says.
 
 use crate::blocks::{Block, Table, plain};
-use crate::charts::{CHARTS, Palette};
+use crate::charts::CHARTS;
 use crate::decimal::Decimal;
 use crate::footer::{EditionFacts, Footer};
 use crate::manual::{Kind, Page, Section};
+use crate::picture::Palette;
 use crate::setting::Setting;
 use crate::template::{self, Source};
 use crate::{contents, formats, period::Period, tokens};
