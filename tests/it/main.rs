@@ -14,6 +14,7 @@ mod faults;
 mod formats;
 mod layers;
 mod messages;
+mod migrate;
 mod pages;
 mod readers;
 mod ready_made;

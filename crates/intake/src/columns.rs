@@ -143,8 +143,8 @@ impl ColumnReader {
         }
     }
 
-    /// Takes a column that is exact already: it has its type of the lake, in which no value can mean NULL. `None` when it
-    /// must be read as text.
+    /// Takes a column that is exact already: it has its type of the lake, in which no value can mean NULL. `None` when
+    /// it must be read as text.
     pub(crate) fn read_exact(&mut self, array: &ArrayRef, rejects: &mut CellRejects) -> Option<ArrayRef> {
         if *array.data_type() != self.data_type || !self.nulls.texts.is_empty() {
             return None;

@@ -1,7 +1,7 @@
 //! Control totals: total rows of a file are not loaded, but compared with the rows they sum up.
 //!
-//! A total proves that a file is complete. It is therefore compared with all rows above it, accepted and rejected ones, as
-//! far as their amounts can be read.
+//! A total proves that a file is complete. It is therefore compared with all rows above it, accepted and rejected
+//! ones, as far as their amounts can be read.
 
 use super::cells::Cells;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};

@@ -23,7 +23,8 @@ pub(crate) fn contract_fingerprint(table: &SourceTable) -> String {
     digest(encoded(table))
 }
 
-/// Fingerprint of the rows of a load by file: the contract, the accepted columns, and the content of every file with rows.
+/// Fingerprint of the rows of a load by file: the contract, the accepted columns, and the content of every file with
+/// rows.
 pub(crate) fn files_fingerprint(state: &LoadState) -> String {
     let mut encoder = Encoder::default();
     encoder.put("contract", &state.contract);

@@ -1,26 +1,26 @@
-//! Which type the values of a column have, for the draft of a contract.
+//! The types of columns, for drafts of contracts.
 //!
-//! A type is proposed only when every value of the sample is read by it, by the very readers that apply contracts: a
-//! draft refuses none of the rows it was made from. Where values could be read in more than one way, or nearly all but
-//! not quite all are of a type, the guess says so for the person who edits the draft.
+//! A type is proposed only if it reads every value of the sample, by the same readers that apply contracts: a draft
+//! rejects none of the rows it was made from. If values could be read in more than one way, or nearly all are of a
+//! type, the guess has a remark for the person who edits the draft.
 
 use super::numbers;
 use super::times::{DateReader, InstantReader};
 use perennial_core::contract::ValueType;
 use std::borrow::Cow;
 
-/// Digits of a decimal when the values need no more.
+/// Minimum precision of a decimal.
 const PRECISION: u8 = 18;
-/// More digits behind the point than this come from binary numbers, not from money.
+/// More decimal places than this come from binary numbers, not from money.
 const MAX_SCALE: usize = 9;
-/// Share of values from which on a type is worth mentioning although some values are not of it.
+/// Minimum share of values of a type for a remark about the others.
 const NEARLY_ALL: f64 = 0.9;
 
-/// Words that systems write where there is no value.
+/// Texts that systems write for NULL.
 const NO_VALUE_WORDS: [&str; 13] =
     ["-", "--", "n/a", "N/A", "NA", "#N/A", "null", "NULL", "\\N", "None", "NaN", "0000-00-00", "0000-00-00 00:00:00"];
 
-/// Days as systems write them, the likelier first where two fit. No format is ISO.
+/// Common formats of dates, the more likely first. The empty format is ISO.
 const DAY_FORMATS: [&str; 16] = [
     "",
     "%Y/%m/%d",
@@ -39,10 +39,10 @@ const DAY_FORMATS: [&str; 16] = [
     "%m/%d/%y",
     "%d-%b-%y",
 ];
-/// What follows a day in a moment.
+/// What follows the date in a timestamp.
 const TIME_FORMATS: [&str; 8] =
     [" %H:%M:%S", " %H:%M", " %H:%M:%S%.f", "T%H:%M:%S", " %H:%M:%S %z", " %I:%M:%S %p", " %I:%M %p", " %H时%M分%S秒"];
-/// Moments that are not a day and a time.
+/// Formats of timestamps that are not a date and a time.
 const OTHER_MOMENTS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%Y%m%dT%H%M%S"];
 
 /// What the values of a column seem to be.
@@ -50,30 +50,30 @@ const OTHER_MOMENTS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%Y%m%dT%H%M%S"];
 pub struct Guess {
     /// The type, which reads every value.
     pub data_type: ValueType,
-    /// Words among the values that mean "no value".
+    /// Texts among the values that mean NULL.
     pub null_values: Vec<String>,
     /// No value was missing.
     pub required: bool,
-    /// What a person should decide; holds no values.
+    /// What a person should decide; contains no values.
     pub remarks: Vec<String>,
-    /// One of the few values that keep the column from a narrower type.
+    /// One of the few values that prevent a narrower type.
     pub odd_value: Option<String>,
 }
 
-/// How values are to be looked at.
+/// Options of a guess.
 #[derive(Clone, Copy, Debug)]
 pub struct GuessOptions<'a> {
-    /// The zone of moments written without one.
+    /// The time zone of timestamps without one.
     pub zone: &'a str,
-    /// The column's name says a time or day, so that bare digits may be one.
+    /// The column's name suggests a time or date, so that digits alone can be one.
     pub named_as_time: bool,
-    /// The column's name says a number that is none (telephone, post code, an identifier with a point).
+    /// The column's name suggests digits that are not a number (telephone, postal code, an identifier with a dot).
     pub named_as_code: bool,
-    /// The reader of the files takes formats of dates; readers of typed files do not.
+    /// The reader of the files supports formats of dates; readers of typed files do not.
     pub formats: bool,
 }
 
-/// Guesses a column's type from values as they are delivered; `None` and empty texts are missing ones.
+/// Guesses a column's type from its original values; `None` and empty texts are NULL.
 pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
     let present: Vec<&str> = values.iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
     let trimmed: Vec<&str> = present.iter().map(|text| text.trim_ascii()).filter(|text| !text.is_empty()).collect();
@@ -85,7 +85,7 @@ pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
         odd_value: None,
     };
     if trimmed.is_empty() {
-        guess.remarks.push("no value in the sample, so the type is not known".to_string());
+        guess.remarks.push("no value in the sample, so the type is unknown".to_string());
         return guess;
     }
     if let Some(data_type) = of_all(&trimmed, options, &mut guess.remarks) {
@@ -117,7 +117,7 @@ fn distinct(words: &[&str]) -> Vec<String> {
     found
 }
 
-/// The type that reads every one of some texts, if it is another than text.
+/// The type that reads all texts, if it is not text.
 fn of_all(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
     let all = |good: fn(&str) -> bool| texts.iter().all(|text| good(text));
     if all(|text| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
@@ -126,9 +126,9 @@ fn of_all(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
     if all(is_digits)
         && options.named_as_time
         && options.formats
-        && let Some(moment) = of_digits(texts, options, remarks)
+        && let Some(timestamp) = of_digits(texts, options, remarks)
     {
-        return Some(moment);
+        return Some(timestamp);
     }
     if all(is_number) {
         return number(texts, options, remarks);
@@ -137,14 +137,14 @@ fn of_all(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
         remarks.push("some values have an exponent; never use a float for money".to_string());
         return Some(ValueType::Float);
     }
-    day(texts, options, remarks).or_else(|| moment(texts, options, remarks))
+    day(texts, options, remarks).or_else(|| timestamp(texts, options, remarks))
 }
 
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A sign at most, digits, and a point with digits behind it at most.
+/// An optional sign, digits, and optional decimal places.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, behind) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -155,11 +155,11 @@ fn number(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
     let digits = |text: &str| text.trim_start_matches('-').split('.').next().map_or(0, str::len);
     let led_by_zero = |text: &&str| text.trim_start_matches('-').starts_with('0') && digits(text) > 1;
     if texts.iter().any(led_by_zero) || texts.iter().any(|text| text.starts_with('+')) {
-        remarks.push("zeros or signs in front: digits that are no number".to_string());
+        remarks.push("leading zeros or signs: digits that are not a number".to_string());
         return None;
     }
     if options.named_as_code {
-        remarks.push("digits that are no number, by the column's name".to_string());
+        remarks.push("digits that are not a number, judging by the column's name".to_string());
         return None;
     }
     if texts.iter().all(|text| numbers::integer(text).is_ok()) {
@@ -168,8 +168,7 @@ fn number(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
     let scale = texts.iter().map(|text| text.split_once('.').map_or(0, |(_, behind)| behind.len())).max()?;
     let whole = texts.iter().map(|text| digits(text)).max()?;
     if scale > MAX_SCALE {
-        remarks
-            .push(format!("up to {scale} digits behind the point, as of binary numbers; never use a float for money"));
+        remarks.push(format!("up to {scale} decimal places, as binary floats have; never use a float for money"));
         return Some(ValueType::Float);
     }
     let precision = u8::try_from(whole + scale).ok()?.max(PRECISION);
@@ -180,7 +179,7 @@ fn number(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
     Some(ValueType::Decimal { precision, scale: scale as i8 })
 }
 
-/// A day or moment written in digits alone, for columns whose names say so.
+/// A date or timestamp of digits alone, for columns whose names suggest it.
 fn of_digits(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
     let of_length = |length: usize| texts.iter().all(|text| text.len() == length);
     let of_this_time = |text: &&str| text.starts_with("19") || text.starts_with("20");
@@ -200,19 +199,19 @@ fn of_digits(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String
     Some(ValueType::Instant { formats: formats(epoch), zone: options.zone.to_string() })
 }
 
-/// A year is written with four digits wherever a format says so; `05.03.26` is no day of the year 26.
+/// A year must have four digits if the format says so; `05.03.26` is not a day of the year 26.
 fn has_whole_year(format: &str, text: &str) -> bool {
     let four = |text: &str| text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
     format.contains("%y") || four(text)
 }
 
-/// The days that a format reads, if it reads all texts. The empty format is ISO.
+/// The dates that a format reads, if it reads all texts. The empty format is ISO.
 fn fits_days(format: &str, texts: &[&str]) -> Option<Vec<i32>> {
     let reader = DateReader::new(&named(format)).ok()?;
     texts.iter().map(|text| reader.parse(text).ok().filter(|_| has_whole_year(format, text))).collect()
 }
 
-fn fits_moments(formats: &[String], zone: &str, texts: &[&str]) -> Option<Vec<i64>> {
+fn fits_timestamps(formats: &[String], zone: &str, texts: &[&str]) -> Option<Vec<i64>> {
     let mut reader = InstantReader::new(formats, zone).ok()?;
     let year = |text: &str| formats.iter().all(|format| has_whole_year(format, text));
     texts.iter().map(|text| reader.parse(text).ok().filter(|_| year(text))).collect()
@@ -231,10 +230,10 @@ fn day(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> 
 }
 
 fn ambiguous(rival: &str) -> String {
-    format!("`{rival}` fits every value as well: nothing here tells day from month")
+    format!("`{rival}` fits every value as well: nothing distinguishes day and month")
 }
 
-fn moment(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
+fn timestamp(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) -> Option<ValueType> {
     let mut candidates = vec![String::new()];
     if options.formats {
         let day = |format: &&str| if format.is_empty() { "%Y-%m-%d" } else { format }.to_string();
@@ -242,37 +241,37 @@ fn moment(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
         candidates.extend(days.flat_map(|day| TIME_FORMATS.iter().map(move |time| format!("{day}{time}"))));
         candidates.extend(OTHER_MOMENTS.map(str::to_string));
     }
-    // Without a zone every time of the clock is a moment; which zone it is in is asked afterwards.
-    let fits = |format: &String| fits_moments(&named(format), "UTC", texts);
-    let (place, moments) = candidates.iter().enumerate().find_map(|(i, f)| Some((i, fits(f)?)))?;
-    let rival = candidates[place + 1..].iter().find(|f| fits(f).is_some_and(|other| other != moments));
+    // In UTC every time exists; the zone is determined afterwards.
+    let fits = |format: &String| fits_timestamps(&named(format), "UTC", texts);
+    let (place, timestamps) = candidates.iter().enumerate().find_map(|(i, f)| Some((i, fits(f)?)))?;
+    let rival = candidates[place + 1..].iter().find(|f| fits(f).is_some_and(|other| other != timestamps));
     remarks.extend(rival.map(|rival| ambiguous(rival)));
     let formats = named(&candidates[place]);
     let zone = zone_that_fits(&formats, texts, options, remarks)?;
     Some(ValueType::Instant { formats, zone })
 }
 
-/// The zone asked for, or UTC where the clocks of that zone never showed one of the times.
+/// The requested zone, or UTC if one of the times does not exist there.
 fn zone_that_fits(
     formats: &[String],
     texts: &[&str],
     options: GuessOptions<'_>,
     remarks: &mut Vec<String>,
 ) -> Option<String> {
-    let read = |zone: &str| fits_moments(formats, zone, texts);
+    let read = |zone: &str| fits_timestamps(formats, zone, texts);
     let in_utc = read("UTC")?;
     let Some(in_zone) = read(options.zone) else {
-        remarks.push(format!("holds times that the clocks of {} never showed", options.zone));
+        remarks.push(format!("contains times that do not exist in {}", options.zone));
         return Some("UTC".to_string());
     };
-    // Two zones far apart tell texts with an offset from those without, also where the zone asked for is UTC.
+    // Two zones far apart distinguish texts with an offset from those without, even if the requested zone is UTC.
     if in_utc != in_zone || read("Asia/Tokyo").as_ref() != Some(&in_utc) {
-        remarks.push(format!("written without zone and read in {}; `zone` says another", options.zone));
+        remarks.push(format!("no time zone in the values; read as {}, which `zone` changes", options.zone));
     }
     Some(options.zone.to_string())
 }
 
-/// Says so when nearly all values are of a type.
+/// Adds a remark if nearly all values are of a type.
 fn nearly(texts: &[&str], options: GuessOptions<'_>, guess: &mut Guess) {
     let wanted = (texts.len() as f64 * NEARLY_ALL).ceil() as usize;
     let mut say = |what: &str, good: &mut dyn FnMut(&str) -> bool| {
@@ -280,7 +279,7 @@ fn nearly(texts: &[&str], options: GuessOptions<'_>, guess: &mut Guess) {
         let found = fitting.len() >= wanted.max(1) && !odd.is_empty() && guess.odd_value.is_none();
         if found {
             let (fitting, all) = (fitting.len(), texts.len());
-            guess.remarks.push(format!("{fitting} of {all} values are {what}, which would refuse the others"));
+            guess.remarks.push(format!("{fitting} of {all} values are {what}, which would reject the others"));
             guess.odd_value = odd.first().map(|text| text.to_string());
         }
         found
@@ -304,11 +303,11 @@ fn nearly(texts: &[&str], options: GuessOptions<'_>, guess: &mut Guess) {
     }
     if texts.iter().all(|text| is_written_number(text)) {
         let reason = texts.iter().find_map(|text| numbers::decimal(text, 38, 9).err()).unwrap_or(Cow::Borrowed(""));
-        guess.remarks.push(format!("looks like numbers that are not read as such: {reason}"));
+        guess.remarks.push(format!("looks like numbers: {reason}"));
     }
 }
 
-/// Digits with what people put between and around them: separators, currency signs, brackets, a minus behind.
+/// Digits with separators, currency symbols, parentheses or a trailing minus.
 fn is_written_number(text: &str) -> bool {
     let own = |c: char| c.is_ascii_digit() || ('０'..='９').contains(&c);
     let around = |c: char| own(c) || " .,'()+-%￥¥€$元万亿，．－".contains(c);
@@ -403,11 +402,11 @@ mod tests {
     fn a_time_that_the_zone_does_not_have_is_read_in_utc() {
         let guessed = of(&["2026-03-29 02:30:00"], PLAIN);
         assert_eq!(guessed.data_type, ValueType::Instant { formats: vec![], zone: "UTC".into() });
-        assert!(guessed.remarks[0].contains("never showed"));
-        assert!(of(&["2026-01-01 02:30:00"], PLAIN).remarks[0].contains("without zone"));
+        assert!(guessed.remarks[0].contains("do not exist"));
+        assert!(of(&["2026-01-01 02:30:00"], PLAIN).remarks[0].contains("no time zone"));
         assert!(of(&["2026-01-01T02:30:00Z"], PLAIN).remarks.is_empty());
         let utc = GuessOptions { zone: "UTC", ..PLAIN };
-        assert!(of(&["2026-01-01 02:30:00"], utc).remarks[0].contains("without zone"));
+        assert!(of(&["2026-01-01 02:30:00"], utc).remarks[0].contains("no time zone"));
         assert!(of(&["2026-01-01T02:30:00Z"], utc).remarks.is_empty());
     }
 
@@ -447,7 +446,7 @@ mod tests {
         texts.push("2026-02-31");
         let guessed = of(&texts, PLAIN);
         assert_eq!(guessed.data_type, ValueType::Text);
-        assert_eq!(guessed.remarks, ["99 of 100 values are of type date, which would refuse the others"]);
+        assert_eq!(guessed.remarks, ["99 of 100 values are of type date, which would reject the others"]);
         assert_eq!(guessed.odd_value.as_deref(), Some("2026-02-31"));
         let guessed = of(&["1,234.50", "12,00"], PLAIN);
         assert!(

@@ -1,7 +1,7 @@
 //! Index of the rows of a table in the lake by key: enough to tell which rows of a read are new, changed or deleted.
 //!
-//! An entry is two numbers of 128 and 64 bits, about 40 bytes a row however wide the row is: a hash of the key and a hash
-//! of the values. (A collision of keys is less likely than a broken disk.)
+//! An entry is two numbers of 128 and 64 bits, about 40 bytes a row however wide the row is: a hash of the key and a
+//! hash of the values. (A collision of keys is less likely than a broken disk.)
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimestampMicrosecondType};
@@ -159,7 +159,8 @@ pub(super) struct CursorRange {
 }
 
 impl KeyIndex {
-    /// Reads the keys of a table; of each key the newest version counts. Files are in the order in which they were loaded.
+    /// Reads the keys of a table; of each key the newest version counts. Files are in the order in which they were
+    /// loaded.
     pub(super) async fn read(
         lake: &dyn DataFiles,
         version: &TableVersion,
@@ -221,7 +222,8 @@ impl KeyIndex {
         }
     }
 
-    /// Selects the rows of a batch of the lake whose keys were not seen, the first of each, and marks the keys as deleted.
+    /// Selects the rows of a batch of the lake whose keys were not seen, the first of each, and marks the keys as
+    /// deleted.
     pub(super) fn take_deleted(&mut self, keys: &[Key]) -> BooleanArray {
         let is_missing = |key: &Key| match self.rows.get_mut(key) {
             Some(row) if !row.is_seen() && !row.is_deleted() => {

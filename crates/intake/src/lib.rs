@@ -5,8 +5,8 @@
 //! with file, line, column, value and reason. A value is cast exactly or its row rejected, never guessed and never
 //! silently NULL.
 //!
-//! Every version of a key stays in `raw.*`; the view over it selects the newest. Nothing refers to the data files before
-//! a release does, so a failed load leaves nothing behind.
+//! Every version of a key stays in `raw.*`; the view over it selects the newest. Nothing refers to the data files
+//! before a release does, so a failed load leaves nothing behind.
 
 mod bounds;
 mod by_file;
@@ -143,10 +143,10 @@ pub struct FileOutcome {
 /// Brings one table of a source up to date.
 ///
 /// # Errors
-/// Of kind `Data` when a file as a whole is unusable (truncated, damaged, without a header or a column of the contract),
-/// when there are too many rejects, when an expectation that fails the source is violated, or when rows of a vanished
-/// file would have to be read again; `Project` for a mistake in the contract; `Unreachable` when the source or the lake
-/// cannot be reached. Rejects found before the failure stay in the sink.
+/// Of kind `Data` when a file as a whole is unusable (truncated, damaged, without a header or a column of the
+/// contract), when there are too many rejects, when an expectation that fails the source is violated, or when rows of
+/// a vanished file would have to be read again; `Project` for a mistake in the contract; `Unreachable` when the source
+/// or the lake cannot be reached. Rejects found before the failure stay in the sink.
 pub async fn load_table(request: LoadRequest<'_>) -> Result<LoadOutcome> {
     let table = Arc::new(request.table.clone());
     let target = TableName::raw(&request.source.name, &request.table.name);

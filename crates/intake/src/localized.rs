@@ -99,10 +99,10 @@ impl LocalizedNumbers {
                 (affixes.sign, affixes.negative) = (true, is_minus(sign));
                 rest = &rest[sign.len_utf8()..];
             } else if !affixes.currency
-                && let Some(behind) = self.currency.iter().find_map(|mark| rest.strip_prefix(mark.as_str()))
+                && let Some(after) = self.currency.iter().find_map(|mark| rest.strip_prefix(mark.as_str()))
             {
                 affixes.currency = true;
-                rest = behind;
+                rest = after;
             }
             rest = rest.trim_start_matches(is_space);
             if rest.len() == before {

@@ -131,7 +131,8 @@ fn violated_expectations_are_reported_or_fail_the_source() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever the tables of several runs are, the newest versions of the keys that are not deleted are the last table.
+    /// Whatever the tables of several runs are, the newest versions of the keys that are not deleted are the last
+    /// table.
     #[test]
     fn the_newest_versions_are_the_last_snapshot(
         runs in prop::collection::vec(prop::collection::btree_map(0_u8..12, 0_u8..3, 1..12), 1..6),

@@ -15,7 +15,8 @@ const MINGUO: i64 = 1911;
 /// A format with a name instead of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NamedFormat {
-    /// Days since 1900 as Excel counts them, including 29 February 1900, which did not exist; a fraction is the time of day.
+    /// Days since 1900 as Excel counts them, including 29 February 1900, which did not exist; a fraction is the time
+    /// of day.
     ExcelDays,
     /// Days since 1904-01-01, as workbooks of old Macintoshes count them.
     ExcelDays1904,

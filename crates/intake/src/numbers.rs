@@ -1,7 +1,7 @@
 //! Numbers and booleans, exactly or not at all.
 //!
-//! A reason for rejection says what is needed to fix the source or the contract: the thousands separator, the full-width
-//! digit, the exponent that a spreadsheet left.
+//! A reason for rejection says what is needed to fix the source or the contract: the thousands separator, the
+//! full-width digit, the exponent that a spreadsheet left.
 
 use super::full_width;
 use perennial_core::contract::UNITS;
@@ -150,8 +150,8 @@ pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
     let has_digits = lower.contains(|c: char| c.is_ascii_digit());
     let is_plain = text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c));
     if full_width::is_in(text) {
-        format!("the number has full-width digits or symbols, so it is not {expected}; `locale: {{full_width: true}}` reads it")
-            .into()
+        let locale = "`locale: {full_width: true}` reads it";
+        format!("the number has full-width digits or symbols, so it is not {expected}; {locale}").into()
     } else if !has_digits {
         format!("the text is not {expected}").into()
     } else if let Some(separators) = Separators::of(unsigned) {
@@ -201,22 +201,18 @@ impl Separators {
     }
 
     fn reason(self, expected: &str) -> String {
-        match self {
+        let (separators, reads) = match self {
             Separators::Of("european") => {
-                format!(
-                    "the number has a decimal comma or dots between groups, so it is not {expected}; `locale: european` reads it"
-                )
+                ("a decimal comma or dots between groups", "`locale: european` reads it".into())
             }
-            Separators::Of(locale) => {
-                format!(
-                    "the number has separators between groups, so it is not {expected}; `locale: {locale}` reads it"
-                )
-            }
-            Separators::Ambiguous => format!(
-                "the number has a comma, so it is not {expected}; write `locale: european` if it is a decimal comma, or \
-                 `locale: english` if it separates thousands"
+            Separators::Of(locale) => ("separators between groups", format!("`locale: {locale}` reads it")),
+            Separators::Ambiguous => (
+                "a comma",
+                "write `locale: european` if it is a decimal comma, or `locale: english` if it separates thousands"
+                    .into(),
             ),
-        }
+        };
+        format!("the number has {separators}, so it is not {expected}; {reads}")
     }
 }
 

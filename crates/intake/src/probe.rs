@@ -33,8 +33,8 @@ impl ProbeOutcome {
     }
 }
 
-/// Reads the first rows of a table and applies its contract: of files those of the newest, of a relation the first batch,
-/// of a service the first page.
+/// Reads the first rows of a table and applies its contract: of files those of the newest, of a relation the first
+/// batch, of a service the first page.
 ///
 /// # Errors
 /// Of kind `Project` when the contract does not match the system (a missing column or relation), `Data` when the data

@@ -12,8 +12,8 @@ use perennial_sources::{Database, RelationRequest, Since};
 /// Hours by which a run may start earlier in the day than the one before and still count as a day later.
 const SLACK_HOURS: i64 = 12;
 
-/// Where timestamps have no offset, databases read from an hour earlier, which can be two hours in autumn. Rows that are
-/// read again must be in the index, or they would count as new.
+/// Where timestamps have no offset, databases read from an hour earlier, which can be two hours in autumn. Rows that
+/// are read again must be in the index, or they would count as new.
 const CLOCK_CHANGE_SECONDS: i64 = 2 * 3600;
 
 /// The range of a read.
@@ -165,7 +165,9 @@ pub(super) fn cursor_text(table: &SourceTable, cursor: Option<i64>) -> Option<St
     let cursor = cursor?;
     match cursor_type(table)? {
         ValueType::Date { .. } => day_of(cursor).map(|day| day.to_string()),
-        ValueType::Instant { .. } => jiff::Timestamp::from_microsecond(cursor).ok().map(|moment| moment.to_string()),
+        ValueType::Instant { .. } => {
+            jiff::Timestamp::from_microsecond(cursor).ok().map(|timestamp| timestamp.to_string())
+        }
         _ => Some(cursor.to_string()),
     }
 }

@@ -1,8 +1,8 @@
 //! Replay of rejects: the current contract is applied to the stored rows, each exactly once.
 //!
-//! A row that is accepted counts as read when it was rejected: it has that `_loaded_at`, so that it never supersedes what
-//! was read since. In a table that is merged by key, a key that was read later closes its reject without its row. Which
-//! rejects are closed is part of the release that publishes the rows.
+//! A row that is accepted counts as read when it was rejected: it has that `_loaded_at`, so that it never supersedes
+//! what was read since. In a table that is merged by key, a key that was read later closes its reject without its row.
+//! Which rejects are closed is part of the release that publishes the rows.
 
 use super::context::LoadContext;
 use super::convert::{ConvertedBatch, Converter, Origin};
@@ -97,8 +97,8 @@ pub async fn replay_table(request: &LoadRequest<'_>, rows: &[RejectedRow]) -> Re
 /// When each key was read last, in microseconds since 1970.
 async fn last_read(request: &LoadRequest<'_>, version: &TableVersion, state: &LoadState) -> Result<(Hasher, LastRead)> {
     let schema = raw_schema(request.table, &state.accepted_columns);
-    let promised: Vec<String> = request.table.columns.iter().map(|column| column.name.clone()).collect();
-    let mut hasher = Hasher::new(&schema, &request.table.key, &promised)?;
+    let columns: Vec<String> = request.table.columns.iter().map(|column| column.name.clone()).collect();
+    let mut hasher = Hasher::new(&schema, &request.table.key, &columns)?;
     let mut wanted = request.table.key.clone();
     wanted.push("_loaded_at".to_string());
     let mut last = LastRead::new();
@@ -166,7 +166,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The rows whose key was not read since. (What was read in the same load says that the key was deleted or duplicate.)
+    /// The rows whose key was not read since. (What was read in the same load says that the key was deleted or
+    /// duplicate.)
     fn not_read_since(&mut self, batch: RecordBatch, rejected_at: i64) -> Result<RecordBatch> {
         let Some((hasher, last_read)) = &mut self.last_read else { return Ok(batch) };
         let mut passes = Vec::with_capacity(batch.num_rows());

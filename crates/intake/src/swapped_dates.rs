@@ -1,9 +1,9 @@
 //! Dates whose day and month may be swapped: `03/04/2026` is a date in both orders.
 //!
-//! Columns whose format has day and month before the year are watched. A value that is not a date, but would be one with
-//! day and month swapped, is rejected with that reason. A date in the future that would be in the past with day and month
-//! swapped is accepted; both kinds are counted and reported. In a column with other dates in the future, such as due
-//! dates, dates in the future say nothing.
+//! Columns whose format has day and month before the year are watched. A value that is not a date, but would be one
+//! with day and month swapped, is rejected with that reason. A date in the future that would be in the past with day
+//! and month swapped is accepted; both kinds are counted and reported. In a column with other dates in the future,
+//! such as due dates, dates in the future say nothing.
 
 use super::numbers::Parsed;
 use super::warnings::{Occurrences, ValueWarning};

@@ -1,7 +1,8 @@
 //! Dates and timestamps.
 //!
-//! The most common formats (fixed digits between fixed characters) are parsed here, byte by byte; everything else is left
-//! to jiff, which also knows month names and two-digit years. Both agree on what a date is: 31 February is not one.
+//! The most common formats (fixed digits between fixed characters) are parsed here, byte by byte; everything else is
+//! left to jiff, which also knows month names and two-digit years. Both agree on what a date is: 31 February is not
+//! one.
 
 use super::calendar::{Parts, days};
 use super::named_formats::NamedFormat;
@@ -38,7 +39,7 @@ pub(super) enum Piece {
     Hour,
     Minute,
     Second,
-    /// A point and up to nine digits, or nothing.
+    /// An optional decimal point with up to nine digits.
     Fraction,
     /// `+01:00`, `+0100` or, in the default formats, `Z`.
     Offset,
@@ -175,14 +176,14 @@ fn fraction(text: &[u8], at: usize) -> Option<(i64, usize)> {
 /// Microseconds of a count since 1970, as in `1767600000.123`, whose unit is a number of microseconds.
 fn since_epoch(text: &str, unit: i64) -> Option<i64> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let (whole, behind) = digits.split_once('.').unwrap_or((digits, ""));
-    let good = !whole.is_empty() && (whole.len() == digits.len() || !behind.is_empty()) && behind.len() <= 18;
-    if !good || !whole.bytes().chain(behind.bytes()).all(|byte| byte.is_ascii_digit()) {
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    let good = !whole.is_empty() && (whole.len() == digits.len() || !decimals.is_empty()) && decimals.len() <= 18;
+    if !good || !whole.bytes().chain(decimals.bytes()).all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     // Units are powers of ten; digits after the microseconds are dropped.
     let places = unit.ilog10() as usize;
-    let part = behind.bytes().chain(std::iter::repeat(b'0')).take(places);
+    let part = decimals.bytes().chain(std::iter::repeat(b'0')).take(places);
     let part = part.fold(0, |sum, byte| sum * 10 + i64::from(byte - b'0'));
     let microseconds = sign * whole.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(part)?;
     jiff::Timestamp::from_microsecond(microseconds).ok().map(|_| microseconds)

@@ -27,7 +27,7 @@ pub(super) fn text_of(array: &ArrayRef, target: &DataType) -> Result<StringArray
     })
 }
 
-/// A day written as the midnight that stands for it, and the other way round.
+/// A date as the timestamp of its midnight, and vice versa.
 fn fitted(text: String, from: &DataType, target: &DataType) -> String {
     match (from, target) {
         (DataType::Date32, DataType::Timestamp(_, _)) => format!("{text}T00:00:00"),

@@ -7,7 +7,7 @@ use sonic_rs::{JsonValueTrait, LazyValue};
 const MAX_DEPTH: usize = 4;
 
 impl Sample {
-    /// Puts a column for every field in the place of a column that holds nothing but objects (`user` becomes `user.ip` and
+    /// Replaces a column that contains only objects by a column for every field (`user` becomes `user.ip` and
     /// `user.address.city`). Lists stay as they are.
     pub fn unfold(&mut self) {
         let folded = std::mem::take(&mut self.columns);

@@ -1,7 +1,7 @@
 //! YAML as a tree whose nodes know their places, so that one pass finds every mistake of a file.
 //!
-//! A typed reader stops at the first mistake. Here the text becomes a tree first, and its readers report each mistake and
-//! continue. Mistakes are collected in the [`Document`].
+//! A typed reader stops at the first mistake. Here the text becomes a tree first, and its readers report each mistake
+//! and continue. Mistakes are collected in the [`Document`].
 
 use perennial_core::error::{Error, Place, Problems};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};

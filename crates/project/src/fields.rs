@@ -185,7 +185,8 @@ impl Document {
         found
     }
 
-    /// The value of a variable as JSON: unquoted `true`, `12` and `1.5` are booleans and numbers, everything else is text.
+    /// The value of a variable as JSON: unquoted `true`, `12` and `1.5` are booleans and numbers, everything else is
+    /// text.
     pub fn json(&self, node: &Node) -> serde_json::Value {
         match &node.value {
             Value::Null => serde_json::Value::Null,

@@ -102,8 +102,8 @@ pub struct Company {
     pub time_zone: String,
 }
 
-/// Writes the shipped project into a folder, which is made if need be and must be empty; with a company, that of its ERP
-/// instead of the demo's. Says how many files.
+/// Writes the shipped project into a folder, which is made if need be and must be empty; with a company, that of its
+/// ERP instead of the demo's. Says how many files.
 ///
 /// # Errors
 /// Of kind `Project` when the ERP is not ready-made, the folder not empty or not to be written to.

@@ -78,8 +78,8 @@ fn read_table(
     Some(table)
 }
 
-/// Reads `optional`, which is for relations named by `table`: a folder without files is allowed anyway, and the relations
-/// of a query are not known.
+/// Reads `optional`, which is for relations named by `table`: a folder without files is allowed anyway, and the
+/// relations of a query are not known.
 fn optional(fields: &Fields, table: &SourceTable) -> bool {
     let optional = fields.flag("optional", false);
     let is_named = matches!(&table.extraction, Extraction::Relation(Relation { rows: RelationRows::Table(_), .. }));

@@ -58,8 +58,8 @@ impl Relation {
 /// JSON over HTTP, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {
-    /// Path below the source's URL, with its query (`/api/v2/tickets.json?include=ratings`). `${NAME}` in it is taken from
-    /// the environment when the service is asked.
+    /// Path below the source's URL, with its query (`/api/v2/tickets.json?include=ratings`). `${NAME}` in it is taken
+    /// from the environment when the service is asked.
     pub path: String,
     /// Dotted path to the list of rows in an answer; `None` when the answer is the list.
     pub rows: Option<String>,
@@ -101,7 +101,8 @@ pub enum Paging {
         parameter: String,
         /// Dotted path to the token in an answer.
         token: String,
-        /// Dotted path to a flag that is true on the last page (`end_of_stream`); without it the last page has no token.
+        /// Dotted path to a flag that is true on the last page (`end_of_stream`); without it the last page has no
+        /// token.
         end: Option<String>,
         /// Dotted path to a flag that is false on the last page (`meta.has_more`).
         more: Option<String>,

@@ -3,8 +3,8 @@
 /// How a table is kept up to date.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// By file: each file brings rows that are new or changed, and of a key the newest row is shown. For files only, and
-    /// their default.
+    /// By file: each file brings rows that are new or changed, and of a key the newest row is shown. For files only,
+    /// and their default.
     ByFile,
     /// Every read covers the whole table (of files: each file is the whole table). Rows are merged by key: new and
     /// changed ones are added, missing ones are marked as deleted.

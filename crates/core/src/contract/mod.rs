@@ -46,7 +46,8 @@ impl TableName {
         TableName::new("source", format!("{source}__{table}"))
     }
 
-    /// `source.<source>__<table>_history`: every version of every row; what `{{ source('erp', 'orders_history') }}` names.
+    /// `source.<source>__<table>_history`: every version of every row; what `{{ source('erp', 'orders_history') }}`
+    /// names.
     pub fn history(source: &str, table: &str) -> TableName {
         TableName::source(source, &format!("{table}_history"))
     }
@@ -152,8 +153,8 @@ pub struct Column {
     pub null_values: Vec<String>,
     /// Locale of its numbers or dates.
     pub locale: ValueLocale,
-    /// Whether its texts are identifiers, of which what a spreadsheet damaged is rejected. When left out, text columns of
-    /// the key are in files that may have been in a spreadsheet.
+    /// Whether its texts are identifiers, of which what a spreadsheet damaged is rejected. When left out, text columns
+    /// of the key are in files that may have been in a spreadsheet.
     pub identifier: Option<bool>,
     /// The number of digits that each of its texts must have.
     pub digits: Option<u32>,
@@ -257,8 +258,8 @@ pub enum BadRowPolicy {
 
 /// How many rejects of one table in one run are too many. Exceeding any of the limits fails the source.
 ///
-/// The two relative limits count from the eleventh reject on (see [`RejectLimit::MIN_ROWS_OF_SHARE`]): one bad row of ten is
-/// no measure of a share.
+/// The two relative limits count from the eleventh reject on (see [`RejectLimit::MIN_ROWS_OF_SHARE`]): one bad row of
+/// ten is no measure of a share.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RejectLimit {
     /// Maximum number of rows.
