@@ -23,7 +23,7 @@ pub use comparisons::mistyped_comparisons;
 pub use diagnose::{QueryProblem, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
 pub use replan::problems_of_planning;
 pub use source_view::{history_schema, history_view_sql, source_schema, source_view_sql};
-pub use trial::{failing_casts, problems_of_run};
+pub use trial::{analysed, failing_casts, problems_of_run};
 pub use types::{display_type, readable_schema};
 
 use arrow::datatypes::SchemaRef;

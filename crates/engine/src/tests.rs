@@ -219,7 +219,7 @@ async fn problems(sql: &str) -> Vec<String> {
     let found = match state.statement_to_plan(statement.clone()).await {
         Err(error) => problems_of_planning(&state, statement, error, sql).await,
         Ok(plan) => match state.optimize(&plan) {
-            Err(_) => failing_casts(&state, &plan, sql),
+            Err(_) => failing_casts(&state, &analysed(&state, &plan).unwrap(), sql),
             Ok(optimised) => {
                 let mut found = mistyped_comparisons(&plan);
                 found.extend(problems_of_run(&state, &optimised, sql));

@@ -21,7 +21,7 @@ use datafusion::physical_planner::create_window_expr;
 use perennial_core::error::suggestion;
 use perennial_functions::check_constants;
 
-/// Everything in an optimised plan that a run would refuse whatever the rows are.
+/// Everything in an optimised or analysed plan that a run would refuse whatever the rows are.
 pub fn problems_of_run(state: &SessionState, plan: &LogicalPlan, sql: &str) -> Vec<QueryProblem> {
     let mut trial = Trial { state, context: PhysicalPlanningContext::default(), sql, problems: Vec::new() };
     let _ = plan.apply_with_subqueries(|node| {
@@ -31,10 +31,13 @@ pub fn problems_of_run(state: &SessionState, plan: &LogicalPlan, sql: &str) -> V
     trial.problems
 }
 
-/// Casts of constants that fail, each at its constant: optimising stops at the first of them.
-pub fn failing_casts(state: &SessionState, plan: &LogicalPlan, sql: &str) -> Vec<QueryProblem> {
-    let analysed = state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {});
-    let Ok(analysed) = analysed else { return Vec::new() };
+/// A plan with its types settled and nothing optimised; nothing where they do not go together.
+pub fn analysed(state: &SessionState, plan: &LogicalPlan) -> Option<LogicalPlan> {
+    state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {}).ok()
+}
+
+/// Casts of constants that fail in an analysed plan, each at its constant: optimising stops at the first of them.
+pub fn failing_casts(state: &SessionState, analysed: &LogicalPlan, sql: &str) -> Vec<QueryProblem> {
     let mut trial = Trial { state, context: PhysicalPlanningContext::default(), sql, problems: Vec::new() };
     let nothing = DFSchema::empty();
     let _ = analysed.apply_with_subqueries(|node| {

@@ -17,7 +17,7 @@ use perennial_core::contract::{SourceTable, TableName};
 use perennial_core::digest::digest;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_engine::{
-    Engine, EngineSettings, QueryProblem, diagnose, failing_casts, history_schema, history_view_sql,
+    Engine, EngineSettings, QueryProblem, analysed, diagnose, failing_casts, history_schema, history_view_sql,
     mistyped_comparisons, only_reads, problems_of_planning, problems_of_run, source_schema, source_view_sql,
     spot_named, spot_of_type_error, uncomputable_subquery,
 };
@@ -127,6 +127,8 @@ pub struct CheckedQuery {
     pub rendered: Rendered,
     /// The tables it reads.
     pub reads: BTreeSet<TableName>,
+    /// Its columns.
+    pub schema: SchemaRef,
 }
 
 /// Plans queries against tables of which only the columns are known.
@@ -324,7 +326,7 @@ impl Checker {
         let statement = parse(&self.state, &rendered)?;
         let references = references(&self.state, &statement).map_err(|e| vec![e])?;
         let planned = self.plan(&rendered, statement, &references).await?;
-        Ok(planned.map(|_| CheckedQuery { reads: tables_of(&references), rendered }))
+        Ok(planned.map(|schema| CheckedQuery { reads: tables_of(&references), schema, rendered }))
     }
 
     async fn plan(
@@ -360,16 +362,18 @@ impl Checker {
         let optimised = match self.state.optimize(&plan) {
             Ok(optimised) => optimised,
             Err(error) => {
-                let casts = failing_casts(&self.state, &plan, sql);
-                // A comparison that cannot be computed at all is among those above, in better words.
-                if casts.is_empty() && problems.is_empty() {
-                    let mut found = diagnose(&error, sql);
-                    for one in &mut found {
-                        one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
-                    }
-                    problems.extend(found);
+                // The optimiser stops at its first error; the analysed plan tells the others.
+                let analysed = analysed(&self.state, &plan);
+                let casts = analysed.iter().flat_map(|p| failing_casts(&self.state, p, sql)).collect::<Vec<_>>();
+                let mut found = diagnose(&error, sql);
+                // A cast is among those above, a comparison among the mistyped ones, in better words.
+                found.retain(|one| casts.is_empty() && (problems.is_empty() || !one.message.contains("comparison")));
+                for one in &mut found {
+                    one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
                 }
+                problems.extend(found);
                 problems.extend(casts);
+                problems.extend(analysed.iter().flat_map(|p| problems_of_run(&self.state, p, sql)));
                 return Err(errors(problems));
             }
         };

@@ -281,3 +281,20 @@ async fn what_a_run_would_refuse() {
        = help: write `a % b`
     ");
 }
+
+#[tokio::test]
+async fn one_kind_of_mistake_does_not_hide_another() {
+    let sql = "SELECT date_diff('mnoth', ordered_on, ordered_on) AS months, CAST('12,5' AS BIGINT) AS n\n\
+               FROM core.orders\nWHERE ordered_on > 3 AND ordered_on < '2026-02-31'";
+    let found = problems_of(&project(vec![step("core.orders", ORDERS), step("marts.x", sql)])).await;
+    let first_lines: Vec<&str> = found.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(
+        first_lines,
+        [
+            "error: `date_diff`: unknown unit 'mnoth'",
+            "error: cannot cast '12,5' to BIGINT",
+            "error: DATE cannot be compared with BIGINT",
+            "error: cannot cast '2026-02-31' to DATE",
+        ]
+    );
+}
