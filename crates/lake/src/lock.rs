@@ -8,7 +8,7 @@ use super::open::{Lake, RECORDS};
 use perennial_core::error::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The process that holds a lock, as others are told.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -46,8 +46,23 @@ pub struct Lock {
 
 #[derive(Debug)]
 enum Handle {
-    Folder { file: File, path: std::path::PathBuf },
+    Folder(FolderLock),
     Store(Lease),
+}
+
+/// The operating system's lock on a file.
+#[derive(Debug)]
+struct FolderLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Drop for FolderLock {
+    /// The file no longer names a holder. A child process that has just been started may keep it open, and locked, a
+    /// little longer: others then see that they only have to wait.
+    fn drop(&mut self) {
+        self.file.set_len(0).ok();
+    }
 }
 
 impl Lake {
@@ -89,8 +104,8 @@ impl Lock {
     pub(crate) async fn verify(&self) -> Result<()> {
         match &self.handle {
             Handle::Store(lease) => lease.renew().await,
-            Handle::Folder { file, path } if same_file(file, path) => Ok(()),
-            Handle::Folder { path, .. } => {
+            Handle::Folder(FolderLock { file, path }) if same_file(file, path) => Ok(()),
+            Handle::Folder(FolderLock { path, .. }) => {
                 Err(Error::unreachable(format!("the lock file {} was deleted while the lock was held", path.display()))
                     .hint("nothing was published; run again, and do not delete that file"))
             }
@@ -103,10 +118,7 @@ impl Lock {
     /// `Unreachable` when the store fails; then the lease expires.
     pub async fn release(self) -> Result<()> {
         match self.handle {
-            Handle::Folder { file, .. } => {
-                file.set_len(0).ok();
-                Ok(())
-            }
+            Handle::Folder(_) => Ok(()),
             Handle::Store(lease) => lease.release().await,
         }
     }
@@ -139,7 +151,7 @@ fn lock_folder(
     file.set_len(0).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    Ok(Ok(Handle::Folder { file, path }))
+    Ok(Ok(Handle::Folder(FolderLock { file, path })))
 }
 
 /// The error of a process that finds the lock held by another one.
