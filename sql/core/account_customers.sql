@@ -48,7 +48,7 @@ round_{{ round }} AS (
 known AS (
     SELECT account_id FROM accounts
     UNION
-    -- Accounts whose own row was refused still have orders: each is a customer of its own.
+    -- Accounts whose own row was rejected still have orders: each is a customer of its own.
     SELECT account_id FROM staging.stg_erp__orders
 )
 SELECT known.account_id, coalesce(round_6.customer_id, known.account_id) AS customer_id

@@ -6,7 +6,7 @@ description: >-
 grain: [customer_id]
 columns:
   customer_id: {description: The smallest account number of the customer, tests: [not_null]}
-  name: {description: Company or person; NULL where the ERP delivered orders but no account}
+  name: {description: Company or person; NULL where the ERP has orders but no account}
   region: {description: Sales region}
   segment: {description: Kind of customer}
   email: {description: "E-mail, trimmed and in small letters"}

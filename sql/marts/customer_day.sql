@@ -6,7 +6,7 @@ grain: [customer_id, ordered_on, is_purchase]
 columns:
   customer_id: {description: Who, tests: [not_null]}
   ordered_on: {description: Day, tests: [not_null]}
-  is_purchase: {description: "Lines sold; false are the returns of that day, which are no purchase", tests: [not_null]}
+  is_purchase: {description: "Lines sold; false for the returns of that day, which are not a purchase", tests: [not_null]}
   revenue: {description: "Of the day's lines; of returns not above 0", tests: [not_null]}
 --- */
 SELECT customer_id, ordered_on, quantity > 0 AS is_purchase, sum(revenue) AS revenue

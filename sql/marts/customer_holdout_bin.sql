@@ -5,7 +5,7 @@ description: >-
 grain: [as_of, frequency]
 columns:
   as_of: {description: End of the weeks held out, tests: [not_null]}
-  frequency: {description: "Repeat days before the weeks held out; 7 stands for 7 and more",
+  frequency: {description: "Repeat days before the weeks held out; 7 means 7 or more",
     tests: [not_null, {range: {min: 0, max: 7}}]}
   customers: {description: How many, tests: [not_null, {range: {min: 1}}]}
   expected_purchases: {description: "NULL when a customer of the bin has no converged fit", tests: [{range: {min: 0}}]}

@@ -3,7 +3,7 @@ description: >-
   What the customer base is worth, by region and in all: what it has brought so far and what it is expected to bring
   within the horizon, two columns that are never added. A region whose own fit did not converge is valued by that of
   all; where that did not converge either there is no predicted value, and the verdict and its reason say why. How far
-  the model missed last time stands beside it.
+  the model missed last time is shown beside it.
 grain: [as_of, region]
 columns:
   as_of: {description: A date of marts.customer_base_date, tests: [not_null]}

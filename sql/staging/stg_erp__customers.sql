@@ -1,7 +1,7 @@
 /* ---
 description: >-
   Accounts of the ERP opened before the as-of date, with the spellings of e-mail and telephone that can be compared.
-  Everything but created_on is as the ERP delivered it last, whatever the as-of date.
+  Everything but created_on is as last loaded from the ERP, whatever the as-of date.
 materialize: view
 columns:
   account_id: {description: Account number of the ERP, tests: [not_null]}

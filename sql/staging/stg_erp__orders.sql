@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  Orders of the ERP taken before the as-of date, cancelled ones among them. The status is the one delivered last: an
+  Orders of the ERP taken before the as-of date, cancelled ones among them. The status is the one loaded last: an
   order cancelled since is cancelled at every as-of date.
 columns:
   order_id: {description: Order number, tests: [not_null]}

@@ -1,7 +1,7 @@
 /* ---
 description: >-
   The as-of date lies after the first order line and not more than 62 days after the newest, or deliveries have stopped
-  or the date is mistyped: customers would look lost who are only not delivered
+  or the date is mistyped: customers would look lost whose rows are only missing
 severity: warn
 --- */
 WITH lines AS (

@@ -1,5 +1,5 @@
 /* ---
-description: Order lines are dated before the as-of date and stand in the month of their day
+description: Order lines are dated before the as-of date and belong to the month of their day
 --- */
 SELECT order_id, line_number, ordered_on, ordered_month
 FROM core.order_lines

@@ -1,5 +1,5 @@
 /* ---
-description: Scores stand for every customer and all revenue, and their edges rise
+description: Scores cover every customer and all revenue, and their cut-offs rise
 --- */
 WITH scores AS (
     SELECT count(*) AS customers, sum(monetary) AS revenue FROM marts.rfm

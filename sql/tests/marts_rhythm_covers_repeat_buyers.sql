@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  A rhythm stands for every customer with two days of purchases or more, and the typical gap lies between the
+  There is a rhythm for every customer with two or more days of purchases, and the typical gap lies between the
   customer's own and the population's
 --- */
 WITH buyers AS (

@@ -1,7 +1,7 @@
 /* ---
 description: >-
   Key customers hold at least their share of the base and would not without the least of them; so do key and ordinary
-  customers together; and nobody stands in a higher tier than somebody of greater value
+  customers together; and nobody is in a higher tier than somebody of greater value
 --- */
 WITH ranked AS (
     SELECT

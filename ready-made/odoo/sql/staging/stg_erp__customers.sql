@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  Customers opened before the as-of date: partners that stand for themselves, chosen as customer in the ERP, or with an
+  Customers opened before the as-of date: partners without a parent, chosen as customer in the ERP, or with an
   order, an invoice, a lead or a rating of their own or of one of their contacts. Contacts and addresses of a company
   belong to it. With the spellings of e-mail and telephone that can be compared. Everything but created_on is as the ERP
   has it now, whatever the as-of date.

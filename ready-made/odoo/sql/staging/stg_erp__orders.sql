@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  Orders confirmed before the as-of date, and cancelled ones; a quotation is no order. The status is the present one: an
+  Orders confirmed before the as-of date, and cancelled ones; a quotation is not an order. The status is the current one: an
   order cancelled since is cancelled at every as-of date.
 columns:
   order_id: {description: Number of the order in the database, tests: [not_null, unique]}

@@ -1,7 +1,7 @@
 /* ---
 description: >-
   Goods that customers sent back before the as-of date: movements that return a delivery and reduce the order. A credit
-  note without goods is no return; it stands in staging.stg_erp__invoices.
+  note without goods is not a return; it is in staging.stg_erp__invoices.
 columns:
   return_id: {description: Number of the movement in the database, tests: [not_null, unique]}
   order_id: {description: The order it belongs to, tests: [not_null]}

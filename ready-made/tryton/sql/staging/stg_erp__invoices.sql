@@ -38,7 +38,7 @@ booked AS (
     SELECT move, sum(credit - debit) AS net FROM {{ source('erp', 'booked_invoice_lines') }} GROUP BY move
 ),
 part_paid AS (
-    -- Payments that do not settle the invoice yet stand beside it unreconciled.
+    -- Payments that do not settle the invoice yet are kept beside it, unreconciled.
     SELECT payments.invoice, sum(lines.credit - lines.debit) AS amount
     FROM {{ source('erp', 'invoice_payments') }} AS payments
     JOIN {{ source('erp', 'receivables') }} AS lines ON lines.id = payments.line

@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  Lines of confirmed sales, whatever the as-of date: a line has the date of its order. What was sent back stands in
+  Lines of confirmed sales, whatever the as-of date: a line has the date of its order. What was sent back is in
   staging.stg_erp__returns where the line it belongs to is known, and else here, with a negative quantity: no purchase,
   and its revenue counts.
 columns:

@@ -1,7 +1,7 @@
 /* ---
 description: >-
-  Sales that were confirmed before the as-of date, cancelled ones among them. A draft or quotation is no order, and
-  neither is a sale that only takes goods back. The status is the present one: an order cancelled since is cancelled at
+  Sales that were confirmed before the as-of date, cancelled ones among them. A draft or quotation is not an order, and
+  neither is a sale that only takes goods back. The status is the current one: an order cancelled since is cancelled at
   every as-of date.
 columns:
   order_id: {description: Number of the sale in the database, tests: [not_null, unique]}

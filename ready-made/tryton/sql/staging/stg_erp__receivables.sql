@@ -1,7 +1,7 @@
 /* ---
 description: >-
   Invoices issued before the as-of date, and what was paid of them before it. Cancelled ones and credit notes are out;
-  they stand in staging.stg_erp__invoices.
+  they are in staging.stg_erp__invoices.
 materialize: view
 columns:
   invoice_id: {description: Number of the invoice in the database, tests: [not_null]}

@@ -1,6 +1,6 @@
 /* ---
 description: >-
-  Lines that were sent back before the as-of date. A return whose original is not known stands in
+  Lines that were sent back before the as-of date. A return whose original is unknown is in
   staging.stg_erp__order_lines instead, with a negative quantity.
 materialize: view
 columns:
