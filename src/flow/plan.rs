@@ -8,7 +8,7 @@ use perennial_core::digest::digest;
 use perennial_core::error::{Problems, Result};
 use perennial_lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts, history};
 use perennial_project::{Materialize, Pipeline, Project, ReportFile};
-use perennial_reports::{Period, query_context};
+use perennial_reports::{Period, check_columns, query_context};
 use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,14 +79,21 @@ async fn check_queries(
     problems: &mut Problems,
 ) -> BTreeSet<TableName> {
     let mut reads = BTreeSet::new();
+    let mut columns = BTreeMap::new();
     let period = Period::newest_closed(report.period, as_of);
     for query in &report.queries {
         let template = Template::block(&query.file, query.offset, &query.sql);
         match checker.query(template, query_context(project, period, as_of)).await {
-            Ok(query) => reads.extend(query.into_iter().flat_map(|q| q.reads)),
+            Ok(Some(checked)) => {
+                let names = checked.schema.fields().iter().map(|field| field.name().clone());
+                columns.insert(query.name.clone(), names.collect());
+                reads.extend(checked.reads);
+            }
+            Ok(None) => {}
             Err(found) => problems.extend(found),
         }
     }
+    problems.extend(check_columns(report, &columns));
     reads
 }
 

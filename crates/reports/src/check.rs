@@ -13,7 +13,7 @@ use super::{Period, filters, functions, query_error};
 use minijinja::{Environment, ErrorKind};
 use perennial_core::error::{Error, Place, Problems};
 use perennial_project::{Language, PhraseText, Phrases, Project, ReportFile, TextFile};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What the template engine itself gives to every template.
@@ -111,7 +111,7 @@ impl Checker<'_> {
         let functions = function_names(&env);
         let variables = self.variables(body > 0);
         let undeclared = parsed.undeclared_variables(false);
-        for Use { role, range } in uses(text) {
+        for Use { role, range, .. } in uses(text) {
             let name = &text[range.clone()];
             let error = match &role {
                 Role::Filter => unknown_filter(&env, name),
@@ -119,7 +119,7 @@ impl Checker<'_> {
                     let error = Error::project(format!("unknown function `{name}`"));
                     Some(error.suggest(name, functions.iter().map(String::as_str)))
                 }
-                Role::Name if undeclared.contains(name) => {
+                Role::Name | Role::Rows if undeclared.contains(name) => {
                     let is_known = variables.contains(name) || functions.iter().any(|f| f == name);
                     let error = || Error::project(format!("unknown query or variable `{name}`"));
                     (!is_known).then(|| error().suggest(name, variables.iter().map(String::as_str)))
@@ -216,7 +216,7 @@ impl Checker<'_> {
                 problems.push(Error::project(why).at(in_file(text, &error.range().unwrap_or(0..1))));
                 continue;
             }
-            for Use { role, range } in uses(&text.text) {
+            for Use { role, range, .. } in uses(&text.text) {
                 let name = &text.text[range.clone()];
                 let error = match role {
                     Role::Filter => unknown_filter(&env, name),
@@ -253,6 +253,44 @@ fn unknown_filter(env: &Environment<'_>, name: &str) -> Option<Error> {
 fn page_of(function: &str) -> Option<&'static Page> {
     let now = FORMER_NAMES.iter().find(|(former, _)| *former == function).map_or(function, |(_, now)| now);
     contents::callable().find(|page| page.name == now)
+}
+
+/// The columns that charts and tables of a report name and that its queries do not give. `columns` are those of each query
+/// that could be planned.
+pub fn check_columns(report: &ReportFile, columns: &BTreeMap<String, Vec<String>>) -> Problems {
+    let mut problems = Problems::new();
+    let pieces = report.pieces.iter().map(|piece| (piece, 0));
+    for (file, body) in std::iter::once((&report.file, report.body)).chain(pieces) {
+        let text = &file.text[body..];
+        let all = uses(text);
+        for rows in all.iter().filter(|u| u.role == Role::Rows) {
+            let Some(known) = columns.get(&text[rows.range.clone()]) else { continue };
+            // A name that the template sets anew is no longer the query.
+            if all.iter().any(|u| u.role == Role::Set && text[u.range.clone()] == text[rows.range.clone()]) {
+                continue;
+            }
+            let of_call = all.iter().filter(|u| u.call == rows.call && u.range != rows.range);
+            let named = of_call.filter(|u| names_a_column(&u.role)).map(|u| u.range.clone());
+            let query = &text[rows.range.clone()];
+            for range in named.filter(|range| !known.iter().any(|column| *column == text[range.clone()])) {
+                let name = &text[range.clone()];
+                let place = Place::span(file.path.clone(), file.text.clone(), range.start + body..range.end + body);
+                let error = Error::project(format!("the query `{query}` has no column `{name}`")).at(place);
+                problems.push(error.suggest(name, known.iter().map(String::as_str)));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a text is the name of a column of the rows of its call.
+fn names_a_column(role: &Role) -> bool {
+    let argument = match role {
+        Role::Text(function, slot) => slot_of(function, slot),
+        Role::KeyText(function, slot, key) => slot_of(function, slot).and_then(|argument| argument.key(key).ok()),
+        _ => None,
+    };
+    argument.is_some_and(|argument| matches!(argument.kind, Kind::Column))
 }
 
 /// What is wrong with an argument of a function, with a text given to it, or with a key of a mapping in it.

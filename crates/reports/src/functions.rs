@@ -58,7 +58,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
             summary: "The sum of a column, exact; NULL counts as zero",
             arguments: &[
                 Argument::value("rows", Kind::Rows, "rows of a query"),
-                Argument::value("column", Kind::Text, "the column"),
+                Argument::value("column", Kind::Column, "the column"),
             ],
             description: "Templates may not add floating-point numbers; this adds decimals.",
             example: Example { rows: &[MONTHS], template: "{{ total(months, 'revenue') | cents }}", page: "2,200.50" },

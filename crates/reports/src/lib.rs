@@ -46,7 +46,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
-pub use check::check;
+pub use check::{check, check_columns};
 pub use contents::{index, pages};
 pub use editions::{Edition, newest_edition, record_not_issued, write_index};
 pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};

@@ -10,6 +10,8 @@ use std::ops::Range;
 pub(crate) enum Role {
     /// A variable.
     Name,
+    /// A variable that is the whole first argument of a function.
+    Rows,
     /// The name in `set name = ...` or `for name in ...`.
     Set,
     /// A function.
@@ -49,6 +51,8 @@ pub(crate) struct Use {
     pub role: Role,
     /// Bytes of the text.
     pub range: Range<usize>,
+    /// The call it is an argument of, by the place of its bracket; nothing outside of calls.
+    pub call: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +150,8 @@ fn text_end(bytes: &[u8], open: usize) -> usize {
 
 /// A bracket that is open.
 enum Open {
-    /// A call of a function: the argument that is being read.
-    Call { function: String, slot: Slot, place: usize },
+    /// A call of a function: where its bracket is, and the argument that is being read.
+    Call { at: usize, function: String, slot: Slot, place: usize },
     /// A mapping: the key whose value is being read.
     Mapping { key: Option<String> },
     /// A list, a group, or a call of something else.
@@ -186,7 +190,11 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, i: usize, role: Role) {
-        self.uses.push(Use { role, range: self.tokens[i].range.clone() });
+        let call = self.open.iter().rev().find_map(|open| match open {
+            Open::Call { at, .. } => Some(*at),
+            _ => None,
+        });
+        self.uses.push(Use { role, range: self.tokens[i].range.clone(), call });
     }
 
     fn name(&mut self, i: usize) {
@@ -209,9 +217,16 @@ impl Reader<'_> {
                 _ => return,
             },
             _ if self.is_sign(i + 1, "(") => Role::Call,
+            _ if self.is_rows(i) => Role::Rows,
             _ => Role::Name,
         };
         self.push(i, role);
+    }
+
+    /// Whether a name is the first argument of a call, and nothing is done to it before.
+    fn is_rows(&self, i: usize) -> bool {
+        let is_first = matches!(self.open.last(), Some(Open::Call { slot: Slot::Place(0), .. }));
+        is_first && self.before(i) == "(" && (self.is_sign(i + 1, ",") || self.is_sign(i + 1, ")"))
     }
 
     fn literal(&mut self, i: usize) {
@@ -255,7 +270,12 @@ impl Reader<'_> {
                 let is_function = is_call && !["|", "."].contains(&i.checked_sub(2).map_or("", |i| self.at(i)));
                 let keyword = ["in", "if", "elif", "and", "or", "not", "else"].contains(&self.before(i));
                 self.open.push(match is_function && !keyword {
-                    true => Open::Call { function: self.before(i).to_string(), slot: Slot::Place(0), place: 0 },
+                    true => Open::Call {
+                        at: self.tokens[i].range.start,
+                        function: self.before(i).to_string(),
+                        slot: Slot::Place(0),
+                        place: 0,
+                    },
                     false => Open::Other,
                 });
             }
@@ -340,6 +360,7 @@ mod tests {
         let found = of(text);
         let columns = || Slot::Name("columns".into());
         for (role, name) in [
+            (Role::Rows, "rows"),
             (Role::Argument("table".into()), "columns"),
             (Role::Key("table".into(), columns()), "format"),
             (Role::KeyText("table".into(), columns(), "format".into()), "money"),

@@ -375,6 +375,37 @@ queries:
 }
 
 #[test]
+fn columns_that_a_query_does_not_give_are_found() {
+    let report = "\
+---
+title: Regions
+languages: [en]
+queries:
+  regions: SELECT 1
+---
+{{ bars(regions, x='regoin', y='revenue', title=t('total')) }}
+{{ table(regions, columns=[{'key': 'revenu', 'label': 'region_name'}]) }} {{ total(regions, 'orders') }}
+{{ bars(regions | list, x='of no query', y='b') }}
+{{ columns(others, x='a', y='b') }}
+";
+    let project = load(&[("report-templates/regions/report.md", report)], "EUR");
+    let report = project.reports.iter().find(|report| report.name == "regions").unwrap();
+    let columns = [("regions".to_string(), vec!["region".to_string(), "revenue".to_string()])].into();
+    let all: Vec<String> = super::check_columns(report, &columns)
+        .iter()
+        .map(|e| format!("{e} [{}]", e.hint_text().unwrap_or("")).replace("report-templates/regions/", ""))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            "report.md:7:21: the query `regions` has no column `regoin` [did you mean `region`?]",
+            "report.md:8:37: the query `regions` has no column `revenu` [did you mean `revenue`?]",
+            "report.md:8:94: the query `regions` has no column `orders` [expected one of `region`, `revenue`]",
+        ]
+    );
+}
+
+#[test]
 fn a_calendar_that_does_not_exist_is_found() {
     let report = "---\ntitle: x\nlanguages: [en]\ncalendar: core.period\n---\n{{ footer() }}\n";
     let project = load(&[("report-templates/x/report.md", report)], "EUR");
