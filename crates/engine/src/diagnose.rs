@@ -90,7 +90,9 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         DataFusionError::SchemaError(schema, _) => schema_problem(schema, diagnostic),
         DataFusionError::SQL(parser, _) => syntax_problem(parser, sql),
         DataFusionError::Plan(text) => plan_problem(text),
-        DataFusionError::NotImplemented(text) => QueryProblem::new(unsupported(text)),
+        DataFusionError::NotImplemented(text) => {
+            unknown_type(text).unwrap_or_else(|| QueryProblem::new(unsupported(text)))
+        }
         DataFusionError::ArrowError(text, _) => {
             let mut found = QueryProblem::new(plain(&text.to_string()));
             let cast = found.message.starts_with("cannot cast");
@@ -110,6 +112,14 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
     if found.spot.is_none() {
         found.spot = spot_named(&found.message, sql);
     }
+    if let DataFusionError::SchemaError(schema, _) = error.find_root()
+        && let SchemaError::FieldNotFound { field, .. } = schema.as_ref()
+        && field.relation.is_none()
+        && is_alias(&field.name, sql)
+    {
+        found.hint =
+            Some("a name given with AS is not known in the same SELECT; compute it in a WITH query first".into());
+    }
     // In SQL a word in double quotes is a name, which those who come from other languages forget.
     if let DataFusionError::SchemaError(..) = error.find_root()
         && let Some(word) = found.spot.and_then(|spot| double_quoted(spot, sql))
@@ -118,6 +128,11 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         found.hint = Some(format!("text is written in single quotes: '{word}'"));
     }
     found
+}
+
+/// Whether a query names something so with AS.
+fn is_alias(name: &str, sql: &str) -> bool {
+    tokens_of(sql).windows(2).any(|pair| names(&pair[0].token, "as") && names(&pair[1].token, name))
 }
 
 /// The name in double quotes at a place.
@@ -280,12 +295,28 @@ fn syntax_problem(error: &ParserError, sql: &str) -> QueryProblem {
         None => format!("syntax error: {}", plain(&parts[1])),
     };
     let mut found = QueryProblem::new(message);
+    found.hint = patterns::EXPECTED_FOUND.captures(&parts[1]).and_then(|pair| instead_of_syntax(&pair[2], sql));
     let number = |i: usize| parts[i].parse::<usize>().unwrap_or(0);
     found.spot = Some(match number(2) {
         0 => last_spot(sql),
         line => Spot { line, column: number(3).max(1), width: width.max(1) },
     });
     found
+}
+
+/// What to write instead of syntax that other engines have, by the token that is not expected.
+fn instead_of_syntax(found: &str, sql: &str) -> Option<String> {
+    let hint = match found.to_lowercase().as_str() {
+        "ignore" | "respect" => "write IGNORE NULLS behind the parenthesis: first_value(x) IGNORE NULLS OVER (...)",
+        "materialized" => "leave MATERIALIZED out",
+        _ => {
+            let tokens = tokens_of(sql);
+            let excepts = |pair: &[TokenWithSpan]| pair[0].token == Token::Mul && names(&pair[1].token, "except");
+            tokens.windows(2).find(|pair| excepts(pair))?;
+            "write * EXCLUDE (...) instead of * EXCEPT (...)"
+        }
+    };
+    Some(hint.to_string())
 }
 
 /// The last word of a query.
@@ -388,6 +419,30 @@ fn unsupported(text: &str) -> String {
 pub(super) const UNITS: [&str; 10] =
     ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 
+/// Types of other engines, and what they are called here.
+const TYPES: [(&str, &str); 8] = [
+    ("int64", "BIGINT"),
+    ("float64", "DOUBLE"),
+    ("number", "DECIMAL(18, 2)"),
+    ("bignumeric", "DECIMAL(38, 9)"),
+    ("timestamp_ntz", "TIMESTAMP"),
+    ("timestamp_ltz", "TIMESTAMP"),
+    ("timestamp_tz", "TIMESTAMP"),
+    ("variant", "TEXT"),
+];
+const JSON: &str = "declare the fields as columns in the source's contract, which takes JSON apart";
+
+/// A type of another engine.
+fn unknown_type(text: &str) -> Option<QueryProblem> {
+    let (_, name) = text.split_once("Unsupported SQL type ")?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+    let name = &name[..end];
+    let mut found = QueryProblem::new(format!("unknown type `{name}`"));
+    let known = TYPES.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+    found.hint = known.map(|(_, ours)| format!("write {ours}"));
+    Some(found)
+}
+
 /// What to write instead of functions that other engines have.
 fn instead_of(name: &str) -> Option<&'static str> {
     let table = [
@@ -409,6 +464,28 @@ fn instead_of(name: &str) -> Option<&'static str> {
         ("group_concat", "write string_agg(x, ',' ORDER BY x)"),
         ("mod", "write `a % b`"),
         ("zeroifnull", "write coalesce(x, 0)"),
+        ("div0", "write coalesce(a / nullif(b, 0), 0)"),
+        ("safe_divide", "write a / nullif(b, 0)"),
+        ("split", "write string_to_array(x, ',')"),
+        ("regexp_extract", "write regexp_match(text, 'pattern')[1]"),
+        ("logical_or", "write bool_or(x)"),
+        ("logical_and", "write bool_and(x)"),
+        ("boolor_agg", "write bool_or(x)"),
+        ("booland_agg", "write bool_and(x)"),
+        ("to_number", "write CAST(x AS DECIMAL(18, 2))"),
+        ("quarter", "write date_part('quarter', day)"),
+        ("year", "write date_part('year', day)"),
+        ("month", "write date_part('month', day)"),
+        ("lag", "write lag(x) OVER (ORDER BY ...)"),
+        ("lead", "write lead(x) OVER (ORDER BY ...)"),
+        ("row_number", "write row_number() OVER (ORDER BY ...)"),
+        ("rank", "write rank() OVER (ORDER BY ...)"),
+        ("dense_rank", "write dense_rank() OVER (ORDER BY ...)"),
+        ("ntile", "write ntile(n) OVER (ORDER BY ...)"),
+        ("parse_json", JSON),
+        ("json_extract", JSON),
+        ("json_extract_scalar", JSON),
+        ("json_extract_path_text", JSON),
         ("regexp_substr", "write regexp_match(text, 'pattern')[1]"),
         ("sign", "write signum(x)"),
         ("jaro_winkler_similarity", "write jaro_winkler(a, b)"),

@@ -333,3 +333,46 @@ async fn an_unknown_table_is_told_in_these_words() {
     let error = engine().query("SELECT * FROM nowhere.x").await.unwrap_err();
     assert_eq!(error.message(), "table 'perennial.nowhere.x' not found");
 }
+
+#[tokio::test]
+async fn habits_of_other_engines_come_with_what_to_write() {
+    let mut all = String::new();
+    for sql in [
+        "SELECT n + 1 AS b, b * 2 AS c FROM core.t",
+        "SELECT CAST(n AS INT64) AS a FROM core.t",
+        "SELECT lag(n) AS a, split(name, ',') AS b, safe_divide(n, 2) AS c, quarter(day) AS d FROM core.t",
+        "SELECT * EXCEPT (n) FROM core.t",
+        "SELECT first_value(n IGNORE NULLS) OVER (ORDER BY day) AS f FROM core.t",
+        "WITH t AS MATERIALIZED (SELECT 1 AS a) SELECT * FROM t",
+    ] {
+        let found = match Engine::for_check(EngineSettings::default())
+            .unwrap()
+            .state()
+            .sql_to_statement(sql, &datafusion::common::config::Dialect::DuckDB)
+        {
+            Ok(_) => problems(sql).await,
+            Err(error) => diagnose(&error, sql)
+                .into_iter()
+                .map(|p| format!("{} ({})", p.message, p.hint.unwrap_or_default()))
+                .collect(),
+        };
+        all.push_str(&format!("{sql}\n  {}\n", found.join("\n  ")));
+    }
+    insta::assert_snapshot!(all, @r"
+    SELECT n + 1 AS b, b * 2 AS c FROM core.t
+      20: unknown column `b` (a name given with AS is not known in the same SELECT; compute it in a WITH query first)
+    SELECT CAST(n AS INT64) AS a FROM core.t
+      18: unknown type `INT64` (write BIGINT)
+    SELECT lag(n) AS a, split(name, ',') AS b, safe_divide(n, 2) AS c, quarter(day) AS d FROM core.t
+      8: unknown function `lag` (write lag(x) OVER (ORDER BY ...))
+      21: unknown function `split` (write string_to_array(x, ','))
+      44: unknown function `safe_divide` (write a / nullif(b, 0))
+      68: unknown function `quarter` (write date_part('quarter', day))
+    SELECT * EXCEPT (n) FROM core.t
+      syntax error: expected SELECT, VALUES, or a subquery in the query body, found `n` (write * EXCLUDE (...) instead of * EXCEPT (...))
+    SELECT first_value(n IGNORE NULLS) OVER (ORDER BY day) AS f FROM core.t
+      syntax error: expected ), found `IGNORE` (write IGNORE NULLS behind the parenthesis: first_value(x) IGNORE NULLS OVER (...))
+    WITH t AS MATERIALIZED (SELECT 1 AS a) SELECT * FROM t
+      syntax error: expected (, found `MATERIALIZED` (leave MATERIALIZED out)
+    ");
+}
