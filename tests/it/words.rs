@@ -45,7 +45,7 @@ const REPLACED: &[Replaced] = &[
     replaced(r"\b(?:stands|stand|named) twice\b", "duplicate key"),
     replaced(r"\bbehind the (?:decimal )?point\b", "decimal places"),
     replaced(r"\bwith a point in it\b", "dot"),
-    replaced(r"\b(?:[Aa]t most|[Uu]p to|after) so (?:many|much|long)\b", "maximum number of"),
+    replaced(r"\b(?:[Aa]t most|[Uu]p to) so (?:many|much|long)\b", "maximum number of"),
     replaced(r"\brows of before\b|\bas those of before\b", "earlier rows"),
     replaced(r"\b(?:says?|said) nothing of\b", "has no effect on"),
     replaced(r"\b(?:lets|let) us in\b", "login, credentials, can be opened"),
