@@ -179,7 +179,7 @@ fn another_contract_reads_everything_again() {
     assert_eq!(world.rows(&["id", "extra"]), ["2|y"]);
     assert!(loaded.state.accepted_columns.is_empty());
     assert_eq!(loaded.files[0].change, FileChange::Reread);
-    // Words about a table are no part of its contract.
+    // Descriptions are not part of the fingerprint.
     world.table.description = "other words".into();
     world.table.columns[0].description = "other words".into();
     assert!(!world.load().unwrap().changed);

@@ -1,4 +1,4 @@
-//! How a system lets us in: the keys of a source beside its location.
+//! Credentials and connection settings: the keys of a source besides its location.
 
 use super::document::{Document, Node, Text, Value};
 use super::environment::absolute;
@@ -55,7 +55,7 @@ fn secret(document: &Document, key: &str, text: &Text) -> Option<Secret> {
     Some(Secret::Environment(text.value.clone()))
 }
 
-/// Headers of requests. Those that name no variable are no secrets and stand as they are.
+/// Headers of requests. Those without a variable are not secret.
 fn headers(fields: &Fields) -> Vec<(String, Secret)> {
     let Some(node) = fields.optional("headers") else { return Vec::new() };
     let entries = fields.document.entries(node, "`headers`").unwrap_or_default();

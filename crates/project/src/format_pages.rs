@@ -153,7 +153,7 @@ mod tests {
             assert!(!page.columns.is_empty() && page.time_column.is_some(), "{}", format.name);
             for column in &page.columns {
                 let known = format.fields.is_empty() || format.fields.contains(&column.from.as_str());
-                assert!(known, "{}: `{}` is no field of the format", format.name, column.from);
+                assert!(known, "{}: `{}` is not a field of the format", format.name, column.from);
             }
             assert!(!format.manual.contains("\n\n\n") && format.manual.ends_with('\n'), "{}", format.name);
         }

@@ -36,9 +36,8 @@ mod tests;
 pub use contracts::read_contract;
 pub use format_pages::{FormatPage, format_pages, notes, type_words};
 pub use languages::Language;
-pub use migrate::{Change, Migration, migrate, migrations};
+pub use migrate::{Change, Migration, migrations};
 pub use names::identifier;
-pub use renames::{RENAMES, Rename, RenameKind};
 pub use step_tests::{ExpectedRows, GivenTable, Spanned, StepTest, TestCell, TestRow, read_step_test};
 pub use variables::template_value;
 

@@ -243,7 +243,7 @@ fn wrong_ending(path: &str, ending: &str) -> Option<Error> {
     })
 }
 
-/// Paths of all files in a folder and below, with `/`, in order. Hidden ones are left out; no folder is no file.
+/// Paths of all files in a folder and below, with `/`, in order. Hidden ones are left out; none if there is no folder.
 fn walk(root: &Path, folder: &str) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(root.join(folder)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

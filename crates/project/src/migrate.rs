@@ -50,7 +50,7 @@ pub fn migrations(root: &Path) -> Result<Vec<Migration>, Problems> {
 ///
 /// # Errors
 /// Of kind `Project` when the text is not YAML, or has an old name that cannot be replaced.
-pub fn migrate(path: &str, text: &str) -> Result<Option<Migration>, Problems> {
+pub(crate) fn migrate(path: &str, text: &str) -> Result<Option<Migration>, Problems> {
     let document = Document::new(path, text);
     let Some(mut node) = document.parse_all() else { return Err(document.into_problems()) };
     let names = renames::apply(&document, &mut node);

@@ -8,20 +8,20 @@ use std::ops::Range;
 
 /// A key or value with a new name. The old name is still accepted in this version.
 #[derive(Clone, Copy, Debug)]
-pub struct Rename {
+pub(crate) struct Rename {
     /// Where it is in a contract: keys from the top of the file, `*` for any.
-    pub within: &'static [&'static str],
+    pub(crate) within: &'static [&'static str],
     /// Whether a key of that mapping has the name, or the value itself.
-    pub kind: RenameKind,
+    pub(crate) kind: RenameKind,
     /// The old name.
-    pub old: &'static str,
+    pub(crate) old: &'static str,
     /// The new name.
-    pub new: &'static str,
+    pub(crate) new: &'static str,
 }
 
 /// What has a new name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RenameKind {
+pub(crate) enum RenameKind {
     /// A key.
     Key,
     /// A value, or the only key of a mapping in its place.
@@ -29,7 +29,7 @@ pub enum RenameKind {
 }
 
 /// All renames.
-pub const RENAMES: &[Rename] = &[
+pub(crate) const RENAMES: &[Rename] = &[
     Rename { within: &[], kind: RenameKind::Key, old: "without", new: "exclude" },
     Rename { within: &["tables", "*", "load"], kind: RenameKind::Value, old: "deliveries", new: "by_file" },
     Rename { within: &["tables", "*", "columns", "*"], kind: RenameKind::Key, old: "written", new: "locale" },

@@ -68,12 +68,12 @@ tables:
 ";
 
 fn migrated(text: &str) -> String {
-    crate::migrate("erp.yml", text).unwrap().map_or(text.to_string(), |migration| migration.text)
+    crate::migrate::migrate("erp.yml", text).unwrap().map_or(text.to_string(), |migration| migration.text)
 }
 
 #[test]
 fn old_names_are_replaced_and_nothing_else() {
-    let migration = crate::migrate("erp.yml", GIVEN).unwrap().unwrap();
+    let migration = crate::migrate::migrate("erp.yml", GIVEN).unwrap().unwrap();
     assert_eq!(migration.text, EXPECTED);
     let changes: Vec<String> =
         migration.changes.iter().map(|c| format!("{}:{} {} {}", c.line, c.column, c.old, c.new)).collect();
@@ -91,7 +91,7 @@ fn old_names_are_replaced_and_nothing_else() {
             "21:9 written locale",
         ]
     );
-    assert_eq!(crate::migrate("erp.yml", EXPECTED).unwrap(), None);
+    assert_eq!(crate::migrate::migrate("erp.yml", EXPECTED).unwrap(), None);
     let service = migrated(SERVICE);
     for new in ["resume: true", "since_format: as_is", "max_requests_per_second: 2"] {
         assert!(service.contains(new), "{service}");
@@ -108,9 +108,9 @@ fn line_ends_marks_and_aliases_stay() {
         "location: data\ntables:\n  a: &t\n    load: {by_file: }\n    columns: {x: {locale: swiss}}\n  b: *t\n";
     assert_eq!(migrated(shared), expected);
     let alias = "tables:\n  a: {load: &mode deliveries}\n  b: {load: *mode}\n";
-    let problems = crate::migrate("erp.yml", alias).unwrap_err();
+    let problems = crate::migrate::migrate("erp.yml", alias).unwrap_err();
     assert_eq!(problems.iter().next().unwrap().to_string(), "erp.yml:3:13: `deliveries` is now `by_file`");
-    let problems = crate::migrate("erp.yml", "a: [").unwrap_err();
+    let problems = crate::migrate::migrate("erp.yml", "a: [").unwrap_err();
     assert!(problems.iter().next().unwrap().message().starts_with("this is not YAML"));
 }
 
