@@ -8,9 +8,10 @@ use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// A call of `var`, and the name it is given where that is written out.
-static CALL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"\bvar\s*\(\s*(?:'([^'\\]*)'|"([^"\\]*)"|([^\s)]))"#).ok());
+/// A call of `var`, and the name it is given where that is written out; or `vars.name`, as report templates have it.
+static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"\bvar\s*\(\s*(?:'([^'\\]*)'|"([^"\\]*)"|([^\s)]))|\bvars\.([A-Za-z_]\w*)"#).ok()
+});
 
 /// Variables of the command line over those of the project. One that the project does not declare must be read by a
 /// template, so that a mistyped name does not go unnoticed.
@@ -70,7 +71,7 @@ pub(super) fn read_by<'a>(files: impl IntoIterator<Item = &'a TextFile>) -> Opti
     let mut names = BTreeSet::new();
     for file in files {
         for call in pattern.captures_iter(&file.text) {
-            let name = call.get(1).or(call.get(2))?;
+            let name = call.get(1).or(call.get(2)).or(call.get(4))?;
             names.insert(name.as_str().to_string());
         }
     }

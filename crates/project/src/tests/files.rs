@@ -232,6 +232,8 @@ fn a_variable_of_the_command_line_is_declared_or_read() {
         ("sql/marts/a.sql", "SELECT {{ var('alert_percent', 5) }} AS x"),
     ];
     assert!(load_with(&project, Some("{alert_percent: 50}")).is_ok());
+    let report = ("report-templates/a/report.md", "---\ntitle: A\n---\n{{ vars.limit | default(5) }}\n");
+    assert!(load_with(&[project[0], report], Some("{limit: 50}")).is_ok());
     insta::assert_snapshot!(written(load_with(&project, Some("{alertpercent: 50, colour: red}"))), @r"
     --vars:1:2: unknown variable `alertpercent`: perennial.yml does not declare it and nothing reads it [did you mean `alert_percent`?]
     --vars:1:20: unknown variable `colour`: perennial.yml does not declare it and nothing reads it [expected one of `alert_percent`, `rule`]
