@@ -1,8 +1,8 @@
 //! What planning accepts and a run would refuse, found without a row.
 //!
 //! DataFusion settles much only when a plan is made physical or first evaluated: a unit that no calendar has, an
-//! aggregate over a sliding frame, a window in `WHERE`. So every call with a constant argument is evaluated on no rows at
-//! all, and every aggregate and window function is prepared as it would be for a run.
+//! aggregate over a sliding frame, a window in `WHERE`. So every call with a constant argument is evaluated on no rows
+//! at all, and every aggregate and window function is prepared as it would be for a run.
 
 use super::diagnose::{QueryProblem, Spot, UNITS, diagnose_one, spot_of_placeholder, spots_of_call, spots_of_value};
 use super::display_type;

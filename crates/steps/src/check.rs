@@ -384,7 +384,7 @@ impl Checker {
         if !problems.is_empty() {
             return Err(errors(problems));
         }
-        // The types are those of the analysed plan: before it, `CASE WHEN x THEN 0 ELSE 0.5 END` counts as a whole number.
+        // The types are those of the analysed plan: before it, `CASE WHEN x THEN 0 ELSE 0.5 END` is a whole number.
         Ok(Some(optimised.schema().inner().clone()))
     }
 

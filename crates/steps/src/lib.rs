@@ -3,7 +3,7 @@
 //!
 //! Read in this order: `render` (templates to SQL and the way back), `references` and `graph` (who reads whom),
 //! `check` (everything wrong at its line and column), `materialise` (one step to files), `column_tests` (failing rows
-//! counted), `run` (all of it, in order), `step_tests` (given rows, expected rows), `show` (the first rows of one step).
+//! counted), `run` (all of it, in order), `step_tests` (given and expected rows), `show` (the first rows of one step).
 //! Nothing here writes but through [`DataFiles`](perennial_lake::DataFiles), and nothing publishes.
 
 mod check;

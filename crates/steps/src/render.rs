@@ -194,8 +194,8 @@ impl Renderer {
     /// Renders a template. `more` are variables of this template alone (`period` of reports).
     ///
     /// # Errors
-    /// [`perennial_core::error::Kind::Project`] at every tag that is wrong, in the template or in a macro's file. Behind
-    /// a block tag that is wrong (`{% if %}`, `{% for %}`) nothing can be looked at.
+    /// [`perennial_core::error::Kind::Project`] at every tag that is wrong, in the template or in a macro's file.
+    /// Behind a block tag that is wrong (`{% if %}`, `{% for %}`) nothing can be looked at.
     pub fn render(&self, template: Template, more: Value) -> Result<Rendered, Vec<Error>> {
         if !template.text.contains('{') {
             let map = unmark(&template.marked().text).1;
@@ -257,7 +257,7 @@ impl Renderer {
         (1..=calling.len()).find(|count| fails_up_to(*count)).map(|count| calling[count - 1].clone())
     }
 
-    /// An error inside a macro, with the place of the call: that of the macro where it is the call that lacks an argument.
+    /// An error inside a macro, with the place of the call. Where the call lacks an argument, it is an error of the call.
     fn called_from(&self, failure: Failure, template: &Template, tag: Range<usize>) -> Error {
         let call = template.place(tag);
         let missing = failure.undefined.as_deref().zip(failure.error.place());

@@ -378,8 +378,8 @@ fn widened(version: &TableVersion, source: &SourceRelation) -> Result<arrow::dat
     Ok(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)))
 }
 
-/// Hash of what a table's rows follow from. A new field of versions does not compile until somebody says here whether the
-/// rows follow from it.
+/// Hash of what a table's rows follow from. A new field of versions does not compile until somebody says here
+/// whether the rows follow from it.
 fn fingerprint_of_files(version: &TableVersion) -> String {
     let TableVersion { fingerprint, files, schema: _, changed_in: _ } = version;
     digest(std::iter::once(fingerprint.as_str()).chain(files.iter().map(|file| file.path.as_str())))

@@ -52,7 +52,7 @@ pub(super) fn check(test: &StepTest, checked: &CheckedSql, broken: &BTreeSet<Tab
     }
 }
 
-/// Every value of some rows: its column is known and it fits the column's type. A column that is unknown is reported once.
+/// Every value of some rows: its column is known and it fits the column's type. An unknown column is reported once.
 fn check_cells(
     test: &StepTest,
     rows: &[TestRow],

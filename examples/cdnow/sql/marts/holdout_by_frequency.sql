@@ -4,7 +4,7 @@ description: >-
   the calibration alone.
 grain: [frequency]
 columns:
-  frequency: {description: "Repeat days in calibration; 7 stands for 7 and more", tests: [not_null]}
+  frequency: {description: "Repeat days in calibration; 7 means 7 or more", tests: [not_null]}
   customers: {description: How many, tests: [not_null]}
   actual: {description: Days with a purchase in the 39 weeks held out, tests: [not_null]}
   bg_nbd: {description: What BG/NBD expected, tests: [not_null]}
