@@ -259,7 +259,7 @@ pub enum BadRowPolicy {
 /// How many rejects of one table in one run are too many. Exceeding any of the limits fails the source.
 ///
 /// The two relative limits count from the eleventh reject on (see [`RejectLimit::MIN_ROWS_OF_SHARE`]): one bad row of
-/// ten is no measure of a share.
+/// ten does not fail a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RejectLimit {
     /// Maximum number of rows.

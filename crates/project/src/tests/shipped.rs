@@ -62,7 +62,7 @@ fn shipped_files_stand_in_where_the_project_has_none() {
     assert_eq!(project.pipelines[0].sources, ["erp", "call_centre", "web"]);
     let web = project.sources.iter().find(|source| source.name == "web").unwrap();
     assert!(web.tables[0].place.as_ref().unwrap().to_string().starts_with("shipped:pipelines/sources/web.yml:"));
-    // The table of phrases is no report, whatever pattern names it.
+    // The table of phrases is not a report, whatever pattern names it.
     let whole = "name: x\nlake: y\nlanguages: [en, zh-CN, zh-TW]\nshipped: [\"report-templates/**\", \"sql/**\"]\n";
     let project =
         load(&[("perennial.yml", whole)]).unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
