@@ -155,7 +155,7 @@ pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
     } else if !has_digits {
         format!("the text is not {expected}").into()
     } else if let Some(separators) = Separators::of(unsigned) {
-        separators.reason(expected).into()
+        separators.reason()
     } else if lower.contains('e') && lower.parse::<f64>().is_ok() {
         format!("the number is in scientific notation, as spreadsheets shorten long numbers; it is not {expected}")
             .into()
@@ -200,19 +200,17 @@ impl Separators {
         }
     }
 
-    fn reason(self, expected: &str) -> String {
-        let (separators, reads) = match self {
-            Separators::Of("european") => {
-                ("a decimal comma or dots between groups", "`locale: european` reads it".into())
+    fn reason(self) -> Cow<'static, str> {
+        match self {
+            Separators::Of(locale) => {
+                format!("the number is not in plain notation; `locale: {locale}` reads it").into()
             }
-            Separators::Of(locale) => ("separators between groups", format!("`locale: {locale}` reads it")),
-            Separators::Ambiguous => (
-                "a comma",
-                "write `locale: european` if it is a decimal comma, or `locale: english` if it separates thousands"
-                    .into(),
-            ),
-        };
-        format!("the number has {separators}, so it is not {expected}; {reads}")
+            Separators::Ambiguous => {
+                "the number has a comma; `locale: european` reads it as decimal comma, `locale: english` as separator of \
+                 thousands"
+                    .into()
+            }
+        }
     }
 }
 
