@@ -8,7 +8,7 @@ use perennial_core::digest::digest;
 use perennial_core::error::{Problems, Result};
 use perennial_lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts, history};
 use perennial_project::{Materialize, Pipeline, Project, ReportFile};
-use perennial_reports::{Period, check_columns, query_context};
+use perennial_reports::{Period, check_columns, query_context, query_sql};
 use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,15 +49,11 @@ pub(super) async fn check_against(
     let system = history::tables().into_iter().map(|(name, schema)| (TableName::new("system", name), schema));
     let input = CheckInput { accepted_columns, other_tables: system.collect() };
     let (checked, checker, mut problems) = perennial_steps::check(project, &context, &input).await?;
-    let in_templates = perennial_reports::check(project);
-    let templates_are_valid = in_templates.is_empty();
-    problems.extend(in_templates);
+    problems.extend(perennial_reports::check(project));
     let mut report_inputs = BTreeMap::new();
-    if templates_are_valid {
-        for report in &project.reports {
-            let reads = check_queries(project, report, as_of, &checker, &mut problems).await;
-            report_inputs.insert(report.name.clone(), inputs_of(&checked, reads));
-        }
+    for report in &project.reports {
+        let reads = check_queries(project, report, as_of, &checker, &mut problems).await;
+        report_inputs.insert(report.name.clone(), inputs_of(&checked, reads));
     }
     problems.or_ok(CheckOutcome { checked, report_inputs })
 }
@@ -82,11 +78,14 @@ async fn check_queries(
     let mut columns = BTreeMap::new();
     let period = Period::newest_closed(report.period, as_of);
     for query in &report.queries {
+        // A mistake in a tag of the SQL was found with those of the templates.
+        if query_sql(project, query, period, as_of).is_err() {
+            continue;
+        }
         let template = Template::block(&query.file, query.offset, &query.sql);
         match checker.query(template, query_context(project, period, as_of)).await {
             Ok(Some(checked)) => {
-                let names = checked.schema.fields().iter().map(|field| field.name().clone());
-                columns.insert(query.name.clone(), names.collect());
+                columns.insert(query.name.clone(), checked.schema);
                 reads.extend(checked.reads);
             }
             Ok(None) => {}

@@ -123,6 +123,12 @@ pub(crate) async fn report(project: &Project, request: &ReportRequest) -> Result
         Some(text) => Period::parse(report.period, text)?,
         None => Period::newest_closed(report.period, release.as_of),
     };
+    if let Some(other) = request.languages.iter().find(|language| !report.languages.contains(language)) {
+        let tags: Vec<&str> = report.languages.iter().map(|language| language.tag()).collect();
+        let error = Error::project(format!("the report `{}` is not issued in {}", report.name, other.tag()));
+        let hint = format!("it is issued in {}; `languages` in its header says so", tags.join(", "));
+        return Err(error.hint(hint).into());
+    }
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
     let issue = Issue {
         project,

@@ -232,6 +232,15 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<'_, I
     fn key(&mut self, event: Event<'t>, span: Range<usize>) -> Result<Text, Stop> {
         match event {
             Event::Scalar(text, ..) => Ok(Text { value: text.into_owned(), span }),
+            _ if self.document.text[..span.start].ends_with('{')
+                && self.document.text[span.start..].starts_with('{') =>
+            {
+                let error = Error::project("YAML takes `{{` for a mapping");
+                Err(self.stop(
+                    &(span.start - 1..span.start + 1),
+                    error.hint("put the whole text in quotes: `\"{{ ... }}\"`"),
+                ))
+            }
             _ => Err(self.stop(&span, Error::project("a key must be text, not a list or mapping"))),
         }
     }

@@ -384,6 +384,8 @@ pub struct ReportFile {
     pub pieces: Vec<TextFile>,
     /// Its phrases, and those that all reports share under them.
     pub phrases: Phrases,
+    /// Whether every file of these phrases could be read; a phrase that is missing otherwise is nobody's mistake.
+    pub phrases_are_read: bool,
 }
 
 /// A query of a report.

@@ -98,7 +98,9 @@ impl ReportFiles {
             let error = Error::project("nothing reads this file").at(Place::Whole(file.path.clone()));
             problems.push(error.hint(FILES));
         }
+        let before = problems.len();
         let (shared_shipped, shared_own) = phrases_of(&self.shared_phrases, problems);
+        let shared_are_read = problems.len() == before;
         let mut shared = shared_shipped.clone();
         overlay(&mut shared, &shared_own);
         let mut reports: Vec<ReportFile> = Vec::new();
@@ -118,7 +120,9 @@ impl ReportFiles {
             }
             report.pieces = of_report(&self.pieces, name).cloned().collect();
             let own: Vec<TextFile> = of_report(&self.phrases, name).cloned().collect();
+            let before = problems.len();
             let (of_shipped, of_project) = phrases_of(&own, problems);
+            report.phrases_are_read = shared_are_read && problems.len() == before;
             // What a project says goes over everything that ships.
             report.phrases = shared_shipped.clone();
             for layer in [&of_shipped, &shared_own, &of_project] {
@@ -206,6 +210,7 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
         queries: queries(&fields, file),
         pieces: Vec::new(),
         phrases: Phrases::new(),
+        phrases_are_read: true,
     };
     fields.finish();
     Some(report)

@@ -1,6 +1,6 @@
 //! A call of a function of templates: its arguments, checked against the function's page of the manual.
 
-use super::data::{given, invalid, number};
+use super::data::{Row, attribute_if_any, defined, given, invalid, number};
 use super::decimal::Decimal;
 use super::manual::Page;
 use minijinja::Error;
@@ -18,29 +18,20 @@ impl Call {
     pub(crate) fn new(page: &'static Page, values: Vec<Value>, with: Kwargs) -> Result<Call, Error> {
         let call = Call { page, values, with };
         call.check().map_err(invalid)?;
+        call.values.iter().try_for_each(defined)?;
+        for name in call.names() {
+            defined(&call.with.peek::<Value>(&name)?)?;
+        }
         Ok(call)
     }
 
     fn check(&self) -> Result<(), String> {
         let page = self.page;
-        let positional: Vec<_> = page.positional().collect();
-        if self.values.len() > positional.len() {
-            return Err(format!("too many arguments; write `{}`", page.syntax));
-        }
-        let required = positional.iter().filter(|argument| argument.is_required());
-        if self.values.len() < required.count() {
-            return Err(format!("an argument is missing; write `{}`", page.syntax));
-        }
         let named: Vec<&str> = self.with.args().collect();
         for name in &named {
             page.argument(name).map_err(|problem| problem.in_one_line())?;
         }
-        for argument in page.keywords().filter(|argument| argument.is_required()) {
-            if !named.contains(&argument.name) {
-                return Err(format!("`{}` needs `{}=`; write `{}`", page.name, argument.name, page.syntax));
-            }
-        }
-        Ok(())
+        page.is_complete(self.values.len(), &named).map_err(|problem| problem.in_one_line())
     }
 
     /// The argument at a place, from 0; none where it was not given.
@@ -88,9 +79,12 @@ impl Call {
 
 /// A column of a row.
 pub(crate) fn attribute(row: &Value, key: &str) -> Result<Value, Error> {
-    let value = row.get_attr(key)?;
-    if !value.is_undefined() {
+    defined(row)?;
+    if let Some(value) = attribute_if_any(row, key) {
         return Ok(value);
+    }
+    if let Some(row) = row.downcast_object_ref::<Row>() {
+        return Err(row.unknown(key));
     }
     let columns: Vec<String> = row.try_iter().map(|keys| keys.map(|key| key.to_string()).collect()).unwrap_or_default();
     let known: Vec<&str> = columns.iter().map(String::as_str).collect();

@@ -3,17 +3,18 @@
 
 use super::components::FORMER_NAMES;
 use super::contents;
+use super::formats::Format;
 use super::language::data;
 use super::manual::{ArgumentProblem, Kind, Page};
 use super::phrases::known_keys;
 use super::template::include_name;
 use super::tokens::{Role, Slot, Use, uses};
 use super::variables::{OF_PERIOD, VARIABLES};
-use super::{Period, filters, functions, query_error};
+use super::{Period, filters, functions};
 use minijinja::{Environment, ErrorKind};
-use perennial_core::error::{Error, Place, Problems};
+use perennial_core::error::{Error, Place, Problems, closest, expected};
 use perennial_project::{Language, PhraseText, Phrases, Project, ReportFile, TextFile};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What the template engine itself gives to every template.
@@ -50,16 +51,11 @@ pub fn check(project: &Project) -> Problems {
 
 fn queries(project: &Project, report: &ReportFile) -> Problems {
     let mut problems = Problems::new();
-    let env = Environment::new();
+    // Any day will do: only names and syntax are looked at.
+    let day = jiff::civil::date(2026, 1, 1);
+    let period = Period::containing(report.period, day);
     for query in &report.queries {
-        if let Err(error) = env.template_from_named_str(&query.name, &query.sql) {
-            problems.push(query_error(&error, query));
-        }
-    }
-    if problems.is_empty() {
-        // Any day will do: only names and syntax are looked at.
-        let day = jiff::civil::date(2026, 1, 1);
-        problems.keep(super::queries_for(project, report, Period::containing(report.period, day), day));
+        problems.keep(super::query_sql(project, query, period, day));
     }
     problems
 }
@@ -116,13 +112,24 @@ impl Checker<'_> {
             let error = match &role {
                 Role::Filter => unknown_filter(&env, name),
                 Role::Call if undeclared.contains(name) && !functions.iter().any(|f| f == name) => {
-                    let error = Error::project(format!("unknown function `{name}`"));
-                    Some(error.suggest(name, functions.iter().map(String::as_str)))
+                    let error = Error::project(format!("unknown function or chart `{name}`"));
+                    Some(near_or_manual(error, name, &functions))
                 }
                 Role::Name | Role::Rows if undeclared.contains(name) => {
                     let is_known = variables.contains(name) || functions.iter().any(|f| f == name);
                     let error = || Error::project(format!("unknown query or variable `{name}`"));
-                    (!is_known).then(|| error().suggest(name, variables.iter().map(String::as_str)))
+                    // What the engine itself gives is known, and of no help to somebody who misses a query.
+                    let known = || variables.iter().map(String::as_str).filter(|name| !OF_ENGINE.contains(name));
+                    (!is_known).then(|| error().suggest(name, known()))
+                }
+                Role::Attribute(of) if of == "vars" && !is_asked(&text[range.end..]) => {
+                    let known = || self.project.vars.keys().map(String::as_str);
+                    let error = Error::project(format!("unknown variable `{name}`"));
+                    (!known().any(|k| k == name)).then(|| match closest(name, &known().collect::<Vec<_>>()) {
+                        Some(near) => error.hint(format!("did you mean `{near}`?")),
+                        None => error
+                            .hint(format!("add it to `vars` in perennial.yml, or write `vars.{name} | default(...)`")),
+                    })
                 }
                 Role::Attribute(of) if of == "period" => {
                     let known = || OF_PERIOD.iter().map(|attribute| attribute.name);
@@ -177,6 +184,10 @@ impl Checker<'_> {
             // A shared piece may use the phrases of the reports that include it.
             let elsewhere = self.report.is_none() && self.reports().iter().any(|r| r.phrases.contains_key(key));
             if elsewhere {
+                return None;
+            }
+            // Who refers to phrases that could not be read is not at fault.
+            if self.reports().iter().any(|report| !report.phrases_are_read) {
                 return None;
             }
             let error = Error::project(format!("unknown phrase `{key}`")).suggest(key, known_keys(self.phrases));
@@ -245,66 +256,46 @@ fn unknown_filter(env: &Environment<'_>, name: &str) -> Option<Error> {
     let mut state = env.empty_state();
     let is_known = filters::names().any(|filter| filter == name)
         || !state.apply_filter(name, &[]).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter);
-    let error = || Error::project(format!("unknown filter `{name}`"));
-    (!is_known).then(|| error().suggest(name, filters::names()))
+    let known: Vec<String> = filters::names().map(str::to_string).collect();
+    (!is_known).then(|| near_or_manual(Error::project(format!("unknown filter `{name}`")), name, &known))
+}
+
+/// The name that comes close, or where all of them are explained.
+fn near_or_manual(error: Error, name: &str, known: &[String]) -> Error {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    match closest(name, &known) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`perennial templates` lists the functions, charts and filters there are"),
+    }
+}
+
+/// Whether what follows a name asks first whether it is there.
+fn is_asked(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    let filter = rest.strip_prefix('|').map(str::trim_start);
+    rest.starts_with("is ") || filter.is_some_and(|filter| filter.starts_with("default") || filter.starts_with("d("))
 }
 
 /// The page of a function that is ours.
-fn page_of(function: &str) -> Option<&'static Page> {
+pub(crate) fn page_of(function: &str) -> Option<&'static Page> {
     let now = FORMER_NAMES.iter().find(|(former, _)| *former == function).map_or(function, |(_, now)| now);
     contents::callable().find(|page| page.name == now)
-}
-
-/// The columns that charts and tables of a report name and that its queries do not give. `columns` are those of each query
-/// that could be planned.
-pub fn check_columns(report: &ReportFile, columns: &BTreeMap<String, Vec<String>>) -> Problems {
-    let mut problems = Problems::new();
-    let pieces = report.pieces.iter().map(|piece| (piece, 0));
-    for (file, body) in std::iter::once((&report.file, report.body)).chain(pieces) {
-        let text = &file.text[body..];
-        let all = uses(text);
-        for rows in all.iter().filter(|u| u.role == Role::Rows) {
-            let Some(known) = columns.get(&text[rows.range.clone()]) else { continue };
-            // A name that the template sets anew is no longer the query.
-            if all.iter().any(|u| u.role == Role::Set && text[u.range.clone()] == text[rows.range.clone()]) {
-                continue;
-            }
-            let of_call = all.iter().filter(|u| u.call == rows.call && u.range != rows.range);
-            let named = of_call.filter(|u| names_a_column(&u.role)).map(|u| u.range.clone());
-            let query = &text[rows.range.clone()];
-            for range in named.filter(|range| !known.iter().any(|column| *column == text[range.clone()])) {
-                let name = &text[range.clone()];
-                let place = Place::span(file.path.clone(), file.text.clone(), range.start + body..range.end + body);
-                let error = Error::project(format!("the query `{query}` has no column `{name}`")).at(place);
-                problems.push(error.suggest(name, known.iter().map(String::as_str)));
-            }
-        }
-    }
-    problems
-}
-
-/// Whether a text is the name of a column of the rows of its call.
-fn names_a_column(role: &Role) -> bool {
-    let argument = match role {
-        Role::Text(function, slot) => slot_of(function, slot),
-        Role::KeyText(function, slot, key) => slot_of(function, slot).and_then(|argument| argument.key(key).ok()),
-        _ => None,
-    };
-    argument.is_some_and(|argument| matches!(argument.kind, Kind::Column))
 }
 
 /// What is wrong with an argument of a function, with a text given to it, or with a key of a mapping in it.
 fn argument(role: &Role, name: &str) -> Option<Error> {
     let problem = match role {
         Role::Argument(function) => page_of(function)?.argument(name).err(),
-        Role::Text(function, slot) => slot_of(function, slot)?.allows(name).err(),
+        Role::Text(function, slot) => {
+            slot_of(function, slot)?.allows(name).err().or_else(|| unfit(function, slot, name))
+        }
         Role::List(function, slot) => {
             let argument = slot_of(function, slot)?;
-            let is_one = matches!(argument.kind, Kind::Column | Kind::Choice(_) | Kind::Format);
+            let is_one = argument.is_column() || matches!(argument.kind, Kind::Choice(_) | Kind::Format);
             is_one.then(|| ArgumentProblem {
                 message: format!("`{}` of `{function}` is one name, not a list", argument.name),
                 hint: match argument.kind {
-                    Kind::Column => {
+                    _ if argument.is_column() => {
                         "draw a chart for each; two scales in one picture make any two lines look related".into()
                     }
                     _ => "write one of them".into(),
@@ -319,12 +310,31 @@ fn argument(role: &Role, name: &str) -> Option<Error> {
             argument.key(name).err()
         }
         Role::KeyText(function, slot, key) => slot_of(function, slot)?.key(key).ok()?.allows(name).err(),
+        Role::Called(function, places, names) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            page_of(function)?.is_complete(*places, &names).err()
+        }
+        Role::Mapping(function, slot, keys) => slot_of(function, slot)?.lacks(keys),
         _ => None,
     };
     problem.map(|problem| Error::project(problem.message).hint(problem.hint))
 }
 
-fn slot_of(function: &str, slot: &Slot) -> Option<&'static super::manual::Argument> {
+/// A format that cannot write the figures of a chart.
+fn unfit(function: &str, slot: &Slot, name: &str) -> Option<ArgumentProblem> {
+    let argument = slot_of(function, slot)?;
+    let is_unfit = matches!(argument.kind, Kind::Format) && !Format::from_name(name)?.is_figure();
+    is_unfit.then(|| {
+        let figures: Vec<&str> =
+            Format::names().filter(|n| Format::from_name(n).is_some_and(Format::is_figure)).collect();
+        ArgumentProblem {
+            message: format!("the format `{name}` does not write figures, and `{function}` draws figures"),
+            hint: expected(&figures),
+        }
+    })
+}
+
+pub(crate) fn slot_of(function: &str, slot: &Slot) -> Option<&'static super::manual::Argument> {
     let page = page_of(function)?;
     match slot {
         Slot::Place(place) => page.positional().nth(*place),

@@ -1,7 +1,7 @@
 //! Arrow rows as values of a template.
 //!
-//! Decimals stay exact ([`Decimal`] as an object that only prints and compares), dates and instants become ISO text,
-//! NULL becomes none.
+//! Decimals stay exact ([`Decimal`] as an object that only prints and compares), dates, timestamps and instants become ISO
+//! text, NULL becomes none. A [`Row`] refuses columns that its query does not have.
 
 use super::decimal::Decimal;
 use arrow::array::{
@@ -13,9 +13,9 @@ use arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use minijinja::ErrorKind;
-use minijinja::value::{DynObject, Object, ObjectRepr, Value};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use perennial_core::contract::day_of;
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Result, closest, expected};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +36,66 @@ impl Object for Decimal {
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// A row of a query in a template.
+#[derive(Debug)]
+pub(crate) struct Row {
+    query: Arc<str>,
+    columns: Value,
+}
+
+impl Row {
+    /// The rows of a query as templates see them. What is not a list of mappings stays as it is.
+    pub(crate) fn all(query: &str, rows: &Value) -> Value {
+        let query: Arc<str> = query.into();
+        let Ok(rows) = rows.try_iter() else { return rows.clone() };
+        let row = |columns: Value| Value::from_object(Row { query: query.clone(), columns });
+        Value::from(rows.map(row).collect::<Vec<_>>())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.columns.try_iter().map(|keys| keys.map(|key| key.to_string()).collect()).unwrap_or_default()
+    }
+
+    /// The error of a column that the query does not have.
+    pub(crate) fn unknown(&self, column: &str) -> minijinja::Error {
+        let names = self.names();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let near = closest(column, &known).map(|near| format!("did you mean `{near}`?"));
+        let hint = near.unwrap_or_else(|| expected(&known));
+        invalid(format!("the query `{}` has no column `{column}`; {hint}", self.query))
+    }
+}
+
+impl Object for Row {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let value = self.columns.get_attr(name).unwrap_or(Value::UNDEFINED);
+        Some(if value.is_undefined() { Value::from(self.unknown(name)) } else { value })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.names().into_iter().map(Value::from).collect())
+    }
+}
+
+/// An attribute of a value that may be missing.
+pub(crate) fn attribute_if_any(value: &Value, name: &str) -> Option<Value> {
+    let found = match value.downcast_object_ref::<Row>() {
+        Some(row) => row.columns.get_attr(name),
+        None => value.get_attr(name),
+    };
+    found.ok().filter(|value| !value.is_undefined())
+}
+
+/// Refuses an undefined value with an error that names the expression it comes from.
+pub(crate) fn defined(value: &Value) -> Result<(), minijinja::Error> {
+    if !value.is_undefined() {
+        return Ok(());
+    }
+    // To ask an undefined value for an attribute is the way to an error that knows where it comes from.
+    value.get_attr("").map(drop)
 }
 
 /// The number in a value: an exact decimal, a whole number or a float. None, undefined and text have none.
@@ -59,19 +119,23 @@ pub(crate) fn invalid(message: impl Into<String>) -> minijinja::Error {
 
 /// The number of a value, or an error that says what it was instead.
 pub(crate) fn given(value: &Value) -> Result<Decimal, minijinja::Error> {
+    defined(value)?;
     number(value).ok_or_else(|| {
         let what = if value.is_none() { "none (an unknown number)".to_string() } else { format!("`{value}`") };
         invalid(format!("expected a number here, not {what}"))
     })
 }
 
-/// The day of a value: an ISO date, or an instant cut in the time zone.
+/// The day of a value: an ISO date, a timestamp without a zone as it is written, or an instant cut in the time zone.
 pub(crate) fn day(value: &Value, zone: &jiff::tz::TimeZone) -> Result<jiff::civil::Date, minijinja::Error> {
+    defined(value)?;
     let text = value.to_string();
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(at.to_zoned(zone.clone()).date());
     }
-    text.parse().map_err(|_| invalid(format!("expected a date such as 2026-09-30, not `{text}`")))
+    // A date, or a calendar time without a zone, which `date_trunc` gives: it is never shifted.
+    let calendar = text.parse::<jiff::civil::DateTime>();
+    calendar.map(|at| at.date()).map_err(|_| invalid(format!("expected a date such as 2026-09-30, not `{text}`")))
 }
 
 /// The rows of a query as a list of objects, columns by name.
@@ -125,7 +189,7 @@ fn cell(name: &str, array: &dyn Array, row: usize) -> Result<Value> {
         DataType::Date32 => {
             Value::from(civil_day(name, i64::from(array.as_primitive::<Date32Type>().value(row)))?.to_string())
         }
-        DataType::Timestamp(unit, _) => {
+        DataType::Timestamp(unit, zone) => {
             let microseconds = match unit {
                 TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000_000),
                 TimeUnit::Millisecond => {
@@ -137,7 +201,10 @@ fn cell(name: &str, array: &dyn Array, row: usize) -> Result<Value> {
             let at = jiff::Timestamp::from_microsecond(microseconds).map_err(|e| {
                 Error::data(format!("column `{name}` contains an instant that is out of range")).because(e)
             })?;
-            Value::from(at.to_string())
+            match zone {
+                Some(_) => Value::from(at.to_string()),
+                None => Value::from(at.to_zoned(jiff::tz::TimeZone::UTC).datetime().to_string()),
+            }
         }
         DataType::Dictionary(_, _) => {
             let plain = array.as_any_dictionary();
@@ -195,6 +262,24 @@ mod tests {
         let second = rows.get_item_by_index(1).unwrap();
         assert!(second.get_attr("revenue").unwrap().is_none());
         assert!(second.get_attr("period").unwrap().is_none());
+    }
+
+    #[test]
+    fn calendar_time_is_not_shifted_and_instants_are() {
+        use arrow::array::TimestampMicrosecondArray;
+        let midnight = jiff::civil::date(2026, 9, 1).at(0, 0, 0, 0).in_tz("UTC").unwrap().timestamp().as_microsecond();
+        let column = |zone: Option<&str>| {
+            let array = TimestampMicrosecondArray::from(vec![midnight]).with_timezone_opt(zone.map(Arc::<str>::from));
+            cell("at", &array, 0).unwrap()
+        };
+        let (calendar, instant) = (column(None), column(Some("UTC")));
+        assert_eq!(calendar.as_str(), Some("2026-09-01T00:00:00"));
+        assert_eq!(instant.as_str(), Some("2026-09-01T00:00:00Z"));
+        let new_york = jiff::tz::TimeZone::get("America/New_York").unwrap();
+        assert_eq!(day(&calendar, &new_york).unwrap(), jiff::civil::date(2026, 9, 1));
+        assert_eq!(day(&instant, &new_york).unwrap(), jiff::civil::date(2026, 8, 31));
+        assert_eq!(day(&Value::from("2026-09-01"), &new_york).unwrap(), jiff::civil::date(2026, 9, 1));
+        assert!(day(&Value::from("September"), &new_york).is_err());
     }
 
     #[test]

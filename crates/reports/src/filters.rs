@@ -131,7 +131,8 @@ pub(crate) static FILTERS: &[Filter] = &[
             "date",
             "day | date",
             "A date as the language writes it",
-            "An instant is cut into days in the time zone of the project.",
+            "An instant is cut into days in the time zone of the project; a timestamp without a zone, as `date_trunc` gives \
+             it, is calendar time and is not shifted.",
             "{{ '2026-09-30' | date }}",
             "30 September 2026",
             &["month", "as_of"],

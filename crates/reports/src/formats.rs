@@ -12,6 +12,8 @@ use perennial_project::Language;
 pub(crate) enum Format {
     /// A number with its own decimal places, or with a fixed number of them.
     Number(Option<u32>),
+    /// A number with one decimal place.
+    Decimal1,
     /// A whole number.
     Integer,
     /// Money in whole units of the currency.
@@ -36,6 +38,7 @@ pub(crate) enum Format {
 pub(crate) const FORMATS: &[(&str, Format, &str)] = &[
     ("text", Format::Text, "text as it is"),
     ("number", Format::Number(None), "a number with the decimal places it has, at most four: 1,234.5"),
+    ("decimal1", Format::Decimal1, "a number with one decimal place, for averages: 36.6"),
     ("integer", Format::Integer, "a whole number: 1,235"),
     ("money", Format::Money, "an amount in whole units of the currency: 1,235"),
     ("money_signed", Format::MoneySigned, "the same with a plus before gains: +1,235"),
@@ -81,7 +84,7 @@ impl Format {
         let (mut numbers, mut dates) = (true, true);
         for value in known {
             numbers &= number(value).is_some();
-            dates &= value.as_str().is_some_and(|text| text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok());
+            dates &= value.as_str().is_some_and(is_day);
         }
         match (numbers, dates) {
             (true, _) => Format::Number(None),
@@ -98,6 +101,11 @@ impl Format {
         }
     }
 
+    /// Whether it writes days.
+    pub(crate) fn is_date(self) -> bool {
+        matches!(self, Format::Date | Format::Month)
+    }
+
     /// Whether its columns are set flush right.
     pub(crate) fn is_figure(self) -> bool {
         !matches!(self, Format::Date | Format::Month | Format::Text)
@@ -107,6 +115,7 @@ impl Format {
     pub(crate) fn write(self, value: Decimal, language: Language) -> String {
         match self {
             Format::Number(fixed) => number::full(value, fixed.unwrap_or_else(|| places(value)), Sign::Minus, language),
+            Format::Decimal1 => number::full(value, 1, Sign::Minus, language),
             Format::Cents => number::full(value, 2, Sign::Minus, language),
             Format::MoneySigned => number::full(value, 0, Sign::Both, language),
             Format::Percent => number::percent(value, language, Sign::Minus),
@@ -124,6 +133,12 @@ impl Format {
             _ => number::short(value, language, Sign::Minus),
         }
     }
+}
+
+/// Whether a text is a date, or a timestamp without a zone at midnight.
+fn is_day(text: &str) -> bool {
+    let day = text.strip_suffix("T00:00:00").unwrap_or(text);
+    day.len() == 10 && day.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// The decimal places a number is shown with: those of its column, without the zeros that a binary float ends in.
@@ -147,6 +162,7 @@ mod tests {
         assert_eq!(Format::Number(None).write(Decimal::parse("12.50").unwrap(), Language::ENGLISH), "12.50");
         assert_eq!(Format::Number(None).write(Decimal::parse("1234").unwrap(), Language::ENGLISH), "1,234");
         assert_eq!(places(Decimal::parse("0.333333333").unwrap()), 4);
+        assert_eq!(Format::Decimal1.write(Decimal::parse("36.5833").unwrap(), Language::ENGLISH), "36.6");
     }
 
     #[test]
@@ -155,5 +171,7 @@ mod tests {
         assert_eq!(of(&[Value::from("2026-09-01"), Value::from(())]), Format::Date);
         assert_eq!(of(&[Value::from("2026-09-01"), Value::from("north")]), Format::Text);
         assert_eq!(of(&[]), Format::Text);
+        assert_eq!(of(&[Value::from("2026-09-01T00:00:00")]), Format::Date);
+        assert_eq!(of(&[Value::from("2026-09-01T13:05:00")]), Format::Text);
     }
 }

@@ -43,7 +43,11 @@ pub(crate) static FUNCTIONS: &[Function] = &[
                 wanted.push((call.keyword(&name)?.unwrap_or(Value::from(())), name));
             }
             for row in call.rows()? {
-                if wanted.iter().all(|(value, name)| row.get_attr(name).is_ok_and(|found| found == *value)) {
+                let mut is_wanted = true;
+                for (value, name) in &wanted {
+                    is_wanted &= attribute(&row, name)? == *value;
+                }
+                if is_wanted {
                     return Ok(row);
                 }
             }
@@ -58,7 +62,7 @@ pub(crate) static FUNCTIONS: &[Function] = &[
             summary: "The sum of a column, exact; NULL counts as zero",
             arguments: &[
                 Argument::value("rows", Kind::Rows, "rows of a query"),
-                Argument::value("column", Kind::Column, "the column"),
+                Argument::value("column", Kind::NumberColumn, "the column"),
             ],
             description: "Templates may not add floating-point numbers; this adds decimals.",
             example: Example { rows: &[MONTHS], template: "{{ total(months, 'revenue') | cents }}", page: "2,200.50" },
@@ -72,6 +76,36 @@ pub(crate) static FUNCTIONS: &[Function] = &[
                 sum = sum.plus(number(&attribute(&row, &column)?).unwrap_or_default());
             }
             Ok(Value::from_object(sum))
+        },
+    },
+    Function {
+        page: Page {
+            name: "series",
+            section: Section::Functions,
+            syntax: "series(rows, x='period', y='revenue')",
+            summary: "A column as a list of figures in the order of time",
+            arguments: &[
+                Argument::value("rows", Kind::Rows, "rows of a query, in any order"),
+                Argument::required("x", Kind::DateColumn, "the column with the time"),
+                Argument::required("y", Kind::NumberColumn, "the column of figures"),
+            ],
+            description: "For `series` of `headlines`, whose last point is the figure beside it.",
+            example: Example {
+                rows: &[("months", "period | orders\n2026-09-01 | 10\n2026-08-01 | 8")],
+                template: "{{ series(months, x='period', y='orders') | join(', ') }}",
+                page: "8, 10",
+            },
+            related: &["headlines", "columns"],
+            ..PAGE
+        },
+        call: |call| {
+            let (x, y) = (call.required("x")?, call.required("y")?);
+            let mut points = Vec::new();
+            for row in call.rows()? {
+                points.push((attribute(&row, &x)?, attribute(&row, &y)?));
+            }
+            points.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok(points.into_iter().map(|(_, figure)| figure).collect())
         },
     },
     Function {

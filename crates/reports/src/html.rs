@@ -164,11 +164,14 @@ impl Writer<'_> {
                 unit => format!("<small>{}</small>", escape(unit)),
             };
             self.raw(&format!(
-                "<li><p class=\"label\">{}</p><p class=\"value\">{}{unit}</p>{}<dl class=\"versus\">",
+                "<li><p class=\"label\">{}</p><p class=\"value\">{}{unit}</p>{}",
                 escape(&headline.label),
                 escape(&headline.value),
                 headline.sparkline.as_ref().map_or("", |p| &p.wide),
             ));
+            if !headline.changes.is_empty() {
+                self.raw("<dl class=\"versus\">");
+            }
             for (head, change, tone) in &headline.changes {
                 let class = match tone {
                     Tone::Better => " class=\"better\"",
@@ -177,7 +180,7 @@ impl Writer<'_> {
                 };
                 self.raw(&format!("<div><dt>{}</dt><dd{class}>{}</dd></div>", escape(head), escape(change)));
             }
-            self.raw("</dl></li>");
+            self.raw(if headline.changes.is_empty() { "</li>" } else { "</dl></li>" });
         }
         self.raw("</ul>\n");
     }

@@ -76,6 +76,7 @@ pub(crate) struct Dates {
     pub short_months: Vec<String>,
     pub day: String,
     pub month: String,
+    pub short_day: String,
     pub short_month: String,
     pub month_name: String,
     pub instant: String,

@@ -15,6 +15,7 @@ mod call;
 mod canvas;
 mod charts;
 mod check;
+mod columns;
 mod components;
 mod contents;
 mod data;
@@ -46,7 +47,8 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
-pub use check::{check, check_columns};
+pub use check::check;
+pub use columns::check_columns;
 pub use contents::{index, pages};
 pub use editions::{Edition, newest_edition, record_not_issued, write_index};
 pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};
@@ -199,6 +201,12 @@ pub fn queries_for(
     period: Period,
     as_of: Date,
 ) -> Result<Vec<(String, String)>> {
+    let sql = |query: &ReportQuery| Ok((query.name.clone(), query_sql(project, query, period, as_of)?));
+    report.queries.iter().map(sql).collect()
+}
+
+/// The SQL of a query with period, dates and variables put in.
+pub fn query_sql(project: &Project, query: &ReportQuery, period: Period, as_of: Date) -> Result<String> {
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     let vars: Vec<(String, Value)> = project.vars.iter().map(|(k, v)| (k.clone(), template_value(v))).collect();
@@ -213,23 +221,51 @@ pub fn queries_for(
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
         })
     });
-    let context = query_context(project, period, as_of);
-    let render = |query: &ReportQuery| {
-        env.render_named_str(&query.name, &query.sql, &context)
-            .map(|sql| (query.name.clone(), sql))
-            .map_err(|error| query_error(&error, query))
-    };
-    report.queries.iter().map(render).collect()
+    let rendered = env.render_named_str(&query.name, &query.sql, query_context(project, period, as_of));
+    rendered.map_err(|error| query_error(&error, query))
 }
 
-/// A mistake in a query's template at its place; columns are those of the query, lines those of the file.
+/// Names that the tags of a query have.
+const OF_QUERIES: &[&str] = &["period", "as_of", "time_zone", "currency", "var"];
+
+/// A mistake in a query's template at its place.
 pub(crate) fn query_error(error: &minijinja::Error, query: &ReportQuery) -> Error {
-    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
-    let file = &query.file;
+    let range = error.range().unwrap_or(0..0);
+    let named = query.sql.get(range.clone()).unwrap_or_default();
+    let name = named.split(['.', '[', '(', ' ']).next().unwrap_or_default();
+    let place = place_in_query(query, error.line().unwrap_or(1), &range);
+    let with = |error: Error| error.context(format!("query `{}`", query.name)).at(place);
+    let is_unknown =
+        matches!(error.kind(), minijinja::ErrorKind::UndefinedError | minijinja::ErrorKind::UnknownFunction);
+    if is_unknown && !name.is_empty() && !OF_QUERIES.contains(&name) {
+        let error = with(Error::project(format!("unknown name `{name}`")));
+        return error.suggest(name, OF_QUERIES.iter().copied());
+    }
+    let attribute = named.strip_prefix("period.").filter(|_| is_unknown);
+    if let Some(attribute) = attribute {
+        let error = with(Error::project(format!("`period` has no `{attribute}`")));
+        let known = variables::OF_PERIOD.iter().map(|attribute| attribute.name).filter(|name| *name != "title");
+        return error.suggest(attribute, known);
+    }
+    with(Error::project(error.detail().map_or_else(|| error.kind().to_string(), str::to_string)))
+}
+
+/// A piece of a query in its file: the text of a header is indented there, so its line is looked for.
+fn place_in_query(query: &ReportQuery, line: usize, range: &std::ops::Range<usize>) -> Place {
+    let (file, sql) = (&query.file, &query.sql);
     let before = file.text[..query.offset.min(file.text.len())].matches('\n').count();
-    let line = before + error.line().unwrap_or(1);
-    let place = Place::at(file.path.clone(), file.text.clone(), line, 1);
-    Error::project(message).context(format!("query `{}`", query.name)).at(place)
+    let begin = sql[..range.start.min(sql.len())].rfind('\n').map_or(0, |i| i + 1);
+    let written = sql[begin..].lines().next().unwrap_or_default();
+    let in_file = file.text.lines().nth(before + line - 1).unwrap_or_default();
+    match in_file.find(written).filter(|_| !range.is_empty() && sql[..begin].matches('\n').count() + 1 == line) {
+        Some(indent) => {
+            let characters = |text: &str| text.chars().count();
+            let column = characters(&in_file[..indent]) + characters(&sql[begin..range.start]) + 1;
+            let place = Place::at(file.path.clone(), file.text.clone(), before + line, column);
+            place.with_width(characters(sql.get(range.clone()).unwrap_or_default()).max(1))
+        }
+        None => Place::at(file.path.clone(), file.text.clone(), before + line, 1),
+    }
 }
 
 /// What the queries of a report can name: `period`, `as_of`, `time_zone` and `currency`.

@@ -47,6 +47,10 @@ pub enum Kind {
     Text,
     /// The name of a column of the rows.
     Column,
+    /// The same of a column of numbers.
+    NumberColumn,
+    /// The same of a column of dates or timestamps.
+    DateColumn,
     /// A format, one of those of the page `formats`.
     Format,
     /// One of these words.
@@ -68,6 +72,8 @@ impl Kind {
             Kind::Rows => "rows".into(),
             Kind::Text => "text".into(),
             Kind::Column => "column".into(),
+            Kind::NumberColumn => "column of numbers".into(),
+            Kind::DateColumn => "column of dates".into(),
             Kind::Format => "format".into(),
             Kind::Choice(choices) => choices.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "),
             Kind::Number => "number".into(),
@@ -265,6 +271,22 @@ impl Page {
         Err(ArgumentProblem::new(format!("`{}` has no argument `{name}`", self.name), near(name, &known)))
     }
 
+    /// Whether a call with so many positional arguments and these keywords has what it needs and no more.
+    pub(crate) fn is_complete(&self, places: usize, names: &[&str]) -> Result<(), ArgumentProblem> {
+        let write = format!("write `{}`", self.syntax);
+        if places > self.positional().count() {
+            return Err(ArgumentProblem::new(format!("`{}` has too many arguments", self.name), write));
+        }
+        if let Some(missing) = self.positional().filter(|argument| argument.is_required()).nth(places) {
+            return Err(ArgumentProblem::new(format!("`{}` needs `{}`", self.name, missing.name), write));
+        }
+        let mut required = self.keywords().filter(|argument| argument.is_required());
+        match required.find(|argument| !names.contains(&argument.name)) {
+            Some(missing) => Err(ArgumentProblem::new(format!("`{}` needs `{}=`", self.name, missing.name), write)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a keyword argument may be this text.
     pub(crate) fn allows(&self, name: &str, text: &str) -> Result<(), ArgumentProblem> {
         match self.keywords().find(|argument| argument.name == name) {
@@ -337,6 +359,19 @@ impl Argument {
             _ => format!("`{}` is `{text}`", self.name),
         };
         Err(ArgumentProblem::new(message, near(text, known)))
+    }
+
+    /// Whether it names a column.
+    pub(crate) fn is_column(&self) -> bool {
+        matches!(self.kind, Kind::Column | Kind::NumberColumn | Kind::DateColumn)
+    }
+
+    /// The first key that a mapping of it needs and does not have.
+    pub(crate) fn lacks(&self, names: &[String]) -> Option<ArgumentProblem> {
+        let Kind::Records(keys) = self.kind else { return None };
+        let missing = keys.iter().find(|key| key.is_required() && !names.iter().any(|name| name == key.name))?;
+        let hint = format!("add `'{}': ...`: {}", missing.name, missing.meaning);
+        Some(ArgumentProblem::new(format!("a mapping of `{}` needs the key `{}`", self.name, missing.name), hint))
     }
 
     /// The key of a mapping, or what is wrong with it.

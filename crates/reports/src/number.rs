@@ -146,6 +146,11 @@ pub(crate) fn date(day: Date, language: Language) -> String {
     dated(&data(language).dates.day, day, language)
 }
 
+/// A day without its year, for narrow places: `9 Dec`, `12月9日`.
+pub(crate) fn day_short(day: Date, language: Language) -> String {
+    dated(&data(language).dates.short_day, day, language)
+}
+
 /// A month with its year: `December 2011`, `2011年12月`.
 pub(crate) fn month(day: Date, language: Language) -> String {
     dated(&data(language).dates.month, day, language)
@@ -242,6 +247,7 @@ mod tests {
         let day = jiff::civil::date(2011, 12, 9);
         assert_eq!(date(day, en), "9 December 2011");
         assert_eq!(date(day, tw), "2011年12月9日");
+        assert_eq!((day_short(day, en).as_str(), day_short(day, cn).as_str()), ("9 Dec", "12月9日"));
         assert_eq!(month(day, cn), "2011年12月");
         assert_eq!(month_short(day, en), "Dec 2011");
         assert_eq!(month_name(day, cn), "12月");

@@ -1,15 +1,15 @@
 //! The phrasebook of one page: phrases in its language, with minijinja inside for plurals and figures.
 
 use super::blocks::{Inline, inline, plain, shield, unshield};
-use super::data::{day, given, invalid};
+use super::data::{day, defined, given, invalid};
 use super::formats::Format;
 use super::language::data;
 use super::period::Period;
 use super::setting::Setting;
 use super::{filters, functions, number};
 use jiff::civil::Date;
-use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::value::{Rest, Value, ValueOrKwargs};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 use perennial_core::error::{Place, closest};
 use perennial_project::{Language, Phrases};
 
@@ -167,16 +167,27 @@ pub(crate) fn known_keys(phrases: &Phrases) -> Vec<&str> {
     keys
 }
 
+/// minijinja's `map`, which would leave a hole where an attribute is missing.
+fn mapped(state: &mut State<'_, '_>, value: Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let all = Value::from(minijinja::filters::map(state, value, args)?);
+    for item in all.try_iter()?.checked() {
+        defined(&item?)?;
+    }
+    Ok(all)
+}
+
 /// An environment with the filters and functions that phrases and templates share.
 pub(crate) fn environment(setting: &Setting) -> Environment<'static> {
     let mut env = Environment::new();
+    // Errors of undefined values then name the expression that they come from.
+    env.set_debug(true);
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| AutoEscape::Custom("markdown".into()));
     env.set_formatter(|out, _, value| {
         let written = if value.is_safe() {
             out.write_str(value.as_str().unwrap_or_default())
         } else if value.is_undefined() {
-            return Err(Error::from(ErrorKind::UndefinedError));
+            return defined(value);
         } else if value.is_none() {
             Ok(())
         } else {
@@ -185,6 +196,7 @@ pub(crate) fn environment(setting: &Setting) -> Environment<'static> {
         };
         written.map_err(Error::from)
     });
+    env.add_filter("map", mapped);
     filters::register(&mut env, setting);
     functions::register(&mut env);
     env.add_global("language", setting.language.tag());

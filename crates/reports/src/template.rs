@@ -2,6 +2,7 @@
 
 use super::blocks::{self, Block};
 use super::canvas::Canvas;
+use super::data::Row;
 use super::footer::{EditionFacts, Footer, NamedFigure};
 use super::phrases::{Phrasebook, UNTRUSTED, environment};
 use super::setting::Setting;
@@ -142,7 +143,8 @@ pub(crate) fn include_name(piece: &TextFile) -> String {
 
 fn context(source: &Source<'_>) -> Value {
     let setting = &source.setting;
-    let mut pairs: Vec<(String, Value)> = source.rows.to_vec();
+    let rows = source.rows.iter().map(|(query, rows)| (query.clone(), Row::all(query, rows)));
+    let mut pairs: Vec<(String, Value)> = rows.collect();
     pairs.push(("period".into(), period_value(setting)));
     pairs.push(("as_of".into(), Value::from(setting.as_of.to_string())));
     pairs.push(("company".into(), Value::from(source.company)));
@@ -183,6 +185,14 @@ pub(crate) fn located(error: &minijinja::Error, report: &ReportFile, shared: &[T
     }
     let kind = if innermost.kind() == UNTRUSTED { Kind::Data } else { Kind::Project };
     let out = Error::new(kind, message);
+    // A row that `pick` does not find is none, and none has no attributes.
+    let is_undefined = innermost.kind() == minijinja::ErrorKind::UndefinedError;
+    let out = match is_undefined {
+        true => {
+            out.hint("check its spelling; what may be missing is asked for first: `{% if now %}`, `x | default(...)`")
+        }
+        false => out,
+    };
     let name = innermost.name().unwrap_or_default();
     let piece = report.pieces.iter().chain(shared).find(|f| include_name(f) == name);
     let (file, offset) = match piece {

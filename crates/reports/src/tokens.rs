@@ -34,6 +34,10 @@ pub(crate) enum Role {
     Key(String, Slot),
     /// A text given to such a key.
     KeyText(String, Slot, String),
+    /// A mapping in a list given to an argument, with its keys.
+    Mapping(String, Slot, Vec<String>),
+    /// A whole call of a function: how many arguments are given by place, and the names of the others.
+    Called(String, usize, Vec<String>),
 }
 
 /// An argument of a call.
@@ -53,10 +57,13 @@ pub(crate) struct Use {
     pub range: Range<usize>,
     /// The call it is an argument of, by the place of its bracket; nothing outside of calls.
     pub call: Option<usize>,
+    /// The mapping it is a value of, by the place of its bracket.
+    pub mapping: Option<usize>,
 }
 
+/// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Name,
     Text,
     Number,
@@ -65,14 +72,23 @@ enum Kind {
 
 /// A token and its bytes; of a text without its quotes.
 #[derive(Clone, Debug)]
-struct Token {
-    kind: Kind,
-    range: Range<usize>,
+pub(crate) struct Token {
+    pub kind: Kind,
+    pub range: Range<usize>,
 }
 
 /// Everything that the tags of a template use, in the order of the text.
 pub(crate) fn uses(text: &str) -> Vec<Use> {
     let mut uses = Vec::new();
+    for tokens in tags(text) {
+        Reader { text, tokens: &tokens, uses: &mut uses, open: Vec::new() }.read();
+    }
+    uses
+}
+
+/// The tokens of every tag, in the order of the text.
+pub(crate) fn tags(text: &str) -> Vec<Vec<Token>> {
+    let mut tags = Vec::new();
     let mut rest = 0;
     while let Some((start, close)) = next_tag(text, rest) {
         if close == "#}" {
@@ -86,9 +102,13 @@ pub(crate) fn uses(text: &str) -> Vec<Use> {
             rest = text[rest..].find("endraw").map_or(text.len(), |i| rest + i + "endraw".len());
             continue;
         }
-        Reader { text, tokens: &tokens, uses: &mut uses, open: Vec::new() }.read();
+        // What trims the white space around a tag is no part of it.
+        let is_trim = |token: Option<&Token>| token.is_some_and(|t| ["-", "+"].contains(&&text[t.range.clone()]));
+        let from = usize::from(is_trim(tokens.first()));
+        let to = tokens.len() - usize::from(tokens.len() > from && is_trim(tokens.last()));
+        tags.push(tokens[from..to].to_vec());
     }
-    uses
+    tags
 }
 
 /// Where the next tag begins and what closes it.
@@ -151,11 +171,20 @@ fn text_end(bytes: &[u8], open: usize) -> usize {
 /// A bracket that is open.
 enum Open {
     /// A call of a function: where its bracket is, and the argument that is being read.
-    Call { at: usize, function: String, slot: Slot, place: usize },
-    /// A mapping: the key whose value is being read.
-    Mapping { key: Option<String> },
+    Call { at: usize, function: String, slot: Slot, place: usize, name: usize, given: Given },
+    /// A mapping: its bracket, the key whose value is being read, and all keys before.
+    Mapping { at: usize, key: Option<String>, keys: Vec<String> },
     /// A list, a group, or a call of something else.
     Other,
+}
+
+/// The arguments of a call so far.
+#[derive(Default)]
+struct Given {
+    places: usize,
+    names: Vec<String>,
+    /// `*values` or `**names` give more, which only rendering knows.
+    is_open: bool,
 }
 
 struct Reader<'a> {
@@ -194,7 +223,11 @@ impl Reader<'_> {
             Open::Call { at, .. } => Some(*at),
             _ => None,
         });
-        self.uses.push(Use { role, range: self.tokens[i].range.clone(), call });
+        let mapping = match self.open.last() {
+            Some(Open::Mapping { at, .. }) => Some(*at),
+            _ => None,
+        };
+        self.uses.push(Use { role, range: self.tokens[i].range.clone(), call, mapping });
     }
 
     fn name(&mut self, i: usize) {
@@ -210,7 +243,8 @@ impl Reader<'_> {
             "is" => return,
             "not" if i.checked_sub(2).is_some_and(|i| self.at(i) == "is") => return,
             _ if is_argument => match self.open.last_mut() {
-                Some(Open::Call { function, slot, .. }) => {
+                Some(Open::Call { function, slot, given, .. }) => {
+                    given.names.push(name.clone());
                     *slot = Slot::Name(name);
                     Role::Argument(function.clone())
                 }
@@ -236,7 +270,8 @@ impl Reader<'_> {
         let is_key = self.is_sign(i + 1, ":") && matches!(self.open.last(), Some(Open::Mapping { .. }));
         if is_key {
             let name = self.at(i).to_string();
-            if let Some(Open::Mapping { key }) = self.open.last_mut() {
+            if let Some(Open::Mapping { key, keys, .. }) = self.open.last_mut() {
+                keys.push(name.clone());
                 *key = Some(name);
             }
             if let Some((function, slot)) = self.argument() {
@@ -253,7 +288,7 @@ impl Reader<'_> {
                 self.push(i, Role::Phrase(with));
             }
             (Some(Open::Call { .. }), Some((function, slot))) => self.push(i, Role::Text(function, slot)),
-            (Some(Open::Mapping { key: Some(key) }), Some((function, slot)))
+            (Some(Open::Mapping { key: Some(key), .. }), Some((function, slot)))
                 if self.is_sign(i.wrapping_sub(1), ":") =>
             {
                 let key = key.clone();
@@ -275,6 +310,8 @@ impl Reader<'_> {
                         function: self.before(i).to_string(),
                         slot: Slot::Place(0),
                         place: 0,
+                        name: i - 1,
+                        given: Given::default(),
                     },
                     false => Open::Other,
                 });
@@ -287,16 +324,48 @@ impl Reader<'_> {
                 }
                 self.open.push(Open::Other);
             }
-            "{" => self.open.push(Open::Mapping { key: None }),
-            ")" | "]" | "}" => drop(self.open.pop()),
+            "{" => {
+                let at = self.tokens[i].range.start;
+                self.open.push(Open::Mapping { at, key: None, keys: Vec::new() });
+            }
+            ")" | "]" | "}" => self.close(i),
+            "*" | "**" if ["(", ","].contains(&self.before(i)) => {
+                if let Some(Open::Call { given, .. }) = self.open.last_mut() {
+                    given.is_open = true;
+                }
+            }
             "," => match self.open.last_mut() {
-                Some(Open::Call { slot, place, .. }) => {
+                Some(Open::Call { slot, place, given, .. }) => {
+                    given.places += usize::from(matches!(slot, Slot::Place(_)));
                     *place += 1;
                     *slot = Slot::Place(*place);
                 }
-                Some(Open::Mapping { key }) => *key = None,
+                Some(Open::Mapping { key, .. }) => *key = None,
                 _ => {}
             },
+            _ => {}
+        }
+    }
+
+    /// A bracket closes: its call or mapping is known as a whole.
+    fn close(&mut self, i: usize) {
+        let is_last = !["(", ","].contains(&self.before(i));
+        match self.open.pop() {
+            Some(Open::Call { at, function, slot, name, mut given, .. }) => {
+                given.places += usize::from(is_last && matches!(slot, Slot::Place(_)));
+                if !given.is_open {
+                    let role = Role::Called(function, given.places, given.names);
+                    let range = self.tokens[name].range.clone();
+                    self.uses.push(Use { role, range, call: Some(at), mapping: None });
+                }
+            }
+            Some(Open::Mapping { at, keys, .. }) => {
+                let is_item = matches!(self.open.as_slice(), [.., Open::Call { .. }, Open::Other]);
+                if let Some((function, slot)) = self.argument().filter(|_| is_item) {
+                    let role = Role::Mapping(function, slot, keys);
+                    self.uses.push(Use { role, range: at..at + 1, call: None, mapping: Some(at) });
+                }
+            }
             _ => {}
         }
     }

@@ -174,11 +174,11 @@ impl Writer<'_> {
                 })
                 .collect();
             items.push(format!(
-                "headline({}, {}, {}, {spark}, ({},))",
+                "headline({}, {}, {}, {spark}, ({}))",
                 string(&headline.label),
                 string(&headline.value),
                 string(&headline.unit),
-                changes.join(", ")
+                changes.iter().map(|change| format!("{change},")).collect::<String>()
             ));
         }
         self.line(&format!("#headlines({})", items.join(",\n")));

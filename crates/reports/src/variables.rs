@@ -71,8 +71,8 @@ pub(crate) static PAGES: &[Page] = &[
         section: Section::Variables,
         syntax: "orders[0].region",
         summary: "The rows of each query, under the name of the query",
-        description: "A list of rows with the columns of the query. NULL is none; decimals stay exact; dates and instants are \
-                      text in ISO 8601, which the filters `date` and `month` write out. In the SQL of a query \
+        description: "A list of rows with the columns of the query. NULL is none; decimals stay exact; dates, timestamps and \
+                      instants are text in ISO 8601, which the filters `date` and `month` write out. In the SQL of a query \
                       `{{ period.start }}`, `end`, `before`, `year_ago`, `label` and `status` of it, `{{ as_of }}`, \
                       `{{ time_zone }}`, `{{ currency }}` and `{{ var('name') }}` are put in; dates are put in without quotes: \
                       write `DATE '{{ period.start }}'`.",

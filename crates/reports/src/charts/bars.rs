@@ -19,7 +19,7 @@ pub(crate) const CHART: Chart = Chart {
         arguments: &[
             Argument::value("rows", Kind::Rows, "one row for each category"),
             Argument::required("x", Kind::Column, "the column that names the category"),
-            Argument::required("y", Kind::Column, "the column that is drawn; NULL has no bar"),
+            Argument::required("y", Kind::NumberColumn, "the column that is drawn; NULL has no bar"),
             Argument::optional(
                 "sort",
                 Kind::Choice(&["value", "label", "none"]),

@@ -3,11 +3,11 @@
 use super::{Anchor, Chart, Drawing, Picture, Scale, Sheet, Svg, Weight, text_width};
 use crate::blocks::TableRow;
 use crate::call::{Call, attribute};
-use crate::data::{day, number};
+use crate::data::{attribute_if_any, day, number};
 use crate::decimal::Decimal;
 use crate::formats::Format;
 use crate::manual::{Argument, Example, Kind, PAGE, Page, Section};
-use crate::number::month_short;
+use crate::number::{date, day_short, month_short};
 use minijinja::Error;
 use minijinja::value::Value;
 
@@ -18,14 +18,15 @@ pub(crate) const CHART: Chart = Chart {
         syntax: "columns(rows, x='period', y='revenue', format=..., title=..., note=...)",
         summary: "A column for each period, in the order of time",
         arguments: &[
-            Argument::value("rows", Kind::Rows, "one row for each period, oldest first"),
-            Argument::required("x", Kind::Column, "the column with the first day of the period"),
-            Argument::required("y", Kind::Column, "the column that is drawn; NULL leaves a gap"),
+            Argument::value("rows", Kind::Rows, "one row for each period, in any order"),
+            Argument::required("x", Kind::DateColumn, "the column with the first day of the period"),
+            Argument::required("y", Kind::NumberColumn, "the column that is drawn; NULL leaves a gap"),
             Argument::optional("format", Kind::Format, "what suits the values", "how the figures are written"),
             Argument::optional("unit", Kind::Text, "none", "the unit, behind figures and beside the head of the table"),
             Argument::optional("label", Kind::Text, "the name of y", "what is drawn, for the head of the table"),
         ],
-        description: "Columns begin at zero. The last one and the highest have their figures; labels below are left out where they \
+        description: "Periods are months where all dates are firsts of months; else each column has the day that it begins, \
+                      as for weeks and days. Columns begin at zero. The last one and the highest have their figures; labels below are left out where they \
                       would touch. A row whose `period_status` is `open` is hatched. For categories that have no order in time \
                       take `bars`. A second axis is refused: two scales make any two lines look related; draw two charts.",
         example: Example {
@@ -49,11 +50,17 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     let (x, y) = (call.required("x")?, call.required("y")?);
     let label = call.keyword("label")?.map_or_else(|| y.clone(), |label| book.plain(&label));
     let unit = call.keyword("unit")?.map_or_else(String::new, |unit| book.plain(&unit));
-    let source = call.rows()?;
+    let mut source = Vec::new();
+    for row in call.rows()? {
+        let at = attribute(&row, &x)?;
+        source.push((day(&at, book.zone())?, at, row));
+    }
     if source.is_empty() {
         return Ok(None);
     }
-    let values: Vec<Value> = source.iter().map(|row| attribute(row, &y)).collect::<Result<_, _>>()?;
+    source.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let are_months = source.iter().all(|(day, ..)| day.day() == 1);
+    let values: Vec<Value> = source.iter().map(|(.., row)| attribute(row, &y)).collect::<Result<_, _>>()?;
     let format = match call.name("format")? {
         Some(name) => Format::named(&name)?,
         None => Format::Number(None),
@@ -61,14 +68,16 @@ fn chart(sheet: &Sheet<'_>, call: &Call) -> Result<Option<Drawing>, Error> {
     let format = format.aligned(values.iter());
     let mut rows = Vec::new();
     let mut columns = Vec::new();
-    for (row, value) in source.iter().zip(&values) {
-        let at = day(&attribute(row, &x)?, book.zone())?;
+    for ((at, _, row), value) in source.iter().zip(&values) {
         let figure = number(value);
         let written =
             figure.map_or_else(String::new, |v| super::with_unit(&format.write_short(v, book.language()), &unit));
-        let open = row.get_attr("period_status")?.as_str() == Some("open");
-        let short = month_short(at, book.language());
-        rows.push(TableRow::of(vec![short.clone(), book.cell(format, value)?]));
+        let open = attribute_if_any(row, "period_status").is_some_and(|status| status.as_str() == Some("open"));
+        let (short, full) = match are_months {
+            true => (month_short(*at, book.language()), month_short(*at, book.language())),
+            false => (day_short(*at, book.language()), date(*at, book.language())),
+        };
+        rows.push(TableRow::of(vec![full, book.cell(format, value)?]));
         columns.push(Column { label: short, value: figure.map(Decimal::to_f64), written, open });
     }
     let alt = sheet.alt("alt_columns", columns.iter().map(|c| format!("{} {}", c.label, c.written)))?;

@@ -25,7 +25,12 @@ const KEYS: &[Argument] = &[
     Argument::required("value", Kind::Number, "the figure; `not known` where it is none"),
     Argument::optional("previous", Kind::Number, "none", "the same figure of the period before"),
     Argument::optional("year_ago", Kind::Number, "none", "the same figure a year ago"),
-    Argument::optional("series", Kind::Any, "none", "a list of figures, oldest first; the last thirteen are drawn"),
+    Argument::optional(
+        "series",
+        Kind::Any,
+        "none",
+        "a list of figures, oldest first, as `series` gives it; the last thirteen are drawn",
+    ),
     Argument::optional("good", Kind::Choice(&["up", "down"]), "none", "which direction is good news"),
     Argument::optional("open", Kind::Any, "false", "whether the period is not over, which makes the last point hollow"),
 ];
@@ -37,16 +42,16 @@ pub(crate) const HEADLINES: Component = Component {
         syntax: "headlines([{'name': ..., 'label': ..., 'format': ..., 'value': ...}, ...])",
         summary: "The five or six figures of the page, each with its changes and a small line of its past",
         arguments: &[Argument::value("figures", Kind::Records(KEYS), "the figures, most important first")],
-        description: "The figures are kept with the edition: the footer of the next one says which of them changed and why. A \
+        description: "A figure without `previous` or `year_ago` has no such line. The figures are kept with the edition: the footer of the next one says which of them changed and why. A \
                       change counts as better or worse only where `good` says which is which. Shares differ in percentage \
                       points.",
         example: Example {
             rows: &[("months", "period | orders\n2026-08-01 | 1600\n2026-09-01 | 1720")],
             template: "{{ headlines([{'name': 'orders', 'label': 'Orders', 'format': 'integer', 'value': months[1].orders,\n  \
-                       'previous': months[0].orders, 'good': 'up'}]) }}",
-            page: "Orders: 1,720 (last month +7.5\u{202f}%, last year \u{2013})",
+                       'previous': months[0].orders, 'good': 'up',\n  'series': series(months, x='period', y='orders')}]) }}",
+            page: "Orders: 1,720 (last month +7.5\u{202f}%)",
         },
-        related: &["verdict", "footer", "formats"],
+        related: &["series", "verdict", "footer", "formats"],
         ..PAGE
     },
     call: headlines,
@@ -87,6 +92,10 @@ fn headline(book: &Phrasebook, id: &str, figure: &Value) -> Result<(Headline, Na
     let mut changes = Vec::new();
     for (key, attribute) in [("versus_month", "previous"), ("versus_year", "year_ago")] {
         let old = figure.get_attr(attribute)?;
+        // What a template never compares has no line; what has no figure this time has a dash.
+        if old.is_undefined() {
+            continue;
+        }
         changes.push(compare(book, book.plain_phrase(key)?, value.zip(number(&old)), format, &good)?);
     }
     let series = figure.get_attr("series")?;

@@ -50,6 +50,7 @@ fn render(page: &Page) -> Result<Vec<Block>, perennial_core::error::Error> {
         queries: Vec::new(),
         pieces: Vec::new(),
         phrases: Phrases::new(),
+        phrases_are_read: true,
     };
     let setting = Setting {
         language: Language::ENGLISH,

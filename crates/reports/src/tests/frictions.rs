@@ -89,7 +89,10 @@ fn names_stay_letter_for_letter() {
 fn arguments_are_checked_when_a_page_is_made_too() {
     let folder = tempfile::tempdir().unwrap();
     for (template, message) in [
-        ("{{ bars(top, x='customer', y='revenu') }}", "these rows have no column `revenu`; did you mean `revenue`?"),
+        (
+            "{{ bars(top, x='customer', y='revenu') }}",
+            "the query `top` has no column `revenu`; did you mean `revenue`?",
+        ),
         ("{{ bars(top, x='customer') }}", "`bars` needs `y=`"),
         (
             "{{ bars(top, **{'x': 'customer', 'y': 'revenue', 'titel': 'x'}) }}",
@@ -99,7 +102,7 @@ fn arguments_are_checked_when_a_page_is_made_too() {
             "{% set c = [{'key': 'customer', 'lable': 'x'}] %}{{ table(top, columns=c) }}",
             "unknown key `lable` in `columns`; did you mean `label`?",
         ),
-        ("{{ verdict() }}", "an argument is missing; write `verdict(sentences)`"),
+        ("{{ verdict() }}", "`verdict` needs `sentences`; write `verdict(sentences)`"),
     ] {
         let mut case = super::case(2, true, false);
         let report = &mut case.project.reports[0];

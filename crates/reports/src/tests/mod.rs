@@ -3,6 +3,8 @@
 mod examples;
 mod fixture;
 mod frictions;
+mod mistakes;
+mod times;
 mod tutorial;
 mod worth;
 
@@ -353,10 +355,10 @@ queries:
             "report.md:8:4: unknown query or variable `regoins` [did you mean `regions`?]",
             "report.md:8:35: unknown filter `monthname` [did you mean `month_name`?]",
             "report.md:8:58: `period` has no `strat` [did you mean `start`?]",
-            "report.md:9:4: unknown function `brige` [did you mean `bridge`?]",
+            "report.md:9:4: unknown function or chart `brige` [did you mean `bridge`?]",
             "report.md:10:42: `bars` has no argument `titel` [did you mean `title`?]",
             "report.md:10:65: `sort` is `size` [expected one of `value`, `label`, `none`]",
-            "report.md:10:80: unknown format `euro` [expected one of `text`, `number`, `integer`, `money`, `money_signed`, \
+            "report.md:10:80: unknown format `euro` [expected one of `text`, `number`, `decimal1`, `integer`, `money`, `money_signed`, \
              `cents`, `percent`, `percent_signed`, `date`, `month`]",
             "report.md:11:35: `y` of `columns` is one name, not a list [draw a chart for each; two scales in one picture make \
              any two lines look related]",
@@ -368,39 +370,8 @@ queries:
             "report.md:14:13: unknown piece `pieces/top.md` [pieces lie in the report's pieces/, as \
              `pieces/x.md`, or in report-templates/shared, as `shared/x.md`]",
             "phrases.yml:1:22: unknown filter `integr` [did you mean `integer`?]",
-            "phrases.yml:3:15: unknown function `adds` in a phrase [expected one of `pick`, `total`, `plus`, `minus`, \
+            "phrases.yml:3:15: unknown function `adds` in a phrase [expected one of `pick`, `total`, `series`, `plus`, `minus`, \
              `ratio`, `sign`]",
-        ]
-    );
-}
-
-#[test]
-fn columns_that_a_query_does_not_give_are_found() {
-    let report = "\
----
-title: Regions
-languages: [en]
-queries:
-  regions: SELECT 1
----
-{{ bars(regions, x='regoin', y='revenue', title=t('total')) }}
-{{ table(regions, columns=[{'key': 'revenu', 'label': 'region_name'}]) }} {{ total(regions, 'orders') }}
-{{ bars(regions | list, x='of no query', y='b') }}
-{{ columns(others, x='a', y='b') }}
-";
-    let project = load(&[("report-templates/regions/report.md", report)], "EUR");
-    let report = project.reports.iter().find(|report| report.name == "regions").unwrap();
-    let columns = [("regions".to_string(), vec!["region".to_string(), "revenue".to_string()])].into();
-    let all: Vec<String> = super::check_columns(report, &columns)
-        .iter()
-        .map(|e| format!("{e} [{}]", e.hint_text().unwrap_or("")).replace("report-templates/regions/", ""))
-        .collect();
-    assert_eq!(
-        all,
-        [
-            "report.md:7:21: the query `regions` has no column `regoin` [did you mean `region`?]",
-            "report.md:8:37: the query `regions` has no column `revenu` [did you mean `revenue`?]",
-            "report.md:8:94: the query `regions` has no column `orders` [expected one of `region`, `revenue`]",
         ]
     );
 }
