@@ -1,6 +1,7 @@
 //! The pages as readers see them: HTML in a real browser, PDF through poppler.
 
 use crate::company::demo;
+use crate::support::run;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -165,5 +166,27 @@ fn the_index_lists_every_edition() {
     let index = std::fs::read_to_string(demo().join("reports/index.html")).unwrap();
     for link in ["management-review/2026-09/en.html", "management-review/2026-09/zh-CN.pdf"] {
         assert!(index.contains(link), "{link}");
+    }
+}
+
+#[test]
+fn five_mistakes_of_a_report_are_five_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("perennial.yml", "name: Five\nlake: lake\nas_of: 2026-02-01\n");
+    write("sql/marts/months.sql", "SELECT DATE '2026-01-01' AS month, 10 AS orders\n");
+    write("report-templates/five/queries/months.sql", "SELECT month, orders FROM marts.months\n");
+    write("report-templates/five/queries/other.sql", "SELECT month, ordrs FROM marts.months\n");
+    let template = "---\ntitle: Five\nlanguages: [en]\n---\n{{ colums(months, x='month', y='orders') }}\n\
+                    {{ columns(months, x='mont', y='orders', format='integr') }}\n{{ t('nothing_such') }}\n{{ other | length }}\n";
+    write("report-templates/five/report.md", template);
+    let ran = run(["check".as_ref(), "--project".as_ref(), folder.path().as_os_str()]).ended(2);
+    assert_eq!(ran.stderr.matches("error: ").count(), 5, "{}", ran.stderr);
+    for place in ["report.md:5:4", "report.md:6:23", "report.md:6:50", "report.md:7:7", "other.sql:1:15"] {
+        assert!(ran.stderr.contains(place), "{place} is not in\n{}", ran.stderr);
     }
 }

@@ -5,7 +5,7 @@ use super::components::FORMER_NAMES;
 use super::contents;
 use super::formats::Format;
 use super::language::data;
-use super::manual::{ArgumentProblem, Kind, Page};
+use super::manual::{Argument, ArgumentProblem, Kind, Page};
 use super::phrases::known_keys;
 use super::template::include_name;
 use super::tokens::{Role, Slot, Use, uses};
@@ -287,7 +287,7 @@ fn argument(role: &Role, name: &str) -> Option<Error> {
     let problem = match role {
         Role::Argument(function) => page_of(function)?.argument(name).err(),
         Role::Text(function, slot) => {
-            slot_of(function, slot)?.allows(name).err().or_else(|| unfit(function, slot, name))
+            slot_of(function, slot)?.allows(name).err().or_else(|| unfit(function, slot_of(function, slot)?, name))
         }
         Role::List(function, slot) => {
             let argument = slot_of(function, slot)?;
@@ -309,7 +309,10 @@ fn argument(role: &Role, name: &str) -> Option<Error> {
             }
             argument.key(name).err()
         }
-        Role::KeyText(function, slot, key) => slot_of(function, slot)?.key(key).ok()?.allows(name).err(),
+        Role::KeyText(function, slot, key) => {
+            let key = slot_of(function, slot)?.key(key).ok()?;
+            key.allows(name).err().or_else(|| unfit(function, key, name))
+        }
         Role::Called(function, places, names) => {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             page_of(function)?.is_complete(*places, &names).err()
@@ -320,21 +323,21 @@ fn argument(role: &Role, name: &str) -> Option<Error> {
     problem.map(|problem| Error::project(problem.message).hint(problem.hint))
 }
 
-/// A format that cannot write the figures of a chart.
-fn unfit(function: &str, slot: &Slot, name: &str) -> Option<ArgumentProblem> {
-    let argument = slot_of(function, slot)?;
-    let is_unfit = matches!(argument.kind, Kind::Format) && !Format::from_name(name)?.is_figure();
+/// A format that cannot write figures, which are all that charts and headlines have.
+fn unfit(function: &str, argument: &Argument, name: &str) -> Option<ArgumentProblem> {
+    let has_figures_only = matches!(argument.kind, Kind::Format) && function != "table";
+    let is_unfit = has_figures_only && !Format::from_name(name)?.is_figure();
     is_unfit.then(|| {
         let figures: Vec<&str> =
             Format::names().filter(|n| Format::from_name(n).is_some_and(Format::is_figure)).collect();
         ArgumentProblem {
-            message: format!("the format `{name}` does not write figures, and `{function}` draws figures"),
+            message: format!("the format `{name}` does not write figures, and `{function}` shows figures"),
             hint: expected(&figures),
         }
     })
 }
 
-pub(crate) fn slot_of(function: &str, slot: &Slot) -> Option<&'static super::manual::Argument> {
+pub(crate) fn slot_of(function: &str, slot: &Slot) -> Option<&'static Argument> {
     let page = page_of(function)?;
     match slot {
         Slot::Place(place) => page.positional().nth(*place),

@@ -3,7 +3,7 @@
 //! What is a row and of which query is followed through the tags: `query[0]`, `for row in query`, `set now = pick(query)`.
 //! A name that is set twice, or to anything else, is nobody's row and is left to the rendering.
 
-use super::check::slot_of;
+use super::check::{page_of, slot_of};
 use super::formats::Format;
 use super::manual::{Argument, Kind};
 use super::tokens::{self, Role, Token, Use, tags, uses};
@@ -107,6 +107,15 @@ fn types(text: &str, columns: &BTreeMap<String, SchemaRef>) -> Vec<(Range<usize>
     let all = uses(text);
     for (query, given) in calls(text, &all, columns) {
         let Some(schema) = columns.get(query) else { continue };
+        for call in &given {
+            let Role::Called(function, ..) = &call.role else { continue };
+            let needed = page_of(function).map_or(&[][..], |page| page.columns);
+            for (name, meaning) in needed.iter().filter(|(name, _)| schema.field_with_name(name).is_err()) {
+                let message =
+                    format!("`{function}` needs the column `{name}`, which the query `{query}` does not have");
+                problems.push((call.range.clone(), Error::project(message).hint(format!("`{name}`: {meaning}"))));
+            }
+        }
         let kind_of = |u: &Use| schema.field_with_name(&text[u.range.clone()]).ok().map(|f| Type::of(f.data_type()));
         for column in &given {
             let (Some(argument), Some(found)) = (argument_of(&column.role), kind_of(column)) else { continue };

@@ -68,6 +68,18 @@ pub(crate) static FILTERS: &[Filter] = &[
     },
     Filter {
         page: filter(
+            "decimal1",
+            "figure | decimal1",
+            "A number with one decimal place",
+            "For averages. Rounded half away from zero.",
+            "{{ 36.5833 | decimal1 }}",
+            "36.6",
+            &["integer", "cents"],
+        ),
+        apply: |setting, value| figure(value, |n| number::full(n, 1, Sign::Minus, setting.language)),
+    },
+    Filter {
+        page: filter(
             "full",
             "figure | full",
             "The same as `integer`, for amounts",

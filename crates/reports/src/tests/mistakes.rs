@@ -172,11 +172,25 @@ fn columns_of_another_type_than_is_needed_are_found() {
 }
 
 #[test]
+fn columns_that_a_chart_needs_are_found() {
+    assert_eq!(
+        planned("{{ bridge(queues) }}"),
+        [
+            "report.md:6:4: `bridge` needs the column `effect`, which the query `queues` does not have [`effect`: `start`, \
+             `new`, `reactivated`, `expansion`, `contraction`, `lost` or `end`; one row each]",
+            "report.md:6:4: `bridge` needs the column `amount`, which the query `queues` does not have [`amount`: the \
+             amount; losses are negative. A missing effect counts as zero]",
+        ]
+    );
+}
+
+#[test]
 fn arguments_that_are_missing_are_found() {
     let found = checked(
         "{{ bars(queues, x='queue') }} {{ total(queues) }} {{ verdict() }} {{ note('a', 'b') }}
 {{ table(queues, columns=[{'label': 'Calls', 'format': 'integer'}]) }} {{ bars(*queues) }} {{ note('a',) }}
-{{ bars(queues, x='queue', y='calls', format='date') }}",
+{{ bars(queues, x='queue', y='calls', format='date') }}
+{{ headlines([{'name': 'a', 'label': 'A', 'format': 'month', 'value': 1}]) }}",
     );
     assert_eq!(
         found,
@@ -186,8 +200,10 @@ fn arguments_that_are_missing_are_found() {
             "report.md:6:54: `verdict` needs `sentences` [write `verdict(sentences)`]",
             "report.md:6:70: `note` has too many arguments [write `note(text)`]",
             "report.md:7:27: a mapping of `columns` needs the key `key` [add `'key': ...`: the column of the rows]",
-            "report.md:8:47: the format `date` does not write figures, and `bars` draws figures [expected one of `number`, \
+            "report.md:8:47: the format `date` does not write figures, and `bars` shows figures [expected one of `number`, \
              `decimal1`, `integer`, `money`, `money_signed`, `cents`, `percent`, `percent_signed`]",
+            "report.md:9:54: the format `month` does not write figures, and `headlines` shows figures [expected one of \
+             `number`, `decimal1`, `integer`, `money`, `money_signed`, `cents`, `percent`, `percent_signed`]",
         ]
     );
 }
