@@ -1,7 +1,7 @@
 //! The pages as readers see them: HTML in a real browser, PDF through poppler.
 
 use crate::company::demo;
-use crate::support::run;
+use crate::support::run as perennial;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -184,7 +184,7 @@ fn five_mistakes_of_a_report_are_five_problems() {
     let template = "---\ntitle: Five\nlanguages: [en]\n---\n{{ colums(months, x='month', y='orders') }}\n\
                     {{ columns(months, x='mont', y='orders', format='integr') }}\n{{ t('nothing_such') }}\n{{ other | length }}\n";
     write("report-templates/five/report.md", template);
-    let ran = run(["check".as_ref(), "--project".as_ref(), folder.path().as_os_str()]).ended(2);
+    let ran = perennial(["check".as_ref(), "--project".as_ref(), folder.path().as_os_str()]).ended(2);
     assert_eq!(ran.stderr.matches("error: ").count(), 5, "{}", ran.stderr);
     for place in ["report.md:5:4", "report.md:6:23", "report.md:6:50", "report.md:7:7", "other.sql:1:15"] {
         assert!(ran.stderr.contains(place), "{place} is not in\n{}", ran.stderr);

@@ -148,17 +148,20 @@ fn distinct(files: Vec<SqlFile>, problems: &mut Problems) -> Vec<SqlFile> {
 
 /// All files of the project's folders, then those of the shipped project that its patterns name.
 fn find_files(root: &Path, patterns: &[Text], document: &Document, problems: &mut Problems) -> Files {
+    let mut files = Files::default();
     let mut paths = BTreeSet::new();
     for (folder, endings) in FOLDERS {
         for path in problems.keep(walk(root, folder)).unwrap_or_default() {
             match endings.iter().find_map(|ending| wrong_ending(&path, ending)) {
-                Some(error) => problems.push(error),
+                Some(error) => {
+                    files.reports.leave_out(&path);
+                    problems.push(error);
+                }
                 None if has_ending(&path, endings) => drop(paths.insert(path)),
                 None => {}
             }
         }
     }
-    let mut files = Files::default();
     for path in &paths {
         if let Some(file) = problems.keep(read_text(root, path)) {
             files.add(file);

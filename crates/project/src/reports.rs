@@ -41,6 +41,8 @@ pub(super) struct ReportFiles {
     shared_phrases: Vec<TextFile>,
     /// Files that nothing reads.
     unknown: Vec<TextFile>,
+    /// Whether a file of phrases is not read because of its ending.
+    lacks_phrases: bool,
 }
 
 /// What the files say.
@@ -64,6 +66,11 @@ impl ReportFiles {
         let named = [&self.templates, &self.queries, &self.pieces, &self.phrases];
         let shared = [&self.shared_pieces, &self.shared_phrases];
         named.into_iter().flatten().map(|(_, file)| file).chain(shared.into_iter().flatten())
+    }
+
+    /// Takes note of a file whose ending is wrong, which was reported.
+    pub fn leave_out(&mut self, path: &str) {
+        self.lacks_phrases |= path.starts_with(FOLDER) && path.contains("/phrases.");
     }
 
     /// Adds a file below `report-templates`.
@@ -100,7 +107,7 @@ impl ReportFiles {
         }
         let before = problems.len();
         let (shared_shipped, shared_own) = phrases_of(&self.shared_phrases, problems);
-        let shared_are_read = problems.len() == before;
+        let shared_are_read = problems.len() == before && !self.lacks_phrases;
         let mut shared = shared_shipped.clone();
         overlay(&mut shared, &shared_own);
         let mut reports: Vec<ReportFile> = Vec::new();

@@ -188,9 +188,7 @@ pub(crate) fn located(error: &minijinja::Error, report: &ReportFile, shared: &[T
     // A row that `pick` does not find is none, and none has no attributes.
     let is_undefined = innermost.kind() == minijinja::ErrorKind::UndefinedError;
     let out = match is_undefined {
-        true => {
-            out.hint("check its spelling; what may be missing is asked for first: `{% if now %}`, `x | default(...)`")
-        }
+        true => out.hint("check the spelling; ask first for what may be missing: `{% if now %}`, `x | default(...)`"),
         false => out,
     };
     let name = innermost.name().unwrap_or_default();

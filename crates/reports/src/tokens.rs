@@ -102,7 +102,7 @@ pub(crate) fn tags(text: &str) -> Vec<Vec<Token>> {
             rest = text[rest..].find("endraw").map_or(text.len(), |i| rest + i + "endraw".len());
             continue;
         }
-        // What trims the white space around a tag is no part of it.
+        // The signs that trim the white space around a tag say nothing else.
         let is_trim = |token: Option<&Token>| token.is_some_and(|t| ["-", "+"].contains(&&text[t.range.clone()]));
         let from = usize::from(is_trim(tokens.first()));
         let to = tokens.len() - usize::from(tokens.len() > from && is_trim(tokens.last()));

@@ -274,9 +274,15 @@ fn phrases_that_are_not_yaml_are_one_problem() {
         "---\ntitle: x\nlanguages: [en]\n---\n{{ t('one', n=1) }} {{ t('two') }}\n",
     );
     write("report-templates/queues/phrases.yml", "one:\n  en: {{ n }} calls\ntwo: {en: Two}\n");
-    let options = LoadOptions { vars: None, env: &|_| None };
-    let (project, mut problems) = Project::draft(folder.path(), &options).unwrap();
-    problems.extend(crate::check(&project));
+    let found = || {
+        let options = LoadOptions { vars: None, env: &|_| None };
+        let (project, mut problems) = Project::draft(folder.path(), &options).unwrap();
+        problems.extend(crate::check(&project));
+        lines(&problems)
+    };
     let quote = "put the whole text in quotes: `\"{{ ... }}\"`";
-    assert_eq!(lines(&problems), [format!("phrases.yml:2:7: YAML takes `{{{{` for a mapping [{quote}]")]);
+    assert_eq!(found(), [format!("phrases.yml:2:7: YAML takes `{{{{` for a mapping [{quote}]")]);
+    let of_report = folder.path().join("report-templates/queues");
+    std::fs::rename(of_report.join("phrases.yml"), of_report.join("phrases.yaml")).unwrap();
+    assert_eq!(found(), ["phrases.yaml: files ending in `.yaml` are not read [rename it to `phrases.yml`]"]);
 }
