@@ -104,7 +104,7 @@ fn headline(book: &Phrasebook, id: &str, figure: &Value) -> Result<(Headline, Na
         false => list(&series, "`series`")?.iter().map(number).collect(),
     };
     let last = &series[series.len().saturating_sub(SPARKLINE)..];
-    let with = [("label", label.clone()), ("count", series.len().to_string())];
+    let with = [("label", label.clone()), ("count", last.len().to_string())];
     let alt = book.plain_phrase_with("alt_sparkline", &with)?;
     let floats: Vec<Option<f64>> = last.iter().map(|v| v.map(Decimal::to_f64)).collect();
     let open = figure.get_attr("open")?;
