@@ -22,9 +22,10 @@ use std::sync::Arc;
 
 /// A checkpoint is written after this many commits.
 pub(crate) const CHECKPOINT_INTERVAL: u64 = 10;
-/// How long commits are kept that are not needed to read the newest version.
+/// How long commits are kept that are not needed to read the newest version, unless another program has set the table
+/// property for it: then they are kept.
 const LOG_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long checkpoints list files that were removed.
+/// How long checkpoints list files that were removed, likewise.
 const TOMBSTONE_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Deletions under way at a time.
 const DELETES_AT_ONCE: usize = 16;
@@ -45,7 +46,12 @@ pub(crate) struct LastCheckpoint {
 
 /// Writes a checkpoint, and then deletes expired commits and checkpoints.
 pub(crate) async fn write(log: &DeltaLog<'_>, snapshot: &Snapshot, now: Timestamp) -> Result<()> {
-    let actions = actions_of(snapshot, milliseconds_before(now, TOMBSTONE_RETENTION));
+    let properties = &snapshot.metadata.configuration;
+    let tombstones_from = match properties.contains_key("delta.deletedFileRetentionDuration") {
+        true => i64::MIN,
+        false => milliseconds_before(now, TOMBSTONE_RETENTION),
+    };
+    let actions = actions_of(snapshot, tombstones_from);
     let bytes = encode(&actions)?;
     let last = LastCheckpoint {
         version: snapshot.version,
@@ -55,8 +61,9 @@ pub(crate) async fn write(log: &DeltaLog<'_>, snapshot: &Snapshot, now: Timestam
     };
     log.put(&format!("{:020}.checkpoint.parquet", snapshot.version), bytes).await?;
     log.set_last_checkpoint(&last).await?;
-    let kept = snapshot.metadata.configuration.get("delta.enableExpiredLogCleanup").is_some_and(|v| v == "false");
-    if kept { Ok(()) } else { delete_expired(log, now).await }
+    let is_kept = properties.contains_key("delta.logRetentionDuration")
+        || properties.get("delta.enableExpiredLogCleanup").is_some_and(|value| value == "false");
+    if is_kept { Ok(()) } else { delete_expired(log, now).await }
 }
 
 fn milliseconds_before(now: Timestamp, time: SignedDuration) -> i64 {

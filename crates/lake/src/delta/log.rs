@@ -7,7 +7,7 @@ use crate::open::{Lake, table_folder};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutPayload};
 use perennial_core::contract::TableName;
-use perennial_core::error::{Error, Place, Result};
+use perennial_core::error::{Error, Kind, Place, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of a table's log, below the table's.
@@ -72,18 +72,7 @@ impl<'a> DeltaLog<'a> {
             text.push_str(&line);
             text.push('\n');
         }
-        let path = self.path(&commit_name(version));
-        let payload = PutPayload::from(text.into_bytes());
-        match self.lake.store().put_opts(&self.lake.path(&path), payload, PutMode::Create.into()).await {
-            Ok(_) => {
-                durable::sync(self.lake, vec![path]).await?;
-                Ok(CommitOutcome::Committed)
-            }
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(CommitOutcome::Conflict)
-            }
-            Err(error) => Err(self.lake.failed(&format!("write {path} to"), error)),
-        }
+        self.write(&commit_name(version), text.into_bytes(), PutMode::Create).await
     }
 
     /// Writes `_last_checkpoint`.
@@ -95,10 +84,43 @@ impl<'a> DeltaLog<'a> {
 
     /// Writes a file of the log; one of the same name is replaced.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        self.write(name, bytes, PutMode::Overwrite).await.map(drop)
+    }
+
+    /// Writes a file. In a folder it is synced before it has its name, so that a power failure leaves no part of it.
+    async fn write(&self, name: &str, bytes: Vec<u8>, mode: PutMode) -> Result<CommitOutcome> {
         let path = self.path(name);
-        let put = self.lake.store().put(&self.lake.path(&path), PutPayload::from(bytes)).await;
-        put.map_err(|e| self.lake.failed(&format!("write {path} to"), e))?;
-        durable::sync(self.lake, vec![path]).await
+        let (store, place) = (self.lake.store(), self.lake.path(&path));
+        let failed = |error| self.lake.failed(&format!("write {path} to"), error);
+        let payload = PutPayload::from(bytes);
+        let written = if self.lake.folder().is_none() {
+            store.put_opts(&place, payload, mode.into()).await.map(drop)
+        } else {
+            let temporary = format!("{path}.tmp");
+            let from = self.lake.path(&temporary);
+            store.put(&from, payload).await.map_err(failed)?;
+            durable::sync(self.lake, vec![temporary.clone()]).await?;
+            match mode {
+                PutMode::Create => {
+                    let renamed = store.rename_if_not_exists(&from, &place).await;
+                    if renamed.is_err() {
+                        self.lake.delete(&temporary).await?;
+                    }
+                    renamed
+                }
+                _ => store.rename(&from, &place).await,
+            }
+        };
+        match written {
+            Ok(()) => {
+                durable::sync(self.lake, vec![path]).await?;
+                Ok(CommitOutcome::Committed)
+            }
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(CommitOutcome::Conflict)
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// The table's newest state; `None` when there is no log.
@@ -107,40 +129,22 @@ impl<'a> DeltaLog<'a> {
     /// `Data` when the log is damaged, `Project` when it requires what this program does not support, `Unreachable` when
     /// the store fails.
     pub async fn read(&self) -> Result<Option<Snapshot>> {
-        let hint = self.last_checkpoint().await?;
-        let mut listing = self.list(hint).await?;
-        if hint.is_some_and(|hint| listing.newest_checkpoint().is_none_or(|(version, _)| version < hint)) {
-            // That checkpoint is missing; an earlier one or the commits may be enough.
-            listing = self.list(None).await?;
-        }
-        if listing.is_empty() {
+        let Some(Start { commits, checkpoint, mut replay, unreadable }) = self.start().await? else {
             return Ok(None);
-        }
-        let mut replay = Replay::default();
-        let mut next = 0;
-        let checkpoint = listing.newest_checkpoint();
-        if let Some((version, parts)) = checkpoint {
-            let reads = parts.iter().map(|name| self.read_checkpoint(name));
-            let mut read = futures::stream::iter(reads).buffered(READS_AT_ONCE);
-            while let Some(actions) = read.try_next().await? {
-                replay.extend(actions);
-            }
-            next = version + 1;
-        }
-        let after: Vec<u64> = listing.commits.range(next..).copied().collect();
-        for (version, expected) in after.iter().zip(next..) {
-            if *version != expected {
-                return Err(self.damaged(format!("version {expected} is missing")));
-            }
+        };
+        let next = checkpoint.map_or(0, |version| version + 1);
+        let after: Vec<u64> = commits.range(next..).copied().collect();
+        let missing = after.iter().zip(next..).find(|(version, expected)| *version != expected);
+        if let Some((_, expected)) = missing {
+            return Err(unreadable.unwrap_or_else(|| self.damaged(format!("version {expected} is missing"))));
         }
         let reads = after.iter().map(|version| self.read_commit(*version));
         let mut read = futures::stream::iter(reads).buffered(READS_AT_ONCE);
         while let Some(actions) = read.try_next().await? {
             replay.extend(actions);
         }
-        let checkpoint = checkpoint.map(|(version, _)| version);
         let Some(version) = after.last().copied().or(checkpoint) else {
-            return Err(self.damaged("version 0 is missing"));
+            return Err(unreadable.unwrap_or_else(|| self.damaged("version 0 is missing")));
         };
         let (Some(protocol), Some(metadata)) = (replay.protocol, replay.metadata) else {
             return Err(self.damaged("it has no protocol or no metadata"));
@@ -148,6 +152,52 @@ impl<'a> DeltaLog<'a> {
         let snapshot = Snapshot { version, checkpoint, protocol, metadata, contents: replay.contents };
         self.check_supported(&snapshot)?;
         Ok(Some(snapshot))
+    }
+
+    /// The newest checkpoint that can be read, and the commits; `None` when there is no log. A checkpoint that is
+    /// missing, damaged or incomplete is passed over: an earlier one or the commits may be enough.
+    async fn start(&self) -> Result<Option<Start>> {
+        let hint = self.last_checkpoint().await?;
+        let mut listing = self.list(hint).await?;
+        let mut is_whole = hint.is_none();
+        let (mut skipped, mut unreadable) = (BTreeSet::new(), None);
+        loop {
+            let newest = listing.newest_checkpoint(&skipped);
+            if !is_whole && newest.is_none_or(|(version, ..)| Some(version) < hint) {
+                listing = self.list(None).await?;
+                is_whole = true;
+                continue;
+            }
+            let (checkpoint, replay) = match newest {
+                None if listing.is_empty() => return Ok(None),
+                None => (None, Replay::default()),
+                Some((version, count, parts)) => match self.read_parts(parts).await {
+                    Ok(replay) => (Some(version), replay),
+                    Err(error) if error.kind() == Kind::Data => {
+                        skipped.insert((version, count));
+                        unreadable.get_or_insert(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            return Ok(Some(Start { commits: listing.commits, checkpoint, replay, unreadable }));
+        }
+    }
+
+    /// The state in the parts of a checkpoint.
+    async fn read_parts(&self, parts: &[String]) -> Result<Replay> {
+        let mut replay = Replay::default();
+        let reads = parts.iter().map(|name| self.read_checkpoint(name));
+        let mut read = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+        while let Some(actions) = read.try_next().await? {
+            replay.extend(actions);
+        }
+        if replay.protocol.is_none() || replay.metadata.is_none() {
+            let name = parts.first().map_or("", String::as_str);
+            return Err(self.damaged(format!("{} has no protocol or no metadata", self.path(name))));
+        }
+        Ok(replay)
     }
 
     /// Checks that this program can read the log and may write to it.
@@ -340,6 +390,18 @@ impl Replay {
     }
 }
 
+/// What a log is read from.
+struct Start {
+    /// The versions of the commits.
+    commits: BTreeSet<u64>,
+    /// The version of the checkpoint, if there is one.
+    checkpoint: Option<u64>,
+    /// The state in the checkpoint.
+    replay: Replay,
+    /// The error of the newest checkpoint that was passed over.
+    unreadable: Option<Error>,
+}
+
 /// The commits and checkpoints of a log, from a version on.
 #[derive(Default)]
 struct Listing {
@@ -353,10 +415,11 @@ impl Listing {
         self.commits.is_empty() && self.checkpoints.is_empty()
     }
 
-    /// The version and the parts of the newest complete checkpoint.
-    fn newest_checkpoint(&self) -> Option<(u64, &[String])> {
+    /// The newest complete checkpoint that is not to be skipped: its version, the number of its parts, and their names.
+    fn newest_checkpoint(&self, skipped: &BTreeSet<(u64, u64)>) -> Option<(u64, u64, &[String])> {
         let whole = self.checkpoints.iter().filter(|((_, parts), found)| found.len() as u64 == *parts);
-        whole.map(|((version, _), found)| (*version, found.as_slice())).next_back()
+        let left = whole.filter(|(key, _)| !skipped.contains(key));
+        left.map(|((version, parts), found)| (*version, *parts, found.as_slice())).next_back()
     }
 }
 

@@ -53,7 +53,8 @@ impl Lake {
             return Ok(0);
         }
         let behind = self.tables_behind(release, &progress).await?;
-        let work = behind.iter().map(|name| self.update_delta_log(release, name));
+        let is_repeated = progress.format < Progress::FORMAT;
+        let work = behind.iter().map(|name| self.update_delta_log(release, name, is_repeated));
         let results: Vec<Result<()>> = futures::stream::iter(work).buffer_unordered(TABLES_AT_ONCE).collect().await;
         results.into_iter().collect::<Result<Vec<()>>>()?;
         self.set_delta_progress(release.number).await?;
@@ -73,11 +74,13 @@ impl Lake {
         Ok(behind)
     }
 
-    async fn update_delta_log(&self, release: &Release, name: &TableName) -> Result<()> {
+    /// Brings one log to the release. `is_repeated` compares it also if it has reached the release already, because an
+    /// earlier format may have recorded less.
+    async fn update_delta_log(&self, release: &Release, name: &TableName, is_repeated: bool) -> Result<()> {
         let log = DeltaLog::new(self, name)?;
         for _ in 0..MAX_ATTEMPTS {
             let snapshot = log.read().await?;
-            let actions = self.next_actions(release, &log, snapshot.as_ref()).await?;
+            let actions = self.next_actions(release, &log, snapshot.as_ref(), is_repeated).await?;
             if actions.is_empty() {
                 return Ok(());
             }
@@ -108,13 +111,15 @@ impl Lake {
         release: &Release,
         log: &DeltaLog<'_>,
         snapshot: Option<&Snapshot>,
+        is_repeated: bool,
     ) -> Result<Vec<Action>> {
         let version = release.tables.get(log.table);
         let now = release.published_at.as_millisecond();
         let actions = match (snapshot, version) {
             (Some(snapshot), _) => {
-                let reached = snapshot.transaction_version(APPLICATION);
-                if reached.is_some_and(|reached| reached >= release.number as i64) {
+                // A log that is ahead of the release is never taken back.
+                let first_done = release.number as i64 + i64::from(is_repeated);
+                if snapshot.transaction_version(APPLICATION).is_some_and(|reached| reached >= first_done) {
                     return Ok(Vec::new());
                 }
                 match version {
@@ -211,9 +216,9 @@ impl Lake {
 
     async fn delta_progress(&self) -> Result<Progress> {
         let text = self.read(&progress_path()).await?;
-        // If it is missing or cannot be read, every log is checked.
+        // If it is missing or cannot be read, every log is compared with the release.
         let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
-        Ok(progress.unwrap_or(Progress { format: Progress::FORMAT, release: 0 }))
+        Ok(progress.unwrap_or(Progress { format: 0, release: 0 }))
     }
 
     async fn set_delta_progress(&self, release: u64) -> Result<()> {

@@ -329,6 +329,111 @@ async fn a_damaged_log_is_an_error_with_its_place() {
     assert_eq!(error.message(), "the Delta log of marts.a is damaged: version 0 is missing");
 }
 
+/// A lake whose table has eleven files, each of its own release, and a checkpoint of version 10.
+async fn lake_with_checkpoint() -> (TempDir, Lake, Release) {
+    let (folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r0"), now()).await.unwrap();
+    let mut grown = table(&lake, "marts.a", "r0", &rows(0, 2)).await;
+    let mut release = lake.publish(&lock, new_release("r0", [("marts.a", grown.clone())])).await.unwrap().release;
+    for number in 1..=10 {
+        let run_id = format!("r{number}");
+        grown.files.extend(table(&lake, "marts.a", &run_id, &rows(number, 2)).await.files);
+        release = lake.publish(&lock, new_release(&run_id, [("marts.a", grown.clone())])).await.unwrap().release;
+    }
+    lock.release().await.unwrap();
+    (folder, lake, release)
+}
+
+fn truncate(path: &std::path::Path) {
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_checkpoint_is_passed_over() {
+    let (_folder, lake, release) = lake_with_checkpoint().await;
+    let checkpoint = log_path(&lake, "marts.a", "00000000000000000010.checkpoint.parquet");
+    let whole = std::fs::read(&checkpoint).unwrap();
+    truncate(&checkpoint);
+    let found = delta_snapshot(&lake, "marts.a").await.unwrap();
+    assert_eq!((found.version, found.checkpoint), (10, None));
+    assert_delta_follows(&lake, &release).await;
+    // The next commit writes another one, and that is enough without the commits before it.
+    let lock = lake.lock(holder("r11"), now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r11", &rows(11, 1)).await;
+    let published = lake.publish(&lock, new_release("r11", [("marts.a", a)])).await.unwrap();
+    assert!(published.delta_behind.is_none(), "{:?}", published.delta_behind);
+    let found = delta_snapshot(&lake, "marts.a").await.unwrap();
+    assert_eq!((found.version, found.checkpoint), (11, Some(11)));
+    assert_delta_follows(&lake, &published.release).await;
+    // An older checkpoint is enough as well.
+    std::fs::write(&checkpoint, whole).unwrap();
+    truncate(&log_path(&lake, "marts.a", "00000000000000000011.checkpoint.parquet"));
+    for version in 0..=10 {
+        std::fs::remove_file(log_path(&lake, "marts.a", &format!("{version:020}.json"))).unwrap();
+    }
+    let found = delta_snapshot(&lake, "marts.a").await.unwrap();
+    assert_eq!((found.version, found.checkpoint), (11, Some(10)));
+    assert_delta_follows(&lake, &published.release).await;
+    // Without it the error names the damaged file.
+    std::fs::remove_file(&checkpoint).unwrap();
+    let name = name("marts.a");
+    let error = DeltaLog::new(&lake, &name).unwrap().read().await.unwrap_err();
+    let wanted = "the Delta log of marts.a is damaged: \
+        marts/a/_delta_log/00000000000000000011.checkpoint.parquet is not a checkpoint: ";
+    assert!(error.message().starts_with(wanted), "{error}");
+    assert!(lake.list("marts").await.unwrap().iter().all(|(path, _)| !path.ends_with(".tmp")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_whose_retention_others_have_set_are_not_cleaned_up() {
+    for property in [None, Some("delta.logRetentionDuration")] {
+        let (_folder, lake, _) = lake_with_checkpoint().await;
+        if let Some(property) = property {
+            // As another program would.
+            let mut metadata = commit(&lake, "marts.a", 0)[3].clone();
+            metadata["metaData"]["configuration"][property] = json!("interval 365 days");
+            let path = log_path(&lake, "marts.a", "00000000000000000011.json");
+            std::fs::write(path, format!("{metadata}\n")).unwrap();
+        }
+        let later = timestamp("2126-11-22T04:15:00Z");
+        let lock = lake.lock(holder("r11"), later).await.unwrap();
+        // Enough commits for another checkpoint, made long after the files of the log.
+        for number in 11..=21 {
+            let run_id = format!("r{number}");
+            let a = table(&lake, "marts.a", &run_id, &rows(number, 1)).await;
+            let new = NewRelease { published_at: later, ..new_release(&run_id, [("marts.a", a)]) };
+            lake.publish(&lock, new).await.unwrap();
+        }
+        let is_kept = log_path(&lake, "marts.a", "00000000000000000000.json").exists();
+        assert_eq!(is_kept, property.is_some(), "{property:?}");
+        assert_eq!(delta_snapshot(&lake, "marts.a").await.unwrap().checkpoint, Some(20));
+    }
+}
+
+/// Earlier versions recorded no statistics columns. The last release has changed the table, so that its log has reached
+/// the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_the_last_release_are_compared_again_after_an_upgrade() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 1)).await;
+    lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
+    let mut lines = commit(&lake, "marts.a", 0);
+    lines[3]["metaData"]["configuration"] = json!({});
+    write_log(&lake, "marts.a", &lines);
+    let progress = lake.folder().unwrap().join("_perennial/delta.json");
+    std::fs::write(&progress, r#"{"format":1,"release":1}"#).unwrap();
+    assert!(lake.repair(&lock).await.unwrap().delta_behind.is_none());
+    let added = commit(&lake, "marts.a", 1);
+    let metadata = added.iter().find_map(|action| action.get("metaData")).unwrap();
+    assert_eq!(metadata["configuration"], json!({"delta.dataSkippingStatsColumns": "`id`"}));
+    // And not once more.
+    std::fs::write(&progress, r#"{"format":1,"release":1}"#).unwrap();
+    lake.repair(&lock).await.unwrap();
+    assert_eq!(delta_version(&lake, "marts.a").await, 1);
+}
+
 /// Earlier versions wrote no log for tables that never had rows, and recorded the progress in format 1.
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_of_empty_tables_are_added_to_lakes_of_earlier_versions() {
