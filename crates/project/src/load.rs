@@ -3,8 +3,9 @@
 use super::contracts::{self, ContractContext};
 use super::document::{Document, Text};
 use super::reports::ReportFiles;
+use super::variables::ReadVariables;
 use super::{
-    LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, renames, reports, settings, shipped, step_tests, steps,
+    LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, reports, settings, shipped, step_tests, steps,
     variables,
 };
 use perennial_core::contract::{Source, TableName};
@@ -35,23 +36,36 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Probl
     let root = super::environment::absolute(&root, ".");
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
-    let document = Document::new(PROJECT_FILE, project_file.text);
+    let document = Document::new(PROJECT_FILE, project_file.text.clone());
     let (project, shipped) = settings::read(&document, &root, options.env);
     let files = find_files(&root, &shipped, &document, &mut problems);
     problems.extend(document.into_problems());
-    let project = read_files(project, files, options, &mut problems);
+    let read_vars = variables::read_by(files.templates());
+    let mut project = read_files(project, files, &read_vars, options, &mut problems);
+    project.notes.extend(variables::unread_notes(&project_file, &read_vars));
     Ok((project, sorted(problems)))
 }
 
 /// The project with what its files contain; `project` has its options.
-fn read_files(project: Project, files: Files, options: &LoadOptions, problems: &mut Problems) -> Project {
-    let templates = [&files.steps, &files.tests, &files.macros].into_iter().flatten().chain(files.reports.texts());
-    let vars = variables::override_with(project.vars, options.vars, templates, problems);
+fn read_files(
+    project: Project,
+    files: Files,
+    read_vars: &ReadVariables,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
+    let vars = variables::override_with(project.vars, options.vars, read_vars, problems);
     let context = ContractContext { root: &project.root, lookup: options.env, time_zone: &project.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names = files.reports.names();
-    let sources: Vec<Source> =
-        read_each(&files.sources, problems, |document, file| contracts::read(document, stem(file), &context));
+    let contracts =
+        read_all(&files.sources, problems, |document, file| Some(contracts::read(document, stem(file), &context)));
+    let mut notes = Vec::new();
+    let mut sources: Vec<Source> = Vec::new();
+    for (contract, is_clean) in contracts {
+        notes.extend(contract.note);
+        sources.extend(contract.source.filter(|_| is_clean));
+    }
     let step_files = distinct(read_each(&files.steps, problems, steps::read_step), problems);
     let unread = Unread {
         sources: source_names.iter().filter(|name| !sources.iter().any(|s| s.name == **name)).cloned().collect(),
@@ -78,7 +92,7 @@ fn read_files(project: Project, files: Files, options: &LoadOptions, problems: &
         reports: reports.reports,
         shared_templates: reports.shared_pieces,
         phrases: reports.shared_phrases,
-        notes: renames::notes(&files.sources).into_iter().chain(reports.notes).collect(),
+        notes: notes.into_iter().chain(reports.notes).collect(),
         unread,
         ..project
     }
@@ -176,6 +190,11 @@ fn find_files(root: &Path, patterns: &[Text], document: &Document, problems: &mu
 }
 
 impl Files {
+    /// The files with tags.
+    fn templates(&self) -> impl Iterator<Item = &TextFile> {
+        [&self.steps, &self.tests, &self.macros].into_iter().flatten().chain(self.reports.texts())
+    }
+
     fn add(&mut self, file: TextFile) {
         let path = file.below_root();
         let depth = path.matches('/').count();

@@ -1,24 +1,38 @@
 //! Variables of the project, as SQL and report templates see them.
 
 use super::document::{self, Document};
-use super::{TextFile, settings};
+use super::{Note, TextFile, settings};
 use minijinja::Value;
 use perennial_core::error::{Error, Problems, closest};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// A call of `var`, and the name it is given where that is written out; or `vars.name`, as report templates have it.
-static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"\bvar\s*\(\s*(?:'([^'\\]*)'|"([^"\\]*)"|([^\s)]))|\bvars\.([A-Za-z_]\w*)"#).ok()
+/// A tag, or a comment, in which nothing is read.
+static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)\{#.*?#\}|\{\{(.*?)\}\}|\{%(.*?)%\}").ok());
+
+/// Within a tag: a call of `var`, or `vars` as report templates have it, and the name where that is written out.
+static READ: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let call = r#"\bvar\s*\((?:\s*(?:'([^'\\]*)'|"([^"\\]*)")\s*[,)])?"#;
+    let attribute = r#"\bvars\b(?:\s*\.\s*([A-Za-z_]\w*)|\s*\[\s*(?:'([^'\\]*)'|"([^"\\]*)")\s*\])?"#;
+    Regex::new(&format!("{call}|{attribute}")).ok()
 });
+
+/// The variables that templates read.
+#[derive(Debug, Default)]
+pub(super) struct ReadVariables {
+    /// Names that are written out.
+    names: BTreeSet<String>,
+    /// Whether a name is computed, so that any variable may be read.
+    has_computed: bool,
+}
 
 /// Variables of the command line over those of the project. One that the project does not declare must be read by a
 /// template, so that a mistyped name does not go unnoticed.
-pub(super) fn override_with<'a>(
+pub(super) fn override_with(
     mut declared: BTreeMap<String, serde_json::Value>,
     given: Option<&str>,
-    templates: impl IntoIterator<Item = &'a TextFile>,
+    read: &ReadVariables,
     problems: &mut Problems,
 ) -> BTreeMap<String, serde_json::Value> {
     let Some(given) = given else { return declared };
@@ -29,10 +43,9 @@ pub(super) fn override_with<'a>(
             document.report(&node.span, error.hint("write it as --vars '{rule: R2}'"));
         } else {
             let overrides = settings::read_vars(&document, &node);
-            let read = read_by(templates);
             for (key, _) in document.entries(&node, "`--vars`").unwrap_or_default() {
                 if overrides.contains_key(&key.value) && !declared.contains_key(&key.value) {
-                    report_unread(&document, key, &declared, read.as_ref());
+                    report_unread(&document, key, &declared, read);
                 }
             }
             declared.extend(overrides);
@@ -43,19 +56,19 @@ pub(super) fn override_with<'a>(
 }
 
 /// Reports a variable that the project does not declare, unless a template reads it. Where templates compute names, only
-/// one that comes close to a declared one.
+/// one that comes close to a known one.
 fn report_unread(
     document: &Document,
     name: &document::Text,
     declared: &BTreeMap<String, serde_json::Value>,
-    read: Option<&BTreeSet<String>>,
+    read: &ReadVariables,
 ) {
-    if read.is_some_and(|read| read.contains(&name.value)) {
+    if read.names.contains(&name.value) {
         return;
     }
-    let known: BTreeSet<&str> = declared.keys().chain(read.into_iter().flatten()).map(String::as_str).collect();
+    let known: BTreeSet<&str> = declared.keys().chain(&read.names).map(String::as_str).collect();
     let known: Vec<&str> = known.into_iter().collect();
-    if read.is_none() && closest(&name.value, &known).is_none() {
+    if read.has_computed && closest(&name.value, &known).is_none() {
         return;
     }
     let error = Error::project(format!(
@@ -65,17 +78,46 @@ fn report_unread(
     document.report(&name.span, error.suggest(&name.value, known));
 }
 
-/// Names of the variables that some files read; nothing where one of the names is not written out.
-pub(super) fn read_by<'a>(files: impl IntoIterator<Item = &'a TextFile>) -> Option<BTreeSet<String>> {
-    let pattern = CALL.as_ref()?;
-    let mut names = BTreeSet::new();
+/// A note for every variable that perennial.yml declares and nothing reads: where templates have a default, a mistyped
+/// name would otherwise go unnoticed.
+pub(super) fn unread_notes(project_file: &TextFile, read: &ReadVariables) -> Vec<Note> {
+    let document = Document::new(project_file.path.clone(), project_file.text.clone());
+    let Some(node) = document.parse_all() else { return Vec::new() };
+    let document::Value::Map(options) = &node.value else { return Vec::new() };
+    let Some((_, vars)) = options.iter().find(|(key, _)| key.value == "vars") else { return Vec::new() };
+    let document::Value::Map(declared) = &vars.value else { return Vec::new() };
+    let undeclared = read.names.iter().filter(|name| !declared.iter().any(|(key, _)| key.value == **name));
+    let undeclared: Vec<&str> = undeclared.map(String::as_str).collect();
+    let unread = declared.iter().map(|(key, _)| key).filter(|key| !read.names.contains(&key.value));
+    let note = |key: &document::Text| {
+        let hint = match closest(&key.value, &undeclared) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if read.has_computed => return None,
+            None => format!("remove it, or read it as {{{{ var('{}') }}}}", key.value),
+        };
+        Some(Note {
+            place: document.place(&key.span),
+            message: format!("nothing reads the variable `{}`", key.value),
+            hint,
+        })
+    };
+    unread.filter_map(note).collect()
+}
+
+/// The variables that some files read in their tags.
+pub(super) fn read_by<'a>(files: impl IntoIterator<Item = &'a TextFile>) -> ReadVariables {
+    let mut read = ReadVariables::default();
+    let (Some(tag), Some(pattern)) = (TAG.as_ref(), READ.as_ref()) else { return read };
     for file in files {
-        for call in pattern.captures_iter(&file.text) {
-            let name = call.get(1).or(call.get(2)).or(call.get(4))?;
-            names.insert(name.as_str().to_string());
+        let tags = tag.captures_iter(&file.text).filter_map(|tag| tag.get(1).or(tag.get(2)));
+        for found in tags.flat_map(|tag| pattern.captures_iter(tag.as_str())) {
+            match found.iter().skip(1).flatten().next() {
+                Some(name) => drop(read.names.insert(name.as_str().to_string())),
+                None => read.has_computed = true,
+            }
         }
     }
-    Some(names)
+    read
 }
 
 /// A variable as a value of templates.
@@ -98,17 +140,54 @@ pub fn template_value(variable: &serde_json::Value) -> Value {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<Vec<String>> {
-        let file = TextFile { path: "a.sql".into(), text: text.into() };
-        read_by([&file]).map(|names| names.into_iter().collect())
+    fn file(path: &str, text: &str) -> TextFile {
+        TextFile { path: path.into(), text: text.into() }
+    }
+
+    /// The names that a text reads, and whether it computes others.
+    fn read(text: &str) -> (Vec<String>, bool) {
+        let read = read_by([&file("a.sql", text)]);
+        (read.names.into_iter().collect(), read.has_computed)
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn names_are_found_where_they_are_written_out() {
-        let names = read("SELECT {{ var('rule') }}, {{var( \"window\", 12 )}}, variance(x), my_var('no')").unwrap();
-        assert_eq!(names, ["rule", "window"]);
-        assert_eq!(read("SELECT 1").unwrap(), [""; 0]);
-        // A name that is computed may be any.
-        assert_eq!(read("{% for v in list %}{{ var(v) }}{% endfor %}"), None);
+        let text = "SELECT {{ var('rule') }}, {{var( \"window\", 12 )}}, {{ my_var('no') }} {% if vars.a > 1 %}";
+        assert_eq!(read(text), (names(&["a", "rule", "window"]), false));
+        assert_eq!(read("{{ vars['b'] }} {{ vars[ \"c\" ] }}"), (names(&["b", "c"]), false));
+        assert_eq!(read("SELECT 1"), (names(&[]), false));
+    }
+
+    #[test]
+    fn names_that_are_computed_may_be_any() {
+        for text in ["{{ var(v) }}", "{{ var('a' ~ v) }}", "{{ vars[v] }}", "{% for name in vars %}"] {
+            assert_eq!(read(text), (names(&[]), true), "{text}");
+        }
+    }
+
+    /// `var` is also the variance.
+    #[test]
+    fn only_tags_are_searched() {
+        let text = "SELECT var(amount), var('x') {# {{ var(v) }} #} FROM vars.t -- vars.b\n{{ var('rule') }}";
+        assert_eq!(read(text), (names(&["rule"]), false));
+    }
+
+    #[test]
+    fn variables_that_nothing_reads_are_noted() {
+        let project = file("perennial.yml", "name: x\nvars:\n  rule: R1\n  windw: 12\n  other: 1\n");
+        let notes = |template: &str| -> Vec<String> {
+            let read = read_by([&file("a.sql", template)]);
+            unread_notes(&project, &read).iter().map(ToString::to_string).collect()
+        };
+        let mistyped = "perennial.yml:4:3: nothing reads the variable `windw`; did you mean `window`?";
+        let unread =
+            "perennial.yml:5:3: nothing reads the variable `other`; remove it, or read it as {{ var('other') }}";
+        assert_eq!(notes("{{ var('rule') }} {{ var('window', 3) }}"), [mistyped, unread]);
+        assert_eq!(notes("{{ var('rule') }} {{ var('window', 3) }} {{ var(v) }}"), [mistyped]);
+        assert!(notes("{{ var('rule') }} {{ var('windw') }} {{ vars['other'] }}").is_empty());
     }
 }
