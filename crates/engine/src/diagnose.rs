@@ -7,6 +7,7 @@ use super::display_type;
 use super::patterns;
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -58,7 +59,7 @@ impl QueryProblem {
 
 /// An error outside of any query's text, by whose fault it is.
 pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
-    let mut text = first_line(&error.find_root().strip_backtrace());
+    let mut text = plain(&error.find_root().strip_backtrace());
     if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
         text = "out of memory for queries (two fifths of `memory_limit`)".into();
     }
@@ -91,7 +92,8 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         DataFusionError::SQL(parser, _) => syntax_problem(parser, sql),
         DataFusionError::Plan(text) => plan_problem(text),
         DataFusionError::NotImplemented(text) => {
-            unknown_type(text).unwrap_or_else(|| QueryProblem::new(unsupported(text)))
+            let better = unknown_type(text).or_else(|| unsupported_statement(text, sql));
+            better.unwrap_or_else(|| QueryProblem::new(unsupported(text)))
         }
         DataFusionError::ArrowError(text, _) => {
             let mut found = QueryProblem::new(plain(&text.to_string()));
@@ -101,7 +103,7 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         }
         DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| QueryProblem::new(plain(text))),
         DataFusionError::Internal(text) => internal(text),
-        other => QueryProblem { of_the_query: false, ..QueryProblem::new(first_line(&other.strip_backtrace())) },
+        other => QueryProblem { of_the_query: false, ..QueryProblem::new(plain(&other.strip_backtrace())) },
     };
     if let Some(span) = diagnostic.and_then(|d| d.span) {
         let width =
@@ -330,9 +332,9 @@ fn plan_problem(text: &str) -> QueryProblem {
     if let Some(parts) = patterns::UNKNOWN_FUNCTION.captures(text) {
         let name = parts[1].to_string();
         let mut found = QueryProblem::new(format!("unknown function `{name}`"));
-        // The engine suggests one name by its own measure, which may pass over ours.
-        let ours = FUNCTIONS.iter().map(|function| function.name);
-        let known: Vec<&str> = parts.get(2).map(|m| m.as_str()).into_iter().chain(ours).collect();
+        // The engine suggests one name by its own measure, which prefers short ones.
+        let known = function_names();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let near = closest(&name, &known).map(str::to_string);
         found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
         return found;
@@ -347,6 +349,14 @@ fn plan_problem(text: &str) -> QueryProblem {
     if let Some(found) = refused_by_function(text).or_else(|| wrong_argument(text)).or_else(|| same_name_twice(text)) {
         return found;
     }
+    if text.contains("should only return one column") {
+        let mut found = QueryProblem::new("this subquery has more than one column");
+        found.hint = Some("select one column in it".into());
+        return found;
+    }
+    if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|start| text.contains(start)) {
+        return only_queries(None);
+    }
     let (text, hint) = match text.split_once(". Consider ") {
         Some((text, hint)) => (text, Some(format!("consider {hint}"))),
         None => (text, None),
@@ -356,6 +366,45 @@ fn plan_problem(text: &str) -> QueryProblem {
     if text.contains("Interval") && text.contains("Int64") {
         found.hint = Some("write `day + (n || ' months')::INTERVAL`".into());
     }
+    found
+}
+
+/// The names of all functions, those of the engine and ours.
+fn function_names() -> Vec<String> {
+    let scalar = SessionStateDefaults::default_scalar_functions();
+    let aggregate = SessionStateDefaults::default_aggregate_functions();
+    let window = SessionStateDefaults::default_window_functions();
+    let engines = scalar.iter().map(|function| function.name());
+    let engines = engines.chain(aggregate.iter().map(|function| function.name()));
+    let engines = engines.chain(window.iter().map(|function| function.name()));
+    engines.chain(FUNCTIONS.iter().map(|function| function.name)).map(str::to_string).collect()
+}
+
+/// Statements that change something.
+const CHANGES: [&str; 16] = [
+    "alter", "analyze", "call", "copy", "create", "delete", "drop", "grant", "insert", "merge", "replace", "revoke",
+    "set", "truncate", "update", "vacuum",
+];
+
+/// A text that is not one query: a statement that changes something, or several statements.
+pub(super) fn not_one_query(sql: &str) -> Option<QueryProblem> {
+    let tokens = tokens_of(sql);
+    let first = tokens.first()?;
+    if let Some(verb) = CHANGES.iter().find(|verb| names(&first.token, verb)) {
+        return Some(QueryProblem { spot: Some(spot_of(first)), ..only_queries(Some(verb)) });
+    }
+    let end = tokens.iter().position(|token| token.token == Token::SemiColon)?;
+    let second = tokens[end..].iter().find(|token| token.token != Token::SemiColon)?;
+    let mut found = QueryProblem::new("only one query is allowed at a time");
+    found.hint = Some("run the second one by itself, or write WITH for intermediate results".into());
+    found.spot = Some(spot_of(second));
+    Some(found)
+}
+
+fn only_queries(verb: Option<&str>) -> QueryProblem {
+    let found = verb.map_or(String::new(), |verb| format!(", found {}", verb.to_uppercase()));
+    let mut found = QueryProblem::new(format!("only queries are allowed{found}"));
+    found.hint = Some("write a SELECT; tables change only through the steps of a run".into());
     found
 }
 
@@ -399,6 +448,20 @@ fn internal(text: &str) -> QueryProblem {
         return found;
     }
     QueryProblem { of_the_query: false, ..QueryProblem::new(plain(text)) }
+}
+
+/// `SELECT TOP n`, and statements after WITH that change something.
+fn unsupported_statement(text: &str, sql: &str) -> Option<QueryProblem> {
+    if text == "TOP" {
+        let tokens = tokens_of(sql);
+        let top = tokens.windows(2).find(|pair| names(&pair[0].token, "select") && names(&pair[1].token, "top"));
+        let mut found = QueryProblem::new("`TOP` is not supported");
+        found.hint = Some("write LIMIT and the number at the end of the query".into());
+        found.spot = top.map(|pair| spot_of(&pair[1]));
+        return Some(found);
+    }
+    let verb = text.strip_prefix("Query ")?.split(' ').next()?;
+    CHANGES.contains(&verb.to_lowercase().as_str()).then(|| only_queries(Some(verb)))
 }
 
 fn unsupported(text: &str) -> String {
@@ -613,4 +676,23 @@ fn type_name(arrow: &str) -> String {
 fn first_line(text: &str) -> String {
     let text = text.split("\n\nbacktrace").next().unwrap_or(text);
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_of_the_engine_are_left_out() {
+        for (text, expected) in [
+            ("Arrow error: Compute error: Execution error: Invalid pattern.", "invalid pattern"),
+            ("External error: Error during planning: Invalid argument error: No rows", "no rows"),
+            (
+                "Cast error: Cannot cast string 'x' to value of Int64 type",
+                "cannot cast string 'x' to value of BIGINT type",
+            ),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+    }
 }

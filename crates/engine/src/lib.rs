@@ -12,6 +12,7 @@ mod files;
 mod patterns;
 mod replan;
 mod source_view;
+mod time_patterns;
 mod trial;
 mod types;
 mod unnest;
@@ -23,8 +24,9 @@ pub use comparisons::mistyped_comparisons;
 pub use diagnose::{QueryProblem, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
 pub use replan::problems_of_planning;
 pub use source_view::{history_schema, history_view_sql, source_schema, source_view_sql};
+pub use time_patterns::mistaken_time_patterns;
 pub use trial::{analysed, failing_casts, problems_of_run};
-pub use types::{display_type, readable_schema};
+pub use types::{ValueExample, display_type, example_of, readable_schema};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -237,7 +239,13 @@ impl Engine {
     /// # Errors
     /// [`perennial_core::error::Kind::Project`] when it is not valid SQL or does more than read.
     pub async fn query(&self, sql: &str) -> Result<DataFrame> {
+        if let Some(found) = diagnose::not_one_query(sql) {
+            return Err(found.error_in("query", sql));
+        }
         let plan = self.plan(sql).await.map_err(|e| query_error(e, sql))?;
+        if let Some(found) = mistaken_time_patterns(&plan, sql).into_iter().next() {
+            return Err(found.error_in("query", sql));
+        }
         Ok(DataFrame::new(self.context.state(), plan))
     }
 

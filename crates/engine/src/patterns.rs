@@ -58,6 +58,7 @@ patterns! {
     /// What the engine says before it comes to the point.
     PREFIX = concat!(
         "^(?:Error during planning: |Execution error: |Arrow error: |Cast error: |Parser error: |Internal error: |",
+        "Compute error: |Invalid argument error: |Schema error: |External error: |External: |",
         r"Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+",
     );
     /// Types by the names of Arrow.

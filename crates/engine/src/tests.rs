@@ -48,8 +48,46 @@ async fn business_dates_are_cut_in_a_time_zone() {
 
 #[tokio::test]
 async fn a_query_changes_nothing() {
-    let error = engine().query("CREATE TABLE t AS SELECT 1").await.unwrap_err();
-    assert!(error.message().contains("not supported"), "{error}");
+    let engine = engine();
+    engine.register_schema(&TableName::new("core", "orders"), schema(&[("amount", DataType::Int64)])).unwrap();
+    let error = engine.query("CREATE TABLE t AS SELECT 1").await.unwrap_err();
+    assert_eq!(error.to_string(), "query:1:1: only queries are allowed, found CREATE");
+    assert_eq!(error.hint_text(), Some("write a SELECT; tables change only through the steps of a run"));
+    let error = engine.query("-- all of them\ndelete from core.nosuch").await.unwrap_err();
+    assert_eq!(error.to_string(), "query:2:1: only queries are allowed, found DELETE");
+    // A query that begins like one.
+    let error = engine.query("WITH t AS (SELECT 1) DELETE FROM core.orders").await.unwrap_err();
+    assert_eq!(error.message(), "only queries are allowed, found DELETE");
+}
+
+#[tokio::test]
+async fn queries_of_other_databases_are_corrected() {
+    let engine = engine();
+    engine.register_schema(&TableName::new("core", "orders"), schema(&[("day", DataType::Date32)])).unwrap();
+    for (sql, message, hint) in [
+        (
+            "SELECT 1; SELECT 2",
+            "query:1:11: only one query is allowed at a time",
+            "run the second one by itself, or write WITH for intermediate results",
+        ),
+        (
+            "SELECT TOP 5 day FROM core.orders",
+            "query:1:8: `TOP` is not supported",
+            "write LIMIT and the number at the end of the query",
+        ),
+        ("SELECT cout(*) FROM core.orders", "query:1:8: unknown function `cout`", "did you mean `count`?"),
+        (
+            "SELECT to_char(day, 'YYYY-MM') FROM core.orders",
+            "query:1:21: `to_char`: the pattern 'YYYY-MM' has no specifier such as %Y",
+            "patterns are those of strftime: write '%Y-%m'",
+        ),
+        ("SELECT (SELECT 1, 2) AS x", "this subquery has more than one column", "select one column in it"),
+    ] {
+        let error = engine.query(sql).await.unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.hint_text()), (message, Some(hint)), "{sql}");
+    }
+    engine.query("SELECT 1;").await.unwrap();
+    assert_eq!(one_number(&engine, "SELECT to_char(DATE '2026-01-31', '%Y')::BIGINT").await, 2026);
 }
 
 #[tokio::test]
@@ -283,9 +321,9 @@ async fn what_a_run_would_refuse_is_found_without_a_row() {
     SELECT ntile(0) OVER (ORDER BY n) AS tile FROM core.t
       8: `ntile`: NTILE requires a positive integer (-)
     SELECT CAST('x' AS BIGINT) AS a, DATE '2026-13-01' AS b, n FROM core.t WHERE day > '2026-02-30'
-      13: cannot cast 'x' to BIGINT (-)
-      39: cannot cast '2026-13-01' to DATE (write a date that exists, as in DATE '2026-01-31')
-      84: cannot cast '2026-02-30' to DATE (write a date that exists, as in DATE '2026-01-31')
+      13: cannot cast 'x' to BIGINT (write a whole number such as '12')
+      39: cannot cast '2026-13-01' to DATE (write a date such as '2026-01-31')
+      84: cannot cast '2026-02-30' to DATE (write a date such as '2026-01-31')
     SELECT n FROM core.t WHERE day < 5 AND name = 1 AND n IN (name, '2') AND day BETWEEN 1 AND 2
       28: DATE cannot be compared with BIGINT (write a date, as in DATE '2026-01-31', or compare date_part('year', ...))
       40: TEXT cannot be compared with BIGINT (write the number as text, '1', or cast the text: TRY_CAST(x AS BIGINT))

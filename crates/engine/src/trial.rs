@@ -5,8 +5,7 @@
 //! at all, and every aggregate and window function is prepared as it would be for a run.
 
 use super::diagnose::{QueryProblem, Spot, UNITS, diagnose_one, spot_of_placeholder, spots_of_call, spots_of_value};
-use super::display_type;
-use arrow::datatypes::DataType;
+use super::types::{ValueExample, display_type, example_of};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -52,7 +51,7 @@ pub fn failing_casts(state: &SessionState, analysed: &LogicalPlan, sql: &str) ->
                     if let Expr::Literal(value, _) = &*cast.expr {
                         problem.message = format!("cannot cast '{value}' to {}", display_type(cast.field.data_type()));
                     }
-                    problem.hint = example_of(cast.field.data_type()).map(|example| format!("write {example}"));
+                    problem.hint = example_of(cast.field.data_type()).map(hint_of);
                     problem.spot = trial.unused(&problem.message, &literal_spots(&cast.expr, sql)).or(problem.spot);
                     trial.add(problem);
                 }
@@ -64,14 +63,8 @@ pub fn failing_casts(state: &SessionState, analysed: &LogicalPlan, sql: &str) ->
     trial.problems
 }
 
-/// How a constant of a type is written.
-fn example_of(data_type: &DataType) -> Option<&'static str> {
-    match data_type {
-        DataType::Date32 => Some("a date that exists, as in DATE '2026-01-31'"),
-        DataType::Timestamp(..) => Some("a time that exists, as in TIMESTAMP '2026-01-31 12:30:00'"),
-        DataType::Interval(_) => Some("an interval, as in INTERVAL '3 months'"),
-        _ => None,
-    }
+fn hint_of(ValueExample { what, text }: ValueExample) -> String {
+    format!("write {what} such as '{text}'")
 }
 
 fn literal_spots(expr: &Expr, sql: &str) -> Vec<Spot> {

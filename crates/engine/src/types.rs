@@ -15,6 +15,30 @@ pub fn readable_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// A value of a type as an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueExample {
+    /// What it is: `a date`.
+    pub what: &'static str,
+    /// The value as text.
+    pub text: &'static str,
+}
+
+/// An example of the values of a type, for hints.
+pub fn example_of(data_type: &DataType) -> Option<ValueExample> {
+    let (what, text) = match data_type {
+        DataType::Date32 => ("a date", "2026-01-31"),
+        DataType::Timestamp(_, None) => ("a timestamp", "2026-01-31 12:30:00"),
+        DataType::Timestamp(_, Some(_)) => ("a timestamp", "2026-01-31T12:30:00Z"),
+        DataType::Interval(_) => ("an interval", "3 months"),
+        DataType::Boolean => ("a truth value", "true"),
+        DataType::Decimal128(..) | DataType::Float64 => ("a number", "12.50"),
+        other if other.is_integer() => ("a whole number", "12"),
+        _ => return None,
+    };
+    Some(ValueExample { what, text })
+}
+
 /// A type in the words of SQL.
 pub fn display_type(data_type: &DataType) -> String {
     use DataType::*;

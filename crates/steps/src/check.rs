@@ -18,8 +18,8 @@ use perennial_core::digest::digest;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_engine::{
     Engine, EngineSettings, QueryProblem, analysed, diagnose, failing_casts, history_schema, history_view_sql,
-    mistyped_comparisons, only_reads, problems_of_planning, problems_of_run, source_schema, source_view_sql,
-    spot_named, spot_of_type_error, uncomputable_subquery,
+    mistaken_time_patterns, mistyped_comparisons, only_reads, problems_of_planning, problems_of_run, source_schema,
+    source_view_sql, spot_named, spot_of_type_error, uncomputable_subquery,
 };
 use perennial_lake::lake_schema;
 use perennial_project::{Project, Severity, SqlFile, StepHeader, TextFile, Unread};
@@ -174,7 +174,7 @@ pub async fn check(
     }
     checker.tests(project, &mut checked, &mut problems).await;
     for test in &project.step_tests {
-        super::step_tests::check(test, &checked, &checker.broken, &mut problems);
+        super::step_tests::check(test, &checked, &|step| checker.is_broken(step), &mut problems);
     }
     Ok((checked, checker, distinct(problems)))
 }
@@ -359,6 +359,8 @@ impl Checker {
             ]);
         }
         let mut problems = mistyped_comparisons(&plan);
+        let has_mistyped = !problems.is_empty();
+        problems.extend(mistaken_time_patterns(&plan, sql));
         let optimised = match self.state.optimize(&plan) {
             Ok(optimised) => optimised,
             Err(error) => {
@@ -367,7 +369,7 @@ impl Checker {
                 let casts = analysed.iter().flat_map(|p| failing_casts(&self.state, p, sql)).collect::<Vec<_>>();
                 let mut found = diagnose(&error, sql);
                 // A cast is among those above, a comparison among the mistyped ones, in better words.
-                found.retain(|one| casts.is_empty() && (problems.is_empty() || !one.message.contains("comparison")));
+                found.retain(|one| casts.is_empty() && (!has_mistyped || !one.message.contains("comparison")));
                 for one in &mut found {
                     one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
                 }

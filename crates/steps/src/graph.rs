@@ -203,7 +203,11 @@ fn no_such_step(core: &str, word: &str, steps: &[Selectable]) -> Error {
         return error.suggest(tag, tags);
     }
     let names: Vec<String> = steps.iter().map(|s| s.name.to_string()).collect();
-    super::render::suggest_table(error, core, &names)
+    let error = super::render::suggest_table(error, core, &names);
+    match error.hint_text() {
+        Some(_) => error,
+        None => error.hint("`perennial ls` lists the steps"),
+    }
 }
 
 #[cfg(test)]
@@ -272,6 +276,7 @@ mod tests {
     fn a_selection_that_names_nothing_is_an_error() {
         let error = pick(&["marts.cc"], &[]).unwrap_err();
         assert_eq!(error.message(), "no step matches `marts.cc`");
+        assert_eq!(error.hint_text(), Some("did you mean `marts.c`?"));
         let error = pick(&["tag:nightl"], &[]).unwrap_err();
         assert_eq!(error.hint_text(), Some("did you mean `nightly`?"));
     }

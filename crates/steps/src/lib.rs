@@ -24,7 +24,7 @@ mod tests;
 pub use check::{CheckInput, CheckedSql, Checker, SourceRelation, Step, TestQuery, check};
 pub use column_tests::{TestOutcome, test_query, test_step};
 
-pub use render::{Rendered, Renderer, RunContext};
+pub use render::{Rendered, Renderer, RunContext, suggest_table};
 pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, register, run};
 pub use show::show;
 pub use step_tests::{StepTestOutcome, run_step_test};

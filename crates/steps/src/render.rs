@@ -478,7 +478,7 @@ pub(super) fn resolve<'a>(
 }
 
 /// Adds the known table that comes close to the one given, else all of them if they are few.
-pub(super) fn suggest_table(error: Error, given: &str, known: &[String]) -> Error {
+pub fn suggest_table(error: Error, given: &str, known: &[String]) -> Error {
     match nearest(given, known) {
         Some(name) => error.hint(format!("did you mean `{name}`?")),
         None => error.suggest(given, known.iter().map(String::as_str)),
@@ -488,6 +488,11 @@ pub(super) fn suggest_table(error: Error, given: &str, known: &[String]) -> Erro
 /// The known table whose full name, or whose last part, comes close to the one given.
 pub(super) fn nearest<'a>(given: &str, known: &'a [String]) -> Option<&'a str> {
     let last = |name: &'a str| name.rsplit('.').next().unwrap_or(name);
+    // A table by the names of its source.
+    let of_source = given.split_once('.').map(|(source, table)| TableName::source(source, table).to_string());
+    if let Some(same) = known.iter().find(|name| Some(*name) == of_source.as_ref()) {
+        return Some(same);
+    }
     let given_last = given.rsplit('.').next().unwrap_or(given);
     if let Some(same) = known.iter().find(|n| last(n) == given_last) {
         return Some(same);

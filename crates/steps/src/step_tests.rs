@@ -20,7 +20,7 @@ use futures::TryStreamExt;
 use minijinja::value::Value;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
-use perennial_engine::{Engine, EngineSettings, diagnose, display_type, readable_schema};
+use perennial_engine::{Engine, EngineSettings, ValueExample, diagnose, display_type, example_of, readable_schema};
 use perennial_project::{GivenTable, Project, Spanned, StepTest, TestCell, TestRow};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,9 +36,14 @@ pub struct StepTestOutcome {
     pub failure: Option<Error>,
 }
 
-/// Names and values of a test, held against the project. A step with a problem of its own is not reported again.
-pub(super) fn check(test: &StepTest, checked: &CheckedSql, broken: &BTreeSet<TableName>, problems: &mut Problems) {
-    let Some(step) = problems.keep(step_of(test, checked, broken)).flatten() else { return };
+/// Checks the names and values of a test. A step with a problem of its own (`is_broken`) is not reported again.
+pub(super) fn check(
+    test: &StepTest,
+    checked: &CheckedSql,
+    is_broken: &dyn Fn(&TableName) -> bool,
+    problems: &mut Problems,
+) {
+    let Some(step) = problems.keep(step_of(test, checked, is_broken)).flatten() else { return };
     for given in &test.given {
         let Some(name) = problems.keep(given_name(test, given, step)) else { continue };
         let Some(schema) = schema_of(&name, checked) else { continue };
@@ -81,22 +86,10 @@ fn check_value(cell: &TestCell, data_type: &DataType) -> Result<(), Error> {
     cast_exactly(vec![Some(text)], data_type).map(drop).map_err(|why| {
         let error = Error::project(format!("column `{}` {why}", cell.column.value));
         match example_of(data_type) {
-            Some(example) => error.hint(format!("write {example}, or `~` for NULL")),
+            Some(ValueExample { what, text }) => error.hint(format!("write {what} such as `{text}`, or `~` for NULL")),
             None => error,
         }
     })
-}
-
-/// How a value of a type is written.
-fn example_of(data_type: &DataType) -> Option<&'static str> {
-    match data_type {
-        DataType::Date32 => Some("a date such as 2026-01-31"),
-        DataType::Timestamp(..) => Some("a timestamp such as 2026-01-31T12:30:00Z"),
-        DataType::Boolean => Some("`true` or `false`"),
-        DataType::Decimal128(..) | DataType::Float64 => Some("a number such as 12.50"),
-        other if other.is_integer() => Some("a whole number"),
-        _ => None,
-    }
 }
 
 /// Runs one test.
@@ -110,7 +103,7 @@ pub async fn run_step_test(
     context: &RunContext,
     test: &StepTest,
 ) -> Result<StepTestOutcome> {
-    let Some(step) = step_of(test, checked, &BTreeSet::new())? else {
+    let Some(step) = step_of(test, checked, &|_| false)? else {
         return Err(Error::project(format!("step `{}` has problems of its own", test.step.value)));
     };
     let engine = engine_with(project, checked, step, test)?;
@@ -135,12 +128,16 @@ fn first_of(errors: Vec<Error>) -> Error {
     errors.into_iter().next().unwrap_or_else(|| Error::bug("a template failed without an error"))
 }
 
-fn step_of<'a>(test: &StepTest, checked: &'a CheckedSql, broken: &BTreeSet<TableName>) -> Result<Option<&'a Step>> {
+fn step_of<'a>(
+    test: &StepTest,
+    checked: &'a CheckedSql,
+    is_broken: &dyn Fn(&TableName) -> bool,
+) -> Result<Option<&'a Step>> {
     let Spanned { value: wanted, span } = &test.step;
     if let Some(step) = checked.steps.iter().find(|s| s.name.to_string() == *wanted) {
         return Ok(Some(step));
     }
-    if broken.iter().any(|b| b.to_string() == *wanted) {
+    if TableName::try_from(wanted.clone()).is_ok_and(|name| is_broken(&name)) {
         return Ok(None);
     }
     let known: Vec<String> = checked.steps.iter().map(|s| s.name.to_string()).collect();
@@ -276,13 +273,11 @@ fn compare(
     if lines.is_empty() {
         return Ok(None);
     }
-    let message = format!(
-        "{} gives other rows than expected ({} instead of {})\n{}",
-        step.name,
-        got.len(),
-        wanted.len(),
-        lines.join("\n")
-    );
+    let counts = match got.len() == wanted.len() {
+        true => String::new(),
+        false => format!(" ({} instead of {})", got.len(), wanted.len()),
+    };
+    let message = format!("{} returned different rows than expected{counts}\n{}", step.name, lines.join("\n"));
     Ok(Some(Error::data(message).at(test.place(&test.expect.span))))
 }
 

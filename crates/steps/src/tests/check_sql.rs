@@ -98,7 +98,7 @@ async fn syntax_and_types() {
     5 | WHERE ordered_on >= DATE '2026-13-01'
       |                          ^^^^^^^^^^^^
       |
-      = help: write a date that exists, as in DATE '2026-01-31'
+      = help: write a date such as '2026-01-31'
 
     == interval arithmetic
     error: cannot get result type for temporal operation BIGINT * INTERVAL
@@ -297,4 +297,32 @@ async fn one_kind_of_mistake_does_not_hide_another() {
             "error: cannot cast '2026-02-31' to DATE",
         ]
     );
+}
+
+/// `to_char` takes patterns of strftime; those of other databases would be returned as they are.
+#[tokio::test]
+async fn patterns_of_times() {
+    let found = problems_with(&[(
+        "twice",
+        "SELECT to_char(ordered_on, 'YYYY-MM') AS month, to_char(ordered_on, '%Y') AS year,\n  to_char(ordered_on, 'YYYY-MM') || 'x' AS again FROM core.orders",
+    )])
+    .await;
+    insta::assert_snapshot!(found, @r"
+    == twice
+    error: `to_char`: the pattern 'YYYY-MM' has no specifier such as %Y
+     --> sql/marts/x.sql:4:28
+      |
+    4 | SELECT to_char(ordered_on, 'YYYY-MM') AS month, to_char(ordered_on, '%Y') AS year,
+      |                            ^^^^^^^^^
+      |
+      = help: patterns are those of strftime: write '%Y-%m'
+
+    error: `to_char`: the pattern 'YYYY-MM' has no specifier such as %Y
+     --> sql/marts/x.sql:5:23
+      |
+    5 |   to_char(ordered_on, 'YYYY-MM') || 'x' AS again FROM core.orders
+      |                       ^^^^^^^^^
+      |
+      = help: patterns are those of strftime: write '%Y-%m'
+    ");
 }

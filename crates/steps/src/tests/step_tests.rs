@@ -38,18 +38,36 @@ async fn rows_as_expected() {
 async fn other_rows_are_shown_side_by_side() {
     let any = "expect:\n  rows:\n    - {month: 2026-01-01, orders: 2}\n    - {month: 2026-02-01, orders: 2}\n";
     insta::assert_snapshot!(outcome(&format!("{GIVEN}{any}")).await.unwrap(), @r#"
-    marts.monthly gives other rows than expected (2 instead of 2)
+    marts.monthly returned different rows than expected
       missing:    month = 2026-02-01, orders = 2
       unexpected: month = 2026-02-01, orders = 1
     "#);
     let exact = "expect:\n  order: exact\n  rows:\n    - {month: 2026-02-01}\n    - {month: 2026-01-01}\n";
     insta::assert_snapshot!(outcome(&format!("{GIVEN}{exact}")).await.unwrap(), @r#"
-    marts.monthly gives other rows than expected (2 instead of 2)
+    marts.monthly returned different rows than expected
       row 1, expected: month = 2026-02-01
       row 1, given:    month = 2026-01-01
       row 2, expected: month = 2026-01-01
       row 2, given:    month = 2026-02-01
     "#);
+}
+
+#[tokio::test]
+async fn counts_are_shown_where_they_differ() {
+    let two = "expect:\n  rows:\n    - {month: 2026-01-01}\n";
+    let failure = outcome(&format!("{GIVEN}{two}")).await.unwrap();
+    let first = failure.lines().next().unwrap();
+    assert_eq!(first, "marts.monthly returned different rows than expected (2 instead of 1)");
+}
+
+/// Its file has a problem of its own, such as a mistyped key in the header.
+#[tokio::test]
+async fn a_test_of_a_step_that_could_not_be_read_is_not_reported() {
+    let mut one = project(vec![]);
+    one.step_tests = vec![step_test("tests/steps/monthly.yml", "step: marts.monthly\nexpect: {rows: []}\n")];
+    assert!(problems_of(&one).await.contains("unknown step `marts.monthly`"));
+    one.unread.steps.insert(name("marts.monthly"));
+    no_problems(&one).await;
 }
 
 async fn problems_of_test(yaml: &str) -> String {
@@ -115,7 +133,7 @@ async fn names_and_values_are_checked() {
     4 |     - {orderid: 1, amount: abc}
       |                            ^^^
       |
-      = help: write a number such as 12.50, or `~` for NULL
+      = help: write a number such as `12.50`, or `~` for NULL
 
     error: column `ordered_on` is DATE, which cannot hold `2026-13-01`
      --> tests/steps/monthly.yml:5:32
@@ -123,7 +141,7 @@ async fn names_and_values_are_checked() {
     5 |     - {orderid: 2, ordered_on: 2026-13-01, amount: 1.005}
       |                                ^^^^^^^^^^
       |
-      = help: write a date such as 2026-01-31, or `~` for NULL
+      = help: write a date such as `2026-01-31`, or `~` for NULL
 
     error: column `amount` is DECIMAL(18,2), which cannot hold `1.005`
      --> tests/steps/monthly.yml:5:52
@@ -131,7 +149,7 @@ async fn names_and_values_are_checked() {
     5 |     - {orderid: 2, ordered_on: 2026-13-01, amount: 1.005}
       |                                                    ^^^^^
       |
-      = help: write a number such as 12.50, or `~` for NULL
+      = help: write a number such as `12.50`, or `~` for NULL
 
     error: marts.monthly has no column `months`
      --> tests/steps/monthly.yml:8:8
@@ -147,7 +165,7 @@ async fn names_and_values_are_checked() {
     8 |     - {months: 1, orders: many}
       |                           ^^^^
       |
-      = help: write a whole number, or `~` for NULL
+      = help: write a whole number such as `12`, or `~` for NULL
 
     error: column `orders` is BIGINT, which cannot hold `1.5`
      --> tests/steps/monthly.yml:9:27
@@ -155,7 +173,7 @@ async fn names_and_values_are_checked() {
     9 |     - {months: 2, orders: 1.5}
       |                           ^^^
       |
-      = help: write a whole number, or `~` for NULL
+      = help: write a whole number such as `12`, or `~` for NULL
 
     error: expected row 1 does not name `rule`, which others do
      --> tests/steps/monthly.yml:4:7
