@@ -6,10 +6,13 @@ use crate::flow::Reader;
 use perennial_core::error::{Error, Problems};
 use perennial_engine::literal;
 
+/// Ids shown where several are meant.
+const MAX_SHOWN: usize = 5;
+
 /// List the runs, newest first, or show one in detail
 #[derive(clap::Args)]
 pub(super) struct Runs {
-    /// A run's id: what it read, built and tested
+    /// A run's id, or its beginning: what that run read, built and tested
     #[arg(value_name = "RUN")]
     run_id: Option<String>,
     /// Maximum number of runs
@@ -41,11 +44,9 @@ impl Verb for Runs {
 
 /// One run: its own row, and what it read, built and tested.
 async fn one(run_id: &str, reader: &Reader, context: &Context<'_>) -> Result<(), Problems> {
+    let run_id = &whole_id(run_id, reader).await?;
     let of_run = |name: &str| format!("SELECT * FROM system.{name} WHERE run_id = {}", literal(run_id));
     let run = reader.query(&of_run("runs"), None).await?;
-    if run.iter().all(|batch| batch.num_rows() == 0) {
-        return Err(Error::project(format!("unknown run `{run_id}`")).hint("`perennial runs` lists the runs").into());
-    }
     if context.printer.format == Format::Csv {
         let error = Error::project("a run in detail has several tables, and CSV holds one");
         return Err(error.hint("use `--format json`, or query `system.steps` and its like").into());
@@ -66,4 +67,23 @@ async fn one(run_id: &str, reader: &Reader, context: &Context<'_>) -> Result<(),
         _ => context.printer.text(&text)?,
     }
     Ok(())
+}
+
+/// The id of the only run that begins like this, or that is it.
+async fn whole_id(given: &str, reader: &Reader) -> Result<String, Problems> {
+    let sql =
+        format!("SELECT DISTINCT run_id FROM system.runs WHERE starts_with(run_id, {}) ORDER BY 1", literal(given));
+    let found = rows_json(&reader.query(&sql, None).await?)?;
+    let ids: Vec<&str> = found.as_array().into_iter().flatten().filter_map(|row| row["run_id"].as_str()).collect();
+    match ids.as_slice() {
+        [] => Err(Error::project(format!("unknown run `{given}`")).hint("`perennial runs` lists the runs").into()),
+        [one] => Ok((*one).to_string()),
+        ids if ids.contains(&given) => Ok(given.to_string()),
+        ids => {
+            let error = Error::project(format!("{} runs begin with `{given}`", ids.len()));
+            let shown = ids.iter().rev().take(MAX_SHOWN).copied().collect::<Vec<_>>().join("`, `");
+            let more = if ids.len() > MAX_SHOWN { " and others" } else { "" };
+            Err(error.hint(format!("they are `{shown}`{more}; add characters")).into())
+        }
+    }
 }

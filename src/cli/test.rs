@@ -51,7 +51,7 @@ fn print(results: &[TestRecord], context: &Context<'_>) {
             "{:7}  {}: {}{}",
             result.status.as_str(),
             result.test,
-            count(result.faults, "failure", "failures"),
+            count(result.failures, "failure", "failures"),
             result.example.as_ref().map(|e| format!(", such as {e}")).unwrap_or_default()
         ));
     }
@@ -70,7 +70,7 @@ fn as_row(result: &TestRecord) -> Vec<String> {
         result.test.clone(),
         result.severity.clone(),
         result.status.as_str().into(),
-        result.faults.to_string(),
+        result.failures.to_string(),
         example,
     ]
 }
@@ -78,6 +78,6 @@ fn as_row(result: &TestRecord) -> Vec<String> {
 fn as_json(result: &TestRecord) -> serde_json::Value {
     serde_json::json!({
         "test": result.test, "table": result.table, "column": result.column, "severity": result.severity,
-        "status": result.status.as_str(), "failures": result.faults, "example": result.example,
+        "status": result.status.as_str(), "failures": result.failures, "example": result.example,
     })
 }

@@ -125,7 +125,7 @@ pub(super) fn test_record(run_id: &str, test: &TestOutcome) -> TestRecord {
             Severity::Warn => "warn".to_string(),
         },
         status: test.status,
-        faults: test.failures,
+        failures: test.failures,
         example: test.example.clone(),
     }
 }

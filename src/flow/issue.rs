@@ -1,5 +1,6 @@
 //! Reports from a release: their rows, their provenance, and why figures changed since the last edition.
 
+use super::plan::is_changed_definition;
 use super::reader::Reader;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -93,7 +94,8 @@ impl Issue<'_> {
         let nothing = BTreeSet::new();
         let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let Some(before) = self.reader.other(last).await? else { return Ok(Vec::new()) };
-        let changed = self.release.definitions.iter().filter(|(name, hash)| before.definitions.get(name) != Some(hash));
+        let earlier = |name| before.definitions.get(name).map(String::as_str);
+        let changed = self.release.definitions.iter().filter(|(name, now)| is_changed_definition(earlier(name), now));
         let steps = changed.filter(|(name, _)| inputs.contains(name));
         let mut causes: Vec<Cause> =
             steps.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }).collect();

@@ -19,7 +19,7 @@ mod verbs;
 
 use build::Build;
 use editions::ReportRun;
-use perennial_core::error::{Problems, Result};
+use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::history::new_run_id;
 use perennial_lake::{Lake, LoadState, Lock, Release};
 use perennial_project::Project;
@@ -64,11 +64,19 @@ pub(crate) async fn run(
     }
     // A failure to record never fails a run.
     if let Err(error) = record.write(&lock).await {
-        observer.event(Event::Note(format!("cannot record the run: {error}")));
+        observer.event(Event::Note(note_of("cannot record the run", &error)));
     }
     match (outcome, lock.release().await) {
         (Ok(_), Err(error)) => Err(error.into()),
         (outcome, _) => outcome,
+    }
+}
+
+/// An error that stops nothing, as a note with what to do about it.
+fn note_of(what: &str, error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{what}: {error}; {hint}"),
+        None => format!("{what}: {error}"),
     }
 }
 
@@ -137,7 +145,8 @@ impl Run<'_> {
                 let (release, changed_tables) = (published.release.number, changes.len() as u64);
                 outcome.ending = Ending::Published { release, changed_tables };
                 if let Some(error) = published.delta_behind {
-                    observer.event(Event::Note(format!("the next run brings the Delta logs up to date: {error}")));
+                    let what = "the next run brings the Delta logs up to date";
+                    observer.event(Event::Note(note_of(what, &error)));
                 }
                 published.release
             }

@@ -181,12 +181,36 @@ impl Plan<'_> {
 
     /// Hash of a step's SQL without the business date, which differs from day to day.
     fn definition(&self, sql: &str) -> String {
-        digest([sql.replace(&self.as_of.to_string(), "as_of")])
+        format!("{DEFINITION_VERSION}:{}", digest([sql.replace(&self.as_of.to_string(), "as_of")]))
     }
+}
+
+/// The version of how definitions are hashed, in front of the hash; hashes without one are older.
+const DEFINITION_VERSION: &str = "2";
+
+/// Whether a step's SQL differs between two releases, by its definitions there. Hashes of different versions, which are
+/// on both sides of an upgrade, say nothing.
+pub(super) fn is_changed_definition(before: Option<&str>, now: &str) -> bool {
+    let version = |definition: &str| definition.split_once(':').map(|(version, _)| version.to_string());
+    before.is_none_or(|before| version(before) == version(now) && before != now)
 }
 
 /// The columns that were accepted beyond the contracts.
 pub(super) fn accepted(loaded: &BTreeMap<TableName, LoadState>) -> BTreeMap<TableName, Vec<String>> {
     let columns = loaded.iter().map(|(name, state)| (name.clone(), state.accepted_columns.clone()));
     columns.filter(|(_, columns)| !columns.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_changes_no_sql() {
+        assert!(is_changed_definition(None, "2:ab"), "a new step");
+        assert!(is_changed_definition(Some("2:aa"), "2:ab"));
+        assert!(!is_changed_definition(Some("2:ab"), "2:ab"));
+        assert!(!is_changed_definition(Some("aa"), "2:ab"), "written by an earlier version");
+        assert!(!is_changed_definition(Some("2:ab"), "3:ab"));
+    }
 }

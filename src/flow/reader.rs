@@ -1,14 +1,19 @@
 //! Queries on what was published: an engine with the tables of one release and the system tables.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use perennial_core::contract::{SourceTable, TableName};
 use perennial_core::error::{Error, Result};
-use perennial_engine::{Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, source_view_sql};
-use perennial_lake::history::{self, ReleaseRecord, Row};
-use perennial_lake::{Lake, LoadState, Release, TableVersion};
+use perennial_engine::{
+    Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, quoted, quoted_name, source_view_sql,
+};
+use perennial_lake::history::{self, RENAMED_COLUMNS, ReleaseRecord, RenamedColumn, Row};
+use perennial_lake::{DataFile, Lake, LoadState, Release, TableVersion};
 use perennial_project::Project;
 use perennial_reports::EditionRecord;
+use perennial_steps::suggest_table;
+use std::sync::Arc;
 
 /// Answers queries from one release.
 pub(crate) struct Reader {
@@ -53,7 +58,7 @@ impl Reader {
 
     /// The rows of a query, up to a limit.
     pub async fn query(&self, sql: &str, limit: Option<usize>) -> Result<Vec<RecordBatch>> {
-        let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error))?;
+        let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error, sql))?;
         if let Some(limit) = limit {
             frame = frame.limit(0, Some(limit)).map_err(|e| query_error(e, sql))?;
         }
@@ -133,7 +138,7 @@ impl Reader {
     pub(super) async fn warnings(&self) -> Result<Vec<String>> {
         let Some(release) = &self.release else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT test FROM system.tests WHERE run_id = {} AND status = 'warned' ORDER BY faults DESC, test",
+            "SELECT test FROM system.tests WHERE run_id = {} AND status = 'warned' ORDER BY failures DESC, test",
             literal(&release.run_id)
         );
         let names = self.query(&sql, None).await?;
@@ -151,10 +156,15 @@ impl Reader {
     }
 
     /// Explains an unknown table: a similar name, or what to do before the first release.
-    fn explain(&self, error: Error) -> Error {
+    fn explain(&self, error: Error, sql: &str) -> Error {
         let unknown = error.message().strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
-        let Some(name) = unknown.map(|name| name.strip_prefix("perennial.").unwrap_or(name).to_string()) else {
+        let Some(name) = unknown.map(|name| name.strip_prefix("perennial.").unwrap_or(name)) else {
             return error;
+        };
+        // The engine adds a schema to a name without one.
+        let name = match name.strip_prefix("public.") {
+            Some(bare) if !sql.to_lowercase().contains("public") => bare,
+            _ => name,
         };
         let mut explained = Error::project(format!("unknown table `{name}`"));
         if let Some(place) = error.place() {
@@ -165,7 +175,11 @@ impl Reader {
         };
         let tables = release.tables.keys().chain(release.views.iter().map(|(name, _)| name));
         let known: Vec<String> = tables.map(ToString::to_string).collect();
-        explained.suggest(&name, known.iter().map(String::as_str))
+        let explained = suggest_table(explained, name, &known);
+        match explained.hint_text() {
+            None if !name.contains('.') => explained.hint("write tables as `schema.name`"),
+            _ => explained,
+        }
     }
 }
 
@@ -198,11 +212,35 @@ async fn register_system(engine: &Engine, lake: &Lake) -> Result<()> {
             engine.register_rows(&table, schema, vec![ReleaseRecord::batch(&releases)?])?;
         } else {
             let files = lake.system_files(name).await?;
-            engine
-                .register_files(&table, &TableVersion { schema, files, fingerprint: String::new(), changed_in: 0 })?;
+            register_stored(engine, &table, schema, files).await?;
         }
     }
     Ok(())
+}
+
+/// A system table over its files. Columns that have a new name are read under the old one as well.
+async fn register_stored(engine: &Engine, table: &TableName, schema: SchemaRef, files: Vec<DataFile>) -> Result<()> {
+    let renamed: Vec<&RenamedColumn> = RENAMED_COLUMNS.iter().filter(|column| column.table == table.name).collect();
+    let old = |column: &&RenamedColumn| {
+        let new = schema.field_with_name(column.new)?;
+        Ok(new.clone().with_name(column.old))
+    };
+    let old: Vec<Field> = renamed.iter().map(old).collect::<Result<_>>()?;
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone()).chain(old);
+    let stored = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    engine.register_files(table, &TableVersion { schema: stored, files, fingerprint: String::new(), changed_in: 0 })?;
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    let columns = schema.fields().iter().map(|field| {
+        let name = quoted(field.name());
+        match renamed.iter().find(|column| column.new == field.name()) {
+            Some(column) => format!("coalesce({name}, {}) AS {name}", quoted(column.old)),
+            None => name,
+        }
+    });
+    let columns: Vec<String> = columns.collect();
+    engine.register_view(table, &format!("SELECT {} FROM {}", columns.join(", "), quoted_name(table))).await
 }
 
 fn release_record(release: &Release) -> ReleaseRecord {
@@ -216,5 +254,46 @@ fn release_record(release: &Release) -> ReleaseRecord {
         rows: release.tables.values().map(TableVersion::rows).sum(),
         tests_passed: release.tests.passed,
         tests_warned: release.tests.warned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+    use arrow::datatypes::Int64Type;
+    use perennial_lake::history::{TestRecord, TestStatus};
+
+    fn record(failures: u64) -> TestRecord {
+        TestRecord {
+            run_id: "r2".to_string(),
+            test: "tests.new".to_string(),
+            table: None,
+            column: None,
+            severity: "error".to_string(),
+            status: TestStatus::Failed,
+            failures,
+            example: None,
+        }
+    }
+
+    /// Earlier versions called the failures of a test faults.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_with_old_column_names_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
+        let test: ArrayRef = Arc::new(StringArray::from(vec!["tests.old"]));
+        let faults: ArrayRef = Arc::new(Int64Array::from(vec![3]));
+        let old = RecordBatch::try_from_iter_with_nullable([("test", test, true), ("faults", faults, true)]).unwrap();
+        lake.append_system(TestRecord::TABLE, "r1", &old).await.unwrap();
+        lake.append_system(TestRecord::TABLE, "r2", &TestRecord::batch(&[record(5)]).unwrap()).await.unwrap();
+        let store = EngineStore { store: lake.store(), url: lake.store_url().clone(), prefix: lake.prefix().clone() };
+        let engine = Engine::open(EngineSettings::default(), Some(store)).unwrap();
+        register_system(&engine, &lake).await.unwrap();
+        let rows = engine.collect("SELECT failures FROM system.tests ORDER BY test DESC").await.unwrap();
+        let found: Vec<i64> =
+            rows.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+        assert_eq!(found, [3, 5]);
+        assert!(engine.collect("SELECT faults FROM system.tests").await.is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What a run leaves in `system.*`, however it ended.
 
 use super::build::BuildOutcome;
-use super::{Ending, Event, Invoker, Observer, RunOutcome};
+use super::{Ending, Event, Invoker, Observer, RunOutcome, note_of};
 use perennial_core::error::Result;
 use perennial_intake::{Reject, RejectSink};
 use perennial_lake::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
@@ -114,7 +114,7 @@ async fn append<R: Row>(lake: &Lake, run_id: &str, rows: &[R]) -> Result<()> {
 pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, observer: &dyn Observer) -> Result<()> {
     let repairs = lake.repair(lock).await?;
     if let Some(error) = &repairs.delta_behind {
-        observer.event(Event::Note(format!("the Delta logs are still behind: {error}")));
+        observer.event(Event::Note(note_of("the Delta logs are still behind", error)));
     }
     for killed in &repairs.killed {
         observer

@@ -8,12 +8,13 @@ use super::record::{self, Record};
 use super::request::as_of;
 use super::{Invoker, Observer};
 use arrow::array::RecordBatch;
+use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::history::{TestRecord, TestStatus, new_run_id};
 use perennial_lake::{Lake, Release};
 use perennial_project::{Language, Project};
 use perennial_reports::{Edition, Output, Period};
-use perennial_steps::RunContext;
+use perennial_steps::{CheckedSql, RunContext};
 
 /// The first rows of a step, computed now over the newest release; nothing is written.
 pub(crate) async fn show(
@@ -27,7 +28,8 @@ pub(crate) async fn show(
     let release = lake.latest().await?;
     let columns = release.as_ref().map(|r| accepted(&r.loaded)).unwrap_or_default();
     let checked = check_against(project, as_of(project, asked, now)?, columns).await?.checked;
-    let selected = checked.select(&[step.to_string()], &[])?;
+    let selected =
+        checked.select(&[step.to_string()], &[]).map_err(|error| of_source(&checked, step).unwrap_or(error))?;
     let mut steps = checked.steps.iter().filter(|s| selected.contains(&s.name));
     let step = match (steps.next(), steps.next()) {
         (Some(step), None) => step,
@@ -41,6 +43,16 @@ pub(crate) async fn show(
     let engine = open_engine(project, Some(&lake))?;
     perennial_steps::register(&engine, &checked, &release.tables).await?;
     Ok(perennial_steps::show(&engine, step, limit).await?)
+}
+
+/// The error for a table of a source, which is not a step, by its own name or by those of the source and its table.
+fn of_source(checked: &CheckedSql, given: &str) -> Option<Error> {
+    let by_names = given.split_once('.').map(|(source, table)| TableName::source(source, table));
+    let by_name = TableName::try_from(given.to_string()).ok();
+    let is_source = |name: &TableName| checked.sources.iter().any(|source| source.name == *name || source.raw == *name);
+    let table = by_name.into_iter().chain(by_names).find(is_source)?;
+    let error = Error::project(format!("`{given}` is a table of a source, not a step"));
+    Some(error.hint(format!("perennial query \"SELECT * FROM {table}\" --limit 10 shows its rows")))
 }
 
 /// Runs the tests of the selected steps and of `sql/tests` against the newest release, and the given and expected rows
@@ -88,7 +100,7 @@ fn step_test_record(outcome: &perennial_steps::StepTestOutcome) -> TestRecord {
         column: None,
         severity: "error".to_string(),
         status: if outcome.failure.is_none() { TestStatus::Passed } else { TestStatus::Failed },
-        faults: u64::from(outcome.failure.is_some()),
+        failures: u64::from(outcome.failure.is_some()),
         example: outcome.failure.as_ref().map(ToString::to_string),
     }
 }

@@ -122,6 +122,33 @@ fn a_run_of_no_step_reads_the_sources_and_judges_nothing_that_is_not_there() {
 }
 
 #[test]
+fn names_that_are_nearly_right_bring_the_right_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let in_project =
+        |args: &[&str]| run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()]));
+    in_project(&["run"]).ended(0);
+    for (args, message, hint) in [
+        (["query", "SELECT * FROM daily"], "unknown table `daily`", "did you mean `marts.daily`?"),
+        (["query", "SELECT * FROM shop.sales"], "unknown table `shop.sales`", "did you mean `source.shop__sales`?"),
+        (["query", "DELETE FROM marts.daily"], "only queries are allowed, found DELETE", "write a SELECT"),
+        (["show", "shop.sales"], "is a table of a source, not a step", "SELECT * FROM source.shop__sales"),
+        (["show", "nothing_like_it"], "no step matches `nothing_like_it`", "`marts.daily`"),
+    ] {
+        let ran = in_project(&args).ended(2);
+        assert!(ran.stderr.contains(message) && ran.stderr.contains(hint), "{args:?}: {}", ran.stderr);
+    }
+    // The beginning of a run's id is enough.
+    let id = crate::support::value(&project, "SELECT run_id FROM system.runs");
+    let ran = in_project(&["runs", &id[..8]]).ended(0);
+    assert!(ran.stdout.contains(&id), "{}", ran.stdout);
+    in_project(&["run"]).ended(0);
+    let ran = in_project(&["runs", &id[..2]]).ended(2);
+    assert!(ran.stderr.contains("2 runs begin with `20`") && ran.stderr.contains(&id), "{}", ran.stderr);
+    in_project(&["runs", &id]).ended(0);
+}
+
+#[test]
 fn mistakes_of_arguments_have_exit_code_two_and_a_way_on() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path(), &[DAILY]);

@@ -45,6 +45,21 @@ pub fn tables() -> Vec<(&'static str, SchemaRef)> {
     ]
 }
 
+/// A column of a system table that has a new name. Files that were written before have the old one.
+#[derive(Clone, Copy, Debug)]
+pub struct RenamedColumn {
+    /// The table's name within `system`.
+    pub table: &'static str,
+    /// The old name.
+    pub old: &'static str,
+    /// The new name.
+    pub new: &'static str,
+}
+
+/// All renamed columns of system tables.
+pub const RENAMED_COLUMNS: &[RenamedColumn] =
+    &[RenamedColumn { table: TestRecord::TABLE, old: "faults", new: "failures" }];
+
 /// An identifier for a run that begins now. Identifiers sort by time and differ within a second
 /// (`20261122T041500Z-3f9a`).
 pub fn new_run_id(now: jiff::Timestamp) -> String {

@@ -210,7 +210,7 @@ pub struct TestRecord {
     /// Its result.
     pub status: TestStatus,
     /// Rows that failed.
-    pub faults: u64,
+    pub failures: u64,
     /// One of them, as text.
     pub example: Option<String>,
 }
@@ -310,7 +310,7 @@ rows!(TestRecord in "tests" {
     "column_name": MaybeText, r => r.column.as_ref();
     "severity": Text, r => &r.severity;
     "status": Text, r => r.status.as_str();
-    "faults": Number, r => r.faults;
+    "failures": Number, r => r.failures;
     "example": MaybeText, r => r.example.as_ref();
 });
 
