@@ -3,6 +3,7 @@
 use super::output::{Format, count};
 use super::{Context, Outcome, Output, Verb};
 use perennial_core::error::{Error, Problems, Result};
+use perennial_core::file;
 use perennial_project::{Change, Migration, migrations};
 use std::path::Path;
 
@@ -24,10 +25,13 @@ impl Verb for Migrate {
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let root = context.root()?;
-        let migrations = migrations(&root)?;
-        if !self.dry_run {
-            migrations.iter().try_for_each(|migration| write(&root, migration))?;
-        }
+        // A file that cannot be migrated or written does not stop the others.
+        let (found, mut problems) = migrations(&root);
+        let mut write = |migration: &Migration| problems.keep(write(&root, migration)).is_some();
+        let migrations: Vec<Migration> = match self.dry_run {
+            true => found,
+            false => found.into_iter().filter(&mut write).collect(),
+        };
         let header = ["file", "line", "column", "old", "new"];
         let changes = || migrations.iter().flat_map(|migration| migration.changes.iter().map(move |c| (migration, c)));
         match context.printer.format {
@@ -54,7 +58,7 @@ impl Verb for Migrate {
                 context.printer.csv(&header, &changes().map(row).collect::<Vec<_>>())?;
             }
         }
-        Ok(Outcome::Done)
+        problems.or_ok(Outcome::Done)
     }
 }
 
@@ -72,5 +76,5 @@ impl Migrate {
 fn write(root: &Path, migration: &Migration) -> Result<()> {
     let failed =
         |error: std::io::Error| Error::project(format!("cannot write `{}`: {error}", migration.path)).because(error);
-    std::fs::write(root.join(&migration.path), &migration.text).map_err(failed)
+    file::replace(&root.join(&migration.path), migration.text.as_bytes()).map_err(failed)
 }

@@ -2,6 +2,7 @@
 
 use super::{names, yaml};
 use perennial_core::contract::ValueType;
+use perennial_sources::FoundTable;
 
 /// Distinct values that are named as a possible enumeration, at most.
 const MAX_VALUES: usize = 12;
@@ -41,8 +42,8 @@ pub(super) struct TableDraft {
     /// A column that some files lack is empty in their rows.
     pub(super) some_files_lack_columns: bool,
     pub(super) columns: Vec<ColumnDraft>,
-    /// The relation's name in its database.
-    pub(super) found_as: String,
+    /// The relation it was found as in its database.
+    pub(super) relation: Option<FoundTable>,
     /// The files it was found in.
     pub(super) paths: Vec<String>,
 }
@@ -53,6 +54,8 @@ pub(super) struct ColumnDraft {
     pub(super) name: String,
     pub(super) from: String,
     pub(super) data_type: ValueType,
+    /// The named locale of its numbers.
+    pub(super) locale: Option<&'static str>,
     pub(super) required: bool,
     pub(super) null_values: Vec<String>,
     pub(super) personal: bool,
@@ -131,6 +134,7 @@ impl TableDraft {
 impl ColumnDraft {
     pub(super) fn write(&self, text: &mut String, project_zone: &str) {
         let mut keys = type_keys(&self.data_type, project_zone);
+        keys.extend(self.locale.map(|locale| format!("locale: {locale}")));
         if self.from != self.name {
             keys.push(format!("from: {}", yaml::scalar(&self.from)));
         }
@@ -210,7 +214,7 @@ pub(super) fn look_at_values(column: &mut ColumnDraft, values: &[Option<String>]
     }
     if !column.personal && column.data_type == ValueType::Integer && share(is_chinese_mobile) {
         column.personal = true;
-        column.data_type = ValueType::Text;
+        (column.data_type, column.locale) = (ValueType::Text, None);
         column.comments.push("personal: the values look like Chinese mobile numbers".to_string());
     }
     if is_text && !column.personal && !names::is_identifier(&column.name) {
@@ -290,6 +294,7 @@ mod tests {
             name: name.into(),
             from: name.into(),
             data_type,
+            locale: None,
             required: false,
             null_values: vec![],
             personal: false,
@@ -318,6 +323,8 @@ mod tests {
             ..column("order_no", ValueType::Text)
         };
         full.write(&mut text, "UTC");
+        let amount = ValueType::Decimal { precision: 18, scale: 2 };
+        ColumnDraft { locale: Some("european"), ..column("amount", amount) }.write(&mut text, "UTC");
         column("at", zone("UTC")).write(&mut text, "UTC");
         column("then", zone("Asia/Shanghai")).write(&mut text, "UTC");
         let lines: Vec<&str> = text.lines().collect();
@@ -326,6 +333,7 @@ mod tests {
             [
                 "      order_no: {type: text, from: \"订单号\", required: true, null_values: [\"-\"], \
                  description: \"Number: of the order\"}  # one two; three",
+                "      amount: {type: decimal, precision: 18, scale: 2, locale: european}",
                 "      at: {type: instant, formats: [\"%d.%m.%Y %H:%M\"]}",
                 "      then: {type: instant, formats: [\"%d.%m.%Y %H:%M\"], zone: Asia/Shanghai}",
             ]

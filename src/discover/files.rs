@@ -185,6 +185,7 @@ fn column(look: &Look<'_>, format: &Format, sampled: &SampleColumn, name: String
             || names::is_code(&sampled.name)
             || names::is_identifier(&name) && sampled.values.iter().flatten().any(|value| value.contains('.')),
         formats: *format != Format::Parquet,
+        locales: matches!(format, Format::Csv(_) | Format::Lines { .. } | Format::Excel(_)),
     };
     let guess = perennial_intake::guess(&sampled.values, options);
     let mut comments = guess.remarks;
@@ -203,11 +204,15 @@ fn column(look: &Look<'_>, format: &Format, sampled: &SampleColumn, name: String
         Some(declared) => (declared.clone(), guess.required),
         None => (guess.data_type, guess.required),
     };
-    let null_values = if sampled.declared.is_some() { Vec::new() } else { guess.null_values };
+    let (null_values, locale) = match sampled.declared {
+        Some(_) => (Vec::new(), None),
+        None => (guess.null_values, guess.locale),
+    };
     if sampled.declared.is_some() {
         comments.clear();
     }
-    ColumnDraft { name, from, data_type, required, null_values, personal, description: String::new(), comments }
+    let description = String::new();
+    ColumnDraft { name, from, data_type, locale, required, null_values, personal, description, comments }
 }
 
 /// A format as a contract writes it.

@@ -95,6 +95,7 @@ mod tests {
             name: name.to_string(),
             from: name.to_string(),
             data_type: ValueType::Text,
+            locale: None,
             required: true,
             null_values: vec![],
             personal: false,

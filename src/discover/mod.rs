@@ -14,8 +14,9 @@ mod yaml;
 
 use draft::{Draft, TableDraft};
 use globset::{Glob, GlobMatcher};
-use perennial_core::contract::{Access, Extraction, Secret, Source, SourceTable, Tls};
+use perennial_core::contract::{Access, Extraction, RelationRows, Secret, Source, SourceTable, Tls};
 use perennial_core::error::{Error, Problems, Result};
+use perennial_core::sql::{Dialect, STANDARD};
 use perennial_sources::{Contents, System};
 use std::path::{Path, PathBuf};
 
@@ -126,8 +127,9 @@ pub(crate) async fn discover_new(
 fn additions(source: &Source, found: Vec<TableDraft>, time_zone: &str) -> Additions {
     let mut new = Additions::default();
     let mut text = String::new();
+    let dialect = dialect_of(&source.location);
     for table in found {
-        let Some(known) = source.tables.iter().find(|known| is_same(known, &table)) else {
+        let Some(known) = source.tables.iter().find(|known| is_same(known, &table, &dialect)) else {
             new.tables.push(table.name.clone());
             text.push_str(&table.written(time_zone));
             continue;
@@ -146,8 +148,13 @@ fn additions(source: &Source, found: Vec<TableDraft>, time_zone: &str) -> Additi
     new
 }
 
+/// How the database at a location quotes names; standard SQL elsewhere.
+fn dialect_of(location: &str) -> Dialect {
+    perennial_sources::kind_of(location).ok().and_then(|kind| kind.dialect).unwrap_or(STANDARD)
+}
+
 /// Whether a drafted table is one that the contract has: of the same relation, or of files that its pattern takes.
-fn is_same(known: &SourceTable, found: &TableDraft) -> bool {
+fn is_same(known: &SourceTable, found: &TableDraft, dialect: &Dialect) -> bool {
     match &known.extraction {
         Extraction::Files { pattern, .. } => {
             let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
@@ -155,8 +162,11 @@ fn is_same(known: &SourceTable, found: &TableDraft) -> bool {
             glob.is_ok_and(|glob| found.paths.iter().any(|path| glob.is_match(path)))
         }
         Extraction::Relation(relation) => {
-            let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_ascii_lowercase();
-            bare(relation.label()) == bare(&found.found_as)
+            let RelationRows::Table(written) = &relation.rows else { return false };
+            let (Ok((schema, name)), Some(found)) = (dialect.parse_table(written), &found.relation) else {
+                return false;
+            };
+            found.has_name(schema.as_deref(), &name)
         }
         Extraction::Pages(_) => false,
     }
@@ -185,7 +195,7 @@ impl Place {
         if kind == Contents::Pages {
             return Place::of_service(location);
         }
-        let is_path = !location.contains("://");
+        let is_path = perennial_core::location::scheme(location).is_none();
         if !is_path {
             return Ok(Place::of_url(location, kind));
         }

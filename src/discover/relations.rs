@@ -1,11 +1,12 @@
 //! Tables drafted from a database.
 
 use super::draft::{self, ColumnDraft, TableDraft};
-use super::{Look, names, yaml};
+use super::{Look, dialect_of, names, yaml};
 use arrow::array::{Array, ArrayRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use perennial_core::contract::{SourceTable, ValueType};
 use perennial_core::error::{Error, Kind, Result};
+use perennial_core::sql::Dialect;
 use perennial_intake::{GuessOptions, ProbeOutcome};
 use perennial_sources::{Database, FoundColumn, FoundRelation, FoundTable, System};
 use std::sync::Arc;
@@ -14,27 +15,29 @@ use std::sync::Arc;
 pub(super) async fn tables(look: &Look<'_>, database: &Arc<dyn Database>) -> Result<(Vec<TableDraft>, Vec<String>)> {
     let (mut tables, mut left_out) = (Vec::new(), Vec::new());
     let mut taken = Vec::new();
+    let dialect = dialect_of(&look.place.location);
     for found in database.tables().await? {
-        let bare = found.name.rsplit('.').next().unwrap_or(&found.name);
-        if !look.wants(&found.name) && !look.wants(bare) {
+        let written = found.written(&dialect);
+        let names = [&found.name, &format!("{}.{}", found.schema, found.name), &written];
+        if !names.into_iter().any(|name| look.wants(name)) {
             continue;
         }
-        let relation = match database.describe(&found.name).await {
+        let relation = match database.describe(&written).await {
             Ok(relation) => relation,
             Err(error) if error.kind() == Kind::Unreachable => return Err(error),
             Err(error) => {
-                left_out.push(format!("{}: {}", found.name, error.message()));
+                left_out.push(format!("{written}: {}", error.message()));
                 continue;
             }
         };
         if relation.columns.is_empty() {
-            left_out.push(format!("{}: it has no columns", found.name));
+            left_out.push(format!("{written}: it has no columns"));
             continue;
         }
-        let base = perennial_project::identifier(bare).unwrap_or_else(|| format!("table_{}", tables.len() + 1));
+        let base = perennial_project::identifier(&found.name).unwrap_or_else(|| format!("table_{}", tables.len() + 1));
         let name = names::unused(base, &taken);
         taken.push(name.clone());
-        let mut table = drafted(name, &found, &relation);
+        let mut table = drafted(name, found, &relation, &dialect);
         look_into(look, database, &mut table).await?;
         settle(&mut table);
         tables.push(table);
@@ -42,19 +45,20 @@ pub(super) async fn tables(look: &Look<'_>, database: &Arc<dyn Database>) -> Res
     Ok((tables, left_out))
 }
 
-fn drafted(name: String, found: &FoundTable, relation: &FoundRelation) -> TableDraft {
+fn drafted(name: String, found: FoundTable, relation: &FoundRelation, dialect: &Dialect) -> TableDraft {
+    let what = if found.is_view { "a view" } else { "a table" };
+    let comment = match found.about_rows {
+        Some(rows) => format!("{what} of about {rows} rows"),
+        None => what.to_string(),
+    };
     let mut table = TableDraft {
         name,
         description: relation.comment.clone().unwrap_or_default(),
-        extraction: vec![("table", yaml::scalar(&found.name))],
-        found_as: found.name.clone(),
+        comments: vec![comment],
+        extraction: vec![("table", yaml::scalar(&found.written(dialect)))],
+        relation: Some(found),
         ..TableDraft::default()
     };
-    let what = if found.is_view { "a view" } else { "a table" };
-    table.comments.push(match found.about_rows {
-        Some(rows) => format!("{what} of about {rows} rows"),
-        None => what.to_string(),
-    });
     let mut taken = Vec::new();
     for (place, column) in relation.columns.iter().enumerate() {
         let name = names::column(&column.name, place, &taken);
@@ -92,6 +96,7 @@ fn column_of(found: &FoundColumn, name: String) -> ColumnDraft {
         name,
         from: found.name.clone(),
         data_type: found.data_type.clone(),
+        locale: None,
         required: found.required,
         null_values: Vec::new(),
         personal: false,
@@ -175,6 +180,7 @@ fn look_for_type(look: &Look<'_>, column: &mut ColumnDraft, values: &[Option<Str
         named_as_time: names::is_time(&column.name),
         named_as_code: names::is_code(&column.name),
         formats: false,
+        locales: false,
     };
     let guess = perennial_intake::guess(values, options);
     let time = matches!(guess.data_type, ValueType::Date { .. } | ValueType::Instant { .. });
@@ -195,6 +201,7 @@ fn texts(array: &ArrayRef, most: usize) -> Vec<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use perennial_core::sql::STANDARD;
 
     fn table(columns: &[(&str, &str, ValueType, bool)], key: &[&str]) -> TableDraft {
         let column = |(name, type_name, data_type, required): &(&str, &str, ValueType, bool)| FoundColumn {
@@ -209,8 +216,14 @@ mod tests {
             key: key.iter().map(|name| name.to_string()).collect(),
             comment: Some("Orders".into()),
         };
-        let found = FoundTable { name: "sales.orders".into(), about_rows: Some(7), is_view: false };
-        let mut table = drafted("orders".into(), &found, &relation);
+        let found = FoundTable {
+            schema: "sales".into(),
+            in_default_schema: false,
+            name: "orders".into(),
+            about_rows: Some(7),
+            is_view: false,
+        };
+        let mut table = drafted("orders".into(), found, &relation, &STANDARD);
         settle(&mut table);
         table
     }

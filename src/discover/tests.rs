@@ -58,6 +58,8 @@ async fn sqlite_is_drafted_with_the_types_of_its_values() {
 
     let only = DiscoverRequest { tables: vec!["ord*".into()], ..request(&location, folder.path()) };
     assert_eq!(discover(&only).await.unwrap().tables, ["orders"]);
+    let with_schema = DiscoverRequest { tables: vec!["main.ord*".into()], ..request(&location, folder.path()) };
+    assert_eq!(discover(&with_schema).await.unwrap().tables, ["orders"]);
     let none = DiscoverRequest { tables: vec!["x*".into()], ..request(&location, folder.path()) };
     assert_eq!(discover(&none).await.unwrap_err().exit_code(), 1);
 
@@ -65,6 +67,30 @@ async fn sqlite_is_drafted_with_the_types_of_its_values() {
     database.execute_batch("ALTER TABLE orders ADD COLUMN channel TEXT; CREATE TABLE returns (id INTEGER)").unwrap();
     let new = discover_new(&source, folder.path(), "UTC", &[], 1000).await.unwrap();
     assert_eq!((new.tables, new.columns), (vec!["returns".to_string()], vec!["orders.channel".to_string()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_with_spaces_and_dots_in_their_names_are_drafted_and_known_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let tables = "CREATE TABLE \"Order Lines\" (id INTEGER PRIMARY KEY); INSERT INTO \"Order Lines\" VALUES (1);
+        CREATE TABLE \"order.notes\" (id INTEGER PRIMARY KEY); CREATE TABLE notes (id INTEGER PRIMARY KEY)";
+    database.execute_batch(tables).unwrap();
+    drop(database);
+    let location = format!("sqlite://{}", path.display());
+    for pattern in ["Order Lines", "*\"Order Lines\"*", "main.Order*", "* Lines"] {
+        let only = DiscoverRequest { tables: vec![pattern.into()], ..request(&location, folder.path()) };
+        assert_eq!(discover(&only).await.unwrap().tables, ["order_lines"], "{pattern}");
+    }
+    let only = DiscoverRequest { tables: vec!["order*".into(), "Order*".into()], ..request(&location, folder.path()) };
+    let found = discover(&only).await.unwrap();
+    assert_eq!(found.tables, ["order_lines", "order_notes"]);
+    let source = perennial_project::read_contract("shop", &found.yaml, folder.path(), "UTC").unwrap();
+    assert_eq!(source.tables[1].extraction.label(), "\"order.notes\"");
+    // `notes` is not the table `order.notes`, which the contract has.
+    let new = discover_new(&source, folder.path(), "UTC", &[], 1000).await.unwrap();
+    assert_eq!((new.tables, new.columns), (vec!["notes".to_string()], vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -239,7 +239,7 @@ fn a_column_of_another_type_or_gone_follows_its_policy() {
     assert!(ran.stderr.contains("`amount` was numeric and is text"), "{}", ran.stderr);
     server.sql("drift", "ALTER TABLE orders DROP amount");
     let ran = execute(&project).ended(1);
-    assert!(ran.stderr.contains("lacks the column `amount` of the contract"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("lacks `amount`, a column of the contract"), "{}", ran.stderr);
     assert_eq!(orders(&project), ["1:10.00"]);
     server.sql("drift", "DROP TABLE orders");
     let ran = execute(&project).ended(2);

@@ -211,7 +211,7 @@ fn a_test_says_what_is_wrong_and_tries_every_source() {
     assert!(sources(project.path(), ["test", "none"]).ended(1).stdout.contains("no file matches"));
     write("pipelines/sources/lacks.yml", &contract("data", "      amount: {type: integer}\n"));
     let lacks = sources(project.path(), ["test", "lacks"]).ended(2);
-    assert!(lacks.stdout.contains("lacks the column `amount` of the contract"), "{}", lacks.stdout);
+    assert!(lacks.stdout.contains("lacks `amount`, a column of the contract"), "{}", lacks.stdout);
     let other = contract("data", "").replace("id:", "number:");
     write("pipelines/sources/other.yml", &other);
     let other = sources(project.path(), ["test", "other"]).ended(2);

@@ -48,3 +48,17 @@ fn old_names_are_noted_shown_and_replaced_once() {
     assert!(again.stderr.contains("no old names found"), "{}", again.stderr);
     assert_eq!(std::fs::read_to_string(&contract).unwrap(), expected);
 }
+
+#[test]
+fn a_contract_that_cannot_be_migrated_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    std::fs::create_dir_all(project.join("pipelines/sources")).unwrap();
+    std::fs::write(project.join("perennial.yml"), "name: Shop\nlake: lake\n").unwrap();
+    let contract = project.join("pipelines/sources/shop.yml");
+    std::fs::write(&contract, OLD).unwrap();
+    std::fs::write(project.join("pipelines/sources/crm.yml"), "tables: [").unwrap();
+    let ran = run(arguments(project, &[])).ended(2);
+    assert!(ran.stderr.contains("crm.yml") && ran.stderr.contains("replaced 2 names in 1 file"), "{}", ran.stderr);
+    assert!(std::fs::read_to_string(&contract).unwrap().contains("load: by_file"));
+}

@@ -4,5 +4,7 @@ pub mod contract;
 pub mod digest;
 pub mod environment;
 pub mod error;
+pub mod file;
 pub mod location;
+pub mod reasons;
 pub mod sql;

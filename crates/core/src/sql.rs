@@ -1,5 +1,7 @@
 //! How names and texts are quoted in SQL.
 
+use crate::error::{Error, Result};
+
 /// The quoting rules of one SQL engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
@@ -42,9 +44,29 @@ impl Dialect {
         }
     }
 
-    /// Schema and name of a table as people write it: `orders`, `sales.orders`, `sales."Order.Lines"`. `None` when the
-    /// text is not a table name.
-    pub fn split_table(&self, text: &str) -> Option<(Option<String>, String)> {
+    /// Schema and name of a table as people write it: `orders`, `sales.orders`, `sales."Order.Lines"`.
+    ///
+    /// # Errors
+    /// Of kind `Project` when the text is not a table name.
+    pub fn parse_table(&self, text: &str) -> Result<(Option<String>, String)> {
+        self.split_table(text).ok_or_else(|| {
+            let quotes = if self.quote == '`' { "backquotes" } else { "double quotes" };
+            Error::project(format!("`{text}` is not a table name")).hint(format!(
+                "write `orders` or `sales.orders`, and put {quotes} around a name that contains a dot: {}",
+                self.with_quoted_dots(text)
+            ))
+        })
+    }
+
+    /// What a name with several dots may mean: the first separates the schema, the others belong to the name.
+    fn with_quoted_dots(&self, text: &str) -> String {
+        let parts = text.trim().split_once('.');
+        let parts = parts.filter(|(schema, name)| !schema.is_empty() && name.contains('.') && !name.ends_with('.'));
+        let (schema, name) = parts.filter(|_| !text.contains(self.quote)).unwrap_or(("sales", "order.lines"));
+        self.written_table(Some(schema), name)
+    }
+
+    fn split_table(&self, text: &str) -> Option<(Option<String>, String)> {
         let mut parts = vec![String::new()];
         let mut characters = text.trim().chars().peekable();
         let mut quoted = false;
@@ -70,9 +92,9 @@ impl Dialect {
         parts.is_empty().then_some((schema, name))
     }
 
-    /// A table name as people write it, such that [`Dialect::split_table`] reads it back: quoted only where it must be.
+    /// A table name as people write it, such that [`Dialect::parse_table`] reads it back: quoted only where it must be.
     pub fn written_table(&self, schema: Option<&str>, name: &str) -> String {
-        let part = |text: &str| match text.contains(['.', ' ', self.quote]) {
+        let part = |text: &str| match text.contains(|c: char| c == '.' || c == self.quote || c.is_whitespace()) {
             true => self.identifier(text),
             false => text.to_string(),
         };
@@ -104,6 +126,19 @@ mod tests {
         for wrong in ["", "a.", ".a", "a.b.c", "\"a"] {
             assert_eq!(split(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_no_table_name_is_quoted_in_the_hint() {
+        let hint = |dialect: Dialect, text: &str| {
+            let error = dialect.parse_table(text).unwrap_err();
+            assert_eq!(error.message(), format!("`{text}` is not a table name"));
+            error.hint_text().unwrap().to_string()
+        };
+        let mysql = hint(Dialect::new('`', standard_literal), "shop.order.lines");
+        assert!(mysql.ends_with("put backquotes around a name that contains a dot: shop.`order.lines`"), "{mysql}");
+        let standard = hint(STANDARD, "\"a");
+        assert!(standard.ends_with("put double quotes around a name that contains a dot: sales.\"order.lines\""));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::fingerprint::{contract_fingerprint, files_fingerprint};
 use super::ingest::{LoadStats, ingest};
 use super::notes::Notes;
 use super::plan::{self, LoadPlan, with_hash};
-use super::rejects::{Tally, reject_runs};
+use super::rejects::Tally;
 use super::{FileChange, FileOutcome, LoadOutcome, LoadRequest, file_input, raw_schema};
 use perennial_core::error::Result;
 use perennial_lake::{DataFile, LoadState, LoadedFile, TableVersion};
@@ -77,16 +77,8 @@ impl<'a> FileLoad<'a> {
 
     /// Takes the rows of a file that was just read.
     fn take(&mut self, file: &SourceFile, change: FileChange, stats: LoadStats, run_id: &str) {
-        let loaded = LoadedFile {
-            bytes: file.bytes,
-            tag: with_hash(&file.tag, stats.content_id.as_deref()),
-            rows: stats.rows,
-            rejects: stats.rejects,
-            newest: stats.newest.clone(),
-            data_files: stats.data_files.iter().map(|file| file.path.clone()).collect(),
-            run_id: run_id.to_string(),
-            reject_runs: reject_runs(&[], run_id, stats.rejects),
-        };
+        let tag = with_hash(&file.tag, stats.content_id.as_deref());
+        let loaded = stats.loaded_file(file.bytes, tag, run_id);
         self.changed = true;
         self.outcome(&file.path, change, &loaded);
         self.notes.add(&file.path, &self.state.accepted_columns, &stats);

@@ -317,7 +317,7 @@ fn with_iso(formats: &[String], options: ReadOptions, iso: &[&str]) -> Vec<Strin
     formats.iter().cloned().chain(more).collect()
 }
 
-/// The locale of a column of timestamps with a zone, or of a column of dates without one.
+/// How the values of a column of dates are written, or with a zone those of a column of timestamps.
 fn time_locale(column: &Column, formats: &[String], zone: Option<&String>, options: ReadOptions) -> Result<TimeLocale> {
     let other: Vec<String> = formats.iter().filter_map(|format| swapped_format(format)).collect();
     // A date is in the future when it has begun nowhere yet.

@@ -230,10 +230,10 @@ impl Converter {
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
         let found: Vec<&str> = fields.iter().map(String::as_str).collect();
         let error = Error::data(format!(
-            "`{}` lacks the column{} {} of the contract",
+            "`{}` lacks {}, {} of the contract",
             self.origin.file,
-            if names.len() == 1 { "" } else { "s" },
-            list(&names)
+            list(&names),
+            if names.len() == 1 { "a column" } else { "columns" }
         ));
         Err(match hint(names[0]) {
             Some(hint) => error.hint(hint),

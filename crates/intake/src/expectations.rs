@@ -36,12 +36,12 @@ fn violations(request: &LoadRequest<'_>, loaded: &LoadOutcome, read: u64) -> Vec
     let expected = &table.expectations;
     let mut violations = Vec::new();
     if let Some(min) = expected.min_rows.filter(|min| read < *min) {
-        violations.push(format!("{read} rows were read, less than the expected minimum of {min}"));
+        violations.push(format!("{read} rows were read, fewer than the expected minimum of {min}"));
     }
     let recent = request.previous.map_or(&[][..], |(_, state)| &state.recent);
     if let Some(usual) = usual(recent) {
         if let Some(min) = expected.min_ratio.filter(|ratio| (read as f64) < ratio * usual) {
-            violations.push(format!("{read} rows were read, less than {min} times the usual {usual:.0}"));
+            violations.push(format!("{read} rows were read, fewer than {min} times the usual {usual:.0}"));
         }
         if let Some(max) = expected.max_ratio.filter(|ratio| read as f64 > ratio * usual) {
             violations.push(format!("{read} rows were read, more than {max} times the usual {usual:.0}"));

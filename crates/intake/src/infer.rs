@@ -4,9 +4,10 @@
 //! rejects none of the rows it was made from. If values could be read in more than one way, or nearly all are of a
 //! type, the guess has a remark for the person who edits the draft.
 
+use super::localized::LocalizedNumbers;
 use super::numbers;
 use super::times::{DateReader, InstantReader};
-use perennial_core::contract::ValueType;
+use perennial_core::contract::{NUMBER_LOCALES, NumberLocale, ValueType};
 use std::borrow::Cow;
 
 /// Minimum precision of a decimal.
@@ -50,6 +51,8 @@ const OTHER_MOMENTS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%Y%m%dT%H%M%S"];
 pub struct Guess {
     /// The type, which reads every value.
     pub data_type: ValueType,
+    /// The named locale in which the numbers are written; `None` for plain notation.
+    pub locale: Option<&'static str>,
     /// Texts among the values that mean NULL.
     pub null_values: Vec<String>,
     /// No value was missing.
@@ -71,6 +74,8 @@ pub struct GuessOptions<'a> {
     pub named_as_code: bool,
     /// The reader of the files supports formats of dates; readers of typed files do not.
     pub formats: bool,
+    /// It supports locales of numbers; readers of JSON and of typed files do not.
+    pub locales: bool,
 }
 
 /// Guesses a column's type from its original values; `None` and empty texts are NULL.
@@ -79,6 +84,7 @@ pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
     let trimmed: Vec<&str> = present.iter().map(|text| text.trim_ascii()).filter(|text| !text.is_empty()).collect();
     let mut guess = Guess {
         data_type: ValueType::Text,
+        locale: None,
         null_values: Vec::new(),
         required: present.len() == values.len() && !values.is_empty(),
         remarks: Vec::new(),
@@ -101,6 +107,14 @@ pub fn guess(values: &[Option<String>], options: GuessOptions<'_>) -> Guess {
         guess.null_values = distinct(&words);
         guess.required = false;
         guess.data_type = data_type;
+        return guess;
+    }
+    if let Some((locale, data_type)) = localized(&others, options) {
+        guess.remarks.push(format!("`locale: {locale}` reads every value; check that they are numbers"));
+        guess.required = words.is_empty() && others.len() == values.len();
+        guess.null_values = distinct(&words);
+        guess.data_type = data_type;
+        guess.locale = Some(locale);
         return guess;
     }
     nearly(&others, options, &mut guess);
@@ -177,6 +191,25 @@ fn number(texts: &[&str], options: GuessOptions<'_>, remarks: &mut Vec<String>) 
         return None;
     }
     Some(ValueType::Decimal { precision, scale: scale as i8 })
+}
+
+/// The first locale that reads all texts as numbers, and their type; `None` if another locale reads other numbers.
+fn localized(texts: &[&str], options: GuessOptions<'_>) -> Option<(&'static str, ValueType)> {
+    let is_candidate = options.locales && !options.named_as_code && texts.iter().any(|text| is_written_number(text));
+    if !is_candidate {
+        return None;
+    }
+    let plain = |name: &str| {
+        let mut numbers = LocalizedNumbers::new(&NumberLocale::named(name)?, "a number");
+        texts.iter().map(|text| numbers.plain(text).ok().map(str::to_string)).collect::<Option<Vec<String>>>()
+    };
+    let mut fitting = NUMBER_LOCALES.iter().filter_map(|(name, _)| Some((*name, plain(name)?)));
+    let (name, numbers) = fitting.next()?;
+    if fitting.any(|(_, other)| other != numbers) {
+        return None;
+    }
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    Some((name, number(&numbers, options, &mut Vec::new())?))
 }
 
 /// A date or timestamp of digits alone, for columns whose names suggest it.
@@ -320,8 +353,13 @@ fn is_written_number(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PLAIN: GuessOptions<'_> =
-        GuessOptions { zone: "Europe/Berlin", named_as_time: false, named_as_code: false, formats: true };
+    const PLAIN: GuessOptions<'_> = GuessOptions {
+        zone: "Europe/Berlin",
+        named_as_time: false,
+        named_as_code: false,
+        formats: true,
+        locales: true,
+    };
 
     fn of(texts: &[&str], options: GuessOptions<'_>) -> Guess {
         let values: Vec<Option<String>> = texts.iter().map(|text| Some(text.to_string())).collect();
@@ -453,6 +491,31 @@ mod tests {
             guessed.remarks[0].contains("looks like numbers") && guessed.remarks[0].contains("`locale: english`"),
             "{guessed:?}"
         );
+    }
+
+    #[test]
+    fn a_locale_is_proposed_where_only_one_reads_every_value() {
+        let read = |texts: &[&str]| {
+            let guess = of(texts, PLAIN);
+            (guess.locale, guess.data_type)
+        };
+        assert_eq!(read(&["1.234,50", "12,00", "7"]), (Some("european"), decimal(18, 2)));
+        assert_eq!(read(&["1,234.50", "12"]), (Some("english"), decimal(18, 2)));
+        assert_eq!(read(&["12,34,567", "1,234"]), (Some("indian"), ValueType::Integer));
+        assert_eq!(read(&["￥1,234.50", "3.25万元"]), (Some("chinese"), decimal(18, 2)));
+        assert_eq!(read(&["(1,234.50)", "5.00"]), (Some("accounting"), decimal(18, 2)));
+        // A thousand or a fraction.
+        assert_eq!(read(&["1,234", "5,678"]), (None, ValueType::Text));
+        assert!(of(&["1,234", "5,678"], PLAIN).remarks[0].contains("looks like numbers"));
+        assert_eq!(read(&["1.234,50", "12.00"]), (None, ValueType::Text));
+        let guessed = of(&["1.234,50", "-"], PLAIN);
+        assert_eq!(
+            (guessed.locale, guessed.null_values, guessed.required),
+            (Some("european"), vec!["-".into()], false)
+        );
+        assert!(of(&["1.234,50"], PLAIN).required);
+        assert_eq!(of(&["1.234,50"], GuessOptions { locales: false, ..PLAIN }).locale, None);
+        assert_eq!(of(&["1.234,50"], GuessOptions { named_as_code: true, ..PLAIN }).locale, None);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use super::convert::{ConvertedBatch, Converter, Origin};
 use super::diff::Diff;
 use super::key_index::cursor_values;
 use super::output::Output;
-use super::rejects::Tally;
+use super::rejects::{Tally, reject_runs};
 use super::warnings::ValueWarning;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use perennial_core::error::{Error, Result};
-use perennial_lake::DataFile;
+use perennial_lake::{DataFile, LoadedFile};
 use perennial_sources::{RowReader, TextReader, TypedReader};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -130,6 +130,20 @@ pub(crate) async fn ingest(
 }
 
 impl LoadStats {
+    /// The file as the lake remembers it: `bytes` long, with this tag, read by this run.
+    pub(crate) fn loaded_file(&self, bytes: u64, tag: String, run_id: &str) -> LoadedFile {
+        LoadedFile {
+            bytes,
+            tag,
+            rows: self.written,
+            rejects: self.rejects,
+            newest: self.newest.clone(),
+            data_files: self.data_files.iter().map(|file| file.path.clone()).collect(),
+            run_id: run_id.to_string(),
+            reject_runs: reject_runs(&[], run_id, self.rejects),
+        }
+    }
+
     /// Adds what one reader knows at its end. Readers that share the work have the same fields.
     fn take(&mut self, end: LoadStats, first: bool) {
         self.newest = self.newest.take().max(end.newest.clone());

@@ -71,7 +71,7 @@ pub struct LoadRequest<'a> {
     pub lake: &'a dyn DataFiles,
     /// The run that reads.
     pub run_id: &'a str,
-    /// ValueLocale into every row as `_loaded_at`.
+    /// Written into every row as `_loaded_at`.
     pub now: jiff::Timestamp,
     /// Stores rejected rows.
     pub rejects: &'a dyn RejectSink,
@@ -172,6 +172,8 @@ mod locale_tests;
 mod localized_tests;
 #[cfg(test)]
 mod merge_tests;
+#[cfg(test)]
+mod relation_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

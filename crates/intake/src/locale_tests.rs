@@ -110,7 +110,7 @@ fn another_encoding_is_told_from_the_header() {
     let (bytes, _, _) = encoding_rs::BIG5.encode("id,金額\n1,2\n");
     world.write("a.csv", &*bytes);
     let error = data_error(world.load());
-    assert!(error.message().contains("lacks the column `金額` of the contract"), "{error}");
+    assert!(error.message().contains("lacks `金額`, a column of the contract"), "{error}");
     assert!(error.hint_text().unwrap().contains("write `encoding: big5`"), "{error}");
     // The same below a title.
     let options = CsvOptions { encoding: TextEncoding::Gb18030, header_row: Some(2), ..csv_options() };

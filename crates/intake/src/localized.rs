@@ -4,7 +4,7 @@
 //! text is then read like any other number, with its precision and bounds.
 
 use super::full_width;
-use super::numbers::{Parsed, not_a_number};
+use super::numbers::{Parsed, not_of_locale};
 use perennial_core::contract::{Grouping, NumberLocale, Percent};
 use std::borrow::Cow;
 
@@ -204,8 +204,8 @@ impl LocalizedNumbers {
             Some(other @ ('.' | ',')) => {
                 format!("the number has `{other}`, which is not a separator of its `locale`").into()
             }
-            _ if self.locale.full_width => not_a_number(&full_width::to_half_width(text), self.expected),
-            _ => not_a_number(text, self.expected),
+            _ if self.locale.full_width => not_of_locale(&full_width::to_half_width(text), self.expected),
+            _ => not_of_locale(text, self.expected),
         }
     }
 }

@@ -45,8 +45,8 @@ fn separators_are_where_they_should_be() {
             ("1,234,", wrong),
             ("0,123", wrong),
             ("01,234", wrong),
-            ("1.234.567", Err("")),
-            ("1.234,50", Err("")),
+            ("1.234.567", Err("does not fit its `locale`")),
+            ("1.234,50", Err("does not fit its `locale`")),
             ("5.", Err("")),
             ("", Err("not a decimal number")),
             ("-", Err("not a decimal number")),
@@ -54,7 +54,7 @@ fn separators_are_where_they_should_be() {
             ("--5", Err("")),
             ("-5-", Err("")),
             ("1 234", Err("contains spaces")),
-            ("(5)", Err("accounting")),
+            ("(5)", Err("negative: parentheses")),
             ("5-", Err("trailing_minus")),
             ("5%", Err("percent")),
             ("￥5", Err("currency")),
@@ -74,7 +74,7 @@ fn separators_are_where_they_should_be() {
             ("12,5", Ok("12.5")),
             ("12.5", wrong),
             ("0.123", wrong),
-            ("1,234.50", Err("")),
+            ("1,234.50", Err("does not fit its `locale`")),
             ("1,2,3", Err("")),
         ],
     );
@@ -187,7 +187,7 @@ fn chinese_amounts_are_exact() {
             ("￥5元", Err("")),
             ("5美元", Err("")),
             ("1.2.3万", Err("")),
-            ("（5）", Err("accounting")),
+            ("（5）", Err("negative: parentheses")),
         ],
     );
     let in_ten_thousands = NumberLocale { counted_in: 4, ..locale("english") };

@@ -28,7 +28,8 @@ pub(super) async fn load(
     let mut load = MergeLoad::new(request, contract_fingerprint(request.table));
     match (request.system, &request.table.extraction) {
         (System::Database(database), Extraction::Relation(relation)) => {
-            if request.table.optional && !read_range::exists(database.as_ref(), relation).await? {
+            let location = &request.source.location;
+            if request.table.optional && !read_range::exists(database.as_ref(), location, relation).await? {
                 load.note_absent(relation.label());
                 return Ok(load.finish(request, tally));
             }
@@ -179,15 +180,14 @@ impl<'a> MergeLoad<'a> {
             _ => &[],
         };
         let whole_rows = before.map_or(0, |file| if request.table.key.is_empty() { 0 } else { file.rows });
+        let checksum = self.diff.as_ref().map(Diff::checksum).unwrap_or_default();
         let loaded = LoadedFile {
-            bytes: 0,
-            tag: self.diff.as_ref().map(Diff::checksum).unwrap_or_default(),
             rows: whole_rows + stats.written,
             rejects: stats.rejects + if range.is_whole() { 0 } else { before.map_or(0, |file| file.rejects) },
             newest: before.and_then(|file| file.newest.clone()).max(stats.newest.clone()),
             data_files: Vec::new(),
-            run_id: request.run_id.to_string(),
             reject_runs: reject_runs(open, request.run_id, stats.rejects),
+            ..stats.loaded_file(0, checksum, request.run_id)
         };
         self.outcome(&label, FileChange::Changed, &loaded);
         self.state.files.insert(label, loaded);
@@ -209,16 +209,8 @@ impl<'a> MergeLoad<'a> {
     ) -> Result<()> {
         self.open_diff(request, None).await?;
         let stats = self.read(request, context, tally, input, request.table.load.finds_deletes()).await?;
-        let loaded = LoadedFile {
-            bytes: file.bytes,
-            tag: plan::with_hash(&file.tag, stats.content_id.as_deref()),
-            rows: stats.written,
-            rejects: stats.rejects,
-            newest: stats.newest,
-            data_files: stats.data_files.iter().map(|file| file.path.clone()).collect(),
-            run_id: request.run_id.to_string(),
-            reject_runs: reject_runs(&[], request.run_id, stats.rejects),
-        };
+        let tag = plan::with_hash(&file.tag, stats.content_id.as_deref());
+        let loaded = stats.loaded_file(file.bytes, tag, request.run_id);
         self.changed = true;
         self.outcome(&file.path, change, &loaded);
         self.state.files.insert(file.path.clone(), loaded);

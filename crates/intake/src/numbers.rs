@@ -5,6 +5,7 @@
 
 use super::full_width;
 use perennial_core::contract::UNITS;
+use perennial_core::reasons;
 use std::borrow::Cow;
 
 /// A value, or the reason for rejection.
@@ -31,7 +32,7 @@ fn long_integer(text: &str) -> Parsed<i64> {
     match text.strip_prefix('+').unwrap_or(text).parse::<i64>() {
         Ok(value) if !text.starts_with("+-") => Ok(value),
         Err(e) if matches!(e.kind(), std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow) => {
-            Err("the number does not fit in 64 bits".into())
+            Err(reasons::NOT_64_BITS.into())
         }
         _ => Err(not_a_number(text, "a whole number")),
     }
@@ -117,12 +118,12 @@ fn too_precise(text: &str, places: usize) -> Cow<'static, str> {
     if rest.iter().any(|b| !b.is_ascii_digit() && *b != b'.') {
         return not_a_number(text, "a decimal number");
     }
-    format!("the number has more than {places} decimal places, and numbers are never rounded").into()
+    reasons::decimal_places(places).into()
 }
 
 #[cold]
 fn too_large(precision: u8, scale: i8) -> Cow<'static, str> {
-    format!("the number does not fit in decimal({precision}, {scale})").into()
+    reasons::decimal_digits(precision, scale).into()
 }
 
 /// A finite double.
@@ -130,22 +131,32 @@ pub(super) fn float(text: &str) -> Parsed<f64> {
     let digits = text.as_bytes().iter().any(u8::is_ascii_digit);
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && digits => Ok(value),
-        Ok(value) if value.is_nan() => Err("the value is NaN (not a number)".into()),
-        Ok(_) => Err("the number is infinite".into()),
+        Ok(value) if value.is_nan() => Err(reasons::NOT_A_NUMBER.into()),
+        Ok(_) => Err(reasons::INFINITE_NUMBER.into()),
         Err(_) => Err(not_a_number(text, "a number")),
     }
 }
 
-/// Why a text is not a number, and which key of the contract reads numbers like it.
+/// Why a text is not a number in plain notation, and which key of the contract reads numbers like it.
 #[cold]
 pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
+    unreadable(text, expected, false)
+}
+
+/// Why a text is not a number of the locale that its column has, and which key of the locale reads numbers like it.
+#[cold]
+pub(super) fn not_of_locale(text: &str, expected: &str) -> Cow<'static, str> {
+    unreadable(text, expected, true)
+}
+
+fn unreadable(text: &str, expected: &str, has_locale: bool) -> Cow<'static, str> {
     let lower = text.to_ascii_lowercase();
     let unsigned = lower.trim_start_matches(['+', '-']);
     if matches!(unsigned, "inf" | "infinity") {
-        return "the number is infinite".into();
+        return reasons::INFINITE_NUMBER.into();
     }
     if unsigned == "nan" {
-        return "the value is NaN (not a number)".into();
+        return reasons::NOT_A_NUMBER.into();
     }
     let has_digits = lower.contains(|c: char| c.is_ascii_digit());
     let is_plain = text.chars().all(|c| c.is_ascii_digit() || "+-.".contains(c));
@@ -155,7 +166,7 @@ pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
     } else if !has_digits {
         format!("the text is not {expected}").into()
     } else if let Some(separators) = Separators::of(unsigned) {
-        separators.reason()
+        if has_locale { "the number does not fit its `locale`".into() } else { separators.reason() }
     } else if lower.contains('e') && lower.parse::<f64>().is_ok() {
         format!("the number is in scientific notation, as spreadsheets shorten long numbers; it is not {expected}")
             .into()
@@ -167,7 +178,7 @@ pub(super) fn not_a_number(text: &str, expected: &str) -> Cow<'static, str> {
         )
         .into()
     } else {
-        not_a_bare_number(text, expected)
+        not_a_bare_number(text, expected, has_locale)
     }
 }
 
@@ -230,13 +241,15 @@ fn is_grouped(whole: &str, mark: char, inner: usize) -> bool {
 }
 
 /// The reason for a text with digits and other characters.
-fn not_a_bare_number(text: &str, expected: &str) -> Cow<'static, str> {
+fn not_a_bare_number(text: &str, expected: &str, has_locale: bool) -> Cow<'static, str> {
     let numeric = |c: char| c.is_ascii_digit() || "+-.,'()".contains(c);
     let affix: String = text.chars().filter(|c| !numeric(*c) && !c.is_whitespace()).collect();
     let is_short = affix.chars().count() <= 4 && !affix.is_empty();
     if affix.is_empty() && text.starts_with('(') && text.ends_with(')') {
-        format!("the number is in parentheses, so it is not {expected}; `locale: accounting` reads it as negative")
-            .into()
+        let key = if has_locale { "`negative: parentheses`" } else { "`locale: accounting`" };
+        format!("the number is in parentheses, so it is not {expected}; {key} reads it as negative").into()
+    } else if affix.is_empty() && text.contains(char::is_whitespace) && has_locale {
+        format!("the number contains spaces, so it is not {expected} of its `locale`").into()
     } else if affix.is_empty() && text.contains(char::is_whitespace) {
         format!("the number contains spaces, so it is not {expected}; `locale: french` reads spaces between groups")
             .into()

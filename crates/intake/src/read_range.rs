@@ -6,6 +6,7 @@ use perennial_core::contract::{
     ColumnPolicy, Extraction, Load, Overlap, Paging, Relation, RelationRows, SourceTable, ValueType, day_of,
 };
 use perennial_core::error::Result;
+use perennial_core::sql::STANDARD;
 use perennial_lake::Watermark;
 use perennial_sources::{Database, RelationRequest, Since};
 
@@ -136,18 +137,12 @@ pub(super) async fn watermark(
     database.watermark(relation, &cursor).await
 }
 
-/// Whether a database has a relation; a query is assumed to be possible.
-pub(super) async fn exists(database: &dyn Database, relation: &Relation) -> Result<bool> {
-    let RelationRows::Table(name) = &relation.rows else { return Ok(true) };
-    let same = |found: &str| {
-        // Names are compared without the schema when one of the two has none.
-        let (found, wanted) = match found.contains('.') == name.contains('.') {
-            true => (found, name.as_str()),
-            false => (found.rsplit('.').next().unwrap_or(found), name.rsplit('.').next().unwrap_or(name)),
-        };
-        found.eq_ignore_ascii_case(wanted)
-    };
-    Ok(database.tables().await?.iter().any(|table| same(&table.name)))
+/// Whether the database at a location has a relation; a query is assumed to be possible.
+pub(super) async fn exists(database: &dyn Database, location: &str, relation: &Relation) -> Result<bool> {
+    let RelationRows::Table(written) = &relation.rows else { return Ok(true) };
+    let dialect = perennial_sources::kind_of(location)?.dialect.unwrap_or(STANDARD);
+    let (schema, name) = dialect.parse_table(written)?;
+    Ok(database.tables().await?.iter().any(|table| table.has_name(schema.as_deref(), &name)))
 }
 
 /// The request to a database.

@@ -36,7 +36,8 @@ pub struct Reject {
     pub table: String,
     /// The file's path below the source's location.
     pub file: String,
-    /// The physical line on which the row begins, counted from 1 with the header; the row's number in a Parquet file.
+    /// The physical line on which the row begins, counted from 1 with the header; the row's number in a Parquet file. Of
+    /// a damaged JSON document, the line of what `raw` shows.
     pub line: u64,
     /// The column that violates the contract, by its name in the lake; `None` when the row as a whole does.
     pub column: Option<String>,

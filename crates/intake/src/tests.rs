@@ -221,7 +221,7 @@ fn missing_columns_fail_or_are_empty() {
     let mut world = World::new(two());
     world.write("a.csv", "id,betrag\n1,1\n");
     let error = data_error(world.load());
-    assert!(error.message().contains("`a.csv` lacks the column `amount` of the contract"), "{error}");
+    assert!(error.message().contains("`a.csv` lacks `amount`, a column of the contract"), "{error}");
     assert!(error.hint_text().unwrap().contains("`betrag`"));
     world.table.on_missing_column = ColumnPolicy::Accept;
     let loaded = world.load().unwrap();

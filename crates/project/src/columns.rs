@@ -78,7 +78,7 @@ pub(super) fn read(document: &Document, key: &Text, node: &Node, time_zone: &str
         max: bound(&fields, "max", &data_type),
         null_values: fields.texts("null_values").into_iter().map(|text| text.value).collect(),
         locale: locale::read(&fields, &data_type),
-        identifier: fields.has("identifier").then(|| fields.flag("identifier", false)),
+        identifier: fields.is_set("identifier").then(|| fields.flag("identifier", false)),
         digits: digits(&fields),
         personal: fields.flag("personal", false),
         description: fields.words("description"),
@@ -161,7 +161,7 @@ fn decimal(fields: &Fields) -> Option<ValueType> {
     let document = fields.document;
     let precision = fields.number::<u8>("precision", "a number of digits from 1 to 38");
     let scale = fields.number::<u8>("scale", "a number of digits from 0 to the precision");
-    let unreadable = (fields.has("precision") && precision.is_none()) || (fields.has("scale") && scale.is_none());
+    let unreadable = (fields.is_set("precision") && precision.is_none()) || (fields.is_set("scale") && scale.is_none());
     let digits = precision.as_ref().map_or(18, |(digits, _)| *digits);
     let places = scale.as_ref().map_or(2, |(digits, _)| *digits);
     if !(1..=38).contains(&digits) {

@@ -1,13 +1,21 @@
 //! `pipelines/sources/*.yml`: the contracts of sources.
 
-use super::document::Document;
+use super::document::{Document, Node};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
-use super::{access, names, ready_made, renames, tables};
+use super::{Note, access, names, ready_made, renames, tables};
 use perennial_core::contract::{Source, SourceTable};
 use perennial_core::error::{Error, Problems, Result};
 use perennial_core::location::{self, PASSWORD_HINT};
 use std::path::Path;
+
+/// What the file of a contract holds.
+pub(super) struct ContractFile {
+    /// `None` when it could not be read; what was wrong was reported.
+    pub(super) source: Option<Source>,
+    /// That it has old names, if so.
+    pub(super) note: Option<Note>,
+}
 
 /// What the text of a contract refers to.
 pub(crate) struct ContractContext<'a> {
@@ -26,7 +34,7 @@ pub(crate) struct ContractContext<'a> {
 pub fn read_contract(name: &str, text: &str, root: &Path, time_zone: &str) -> Result<Source, Problems> {
     let document = Document::new(format!("pipelines/sources/{name}.yml"), text);
     let context = ContractContext { root, lookup: &|variable| std::env::var(variable).ok(), time_zone };
-    let source = read(&document, name, &context);
+    let source = read(&document, name, &context).source;
     let problems = document.into_problems();
     match source {
         Some(source) => problems.or_ok(source),
@@ -35,11 +43,15 @@ pub fn read_contract(name: &str, text: &str, root: &Path, time_zone: &str) -> Re
 }
 
 /// Reads the contract of one source, whose name is the file's.
-pub(super) fn read(document: &Document, name: &str, context: &ContractContext) -> Option<Source> {
+pub(super) fn read(document: &Document, name: &str, context: &ContractContext) -> ContractFile {
     check_source_name(document, name);
-    let mut node = document.parse_all()?;
-    renames::apply(document, &mut node);
-    let fields = Fields::of(document, &node, "a source", 0..0)?;
+    let Some(mut node) = document.parse_all() else { return ContractFile { source: None, note: None } };
+    let note = renames::note(document, &renames::apply(document, &mut node));
+    ContractFile { source: read_source(document, &node, name, context), note }
+}
+
+fn read_source(document: &Document, node: &Node, name: &str, context: &ContractContext) -> Option<Source> {
+    let fields = Fields::of(document, node, "a source", 0..0)?;
     let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(context.root, &environment::expand(document, &text, context.lookup)?);
@@ -47,7 +59,7 @@ pub(super) fn read(document: &Document, name: &str, context: &ContractContext) -
             document.report(&text.span, error);
         }
         match perennial_sources::kind_of(&location) {
-            Ok(kind) => Some((location, kind.contents)),
+            Ok(kind) => Some((location, kind)),
             Err(error) => {
                 document.report(&text.span, error);
                 None
@@ -58,7 +70,7 @@ pub(super) fn read(document: &Document, name: &str, context: &ContractContext) -
     let access = access::read(&fields, context.root);
     let ready_made =
         ready_made::read(&fields, location.as_ref().map(|(location, _)| location.as_str()), context.time_zone);
-    let tables = match fields.has("ready_made") {
+    let tables = match fields.is_set("ready_made") {
         true => fields.optional("tables"),
         false => fields.required("tables"),
     };

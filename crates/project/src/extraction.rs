@@ -5,13 +5,15 @@ use super::fields::{Fields, one_of};
 use super::{environment, formats, pages};
 use perennial_core::contract::{Extraction, Format, Relation, RelationRows};
 use perennial_core::error::Error;
-use perennial_sources::Contents;
+use perennial_core::sql::Dialect;
+use perennial_sources::{Contents, SourceKind};
 
 /// Reads where a table's rows come from, which depends on what its source contains.
-pub(super) fn read(fields: &Fields, name: &str, kind: Option<Contents>) -> Extraction {
-    check_foreign_keys(fields, kind);
-    match kind {
-        Some(Contents::Relations) => Extraction::Relation(relation(fields, name)),
+pub(super) fn read(fields: &Fields, name: &str, kind: Option<&SourceKind>) -> Extraction {
+    let contents = kind.map(|kind| kind.contents);
+    check_foreign_keys(fields, contents);
+    match contents {
+        Some(Contents::Relations) => Extraction::Relation(relation(fields, name, kind.and_then(|kind| kind.dialect))),
         Some(Contents::Pages) => Extraction::Pages(pages::read(fields)),
         // Without a valid location, assume files as most tables have them.
         Some(Contents::Files) | None => Extraction::Files {
@@ -68,9 +70,14 @@ fn files(fields: &Fields) -> Option<String> {
     None
 }
 
-fn relation(fields: &Fields, name: &str) -> Relation {
+fn relation(fields: &Fields, name: &str, dialect: Option<Dialect>) -> Relation {
     let table = fields.text("table");
     let query = fields.text("query");
+    if let (Some(text), Some(dialect)) = (&table, dialect)
+        && let Err(error) = dialect.parse_table(&text.value)
+    {
+        fields.document.report(&text.span, error);
+    }
     if let (Some(_), Some(query)) = (&table, &query) {
         fields.document.report(&query.span, Error::project("a table has `table` or `query`, not both"));
     }

@@ -5,6 +5,9 @@ use perennial_core::error::{Error, expected};
 use std::cell::RefCell;
 use std::ops::Range;
 
+/// What a violation of an expectation does: whether it fails the source.
+pub(super) const ON_VIOLATION: [(&str, bool); 2] = [("warn", false), ("fail", true)];
+
 /// A mapping of which every key must be read; [`Fields::finish`] reports the others.
 pub(super) struct Fields<'a> {
     pub document: &'a Document,
@@ -58,6 +61,22 @@ impl<'a> Fields<'a> {
     /// Whether there is such a key, even if empty.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(known, _)| known.value == key)
+    }
+
+    /// Whether there is such a key with a value.
+    pub fn is_set(&self, key: &'static str) -> bool {
+        self.optional(key).is_some()
+    }
+
+    /// Reports that a key names a column that is not among those of the table. Where there are none, another problem was
+    /// reported.
+    pub fn check_column(&self, key: &str, text: &Text, columns: &[&str]) -> bool {
+        let found = columns.contains(&text.value.as_str());
+        if !found && !columns.is_empty() {
+            let error = Error::project(format!("`{key}` names the unknown column `{}`", text.value));
+            self.document.report(&text.span, error.suggest(&text.value, columns.iter().copied()));
+        }
+        found
     }
 
     /// Whether `columns` has an entry of this name.

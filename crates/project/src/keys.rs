@@ -20,7 +20,7 @@ pub(crate) fn read(fields: &Fields, columns: &[Column], defaults: Option<&TableK
     let declared = declared(fields, columns, defaults.is_some());
     if let Some(defaults) = defaults {
         let is_declared = |name: &&String| declared.contains(*name);
-        if !fields.has("key") {
+        if !fields.is_set("key") {
             keys.key = defaults.key.clone();
             for omitted in defaults.key.iter().filter(|name| !is_declared(name)) {
                 let error = Error::project(format!("`{omitted}` is part of the format's key and omitted"));
@@ -33,14 +33,8 @@ pub(crate) fn read(fields: &Fields, columns: &[Column], defaults: Option<&TableK
         keys.newest_by = defaults.newest_by.clone().filter(|name| has_key && is_declared(&name));
         keys.time_column = defaults.time_column.clone().filter(|name| is_declared(&name));
     }
-    let is_known = |key: &str, text: &Text| {
-        let found = declared.contains(&text.value);
-        if !found && !declared.is_empty() {
-            let error = Error::project(format!("`{key}` names the unknown column `{}`", text.value));
-            fields.document.report(&text.span, error.suggest(&text.value, declared.iter().map(String::as_str)));
-        }
-        found
-    };
+    let names: Vec<&str> = declared.iter().map(String::as_str).collect();
+    let is_known = |key: &str, text: &Text| fields.check_column(key, text, &names);
     for text in fields.texts("key") {
         if keys.key.contains(&text.value) {
             fields.document.report(&text.span, Error::project(format!("`key` names `{}` twice", text.value)));
@@ -49,7 +43,7 @@ pub(crate) fn read(fields: &Fields, columns: &[Column], defaults: Option<&TableK
         }
     }
     if let Some(text) = fields.text("newest_by").filter(|text| is_known("newest_by", text)) {
-        if !fields.has("key") && keys.key.is_empty() {
+        if !fields.is_set("key") && keys.key.is_empty() {
             let error = Error::project("`newest_by` has no effect without a `key`");
             fields.document.report(&text.span, error.hint("list the columns that identify a row in `key`"));
         }

@@ -1,13 +1,12 @@
 //! How a table is kept up to date and what is expected of every load: `load`, `history`, `expect`.
 
 use super::document::{Node, Text, Value};
-use super::fields::{Fields, one_of};
+use super::fields::{Fields, ON_VIOLATION, one_of};
 use perennial_core::contract::{Expectations, Extraction, Load, Overlap, SourceTable, ValueType};
 use perennial_core::error::Error;
 use std::ops::Range;
 
 const MODES: [&str; 4] = ["by_file", "snapshot", "incremental", "append"];
-const ON_VIOLATION: [(&str, bool); 2] = [("warn", false), ("fail", true)];
 /// Defaults of how far before a watermark reading starts.
 const OVERLAP_SECONDS: i64 = 3600;
 const OVERLAP_COUNT: i64 = 1000;
@@ -79,10 +78,8 @@ fn cursor(options: &Fields, table: &SourceTable, wanted: bool) -> Vec<String> {
         let found = table.columns.iter().find(|column| column.name == text.value);
         let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         match found.map(|column| &column.data_type) {
-            None if known.is_empty() => {}
             None => {
-                let error = Error::project(format!("`cursor` names the unknown column `{}`", text.value));
-                options.document.report(&text.span, error.suggest(&text.value, known));
+                options.check_column("cursor", &text, &known);
             }
             Some(ValueType::Integer | ValueType::Date { .. } | ValueType::Instant { .. }) => columns.push(text.value),
             Some(_) => {
@@ -146,7 +143,7 @@ fn full_every(options: &Fields) -> Option<u32> {
 /// Reports what a mode lacks in its table.
 fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>) {
     let files = matches!(table.extraction, Extraction::Files { .. });
-    if load.merges() && fields.has("newest_by") {
+    if load.merges() && fields.is_set("newest_by") {
         let error = Error::project("`newest_by` has no effect in this load mode: the row that was read last counts");
         fields.document.report(&fields.span_of("newest_by"), error.hint("remove it, or write `load: by_file`"));
     }
@@ -156,9 +153,9 @@ fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>)
         Load::Append { cursor: Some(_), .. } if files => {
             Some("files are read when they are new or changed, without a cursor")
         }
-        Load::Incremental { .. } if !fields.has("key") => Some("`incremental` needs a `key`"),
-        Load::Append { .. } if !fields.has("key") => Some("`append` needs a `key`"),
-        Load::Snapshot if files && !fields.has("key") => Some("`snapshot` of files needs a `key`"),
+        Load::Incremental { .. } if !fields.is_set("key") => Some("`incremental` needs a `key`"),
+        Load::Append { .. } if !fields.is_set("key") => Some("`append` needs a `key`"),
+        Load::Snapshot if files && !fields.is_set("key") => Some("`snapshot` of files needs a `key`"),
         _ => None,
     };
     if let Some(problem) = problem {
@@ -169,7 +166,7 @@ fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>)
 /// Reads `history`, which needs a key and a mode that finds changes.
 pub(super) fn history(fields: &Fields, load: &Load) -> bool {
     let history = fields.flag("history", false);
-    if history && !fields.has("key") {
+    if history && !fields.is_set("key") {
         let error = Error::project("`history` needs a `key`");
         fields.document.report(&fields.span_of("history"), error);
     }
@@ -186,7 +183,7 @@ pub(super) fn expectations(fields: &Fields, table: &SourceTable) -> Expectations
     let owner = fields.span_of("expect");
     let Some(expect) = Fields::of(fields.document, node, "`expect`", owner) else { return Expectations::default() };
     let fresh = expect.text("fresh_within").and_then(|text| duration(&expect, "fresh_within", &text));
-    if fresh.is_some() && !fields.has("time_column") && table.time_column.is_none() {
+    if fresh.is_some() && !fields.is_set("time_column") && table.time_column.is_none() {
         let error = Error::project("`fresh_within` needs a `time_column`");
         fields.document.report(&expect.span_of("fresh_within"), error);
     }

@@ -1,14 +1,13 @@
 //! How people write values: `locale` of a column, `total_rows` of a table.
 
 use super::document::{Text, Value};
-use super::fields::{Fields, one_of};
+use super::fields::{Fields, ON_VIOLATION, one_of};
 use perennial_core::contract::{
     Extraction, Format, Grouping, NUMBER_LOCALES, NumberLocale, Percent, SourceTable, TotalRows, UNITS, ValueLocale,
     ValueType,
 };
 use perennial_core::error::Error;
 
-const ON_VIOLATION: [(&str, bool); 2] = [("warn", false), ("fail", true)];
 const DECIMAL_MARKS: [(&str, char); 2] = [(".", '.'), (",", ',')];
 const GROUP_MARKS: [(&str, Option<char>); 5] =
     [(",", Some(',')), (".", Some('.')), ("'", Some('\'')), (" ", Some(' ')), ("none", None)];
@@ -117,7 +116,7 @@ fn currency_code(mark: &str) -> Option<&str> {
 }
 
 fn currency(fields: &Fields, otherwise: Vec<String>) -> Vec<String> {
-    if !fields.has("currency") {
+    if !fields.is_set("currency") {
         return otherwise;
     }
     let mut marks: Vec<String> = Vec::new();
@@ -135,7 +134,7 @@ fn currency(fields: &Fields, otherwise: Vec<String>) -> Vec<String> {
 }
 
 fn units(fields: &Fields, otherwise: Vec<(String, u8)>) -> Vec<(String, u8)> {
-    if !fields.has("units") {
+    if !fields.is_set("units") {
         return otherwise;
     }
     let mut units: Vec<(String, u8)> = Vec::new();
@@ -160,7 +159,7 @@ fn unit(fields: &Fields, text: &Text) -> Option<u8> {
 
 /// Whether parentheses and a trailing minus are read.
 fn negative(fields: &Fields, base: &NumberLocale) -> (bool, bool) {
-    if !fields.has("negative") {
+    if !fields.is_set("negative") {
         return (base.parentheses, base.trailing_minus);
     }
     let mut found = (false, false);
@@ -206,13 +205,14 @@ pub(super) fn total_rows(fields: &Fields, table: &SourceTable) -> Option<TotalRo
     let node = fields.optional("total_rows")?;
     let rule = Fields::of(fields.document, node, "`total_rows`", fields.span_of("total_rows"))?;
     let labels = |key| rule.texts(key).into_iter().map(|text| text.value).collect::<Vec<_>>();
-    let column = rule.required_text("column").filter(|text| is_column(&rule, table, "column", text));
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let column = rule.required_text("column").filter(|text| rule.check_column("column", text, &names));
     let mut check = Vec::new();
     for text in rule.texts("check") {
         let found = table.columns.iter().find(|column| column.name == text.value);
         match found.map(|column| &column.data_type) {
             None => {
-                is_column(&rule, table, "check", &text);
+                rule.check_column("check", &text, &names);
             }
             Some(ValueType::Integer | ValueType::Decimal { .. }) => check.push(text.value),
             Some(_) => {
@@ -233,14 +233,4 @@ pub(super) fn total_rows(fields: &Fields, table: &SourceTable) -> Option<TotalRo
     }
     rule.finish();
     Some(TotalRows { column: column?.value, values, subtotals, check, fail })
-}
-
-fn is_column(rule: &Fields, table: &SourceTable, key: &str, text: &Text) -> bool {
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let found = names.contains(&text.value.as_str());
-    if !found && !names.is_empty() {
-        let error = Error::project(format!("`{key}` names the unknown column `{}`", text.value));
-        rule.document.report(&text.span, error.suggest(&text.value, names));
-    }
-    found
 }

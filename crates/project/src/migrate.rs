@@ -30,11 +30,9 @@ pub struct Change {
     pub new: &'static str,
 }
 
-/// The contracts of a project that have old names, rewritten. Nothing is written to disk.
-///
-/// # Errors
-/// Of kind `Project` when a file cannot be read, is not YAML, or has an old name that cannot be replaced.
-pub fn migrations(root: &Path) -> Result<Vec<Migration>, Problems> {
+/// The contracts of a project that have old names, rewritten, and the problems of those that cannot be: a file that cannot
+/// be read, is not YAML, or has an old name that cannot be replaced. Nothing is written to disk.
+pub fn migrations(root: &Path) -> (Vec<Migration>, Problems) {
     let mut problems = Problems::new();
     let mut found = Vec::new();
     for file in load::contracts(root, &mut problems) {
@@ -43,7 +41,7 @@ pub fn migrations(root: &Path) -> Result<Vec<Migration>, Problems> {
             Err(more) => problems.extend(more),
         }
     }
-    problems.or_ok(found)
+    (found, problems)
 }
 
 /// The text of a contract with its old names replaced; `None` if it has none.
@@ -54,6 +52,7 @@ pub(crate) fn migrate(path: &str, text: &str) -> Result<Option<Migration>, Probl
     let document = Document::new(path, text);
     let Some(mut node) = document.parse_all() else { return Err(document.into_problems()) };
     let names = renames::apply(&document, &mut node);
+    let names: Vec<&OldName> = names.iter().filter(|name| !is_repeated(text, name, &names)).collect();
     let mut new_text = text.to_string();
     // From the end, so that the bytes before stay where they are.
     for name in names.iter().rev() {
@@ -69,6 +68,17 @@ pub(crate) fn migrate(path: &str, text: &str) -> Result<Option<Migration>, Probl
     document.into_problems().or_ok(())?;
     let migration = Migration { path: path.to_string(), text: new_text, changes };
     Ok((!names.is_empty()).then_some(migration))
+}
+
+/// Whether a value is an alias of one that is replaced itself, and so gets its new name.
+fn is_repeated(text: &str, name: &OldName, names: &[OldName]) -> bool {
+    let Some(alias) = text[name.span.clone()].strip_prefix('*') else { return false };
+    let anchor = format!("&{}", alias.trim_end());
+    let before = &text[..name.span.start];
+    // An anchor may be defined again; the last one before the alias counts.
+    let mut ends = before.rmatch_indices(&anchor).map(|(at, _)| at + anchor.len());
+    let Some(end) = ends.find(|end| before[*end..].starts_with(char::is_whitespace)) else { return false };
+    names.iter().any(|other| other.span.start > end && text[end..other.span.start].trim().is_empty())
 }
 
 /// The new name in the quotes of the old one.

@@ -5,6 +5,7 @@ use super::fields::{Fields, one_of};
 use super::{renames, shipped, tables};
 use perennial_core::contract::SourceTable;
 use perennial_core::error::Error;
+use perennial_core::location::scheme;
 
 /// A ready-made contract, without the tables that a project excludes.
 pub(super) struct ReadyMade {
@@ -71,15 +72,12 @@ fn read_contract(
     renames::apply(document, &mut node);
     let own = Fields::of(document, &node, "a ready-made source", 0..0)?;
     let systems: Vec<String> = own.texts("systems").into_iter().map(|text| text.value).collect();
-    if let Some(location) = location.filter(|location| !systems.contains(&perennial_sources::scheme(location))) {
-        let scheme = perennial_sources::scheme(location);
+    let scheme = location.map(|location| scheme(location).unwrap_or_else(|| "file".to_string()));
+    if let Some(scheme) = scheme.filter(|scheme| !systems.contains(scheme)) {
         let error = Error::project(format!("`{}` cannot be read from `{scheme}://`", name.value));
         fields.document.report(&fields.span_of("location"), error.hint(one_of(systems.iter().map(String::as_str))));
     }
-    let kind = systems
-        .first()
-        .and_then(|scheme| perennial_sources::kind_of(&format!("{scheme}://")).ok())
-        .map(|kind| kind.contents);
+    let kind = systems.first().and_then(|scheme| perennial_sources::kind_of(&format!("{scheme}://")).ok());
     let tables = own.required("tables");
     let tables = tables.map(|node| tables::read(document, node, kind, time_zone)).unwrap_or_default();
     let ready_made = ReadyMade { description: own.words("description"), tables };

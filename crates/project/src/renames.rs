@@ -1,8 +1,8 @@
 //! Keys and values of contracts that have a new name. One table for the parser, its notes, `perennial migrate` and the
 //! manual.
 
+use super::Note;
 use super::document::{Document, Node, Value};
-use super::{Note, TextFile};
 use perennial_core::error::Error;
 use std::ops::Range;
 
@@ -106,17 +106,11 @@ fn apply_within(document: &Document, node: &mut Node, path: &[&str], rename: &Re
     }
 }
 
-/// A note for every contract with old names.
-pub(crate) fn notes(contracts: &[TextFile]) -> Vec<Note> {
-    contracts.iter().filter_map(note).collect()
-}
-
-fn note(contract: &TextFile) -> Option<Note> {
-    let document = Document::new(contract.path.clone(), contract.text.clone());
-    let found = apply(&document, &mut document.parse_all()?);
+/// The note on a contract in which [`apply`] found old names.
+pub(crate) fn note(document: &Document, found: &[OldName]) -> Option<Note> {
     let first = found.first()?;
     let mut names: Vec<String> = Vec::new();
-    for OldName { old, new, .. } in &found {
+    for OldName { old, new, .. } in found {
         let name = format!("`{old}` is now `{new}`");
         if !names.contains(&name) {
             names.push(name);

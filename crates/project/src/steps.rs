@@ -273,7 +273,7 @@ fn relationships(document: &Document, key: &Text, node: &Node) -> Option<ColumnR
 fn range(document: &Document, key: &Text, node: &Node) -> Option<ColumnRule> {
     let fields = Fields::of(document, node, "`range`", key.span.clone())?;
     let [min, max] = ["min", "max"].map(|bound| fields.optional(bound).and_then(|node| literal(document, bound, node)));
-    if !fields.has("min") && !fields.has("max") {
+    if !fields.is_set("min") && !fields.is_set("max") {
         document.report(&key.span, Error::project("`range` needs `min` or `max`"));
     }
     fields.finish();

@@ -8,7 +8,7 @@ use perennial_core::contract::{
     SourceTable,
 };
 use perennial_core::error::Error;
-use perennial_sources::Contents;
+use perennial_sources::SourceKind;
 
 const COLUMN_POLICIES: [(&str, ColumnPolicy); 3] =
     [("accept", ColumnPolicy::Accept), ("ignore", ColumnPolicy::Ignore), ("fail", ColumnPolicy::Fail)];
@@ -17,7 +17,7 @@ const BAD_ROW_POLICIES: [(&str, BadRowPolicy); 2] = [("reject", BadRowPolicy::Re
 const DEFAULT_REJECT_SHARE: f64 = 0.05;
 
 /// Reads the tables of a source, without those that cannot be read at all.
-pub(crate) fn read(document: &Document, node: &Node, kind: Option<Contents>, time_zone: &str) -> Vec<SourceTable> {
+pub(crate) fn read(document: &Document, node: &Node, kind: Option<&SourceKind>, time_zone: &str) -> Vec<SourceTable> {
     let entries = document.entries(node, "`tables`").unwrap_or_default();
     entries.iter().filter_map(|(key, node)| read_table(document, key, node, kind, time_zone)).collect()
 }
@@ -26,7 +26,7 @@ fn read_table(
     document: &Document,
     key: &Text,
     node: &Node,
-    kind: Option<Contents>,
+    kind: Option<&SourceKind>,
     time_zone: &str,
 ) -> Option<SourceTable> {
     if let Err(error) = names::check("a table", &key.value) {
@@ -115,7 +115,7 @@ fn max_rejects(fields: &Fields) -> RejectLimit {
         }
         good.then_some(times)
     });
-    if !["rows", "share", "times_usual"].iter().any(|key| limit.has(key)) {
+    if !["rows", "share", "times_usual"].iter().any(|key| limit.is_set(key)) {
         fields.document.report(&owner, Error::project("`max_rejects` needs `rows`, `share` or `times_usual`"));
     }
     limit.finish();

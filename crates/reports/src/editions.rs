@@ -14,7 +14,6 @@ use super::{IssueRequest, Output, html, index, pdf};
 use minijinja::value::Value;
 use perennial_core::error::{Error, Result};
 use perennial_project::Language;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -257,22 +256,8 @@ fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     write(path, format!("{text}\n").as_bytes())
 }
 
-/// Writes beside the place and to the disk, then renames: a reader sees the old file or the new one, also after a power cut.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
-    let beside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let write_beside = || {
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    let written = write_beside().map_err(|e| cannot_write(&beside, e));
-    let renamed = written.and_then(|()| std::fs::rename(&beside, path).map_err(|e| cannot_write(path, e)));
-    if renamed.is_err() {
-        // What is left of it helps nobody; that it cannot be removed is not the error to report.
-        let _ = std::fs::remove_file(&beside);
-    }
-    renamed
+    perennial_core::file::replace(path, bytes).map_err(|error| cannot_write(path, error))
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {

@@ -62,9 +62,9 @@ impl Address {
         Ok(Address { user, host, port: url.port().unwrap_or(style.port), path: decoded(url.path())?, options })
     }
 
-    /// The value of an option.
+    /// The value of an option; of several the last.
     pub(crate) fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.options.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The database that the path names.

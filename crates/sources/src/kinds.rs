@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use perennial_core::contract::{Access, Source};
 use perennial_core::error::{Error, Result, closest};
 use perennial_core::location;
+use perennial_core::sql::{Dialect, STANDARD};
 use std::sync::Arc;
 
 /// All kinds. A location without a scheme belongs to the first.
@@ -46,6 +47,7 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
     SourceKind {
         schemes: &["postgresql", "postgres"],
         name: "PostgreSQL",
+        dialect: Some(postgresql::DIALECT),
         open: |location, access| {
             Box::pin(async move { postgresql::open(location, access).await.map(System::Database) })
         },
@@ -54,6 +56,7 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
     SourceKind {
         schemes: &["mysql", "mariadb"],
         name: "MySQL or MariaDB",
+        dialect: Some(mysql::DIALECT),
         open: |location, access| Box::pin(async move { mysql::open(location, access).await.map(System::Database) }),
         ..SourceKind::DATABASE
     },
@@ -84,6 +87,8 @@ pub struct SourceKind {
     pub name: &'static str,
     /// What it contains.
     pub contents: Contents,
+    /// How its SQL quotes names; only of databases.
+    pub dialect: Option<Dialect>,
     /// Columns have types that all their values keep. Where they have none, a draft looks at the values.
     pub typed: bool,
     /// A read since a watermark returns no other rows than those asked for.
@@ -104,6 +109,7 @@ impl SourceKind {
         schemes: &[],
         name: "",
         contents: Contents::Files,
+        dialect: None,
         typed: false,
         exact_ranges: false,
         retryable: false,
@@ -114,6 +120,7 @@ impl SourceKind {
     /// What most databases have in common.
     const DATABASE: SourceKind = SourceKind {
         contents: Contents::Relations,
+        dialect: Some(STANDARD),
         typed: true,
         exact_ranges: true,
         retryable: true,
@@ -163,20 +170,13 @@ fn files(location: &str, store: impl FileStore + 'static) -> System {
     System::Files(Files::new(location, store))
 }
 
-/// The scheme of a location, in lower case; `file` for a path.
-pub fn scheme(location: &str) -> String {
-    match location.split_once("://") {
-        Some((scheme, _)) => scheme.to_ascii_lowercase(),
-        None => "file".to_string(),
-    }
-}
-
 /// The kind of source at a location.
 ///
 /// # Errors
 /// Of kind `Project` for an unknown scheme.
 pub fn kind_of(location: &str) -> Result<&'static SourceKind> {
-    let scheme = scheme(location);
+    // A path belongs to the first kind.
+    let Some(scheme) = location::scheme(location) else { return Ok(&SOURCE_KINDS[0]) };
     SOURCE_KINDS.iter().find(|kind| kind.schemes.contains(&scheme.as_str())).ok_or_else(|| {
         let error = Error::project(format!("unknown scheme `{scheme}://`"));
         let known: Vec<&str> = SOURCE_KINDS.iter().flat_map(|kind| kind.schemes).copied().collect();
@@ -217,6 +217,7 @@ mod tests {
     fn locations_have_a_kind_by_their_scheme() {
         let named = |location| kind_of(location).map(|kind| kind.name).map_err(|error| error.message().to_string());
         assert_eq!(named("/data/in"), Ok("a folder"));
+        assert_eq!(named("/data/a b://x"), Ok("a folder"));
         assert_eq!(named("S3A://bucket/x"), Ok("an S3 store"));
         assert_eq!(named("mariadb://db/shop"), Ok("MySQL or MariaDB"));
         assert_eq!(named("ftp://host/x"), Err("unknown scheme `ftp://`".to_string()));

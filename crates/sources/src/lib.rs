@@ -32,7 +32,7 @@ pub use databases::{Database, FoundColumn, FoundRelation, FoundTable, RelationRe
 pub use files::{FileBytes, Files, SourceFile};
 pub use http::{Http, PagesReader};
 pub use json::check_paths;
-pub use kinds::{Contents, SOURCE_KINDS, SourceKind, System, kind_of, local_path, scheme, scheme_list};
+pub use kinds::{Contents, SOURCE_KINDS, SourceKind, System, kind_of, local_path, scheme_list};
 pub use local_time::LocalTime;
 pub use open::{has_header, open_text};
 pub use parquet::ParquetReader;

@@ -319,3 +319,51 @@ fn a_report_is_a_folder() {
     let phrase = |key: &str| report.phrases[key][&Language::ENGLISH].text.clone();
     assert_eq!((phrase("up"), phrase("down"), phrase("both")), ("up".into(), "down".into(), "of the report".into()));
 }
+
+#[test]
+fn names_of_tables_are_checked_by_the_rules_of_their_database() {
+    let table = |location: &str, table: &str| {
+        let source =
+            format!("location: {location}\ntables:\n  a:\n    table: {table}\n    columns: {{id: {{type: integer}}}}\n");
+        problems(&[("pipelines/sources/erp.yml", &source)])
+    };
+    insta::assert_snapshot!(table("mysql://u@localhost/shop", "shop.order.lines"), @"
+    pipelines/sources/erp.yml:4:12: `shop.order.lines` is not a table name [write `orders` or `sales.orders`, and put backquotes around a name that contains a dot: shop.`order.lines`]
+    ");
+    insta::assert_snapshot!(table("postgresql://u@localhost/shop", "'\"a'"), @r#"
+    pipelines/sources/erp.yml:4:12: `"a` is not a table name [write `orders` or `sales.orders`, and put double quotes around a name that contains a dot: sales."order.lines"]
+    "#);
+    for (location, name) in [
+        ("mysql://u@localhost/shop", "shop.`order.lines`"),
+        ("postgresql://u@localhost/shop", "sales.\"order.lines\""),
+        ("sqlite://shop.db", "Order Lines"),
+    ] {
+        assert_eq!(table(location, name), "none", "{name}");
+    }
+}
+
+#[test]
+fn an_empty_key_is_as_a_missing_one() {
+    let source = "\
+location: data
+tables:
+  orders:
+    files: orders.csv
+    format: csv
+    key: [id]
+    columns:
+      id: {type: text, identifier: }
+      price: {type: decimal, precision: , scale: }
+      amount: {type: decimal, locale: {like: chinese, currency: , units: }}
+";
+    let project = load(&[("perennial.yml", PROJECT), ("pipelines/sources/erp.yml", source)]).unwrap();
+    let columns = &project.sources[0].tables[0].columns;
+    assert_eq!(columns[0].identifier, None);
+    assert_eq!(columns[1].data_type, ValueType::Decimal { precision: 18, scale: 2 });
+    let chinese = perennial_core::contract::NumberLocale::named("chinese").unwrap();
+    assert_eq!(columns[2].locale, perennial_core::contract::ValueLocale::Numbers(Box::new(chinese)));
+    let without_key = source.replace("key: [id]", "key:\n    load: snapshot");
+    insta::assert_snapshot!(problems(&[("pipelines/sources/erp.yml", &without_key)]), @"
+    pipelines/sources/erp.yml:7:11: `snapshot` of files needs a `key`
+    ");
+}

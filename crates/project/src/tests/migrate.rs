@@ -107,8 +107,14 @@ fn line_ends_marks_and_aliases_stay() {
     let expected =
         "location: data\ntables:\n  a: &t\n    load: {by_file: }\n    columns: {x: {locale: swiss}}\n  b: *t\n";
     assert_eq!(migrated(shared), expected);
+    // An alias has the new name of what it repeats.
     let alias = "tables:\n  a: {load: &mode deliveries}\n  b: {load: *mode}\n";
-    let problems = crate::migrate::migrate("erp.yml", alias).unwrap_err();
+    let migration = crate::migrate::migrate("erp.yml", alias).unwrap().unwrap();
+    assert_eq!(migration.text, alias.replace("deliveries", "by_file"));
+    assert_eq!(migration.changes.len(), 1);
+    // The anchor is where the old name is not one.
+    let elsewhere = "description: &mode deliveries\ntables:\n  b: {load: *mode}\n";
+    let problems = crate::migrate::migrate("erp.yml", elsewhere).unwrap_err();
     assert_eq!(problems.iter().next().unwrap().to_string(), "erp.yml:3:13: `deliveries` is now `by_file`");
     let problems = crate::migrate::migrate("erp.yml", "a: [").unwrap_err();
     assert!(problems.iter().next().unwrap().message().starts_with("this is not YAML"));
@@ -155,8 +161,13 @@ fn a_project_is_migrated_file_by_file() {
         ("pipelines/sources/web.yml", SOURCE),
         ("pipelines/nightly.yml", "without: [x]\n"),
     ]);
-    let migrations = crate::migrations(folder.path()).unwrap();
+    let (migrations, problems) = crate::migrations(folder.path());
+    assert!(problems.is_empty());
     let paths: Vec<&str> = migrations.iter().map(|migration| migration.path.as_str()).collect();
     assert_eq!(paths, ["pipelines/sources/erp.yml"]);
     assert_eq!(migrations[0].text, EXPECTED);
+
+    std::fs::write(folder.path().join("pipelines/sources/crm.yml"), "a: [").unwrap();
+    let (migrations, problems) = crate::migrations(folder.path());
+    assert_eq!((migrations.len(), problems.iter().count()), (1, 1));
 }

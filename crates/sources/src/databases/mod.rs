@@ -11,6 +11,7 @@ use crate::local_time::is_utc;
 use crate::typed::TypedReader;
 use perennial_core::contract::{EPOCH_FORMATS, Overlap, Relation, SourceTable, ValueType};
 use perennial_core::error::Result;
+use perennial_core::sql::Dialect;
 
 /// A connected database as of one point in time: everything read through one value of this type is consistent.
 #[async_trait::async_trait]
@@ -30,10 +31,10 @@ pub trait Database: Send + Sync {
     /// `None` when no row has one.
     async fn watermark(&self, relation: &Relation, cursor: &[String]) -> Result<Option<String>>;
 
-    /// The tables and views that the account may read, by name.
+    /// The tables and views that the account may read, by name, those of the default schema first.
     async fn tables(&self) -> Result<Vec<FoundTable>>;
 
-    /// The columns of one of them.
+    /// The columns of one of them, whose name is written as in a contract.
     async fn describe(&self, table: &str) -> Result<FoundRelation>;
 }
 
@@ -90,12 +91,30 @@ impl Since<'_> {
 /// A table or view of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundTable {
-    /// Its name as a contract writes it; with its schema unless that is the account's default.
+    /// Its schema.
+    pub schema: String,
+    /// Names without a schema are looked up in that schema.
+    pub in_default_schema: bool,
+    /// Its name, without quotes.
     pub name: String,
     /// Approximate number of rows, where the database knows it.
     pub about_rows: Option<u64>,
     /// Whether it is a view.
     pub is_view: bool,
+}
+
+impl FoundTable {
+    /// Its name as a contract writes it: with its schema where it needs one, and quoted where it must be.
+    pub fn written(&self, dialect: &Dialect) -> String {
+        dialect.written_table((!self.in_default_schema).then_some(self.schema.as_str()), &self.name)
+    }
+
+    /// Whether a contract that names this schema, or none, and this name means it. Capital letters do not distinguish
+    /// two names.
+    pub fn has_name(&self, schema: Option<&str>, name: &str) -> bool {
+        let same_schema = schema.map_or(self.in_default_schema, |schema| schema.eq_ignore_ascii_case(&self.schema));
+        same_schema && name.eq_ignore_ascii_case(&self.name)
+    }
 }
 
 /// The columns of a relation, for the draft of a contract.

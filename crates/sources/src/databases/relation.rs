@@ -19,7 +19,7 @@ impl Selection {
     pub(super) fn of(relation: &Relation, dialect: &Dialect) -> Result<Selection> {
         match &relation.rows {
             RelationRows::Table(name) => {
-                let (schema, name) = table_name(name, dialect)?;
+                let (schema, name) = dialect.parse_table(name)?;
                 Ok(Selection::table(schema.as_deref(), &name, relation, dialect))
             }
             RelationRows::Query(sql) => Ok(Selection::query(sql, relation, dialect)),
@@ -45,19 +45,6 @@ impl Selection {
         let condition = if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) };
         format!("SELECT {columns} FROM {}{condition}", self.from)
     }
-}
-
-/// Schema and name of a table as a contract writes it.
-///
-/// # Errors
-/// Of kind `Project` when the text is not a table name.
-pub(super) fn table_name(text: &str, dialect: &Dialect) -> Result<(Option<String>, String)> {
-    dialect.split_table(text).ok_or_else(|| {
-        Error::project(format!("`{text}` is not a table name")).hint(format!(
-            "write `orders` or `sales.orders`; quote a name that contains a dot: {}",
-            dialect.identifier("a.b")
-        ))
-    })
 }
 
 /// A column that is read.

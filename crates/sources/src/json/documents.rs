@@ -9,7 +9,9 @@ use super::paths::RowsPath;
 use super::rows::{DocumentRows, OpenDocument};
 use super::scan::{JsonError, skip, space};
 use crate::files::FileBytes;
-use crate::text::{MAX_ROWS, ReadBuffer, RowBuffers, RowReject, TextReader, TextRows, as_text, blank_invalid_utf8};
+use crate::text::{
+    MAX_ROWS, RAW_CHARACTERS, ReadBuffer, RowBuffers, RowReject, TextReader, TextRows, as_text, blank_invalid_utf8,
+};
 use memchr::{memchr, memchr_iter, memrchr};
 use perennial_core::contract::TextEncoding;
 use perennial_core::error::{Error, Result};
@@ -44,6 +46,9 @@ pub(crate) fn open(
 pub fn check_paths(rows: &str, wanted: &[String]) -> Option<String> {
     DocumentRows::new(RowsPath { wrapper: None, rows }, wanted, false).err()
 }
+
+/// Bytes that are kept before the damage of a document with long lines.
+const BYTES_BEFORE_DAMAGE: usize = 100;
 
 struct DocumentsReader {
     buffer: ReadBuffer,
@@ -152,7 +157,9 @@ impl DocumentsReader {
             b'{' | b'[' => (error.reason().into_owned(), indent),
             _ => ("expected a JSON document, which begins with `{` or `[`".to_string(), usize::MAX),
         };
-        self.buffers.rejects.push(RowReject::new(line, &bytes[from..], reason));
+        let shown = from_damage(bytes, from, error);
+        let line = line + memchr_iter(b'\n', &bytes[from..shown]).count() as u64;
+        self.buffers.rejects.push(RowReject::new(line, &bytes[shown..], reason));
         self.skipping = Some(indent);
         Ok(())
     }
@@ -164,6 +171,20 @@ fn document_end(bytes: &[u8], from: usize) -> std::result::Result<usize, JsonErr
         b'{' | b'[' => skip(bytes, from, 0).map(|(end, _)| end),
         _ => Err(JsonError::Syntax(from, "`{` or `[`")),
     }
+}
+
+/// Where the text begins that is kept of a damaged document: with the document if that shows the damage, else with the
+/// damaged line, or shortly before the damage if that line is long.
+fn from_damage(bytes: &[u8], from: usize, error: &JsonError) -> usize {
+    let JsonError::Syntax(at, _) = error else { return from };
+    let at = (*at).min(bytes.len());
+    if at.saturating_sub(from) < RAW_CHARACTERS {
+        return from;
+    }
+    let line = memrchr(b'\n', &bytes[from..at]).map_or(from, |end| from + end + 1);
+    let near = line.max(at - BYTES_BEFORE_DAMAGE);
+    // Not within a character.
+    (near..at).find(|i| bytes[*i] & 0xc0 != 0x80).unwrap_or(at)
 }
 
 /// The next line that may begin a document: not deeper than the last one, and no closing bracket.

@@ -113,6 +113,22 @@ fn what_is_damaged_is_refused_by_itself() {
     assert_eq!((found.rows.len(), found.rejects.len()), (1, 3));
 }
 
+/// What a reject shows of a long document is the damage, with its line.
+#[test]
+fn the_damage_of_a_long_document_is_shown() {
+    let rows: String = (0..200).map(|i| format!("    {{\"x\": {i}}},\n")).collect();
+    let text = format!("{{\n  \"b\": [\n{rows}    {{\"x\": 7]\n  ]\n}}\n");
+    let found = read(&text, "b[]", &["b[].x"]);
+    assert_eq!(reasons(&found), [(203, "not valid JSON: expected `,` or `}`")]);
+    assert!(found.rejects[0].raw.starts_with("    {\"x\": 7]\n"), "{}", found.rejects[0].raw);
+    // On one long line.
+    let text = format!("{{\"b\": [\"{}\", 7}}\n", "客".repeat(2000));
+    let found = read(&text, "b[]", &["b[].x"]);
+    assert_eq!(reasons(&found), [(1, "not valid JSON: expected `,` or `]`")]);
+    let raw = &found.rejects[0].raw;
+    assert!(raw.starts_with('客') && raw.ends_with("客\", 7}") && raw.chars().count() < 50, "{raw}");
+}
+
 #[test]
 fn lines_that_are_no_text_are_refused_one_by_one() {
     let text = b"{\"a\": 1}\n{\"a\": \"\xb5\xc4\"}\n{\"a\": 3}\n\xff\xfe\n{\"a\": 5}\n{\"a\": \"\xb5\"}\n";

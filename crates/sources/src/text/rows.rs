@@ -37,9 +37,10 @@ pub trait TextReader: Send {
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowReject {
-    /// The physical line it begins on, counted from 1.
+    /// The physical line on which `raw` begins, counted from 1.
     pub line: u64,
-    /// The row as it is in the file, truncated after 1000 characters.
+    /// The row as it is in the file, truncated after 1000 characters. Of a JSON document whose damage is further behind, the
+    /// damaged line.
     pub raw: String,
     /// Why.
     pub reason: String,

@@ -2,7 +2,6 @@
 
 use super::select::DIALECT;
 use super::session::{Session, text_of};
-use crate::databases::relation::table_name;
 use crate::databases::{FoundColumn, FoundRelation, FoundTable};
 use mysql_async::Row;
 use perennial_core::contract::ValueType;
@@ -16,7 +15,7 @@ const MAX_DIGITS: u8 = 38;
 /// The tables and views that the user may read, those of the default database first.
 pub(super) async fn tables(session: &mut Session) -> Result<Vec<FoundTable>> {
     let sql = format!(
-        "SELECT IF(TABLE_SCHEMA = DATABASE(), NULL, TABLE_SCHEMA), TABLE_NAME, TABLE_TYPE, TABLE_ROWS \
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_ROWS, TABLE_SCHEMA = DATABASE() \
          FROM information_schema.TABLES \
          WHERE TABLE_SCHEMA NOT IN {SYSTEM} AND TABLE_TYPE <> 'SEQUENCE' \
          ORDER BY TABLE_SCHEMA <> DATABASE(), TABLE_SCHEMA, TABLE_NAME"
@@ -26,10 +25,11 @@ pub(super) async fn tables(session: &mut Session) -> Result<Vec<FoundTable>> {
 }
 
 fn found_table(row: &Row) -> Option<FoundTable> {
-    let name = text_of(row, 1)?;
     let is_view = text_of(row, 2).is_some_and(|kind| kind.ends_with("VIEW"));
     Some(FoundTable {
-        name: DIALECT.written_table(text_of(row, 0).as_deref(), &name),
+        schema: text_of(row, 0)?,
+        in_default_schema: text_of(row, 4).is_some_and(|flag| flag == "1"),
+        name: text_of(row, 1)?,
         about_rows: text_of(row, 3).and_then(|count| count.parse().ok()).filter(|_| !is_view),
         is_view,
     })
@@ -39,14 +39,17 @@ fn found_table(row: &Row) -> Option<FoundTable> {
 pub(super) async fn unknown_table(session: &mut Session, table: &str) -> Error {
     let error = Error::project(format!("the database `{}` has no table `{table}`", session.location().database));
     match tables(session).await {
-        Ok(tables) => error.suggest(table, tables.iter().map(|table| table.name.as_str())),
+        Ok(tables) => {
+            let names: Vec<String> = tables.iter().map(|table| table.written(&DIALECT)).collect();
+            error.suggest(table, names.iter().map(String::as_str))
+        }
         Err(_) => error,
     }
 }
 
 /// The columns, key and comment of a table.
 pub(super) async fn describe(session: &mut Session, table: &str) -> Result<FoundRelation> {
-    let (schema, name) = table_name(table, &DIALECT)?;
+    let (schema, name) = DIALECT.parse_table(table)?;
     let schema = schema.map_or("DATABASE()".to_string(), |schema| DIALECT.literal(&schema));
     let of_table = format!("TABLE_SCHEMA = {schema} AND TABLE_NAME = {}", DIALECT.literal(&name));
     let doing = format!("describing `{table}`");

@@ -22,7 +22,7 @@ use location::Location;
 use mysql_async::prelude::Queryable;
 use perennial_core::contract::{Access, Relation, RelationRows};
 use perennial_core::error::{Error, Result};
-use select::DIALECT;
+pub(crate) use select::DIALECT;
 use session::{Session, text_of};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -57,7 +57,7 @@ impl Database for MySql {
         let mut session = self.session.lock().await;
         let relation = request.relation;
         let selection = Selection::of(relation, &DIALECT)?;
-        let columns = shape(&mut session, relation, &selection).await?;
+        let columns = shape(&mut session, relation).await?;
         let selected = select_columns(&names(&columns), request, is_same)?;
         let changed = match &request.since {
             Some(since) => Some(select::changed(since, &find(&columns, &since.cursor, relation)?)?),
@@ -78,7 +78,7 @@ impl Database for MySql {
     async fn watermark(&self, relation: &Relation, cursor: &[String]) -> Result<Option<String>> {
         let mut session = self.session.lock().await;
         let selection = Selection::of(relation, &DIALECT)?;
-        let columns = shape(&mut session, relation, &selection).await?;
+        let columns = shape(&mut session, relation).await?;
         let sql = select::watermark(&selection, &find(&columns, cursor, relation)?)?;
         let rows = session.rows(&format!("reading the watermark of `{}`", relation.label()), &sql).await?;
         let greatest = rows.first().and_then(|row| text_of(row, 0));
@@ -110,9 +110,10 @@ fn find<'a>(columns: &'a [ColumnShape], wanted: &[String], relation: &Relation) 
     Ok(indexes.into_iter().map(|index| &columns[index]).collect())
 }
 
-/// The columns of a relation. No rows are read.
-async fn shape(session: &mut Session, relation: &Relation, selection: &Selection) -> Result<Vec<ColumnShape>> {
-    let columns = prepare(session, relation, &selection.select("*", &[])).await;
+/// The columns of a relation. No rows are read. Without the filter, an unknown table can only be that of the relation.
+async fn shape(session: &mut Session, relation: &Relation) -> Result<Vec<ColumnShape>> {
+    let whole = Selection::of(&Relation { filter: None, ..relation.clone() }, &DIALECT)?;
+    let columns = prepare(session, relation, &whole.select("*", &[])).await;
     match (columns, &relation.rows) {
         (Err(PrepareError::UnknownTable(_)), RelationRows::Table(table)) => {
             Err(catalog::unknown_table(session, table).await)

@@ -13,7 +13,7 @@ const MAX_OVERLAP_SECONDS: i64 = 100 * 366 * 86_400;
 const FIRST_DATE: &str = "'1000-01-01'";
 
 /// How MySQL quotes names and texts.
-pub(super) const DIALECT: Dialect = Dialect::new('`', literal);
+pub(crate) const DIALECT: Dialect = Dialect::new('`', literal);
 
 /// A text literal in hexadecimal, which does not depend on how the server treats backslashes.
 fn literal(text: &str) -> String {

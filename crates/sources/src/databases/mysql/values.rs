@@ -6,6 +6,7 @@ use crate::local_time::is_utc;
 use mysql_async::Value;
 use perennial_core::contract::{Column, ValueType};
 use perennial_core::error::{Error, Result};
+use perennial_core::reasons;
 use std::fmt::Write;
 
 const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
@@ -69,7 +70,7 @@ impl FieldReader {
             Value::UInt(value) => match i64::try_from(value) {
                 Ok(value) => self.integer(value, batch),
                 Err(_) if self.cells == Cells::Integer => {
-                    batch.reject(&value.to_string(), "the number does not fit a signed 64-bit integer; use `decimal`");
+                    batch.reject(&value.to_string(), reasons::NOT_64_BITS);
                     Ok(())
                 }
                 Err(_) => batch.text(&value.to_string()),
@@ -105,14 +106,7 @@ impl FieldReader {
         let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
         match self.scale {
             Some(scale) if places > scale && !self.null_values.contains(&digits) => {
-                batch.reject(
-                    &digits,
-                    format!(
-                        "a `{}` with more than {scale} decimal places is rejected, not rounded; \
-                         declare the column as `float`, or round it in a `query`",
-                        self.shape.type_name
-                    ),
-                );
+                batch.reject(&digits, reasons::decimal_places(scale));
                 Ok(())
             }
             _ => batch.text(&digits),
@@ -133,7 +127,7 @@ impl FieldReader {
             _ => match std::str::from_utf8(&bytes) {
                 Ok(text) => batch.text(text),
                 Err(_) => {
-                    batch.reject(&String::from_utf8_lossy(&bytes), "the text is not UTF-8");
+                    batch.reject(&String::from_utf8_lossy(&bytes), reasons::NOT_UTF8);
                     Ok(())
                 }
             },
@@ -178,7 +172,6 @@ impl FieldReader {
     /// A date with a month or day of zero: NULL where the contract says so, text where it wants text.
     fn zero_date(&mut self, day: (u16, u8, u8), time: (u8, u8, u8, u32), batch: &mut BatchBuilder) -> Result<()> {
         let (hour, minute, second, microsecond) = time;
-        let date = self.text.clone();
         if self.shape.kind != Kind::Date {
             write!(self.text, " {hour:02}:{minute:02}:{second:02}").map_err(unwritten)?;
             self.fraction(microsecond)?;
@@ -190,7 +183,7 @@ impl FieldReader {
         } else if self.wants_date || self.wants_instant {
             batch.reject(
                 &self.text,
-                format!("`{date}` is not a date; if it means no value, add `{}` to `null_values`", self.text),
+                "the month or day of the date is zero; if that means no value, add the value to `null_values`",
             );
         } else {
             return batch.text(&self.text);

@@ -3,7 +3,6 @@
 use super::columns::{declared_decimal, value_type};
 use super::select::DIALECT;
 use super::session::Session;
-use crate::databases::relation::table_name;
 use crate::databases::{FoundColumn, FoundRelation, FoundTable};
 use perennial_core::error::{Error, Result};
 use tokio_postgres::Row;
@@ -32,7 +31,7 @@ pub(super) struct CatalogEntry {
 /// # Errors
 /// Of kind `Project` when there is none (naming similar ones) or it may not be read.
 pub(super) async fn find(session: &mut Session, table: &str) -> Result<CatalogEntry> {
-    let (schema, name) = table_name(table, &DIALECT)?;
+    let (schema, name) = DIALECT.parse_table(table)?;
     let sql = format!(
         "SELECT c.oid, n.nspname::text, c.relname::text, c.reltuples, \
             c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND \
@@ -50,7 +49,8 @@ pub(super) async fn find(session: &mut Session, table: &str) -> Result<CatalogEn
     let Some(row) = rows.first() else {
         let known = tables(session).await?;
         let error = Error::project(format!("{} has no table or view `{table}`", session.label));
-        return Err(error.suggest(table, known.iter().map(|table| table.name.as_str())));
+        let known: Vec<String> = known.iter().map(|table| table.written(&DIALECT)).collect();
+        return Err(error.suggest(table, known.iter().map(String::as_str)));
     };
     if !get::<bool>(row, 6)? {
         let error = Error::project(format!("{}: the user may not read `{table}`", session.label));
@@ -88,13 +88,13 @@ pub(super) async fn tables(session: &mut Session) -> Result<Vec<FoundTable>> {
     let rows = session.query(&sql, &[]).await?;
     rows.iter()
         .map(|row| {
-            let (schema, name): (String, String) = (get(row, 0)?, get(row, 1)?);
             let counted: f32 = get(row, 4)?;
-            let is_view = get(row, 3)?;
             Ok(FoundTable {
-                name: DIALECT.written_table((!get::<bool>(row, 2)?).then_some(schema.as_str()), &name),
+                schema: get(row, 0)?,
+                in_default_schema: get(row, 2)?,
+                name: get(row, 1)?,
                 about_rows: (counted > 0.0).then_some(counted as u64),
-                is_view,
+                is_view: get(row, 3)?,
             })
         })
         .collect()

@@ -4,6 +4,7 @@
 use super::copy::MESSAGE_HEADER;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use perennial_core::reasons;
 use std::sync::Arc;
 
 /// Where one value is among the bytes of a chunk.
@@ -183,7 +184,7 @@ impl<'a> Column<'a> {
             Ok(text) => Some(text),
             Err(_) => {
                 let raw = String::from_utf8_lossy(self.get(*cell)?).chars().take(1000).collect::<String>();
-                rejected.push((row, InexactValue::new(raw, "the text is not UTF-8")));
+                rejected.push((row, InexactValue::new(raw, reasons::NOT_UTF8)));
                 None
             }
         };

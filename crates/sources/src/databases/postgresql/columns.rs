@@ -9,6 +9,7 @@ use arrow::array::{
 };
 use perennial_core::contract::ValueType;
 use perennial_core::error::Result;
+use perennial_core::reasons;
 use std::sync::Arc;
 use tokio_postgres::types::{Kind, Type};
 
@@ -244,12 +245,12 @@ fn whole_float(value: i64) -> Result<f64, Box<InexactValue>> {
     }
     Err(InexactValue::new(
         value.to_string(),
-        "the integer has more digits than a float can hold; it is rejected, not rounded",
+        "the integer has more digits than a float can hold, and numbers are never rounded",
     ))
 }
 
 fn fits_integer(value: i128) -> Result<i64, Box<InexactValue>> {
-    i64::try_from(value).map_err(|_| InexactValue::new(value.to_string(), "the number does not fit 64 bits"))
+    i64::try_from(value).map_err(|_| InexactValue::new(value.to_string(), reasons::NOT_64_BITS))
 }
 
 /// The contract's type that holds the values of a type exactly; `numeric` is decided by its precision and scale.

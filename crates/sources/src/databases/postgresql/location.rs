@@ -38,7 +38,8 @@ impl Location {
     /// Of kind `Project` when something is missing in it or it contains a password, which is not shown.
     pub(super) fn parse(location: &str, access: &Access) -> Result<Location> {
         let address = Address::parse(location, access, &STYLE)?;
-        let host = address.option("host").unwrap_or(&address.host).to_string();
+        let host = address.option("host").unwrap_or(&address.host);
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_string();
         let server = match host.as_str() {
             "" => return Err(STYLE.missing("a host")),
             folder if folder.starts_with('/') => {
@@ -74,6 +75,8 @@ mod tests {
             Location { server: at("db.local", 5432), database: "erp".into(), user: "erp_reader".into() }
         );
         assert_eq!(parse("postgres://u@[::1]:6000/a%20b").unwrap().server, at("::1", 6000));
+        assert_eq!(parse("postgresql://u@/erp?host=[::1]").unwrap().server, at("::1", 5432));
+        assert_eq!(parse("postgresql://u@h/erp?host=a&host=b").unwrap().server, at("b", 5432));
         let socket = parse("postgresql://u@/erp?host=/run/postgresql").unwrap();
         let other = parse("postgresql://u@:6000/erp?host=/run").unwrap();
         assert_eq!(other.server, Server::Socket("/run/.s.PGSQL.6000".into()));

@@ -29,7 +29,7 @@ use perennial_core::contract::{Access, Relation, RelationRows, ValueType};
 use perennial_core::error::{Error, Result};
 use pool::Pool;
 use reader::CopyReader;
-use select::DIALECT;
+pub(crate) use select::DIALECT;
 use session::{Connector, Session};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -10,7 +10,7 @@ use perennial_core::sql::Dialect;
 use tokio_postgres::types::Type;
 
 /// How PostgreSQL quotes names and texts.
-pub(super) const DIALECT: Dialect = Dialect::new('"', literal);
+pub(crate) const DIALECT: Dialect = Dialect::new('"', literal);
 
 /// A text literal, whatever characters it contains.
 fn literal(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Single values, from PostgreSQL's binary form: numbers of any length, dates, timestamps.
 
 use super::cells::{InexactValue, Malformed};
+use perennial_core::reasons;
 
 /// Days and microseconds between 1970-01-01 and 2000-01-01, from which PostgreSQL counts.
 const EPOCH_DAYS: i32 = 10_957;
@@ -51,14 +52,12 @@ impl DecimalShape {
 
     #[cold]
     fn too_precise(&self, raw: String) -> Box<InexactValue> {
-        let places = self.scale.max(0);
-        let reason = format!("the number has more than {places} decimal places; it is rejected, not rounded");
-        InexactValue::new(raw, reason)
+        InexactValue::new(raw, reasons::decimal_places(self.scale.max(0) as usize))
     }
 
     #[cold]
     fn too_large(&self, raw: String) -> Box<InexactValue> {
-        InexactValue::new(raw, format!("the number does not fit decimal({}, {})", self.precision, self.scale))
+        InexactValue::new(raw, reasons::decimal_digits(self.precision, self.scale))
     }
 
     /// An integer.
@@ -176,9 +175,9 @@ impl DecimalShape {
 #[cold]
 fn not_finite<T>(sign: u8) -> Result<Result<T, Box<InexactValue>>, Malformed> {
     let (raw, reason) = match sign {
-        0xc0 => ("NaN", "NaN is not a value"),
-        0xd0 => ("Infinity", "infinity is not a value"),
-        0xf0 => ("-Infinity", "infinity is not a value"),
+        0xc0 => ("NaN", reasons::NOT_A_NUMBER),
+        0xd0 => ("Infinity", reasons::INFINITE_NUMBER),
+        0xf0 => ("-Infinity", reasons::INFINITE_NUMBER),
         _ => return Err(Malformed),
     };
     Ok(Err(InexactValue::new(raw, reason)))
@@ -215,9 +214,9 @@ pub(super) fn finite(value: f64) -> Result<f64, Box<InexactValue>> {
 #[cold]
 fn infinite(value: f64) -> Box<InexactValue> {
     if value.is_nan() {
-        return InexactValue::new("NaN", "NaN is not a value");
+        return InexactValue::new("NaN", reasons::NOT_A_NUMBER);
     }
-    InexactValue::new(if value > 0.0 { "Infinity" } else { "-Infinity" }, "infinity is not a value")
+    InexactValue::new(if value > 0.0 { "Infinity" } else { "-Infinity" }, reasons::INFINITE_NUMBER)
 }
 
 /// A date, counted from 1970-01-01.
@@ -232,8 +231,8 @@ pub(super) fn day(value: i32) -> Result<i32, Box<InexactValue>> {
 #[cold]
 fn impossible_day(value: i32) -> Box<InexactValue> {
     match value {
-        i32::MAX => InexactValue::new("infinity", "an infinite date is not a value"),
-        i32::MIN => InexactValue::new("-infinity", "an infinite date is not a value"),
+        i32::MAX => InexactValue::new("infinity", "the date is infinite"),
+        i32::MIN => InexactValue::new("-infinity", "the date is infinite"),
         _ => {
             let (year, era) = printed_day(i64::from(value) + i64::from(EPOCH_DAYS));
             InexactValue::new(format!("{year}{era}"), "the date is outside the years 1 to 9999")
@@ -253,8 +252,8 @@ pub(super) fn timestamp(value: i64) -> Result<i64, Box<InexactValue>> {
 #[cold]
 fn impossible_timestamp(value: i64) -> Box<InexactValue> {
     match value {
-        i64::MAX => InexactValue::new("infinity", "an infinite timestamp is not a value"),
-        i64::MIN => InexactValue::new("-infinity", "an infinite timestamp is not a value"),
+        i64::MAX => InexactValue::new("infinity", "the timestamp is infinite"),
+        i64::MIN => InexactValue::new("-infinity", "the timestamp is infinite"),
         _ => {
             let text = printed_timestamp(i128::from(value) + i128::from(EPOCH_MICROSECONDS));
             InexactValue::new(text, "the timestamp is outside the years 1 to 9999")

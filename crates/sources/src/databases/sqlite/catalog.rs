@@ -15,8 +15,13 @@ pub(super) fn tables(connection: &Connection) -> Result<Vec<FoundTable>> {
          ORDER BY name";
     let mut statement = connection.prepare(sql)?;
     let found = statement.query_map([], |row| {
-        let name = STANDARD.written_table(None, &row.get::<_, String>(0)?);
-        Ok(FoundTable { name, about_rows: None, is_view: row.get::<_, String>(1)? == "view" })
+        Ok(FoundTable {
+            schema: "main".to_string(),
+            in_default_schema: true,
+            name: row.get(0)?,
+            about_rows: None,
+            is_view: row.get::<_, String>(1)? == "view",
+        })
     })?;
     found.collect()
 }

@@ -125,7 +125,7 @@ impl Database for Sqlite {
 
 /// The columns of a table; none when there is no such table.
 fn describe(session: &Session, connection: &Connection, table: &str) -> Result<FoundRelation> {
-    let (schema, name) = super::relation::table_name(table, &STANDARD)?;
+    let (schema, name) = STANDARD.parse_table(table)?;
     let found = catalog::describe(connection, schema.as_deref().unwrap_or("main"), &name);
     found.map_err(|e| explain(&e, &session.path, &format!("describing `{table}`")))
 }
@@ -174,7 +174,10 @@ fn shape(session: &Session, connection: &Connection, relation: &Relation) -> Res
 fn unknown_table(session: &Session, connection: &Connection, table: &str) -> Error {
     let error = Error::project(format!("the database `{}` has no table `{table}`", session.path));
     match catalog::tables(connection) {
-        Ok(tables) => error.suggest(table, tables.iter().map(|table| table.name.as_str())),
+        Ok(tables) => {
+            let names: Vec<String> = tables.iter().map(|table| table.written(&STANDARD)).collect();
+            error.suggest(table, names.iter().map(String::as_str))
+        }
         Err(_) => error,
     }
 }

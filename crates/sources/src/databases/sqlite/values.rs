@@ -3,6 +3,7 @@
 use crate::databases::batch::{BatchBuilder, hex};
 use perennial_core::contract::{Column, ValueType};
 use perennial_core::error::{Error, Result};
+use perennial_core::reasons;
 use rusqlite::types::ValueRef;
 use std::fmt::Write;
 
@@ -43,7 +44,7 @@ impl FieldReader {
             ValueRef::Real(value) => self.real(value, batch)?,
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => batch.text(text)?,
-                Err(_) => batch.reject(&String::from_utf8_lossy(bytes), "the text is not UTF-8"),
+                Err(_) => batch.reject(&String::from_utf8_lossy(bytes), reasons::NOT_UTF8),
             },
             ValueRef::Blob(bytes) => {
                 hex(bytes, &mut self.text);
@@ -65,13 +66,9 @@ impl FieldReader {
         write!(self.text, "{value}").map_err(unwritten)?;
         let places = self.text.split_once('.').map_or(0, |(_, places)| places.len());
         match self.scale {
-            Some(scale) if places > scale && !self.null_values.contains(&self.text) => batch.reject(
-                &self.text,
-                format!(
-                    "a `real` with more than {scale} decimal places is rejected, not rounded; \
-                     declare the column as `float`, or round it in a `query`"
-                ),
-            ),
+            Some(scale) if places > scale && !self.null_values.contains(&self.text) => {
+                batch.reject(&self.text, reasons::decimal_places(scale));
+            }
             _ => batch.text(&self.text)?,
         }
         Ok(())

@@ -121,6 +121,9 @@ async fn names_that_do_not_exist_are_named_with_those_that_come_close() {
     assert!(said(&error).starts_with("Project: `customers` has no column `changed`"), "{error}");
     let wrong = Relation { filter: Some("nmae = 'x'".into()), ..relation("customers") };
     assert!(failed(wrong, id()).await.starts_with("Project: reading `customers`: Unknown column 'nmae'"));
+    let wrong = Relation { filter: Some("id IN (SELECT id FROM nowhere)".into()), ..relation("customers") };
+    let said = failed(wrong, id()).await;
+    assert!(said.starts_with("Project: reading `customers`: Table 'names.nowhere' doesn't exist"), "{said}");
     let wrong = Relation { filter: Some("id = = 1".into()), ..relation("customers") };
     assert!(
         failed(wrong, id()).await.starts_with("Project: reading `customers`: You have an error in your SQL syntax")

@@ -84,7 +84,7 @@ async fn revenue_kept_as_float_is_read_as_it_was_written_or_refused() {
     let computed = query("SELECT idvisit, idgoal, revenue / 3 AS revenue FROM log_conversion WHERE idorder = 'A-1'");
     let found = read(database.as_ref(), &computed, columns()).await.unwrap();
     assert_eq!(found.rejects.len(), 1, "{found:?}");
-    assert!(found.rejects[0].2.contains("declare the column as `float`, or round it in a `query`"), "{found:?}");
+    assert!(found.rejects[0].2.contains("more than 2 decimal places, and numbers are never rounded"), "{found:?}");
     let rounded = query(
         "SELECT idvisit, idgoal, CAST(revenue / 3 AS DECIMAL(18,2)) AS revenue FROM log_conversion
         WHERE idorder = 'A-1'",

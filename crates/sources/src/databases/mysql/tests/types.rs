@@ -27,7 +27,7 @@ async fn whole_numbers_of_every_width() {
     let (found, rejects) =
         cells("ubig", "BIGINT UNSIGNED", "(9223372036854775807), (9223372036854775808), (0)", ValueType::Integer).await;
     assert_eq!(found, ["9223372036854775807", "-", "0"]);
-    assert_eq!(rejects, ["9223372036854775808: the number does not fit a signed 64-bit integer; use `decimal`"]);
+    assert_eq!(rejects, ["9223372036854775808: the number does not fit in 64 bits"]);
     let all = "(18446744073709551615)";
     assert_eq!(cells("ubigdec", "BIGINT UNSIGNED", all, decimal(20, 0)).await.0, ["18446744073709551615"]);
     assert_eq!(cells("medium", "MEDIUMINT UNSIGNED", "(16777215)", ValueType::Text).await.0, ["16777215"]);
@@ -53,9 +53,7 @@ async fn floats_are_read_as_their_shortest_digits() {
     // 12.3 is 12.300000190734863 in single precision; the server itself would print 16777216 as 16777200.
     let (found, rejects) = cells("float", "FLOAT", "(12.3), (0.1), (16777216), (-0.005), (NULL)", decimal(18, 2)).await;
     assert_eq!(found, ["12.3", "0.1", "16777216", "-", "-"]);
-    assert_eq!(rejects.len(), 1);
-    assert!(rejects[0].starts_with("-0.005: a `float` with more than 2 decimal places is rejected"), "{rejects:?}");
-    assert!(rejects[0].contains("declare the column as `float`"), "{rejects:?}");
+    assert_eq!(rejects, ["-0.005: the number has more than 2 decimal places, and numbers are never rounded"]);
     assert_eq!(cells("float2", "FLOAT", "(12.3), (3.4e38)", ValueType::Float).await.0[0], "12.3");
     let (found, rejects) =
         cells("double", "DOUBLE", "(0.1), (1.7976931348623157e308), (2.2250738585072014e-308)", ValueType::Float).await;
@@ -63,7 +61,7 @@ async fn floats_are_read_as_their_shortest_digits() {
     assert!(rejects.is_empty());
     let (found, rejects) = cells("double2", "DOUBLE", "(29.99), (0.1 + 0.2e0)", decimal(18, 2)).await;
     assert_eq!(found, ["29.99", "-"]);
-    assert!(rejects[0].starts_with("0.30000000000000004: a `double`"), "{rejects:?}");
+    assert!(rejects[0].starts_with("0.30000000000000004: the number has more than 2 decimal places"), "{rejects:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +112,7 @@ async fn zero_dates_are_refused_unless_the_contract_names_them() {
     let days = "('0000-00-00'), ('2026-00-00'), ('2026-01-05')";
     let (found, rejects) = cells("zero", "DATE", days, date()).await;
     assert_eq!(found, ["-", "-", "2026-01-05"]);
-    assert!(rejects[0].contains("is not a date; if it means no value, add `0000-00-00`"), "{rejects:?}");
+    assert!(rejects[0].contains("the month or day of the date is zero"), "{rejects:?}");
     assert!(rejects[1].starts_with("2026-00-00: "), "{rejects:?}");
     let (found, rejects) = cells("zero2", "DATETIME(3)", "('0000-00-00')", instant("UTC")).await;
     assert_eq!((found[0].as_str(), rejects.len()), ("-", 1));
@@ -194,7 +192,7 @@ async fn types_are_named_and_tables_described() {
     let database = reader(server, "described").await;
     assert!(database.version().await.unwrap().starts_with("MariaDB 1"), "{:?}", database.version().await);
     let tables = database.tables().await.unwrap();
-    let own: Vec<_> = tables.iter().filter(|t| !t.name.contains('.')).map(|t| (t.name.as_str(), t.is_view)).collect();
+    let own: Vec<_> = tables.iter().filter(|t| t.in_default_schema).map(|t| (t.name.as_str(), t.is_view)).collect();
     assert_eq!(own, [("keyless", false), ("open_orders", true), ("orders", false), ("other", false)]);
     let found = database.describe("orders").await.unwrap();
     assert_eq!(

@@ -1,5 +1,6 @@
 //! Snapshots, watermarks, parallel ranges, what is found of a database.
 
+use super::super::DIALECT;
 use super::*;
 use crate::FoundTable;
 use perennial_core::contract::Overlap;
@@ -208,8 +209,17 @@ async fn tables_and_their_columns_are_found() {
     );
     let database = connected(server, "found").await;
     let tables = database.tables().await.unwrap();
-    let found = |name: &str, is_view| FoundTable { name: name.into(), about_rows: None, is_view };
-    assert_eq!(tables, [found("open", true), found("parted", false), found("sales.\"Order Lines\"", false)]);
+    let found = |schema: &str, name: &str, is_view| FoundTable {
+        schema: schema.into(),
+        in_default_schema: schema == "public",
+        name: name.into(),
+        about_rows: None,
+        is_view,
+    };
+    let expected =
+        [found("public", "open", true), found("public", "parted", false), found("sales", "Order Lines", false)];
+    assert_eq!(tables, expected);
+    assert_eq!(tables[2].written(&DIALECT), "sales.\"Order Lines\"");
     let lines = database.describe("sales.\"Order Lines\"").await.unwrap();
     assert_eq!((lines.key.join(","), lines.comment.as_deref()), ("order_id,line".into(), Some("Lines")));
     let types: Vec<(&str, &ValueType)> = lines.columns.iter().map(|c| (c.type_name.as_str(), &c.data_type)).collect();

@@ -43,7 +43,7 @@ async fn whole_numbers_keep_every_bit() {
     assert_eq!(read.column("value"), ["2147483647.00", "-7.00", "-"]);
     let read = one("(1, 123::int4), (2, 12345)", decimal(5, 2)).await;
     assert_eq!(read.column("value"), ["123.00", "-"]);
-    assert_eq!(reasons(&read), [(1, "12345", "the number does not fit decimal(5, 2)")]);
+    assert_eq!(reasons(&read), [(1, "12345", "the number does not fit in decimal(5, 2)")]);
     let read =
         one("(1, 9007199254740992::int8), (2, 9007199254740993), (3, 9223372036854775807)", ValueType::Float).await;
     assert_eq!(read.column("value"), ["9007199254740992.0", "-", "-"]);
@@ -78,24 +78,24 @@ async fn numerics_are_exact_or_refused() {
         "-123456789.50",
     ];
     assert_eq!(read.column("value"), expected);
-    let precise = "the number has more than 2 decimal places; it is rejected, not rounded";
-    let large = "the number does not fit decimal(18, 2)";
+    let precise = "the number has more than 2 decimal places, and numbers are never rounded";
+    let large = "the number does not fit in decimal(18, 2)";
     assert_eq!(
         reasons(&read),
         [
             (5, "12.345", precise),
-            (6, "NaN", "NaN is not a value"),
-            (7, "Infinity", "infinity is not a value"),
+            (6, "NaN", "the value is NaN (not a number)"),
+            (7, "Infinity", "the number is infinite"),
             (10, "10000000000000000", large),
             (11, "0.00001", precise),
             (12, "1000000000000000000000000000000", large),
-            (13, "-Infinity", "infinity is not a value"),
+            (13, "-Infinity", "the number is infinite"),
         ]
     );
     let most = "12345678901234567890123456789012345678";
     let read = one(&format!("(1, {most}::numeric), (2, -{most}), (3, {most}0), (4, {most}.5)"), decimal(38, 0)).await;
     assert_eq!(read.column("value"), [most, &format!("-{most}"), "-", "-"]);
-    assert_eq!(read.rejects[1].reason, "the number has more than 0 decimal places; it is rejected, not rounded");
+    assert_eq!(read.rejects[1].reason, "the number has more than 0 decimal places, and numbers are never rounded");
     let read = one("(1, 12::numeric), (2, 12.00), (3, 12.5), (4, 1e19)", ValueType::Integer).await;
     assert_eq!(read.column("value"), ["12", "12", "-", "-"]);
     let read = one("(1, 12.50::numeric), (2, NULL)", ValueType::Text).await;
@@ -162,8 +162,8 @@ async fn days_and_moments_end_with_the_calendar() {
     assert_eq!(
         reasons(&read),
         [
-            (3, "infinity", "an infinite date is not a value"),
-            (4, "-infinity", "an infinite date is not a value"),
+            (3, "infinity", "the date is infinite"),
+            (4, "-infinity", "the date is infinite"),
             (5, "10000-01-01", outside),
             (6, "0044-03-15 BC", outside),
             (9, "5874897-12-31", outside),

@@ -124,7 +124,7 @@ async fn each_value_has_its_own_type() {
     assert_eq!((lines[8].as_str(), lines[12].as_str(), lines[2].as_str()), ("-", "-", "12.3"));
     assert_eq!(rejects.len(), 3);
     assert!(rejects[0].starts_with("00ff: the value is a blob"), "{rejects:?}");
-    assert!(rejects[2].starts_with("0.30000000000000004: a `real` with more than 2 decimal places"), "{rejects:?}");
+    assert!(rejects[2].starts_with("0.30000000000000004: the number has more than 2 decimal places"), "{rejects:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
