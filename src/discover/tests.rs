@@ -94,6 +94,23 @@ async fn tables_with_spaces_and_dots_in_their_names_are_drafted_and_known_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_a_locale_are_drafted_with_it_and_none_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let orders = folder.path().join("orders");
+    std::fs::create_dir(&orders).unwrap();
+    let rows = "number;amount;share\nA-1;1.234,50;1,234\nA-2;12,00;5,678\nA-3;-7;9,012\n";
+    std::fs::write(orders.join("orders.csv"), rows).unwrap();
+    let found = discover(&request(orders.to_str().unwrap(), folder.path())).await.unwrap();
+    let amount = "{type: decimal, precision: 18, scale: 2, locale: european, required: true}";
+    assert!(line(&found.yaml, "orders", "amount").contains(amount), "{}", found.yaml);
+    // Thousands or fractions: both notations read them, so a person decides.
+    assert!(line(&found.yaml, "orders", "share").contains("{type: text"), "{}", found.yaml);
+    let source = perennial_project::read_contract(&found.name, &found.yaml, folder.path(), "UTC").unwrap();
+    let tests = test_sources(&[&source]).await;
+    assert_eq!((tests[0].rejected(), tests[0].exit_code()), (0, 0), "{tests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn northwind_is_drafted_with_keys_types_and_persons_and_refuses_nothing() {
     let Some(server) = postgres_server() else { return };
     let Some(data) = std::env::var_os("PERENNIAL_REAL_DATA") else { return };
