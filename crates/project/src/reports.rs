@@ -25,6 +25,35 @@ pub(super) const FOLDER: &str = "report-templates";
 const PERIODS: [(&str, PeriodKind); 2] = [("month", PeriodKind::Month), ("day", PeriodKind::Day)];
 /// The table that says for which periods there are rows, where a report's header names none.
 const CALENDAR: (&str, &str) = ("core", "periods");
+/// Phrases of the footer whose keys began with `foot_` in earlier versions, and begin with `footer_` now.
+const FOOTER_PHRASES: &[&str] = &[
+    "title",
+    "as_of",
+    "period",
+    "edition",
+    "edition_text",
+    "release",
+    "release_text",
+    "run",
+    "tests",
+    "tests_text",
+    "sources",
+    "source",
+    "newest",
+    "newest_unknown",
+    "rows",
+    "rejects",
+    "state",
+    "current",
+    "stale",
+    "changes",
+    "first_edition",
+    "no_changes",
+    "figure",
+    "was",
+    "is",
+    "difference",
+];
 /// What a folder of a report holds, for messages.
 const FILES: &str = "a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md";
 
@@ -100,13 +129,15 @@ impl ReportFiles {
 
     /// Reads all of them. `languages` are the project's, for reports that name none.
     pub fn read(self, languages: &[Language], problems: &mut Problems) -> Reports {
-        let notes = self.notes();
+        let mut notes = self.notes();
         for file in &self.unknown {
             let error = Error::project("nothing reads this file").at(Place::Whole(file.path.clone()));
             problems.push(error.hint(FILES));
         }
         let before = problems.len();
-        let (shared_shipped, shared_own) = phrases_of(&self.shared_phrases, problems);
+        let shared_files = phrases_of(&self.shared_phrases, problems);
+        let (shared_shipped, shared_own) = (shared_files.shipped, shared_files.project);
+        notes.extend(shared_files.notes);
         let shared_are_read = problems.len() == before && !self.lacks_phrases;
         let mut shared = shared_shipped.clone();
         overlay(&mut shared, &shared_own);
@@ -128,15 +159,15 @@ impl ReportFiles {
             report.pieces = of_report(&self.pieces, name).cloned().collect();
             let own: Vec<TextFile> = of_report(&self.phrases, name).cloned().collect();
             let before = problems.len();
-            let (of_shipped, of_project) = phrases_of(&own, problems);
+            let files = phrases_of(&own, problems);
             report.phrases_are_read = shared_are_read && problems.len() == before;
             // What a project says goes over everything that ships.
             report.phrases = shared_shipped.clone();
-            for layer in [&of_shipped, &shared_own, &of_project] {
+            for layer in [&files.shipped, &shared_own, &files.project] {
                 overlay(&mut report.phrases, layer);
             }
-            let named: BTreeSet<&String> = of_shipped.keys().chain(of_project.keys()).collect();
-            missing_phrases(&report, &named, problems);
+            missing_phrases(&report, files.keys, problems);
+            notes.extend(files.notes);
             reports.push(report);
         }
         let has_template = |name: &String| self.templates.iter().any(|(known, _)| known == name);
@@ -343,28 +374,62 @@ fn query_of(file: &TextFile, report: &ReportFile) -> Result<ReportQuery, Error> 
     Ok(ReportQuery { name: name.to_string(), file: file.clone(), sql: sql.to_string(), offset })
 }
 
-/// The phrases of files: those that ship, then those of the project.
-fn phrases_of(files: &[TextFile], problems: &mut Problems) -> (Phrases, Phrases) {
-    let (mut of_shipped, mut of_project) = (Phrases::new(), Phrases::new());
-    for file in files {
-        let document = Document::new(file.path.clone(), file.text.clone());
-        let read = read_phrases(&document, file);
-        problems.extend(document.into_problems());
-        let is_shipped = file.path.starts_with(shipped::PREFIX);
-        overlay(if is_shipped { &mut of_shipped } else { &mut of_project }, &read);
-    }
-    (of_shipped, of_project)
+/// What files of phrases say.
+#[derive(Default)]
+struct PhraseFiles {
+    /// The phrases of the files that ship.
+    shipped: Phrases,
+    /// The phrases of the project's own files.
+    project: Phrases,
+    /// Where each key is; in the project's file where it is in both.
+    keys: BTreeMap<String, Place>,
+    /// Keys that are written as in earlier versions.
+    notes: Vec<Note>,
 }
 
-fn read_phrases(document: &Document, file: &TextFile) -> Phrases {
+fn phrases_of(files: &[TextFile], problems: &mut Problems) -> PhraseFiles {
+    let mut all = PhraseFiles::default();
+    let (shipped, own): (Vec<&TextFile>, Vec<&TextFile>) =
+        files.iter().partition(|file| file.path.starts_with(shipped::PREFIX));
+    for (file, is_shipped) in shipped.into_iter().map(|file| (file, true)).chain(own.into_iter().map(|f| (f, false))) {
+        let document = Document::new(file.path.clone(), file.text.clone());
+        let read = read_phrases(&document, file, &mut all);
+        problems.extend(document.into_problems());
+        overlay(if is_shipped { &mut all.shipped } else { &mut all.project }, &read);
+    }
+    all
+}
+
+fn read_phrases(document: &Document, file: &TextFile, all: &mut PhraseFiles) -> Phrases {
     let mut phrases = Phrases::new();
     let Some(node) = document.parse_all() else { return phrases };
-    for (key, node) in document.entries(&node, "a table of phrases").unwrap_or_default() {
+    let entries = document.entries(&node, "a table of phrases").unwrap_or_default();
+    for (key, node) in entries {
         let place = |text: Text| PhraseText { file: file.clone(), span: text.span, text: text.value };
         let texts = texts(document, "a phrase", node).into_iter().map(|(language, text)| (language, place(text)));
-        phrases.insert(key.value.clone(), texts.collect());
+        let texts: BTreeMap<Language, PhraseText> = texts.collect();
+        if let Some(new) = footer_key(&key.value) {
+            all.notes.push(Note {
+                place: document.place(&key.span),
+                message: format!("the phrase `{}` is called `{new}` now", key.value),
+                hint: format!("write `{new}`"),
+            });
+            // The old key stays beside it for templates that ask for it. A phrase under the new key goes first.
+            if !entries.iter().any(|(other, _)| other.value == new) {
+                phrases.insert(new, texts.clone());
+            }
+        }
+        all.keys.insert(key.value.clone(), document.place(&key.span));
+        phrases.insert(key.value.clone(), texts);
     }
     phrases
+}
+
+/// The present key of a phrase of the footer that is written with its key of earlier versions. Other keys that begin so
+/// are the project's own.
+fn footer_key(key: &str) -> Option<String> {
+    let rest = key.strip_prefix("foot_").filter(|rest| FOOTER_PHRASES.contains(rest))?;
+    Some(format!("footer_{rest}"))
 }
 
 /// Lays phrases over others: a text stays where the upper layer has none in its language.
@@ -376,16 +441,13 @@ fn overlay(under: &mut Phrases, over: &Phrases) {
 }
 
 /// The phrases of a report's own files that lack one of its languages.
-fn missing_phrases(report: &ReportFile, keys: &BTreeSet<&String>, problems: &mut Problems) {
-    for key in keys {
-        let Some(texts) = report.phrases.get(*key) else { continue };
+fn missing_phrases(report: &ReportFile, keys: BTreeMap<String, Place>, problems: &mut Problems) {
+    for (key, place) in keys {
+        let Some(texts) = report.phrases.get(&key).filter(|texts| !texts.is_empty()) else { continue };
         let missing = missing_languages(|language| texts.contains_key(&language), &report.languages);
-        let Some(text) = texts.values().next().filter(|_| !missing.is_empty()) else { continue };
-        // The key is before the first of its texts.
-        let before = &text.file.text[..text.span.start];
-        let start = before.rfind(key.as_str()).unwrap_or(text.span.start);
-        let place = Place::span(text.file.path.clone(), text.file.text.clone(), start..start + key.len());
-        let error = Error::project(format!("the phrase `{key}` is missing in {missing}")).at(place);
-        problems.push(error.hint(format!("`languages` of the report `{}` names them", report.name)));
+        if !missing.is_empty() {
+            let error = Error::project(format!("the phrase `{key}` is missing in {missing}")).at(place);
+            problems.push(error.hint(format!("`languages` of the report `{}` names them", report.name)));
+        }
     }
 }

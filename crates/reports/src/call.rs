@@ -1,6 +1,6 @@
 //! A call of a function of templates: its arguments, checked against the function's page of the manual.
 
-use super::data::{Row, attribute_if_any, defined, given, invalid, number};
+use super::data::{Row, attribute_if_any, defined, given, invalid, number, unknown};
 use super::decimal::Decimal;
 use super::manual::Page;
 use minijinja::Error;
@@ -87,12 +87,7 @@ pub(crate) fn attribute(row: &Value, key: &str) -> Result<Value, Error> {
         return Err(row.unknown(key));
     }
     let columns: Vec<String> = row.try_iter().map(|keys| keys.map(|key| key.to_string()).collect()).unwrap_or_default();
-    let known: Vec<&str> = columns.iter().map(String::as_str).collect();
-    Err(invalid(match perennial_core::error::closest(key, &known) {
-        Some(near) => format!("these rows have no column `{key}`; did you mean `{near}`?"),
-        None if known.is_empty() => format!("these rows have no column `{key}`"),
-        None => format!("these rows have no column `{key}`; {}", perennial_core::error::expected(&known)),
-    }))
+    Err(unknown(format!("these rows have no column `{key}`"), key, columns.iter().map(String::as_str)))
 }
 
 /// A column of a row as text.

@@ -3,16 +3,17 @@
 
 use super::components::FORMER_NAMES;
 use super::contents;
+use super::data::near_or;
 use super::formats::Format;
 use super::language::data;
 use super::manual::{Argument, ArgumentProblem, Kind, Page};
-use super::phrases::known_keys;
+use super::phrases::{ADD_PHRASE, known_keys};
 use super::template::include_name;
 use super::tokens::{Role, Slot, Use, uses};
 use super::variables::{OF_PERIOD, VARIABLES};
 use super::{Period, filters, functions};
 use minijinja::{Environment, ErrorKind};
-use perennial_core::error::{Error, Place, Problems, closest, expected};
+use perennial_core::error::{Error, Place, Problems, expected};
 use perennial_project::{Language, PhraseText, Phrases, Project, ReportFile, TextFile};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -105,10 +106,20 @@ impl Checker<'_> {
             }
         };
         let functions = function_names(&env);
-        let variables = self.variables(body > 0);
+        let variables = self.variables(file, body > 0);
         let undeclared = parsed.undeclared_variables(false);
-        for Use { role, range, .. } in uses(text) {
+        let all = uses(text);
+        // A name that the text binds itself, or the templates that include it, is whatever they make of it.
+        let mut bound: BTreeSet<String> = set(text, &all).collect();
+        if body == 0 {
+            bound.extend(self.inherited(file));
+        }
+        for Use { role, range, .. } in all {
             let name = &text[range.clone()];
+            if role.function().is_some_and(|function| bound.contains(function)) {
+                continue;
+            }
+            let is_ours = |of: &String| undeclared.contains(of) && !bound.contains(of);
             let error = match &role {
                 Role::Filter => unknown_filter(&env, name),
                 Role::Call if undeclared.contains(name) && !functions.iter().any(|f| f == name) => {
@@ -122,21 +133,18 @@ impl Checker<'_> {
                     let known = || variables.iter().map(String::as_str).filter(|name| !OF_ENGINE.contains(name));
                     (!is_known).then(|| error().suggest(name, known()))
                 }
-                Role::Attribute(of) if of == "vars" && !is_asked(&text[range.end..]) => {
+                Role::Attribute(of) if of == "vars" && is_ours(of) && !is_asked(&text[range.end..]) => {
                     let known = || self.project.vars.keys().map(String::as_str);
-                    let error = Error::project(format!("unknown variable `{name}`"));
-                    (!known().any(|k| k == name)).then(|| match closest(name, &known().collect::<Vec<_>>()) {
-                        Some(near) => error.hint(format!("did you mean `{near}`?")),
-                        None => error
-                            .hint(format!("add it to `vars` in perennial.yml, or write `vars.{name} | default(...)`")),
-                    })
+                    let add = || format!("add it to `vars` in perennial.yml, or write `vars.{name} | default(...)`");
+                    let error = || Error::project(format!("unknown variable `{name}`"));
+                    (!known().any(|k| k == name)).then(|| error().hint(near_or(name, known(), &add())))
                 }
-                Role::Attribute(of) if of == "period" => {
+                Role::Attribute(of) if of == "period" && is_ours(of) => {
                     let known = || OF_PERIOD.iter().map(|attribute| attribute.name);
                     let error = || Error::project(format!("`period` has no `{name}`"));
                     (!known().any(|k| k == name)).then(|| error().suggest(name, known()))
                 }
-                Role::Phrase(with) => self.phrase(name, with),
+                Role::Phrase(with) => self.phrase(name, with.as_deref()),
                 Role::Include => self.include(name),
                 other => argument(other, name),
             };
@@ -148,14 +156,28 @@ impl Checker<'_> {
     }
 
     /// Names that a template has; a piece also has what the templates set that include it.
-    fn variables(&self, is_template: bool) -> BTreeSet<String> {
+    fn variables(&self, file: &TextFile, is_template: bool) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = VARIABLES.iter().chain(OF_ENGINE).map(|name| name.to_string()).collect();
         for report in self.reports() {
             names.extend(report.queries.iter().map(|query| query.name.clone()));
-            if !is_template {
-                let text = &report.file.text[report.body..];
-                let set = uses(text).into_iter().filter(|u| u.role == Role::Set);
-                names.extend(set.map(|u| text[u.range].to_string()));
+        }
+        if !is_template {
+            names.extend(self.inherited(file));
+        }
+        names
+    }
+
+    /// Names that the templates bind which may include a piece, and the pieces that include others.
+    fn inherited(&self, piece: &TextFile) -> BTreeSet<String> {
+        let reports = self.reports();
+        let templates = reports.iter().map(|report| &report.file.text[report.body..]);
+        let pieces = reports.iter().flat_map(|report| &report.pieces).chain(&self.project.shared_templates);
+        let others = pieces.filter(|other| other.path != piece.path).map(|other| &*other.text);
+        let mut names = BTreeSet::new();
+        for (text, is_template) in templates.map(|text| (text, true)).chain(others.map(|text| (text, false))) {
+            let all = uses(text);
+            if is_template || all.iter().any(|u| u.role == Role::Include) {
+                names.extend(set(text, &all));
             }
         }
         names
@@ -178,7 +200,7 @@ impl Checker<'_> {
     }
 
     /// A phrase that is not there, lacks a language, or names something that it is not given.
-    fn phrase(&self, key: &str, with: &[String]) -> Option<Error> {
+    fn phrase(&self, key: &str, with: Option<&[String]>) -> Option<Error> {
         let own = self.phrases.get(key);
         if own.is_none() && data(Language::ENGLISH).phrase(key).is_none() {
             // A shared piece may use the phrases of the reports that include it.
@@ -190,11 +212,8 @@ impl Checker<'_> {
             if self.reports().iter().any(|report| !report.phrases_are_read) {
                 return None;
             }
-            let error = Error::project(format!("unknown phrase `{key}`")).suggest(key, known_keys(self.phrases));
-            return Some(match error.hint_text() {
-                Some(_) => error,
-                None => error.hint("add it to the report's phrases.yml"),
-            });
+            let hint = near_or(key, known_keys(self.phrases), ADD_PHRASE);
+            return Some(Error::project(format!("unknown phrase `{key}`")).hint(hint));
         }
         for language in self.languages {
             let text = match own.and_then(|texts| texts.get(language)) {
@@ -207,6 +226,8 @@ impl Checker<'_> {
                     }
                 },
             };
+            // What `**` gives is known only when the page is made.
+            let Some(with) = with else { continue };
             if let Some(name) = needed(text).into_iter().find(|name| !with.contains(name)) {
                 let error = Error::project(format!("the phrase `{key}` needs `{name}`"));
                 return Some(error.hint(format!("write `t('{key}', {name}=...)`")));
@@ -246,6 +267,11 @@ impl Checker<'_> {
     }
 }
 
+/// The names that a text binds.
+fn set<'a>(text: &'a str, all: &'a [Use]) -> impl Iterator<Item = String> + 'a {
+    all.iter().filter(|u| u.role == Role::Set).map(|u| text[u.range.clone()].to_string())
+}
+
 /// The names of all functions that a template can call.
 fn function_names(env: &Environment<'_>) -> Vec<String> {
     let ours = contents::callable().map(|page| page.name).chain(FORMER_NAMES.iter().map(|(former, _)| *former));
@@ -262,11 +288,8 @@ fn unknown_filter(env: &Environment<'_>, name: &str) -> Option<Error> {
 
 /// The name that comes close, or where all of them are explained.
 fn near_or_manual(error: Error, name: &str, known: &[String]) -> Error {
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    match closest(name, &known) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`perennial templates` lists the functions, charts and filters there are"),
-    }
+    let manual = "`perennial templates` lists the functions, charts and filters there are";
+    error.hint(near_or(name, known.iter().map(String::as_str), manual))
 }
 
 /// Whether what follows a name asks first whether it is there.

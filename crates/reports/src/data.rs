@@ -15,7 +15,7 @@ use arrow::datatypes::{
 use minijinja::ErrorKind;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use perennial_core::contract::day_of;
-use perennial_core::error::{Error, Result, closest, expected};
+use perennial_core::error::{Error, Result, closest, suggestion};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -62,9 +62,7 @@ impl Row {
     pub(crate) fn unknown(&self, column: &str) -> minijinja::Error {
         let names = self.names();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
-        let near = closest(column, &known).map(|near| format!("did you mean `{near}`?"));
-        let hint = near.unwrap_or_else(|| expected(&known));
-        invalid(format!("the query `{}` has no column `{column}`; {hint}", self.query))
+        unknown(format!("the query `{}` has no column `{column}`", self.query), column, known)
     }
 }
 
@@ -115,6 +113,22 @@ pub(crate) fn number(value: &Value) -> Option<Decimal> {
 /// An error of a template.
 pub(crate) fn invalid(message: impl Into<String>) -> minijinja::Error {
     minijinja::Error::new(ErrorKind::InvalidOperation, message.into())
+}
+
+/// The error of an unknown name: which one comes close, or which there are.
+pub(crate) fn unknown<'a>(message: String, given: &str, known: impl IntoIterator<Item = &'a str>) -> minijinja::Error {
+    invalid(match suggestion(given, known) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message,
+    })
+}
+
+/// The hint for an unknown name that may be added, or is one of many: which one comes close, else what to do.
+pub(crate) fn near_or<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
+    match closest(given, &known.into_iter().collect::<Vec<_>>()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => otherwise.to_string(),
+    }
 }
 
 /// The number of a value, or an error that says what it was instead.

@@ -1,6 +1,6 @@
 //! How columns of tables and figures of charts are written.
 
-use super::data::{invalid, number};
+use super::data::{number, unknown};
 use super::decimal::Decimal;
 use super::number::{self, Sign};
 use minijinja::Error;
@@ -65,14 +65,7 @@ impl Format {
 
     /// The format of a name, or an error that says which there are.
     pub(crate) fn named(name: &str) -> Result<Format, Error> {
-        Format::from_name(name).ok_or_else(|| {
-            let known: Vec<&str> = Format::names().collect();
-            let near = perennial_core::error::closest(name, &known);
-            invalid(match near {
-                Some(near) => format!("unknown format `{name}`; did you mean `{near}`?"),
-                None => format!("unknown format `{name}`; {}", perennial_core::error::expected(&known)),
-            })
-        })
+        Format::from_name(name).ok_or_else(|| unknown(format!("unknown format `{name}`"), name, Format::names()))
     }
 
     /// The format that suits values which nobody gave one: dates, numbers, or text.

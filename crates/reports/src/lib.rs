@@ -213,12 +213,9 @@ pub fn query_sql(project: &Project, query: &ReportQuery, period: Period, as_of: 
     env.add_function("var", move |name: &str, default: Option<Value>| {
         let found = vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
         found.or(default).ok_or_else(|| {
-            let known: Vec<&str> = vars.iter().map(|(k, _)| k.as_str()).collect();
-            let message = match perennial_core::error::closest(name, &known) {
-                Some(near) => format!("unknown variable `{name}`; did you mean `{near}`?"),
-                None => format!("unknown variable `{name}`; add it to `vars` in perennial.yml"),
-            };
-            minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message)
+            let known = vars.iter().map(|(k, _)| k.as_str());
+            let hint = data::near_or(name, known, "add it to `vars` in perennial.yml");
+            data::invalid(format!("unknown variable `{name}`; {hint}"))
         })
     });
     let rendered = env.render_named_str(&query.name, &query.sql, query_context(project, period, as_of));

@@ -1,7 +1,7 @@
 //! The manual of report templates: a page for whatever a template may name. Templates are checked against the same pages,
 //! so that the manual cannot be wrong about what is accepted.
 
-use perennial_core::error::{closest, expected};
+use perennial_core::error::suggestion;
 use std::fmt::Write;
 
 /// Chapters of the manual, in its order.
@@ -232,10 +232,10 @@ impl ArgumentProblem {
 
 /// "did you mean", or which there are.
 fn near(given: &str, known: &[&str]) -> String {
-    match closest(given, known) {
-        Some(name) => format!("did you mean `{name}`?"),
+    match suggestion(given, known.iter().copied()) {
+        Some(hint) => hint,
         None if known.is_empty() => "it takes none".into(),
-        None => expected(known),
+        None => "`perennial templates` lists them".into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The phrasebook of one page: phrases in its language, with minijinja inside for plurals and figures.
 
 use super::blocks::{Inline, inline, plain, shield, unshield};
-use super::data::{day, defined, given, invalid};
+use super::data::{day, defined, given, invalid, near_or};
 use super::formats::Format;
 use super::language::data;
 use super::period::Period;
@@ -10,11 +10,14 @@ use super::{filters, functions, number};
 use jiff::civil::Date;
 use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
-use perennial_core::error::{Place, closest};
+use perennial_core::error::Place;
 use perennial_project::{Language, Phrases};
 
 /// The kind of a template's error that says a figure cannot be trusted; others are mistakes of the project.
 pub(crate) const UNTRUSTED: ErrorKind = ErrorKind::BadSerialization;
+
+/// What to do about a phrase that is not there.
+pub(crate) const ADD_PHRASE: &str = "add it to the report's phrases.yml";
 
 /// Phrases in one language.
 pub(crate) struct Phrasebook {
@@ -55,10 +58,7 @@ impl Phrasebook {
             return invalid(format!("the phrase `{key}` is missing in {tag}; add a line `{tag}: ...` to it"));
         }
         let known = known_keys(&self.setting.phrases);
-        invalid(match closest(key, &known) {
-            Some(near) => format!("unknown phrase `{key}`; did you mean `{near}`?"),
-            None => format!("unknown phrase `{key}`; add it to the report's phrases.yml"),
-        })
+        invalid(format!("unknown phrase `{key}`; {}", near_or(key, known, ADD_PHRASE)))
     }
 
     /// A phrase as runs.

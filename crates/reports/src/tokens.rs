@@ -3,6 +3,7 @@
 //! The template engine has accepted the text before, so every tag is whole; what a name is used for follows from the tokens
 //! around it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What a piece of a template is used for.
@@ -12,7 +13,8 @@ pub(crate) enum Role {
     Name,
     /// A variable that is the whole first argument of a function.
     Rows,
-    /// The name in `set name = ...` or `for name in ...`.
+    /// A name that a statement binds: `set name = ...`, `for name, other in ...`, `with name = ...`, the parameters of a
+    /// macro, what is imported.
     Set,
     /// A function.
     Call,
@@ -20,8 +22,8 @@ pub(crate) enum Role {
     Filter,
     /// An attribute of a variable, whose name this is.
     Attribute(String),
-    /// The key in `t('key')`, with the names that the phrase is given.
-    Phrase(Vec<String>),
+    /// The key in `t('key')`, with the names that the phrase is given; nothing where `**` gives more.
+    Phrase(Option<Vec<String>>),
     /// The piece in `include 'piece'`.
     Include,
     /// The name of an argument of this function.
@@ -38,6 +40,23 @@ pub(crate) enum Role {
     Mapping(String, Slot, Vec<String>),
     /// A whole call of a function: how many arguments are given by place, and the names of the others.
     Called(String, usize, Vec<String>),
+}
+
+impl Role {
+    /// The function that this is a part of the call of.
+    pub(crate) fn function(&self) -> Option<&str> {
+        match self {
+            Role::Argument(function)
+            | Role::Text(function, _)
+            | Role::List(function, _)
+            | Role::Key(function, _)
+            | Role::KeyText(function, ..)
+            | Role::Mapping(function, ..)
+            | Role::Called(function, ..) => Some(function),
+            Role::Phrase(_) => Some("t"),
+            _ => None,
+        }
+    }
 }
 
 /// An argument of a call.
@@ -81,7 +100,8 @@ pub(crate) struct Token {
 pub(crate) fn uses(text: &str) -> Vec<Use> {
     let mut uses = Vec::new();
     for tokens in tags(text) {
-        Reader { text, tokens: &tokens, uses: &mut uses, open: Vec::new() }.read();
+        let targets = targets(text, &tokens);
+        Reader { text, tokens: &tokens, uses: &mut uses, open: Vec::new(), targets }.read();
     }
     uses
 }
@@ -168,6 +188,43 @@ fn text_end(bytes: &[u8], open: usize) -> usize {
     i.min(bytes.len())
 }
 
+/// Which tokens of a tag are names that its statement binds.
+fn targets(text: &str, tokens: &[Token]) -> BTreeSet<usize> {
+    let at = |i: usize| tokens.get(i).map_or("", |token| &text[token.range.clone()]);
+    let is_name = |i: &usize| tokens.get(*i).is_some_and(|token| token.kind == Kind::Name);
+    let position = |words: &[&str]| (1..tokens.len()).find(|i| words.contains(&at(*i))).unwrap_or(tokens.len());
+    let first = match at(0) {
+        "for" => return (1..position(&["in"])).filter(is_name).collect(),
+        "set" => return (1..position(&["=", "|", "."])).filter(is_name).collect(),
+        "block" => return [1].into_iter().filter(is_name).collect(),
+        "import" => return (position(&["as"]) + 1..tokens.len()).filter(is_name).collect(),
+        "from" => return (position(&["import"]) + 1..tokens.len()).filter(|i| is_name(i) && at(*i) != "as").collect(),
+        "with" => 1,
+        // `call(user) dump()` binds the parameters of what is called back.
+        "call" if at(1) == "(" => 2,
+        "macro" => 3,
+        _ => return BTreeSet::new(),
+    };
+    let mut targets = BTreeSet::new();
+    if at(0) == "macro" {
+        targets.extend([1].into_iter().filter(is_name));
+    }
+    // Names that begin an item of the list; what follows `=` is an expression.
+    let (mut depth, mut is_value) = (0usize, false);
+    for (i, token) in tokens.iter().enumerate().skip(first) {
+        match (token.kind, at(i)) {
+            (Kind::Sign, "(" | "[" | "{") => depth += 1,
+            (Kind::Sign, ")" | "]" | "}") if depth == 0 => break,
+            (Kind::Sign, ")" | "]" | "}") => depth -= 1,
+            (Kind::Sign, "=") if depth == 0 => is_value = true,
+            (Kind::Sign, ",") if depth == 0 => is_value = false,
+            (Kind::Name, _) if !is_value => drop(targets.insert(i)),
+            _ => {}
+        }
+    }
+    targets
+}
+
 /// A bracket that is open.
 enum Open {
     /// A call of a function: where its bracket is, and the argument that is being read.
@@ -192,6 +249,8 @@ struct Reader<'a> {
     tokens: &'a [Token],
     uses: &'a mut Vec<Use>,
     open: Vec<Open>,
+    /// The tokens that are names which the statement binds.
+    targets: BTreeSet<usize>,
 }
 
 impl Reader<'_> {
@@ -234,12 +293,12 @@ impl Reader<'_> {
         let name = self.at(i).to_string();
         let is_argument = self.is_sign(i + 1, "=") && matches!(self.open.last(), Some(Open::Call { .. } | Open::Other));
         let role = match self.before(i) {
+            _ if self.targets.contains(&i) => Role::Set,
             "|" => Role::Filter,
             "." => match i.checked_sub(2).filter(|i| self.tokens[*i].kind == Kind::Name) {
                 Some(of) if !self.is_sign(of.wrapping_sub(1), ".") => Role::Attribute(self.at(of).to_string()),
                 _ => return,
             },
-            "set" | "for" | "macro" | "block" => Role::Set,
             "is" => return,
             "not" if i.checked_sub(2).is_some_and(|i| self.at(i) == "is") => return,
             _ if is_argument => match self.open.last_mut() {
@@ -279,18 +338,16 @@ impl Reader<'_> {
             }
             return;
         }
-        let is_joined = self.is_sign(i + 1, "~") || self.is_sign(i.wrapping_sub(1), "~");
+        if !self.is_value(i) {
+            return;
+        }
         match (self.open.last(), self.argument()) {
-            // A key put together from pieces is known only when it is rendered.
-            (Some(Open::Call { function, slot: Slot::Place(0), .. }), _) if function == "t" && is_joined => {}
             (Some(Open::Call { function, slot: Slot::Place(0), .. }), _) if function == "t" => {
                 let with = self.arguments_after(i);
                 self.push(i, Role::Phrase(with));
             }
             (Some(Open::Call { .. }), Some((function, slot))) => self.push(i, Role::Text(function, slot)),
-            (Some(Open::Mapping { key: Some(key), .. }), Some((function, slot)))
-                if self.is_sign(i.wrapping_sub(1), ":") =>
-            {
+            (Some(Open::Mapping { key: Some(key), .. }), Some((function, slot))) => {
                 let key = key.clone();
                 self.push(i, Role::KeyText(function, slot, key));
             }
@@ -298,13 +355,36 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a text may be the value of what it stands in: alone, or as a branch of `... if ... else ...`. What is
+    /// compared, joined or filtered is known only when it is rendered.
+    fn is_value(&self, i: usize) -> bool {
+        ["(", ",", "=", ":", "else"].contains(&self.before(i)) && [",", ")", "}", "if"].contains(&self.at(i + 1))
+    }
+
+    /// The bracket that closes the one at a token.
+    fn closing(&self, open: usize) -> usize {
+        let mut depth = 0usize;
+        for i in (open..self.tokens.len()).filter(|i| self.tokens[*i].kind == Kind::Sign) {
+            match self.at(i) {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return i;
+            }
+        }
+        self.tokens.len()
+    }
+
     fn sign(&mut self, i: usize) {
         match self.at(i) {
             "(" => {
                 let is_call = i > 0 && self.tokens[i - 1].kind == Kind::Name;
                 let is_function = is_call && !["|", "."].contains(&i.checked_sub(2).map_or("", |i| self.at(i)));
-                let keyword = ["in", "if", "elif", "and", "or", "not", "else"].contains(&self.before(i));
-                self.open.push(match is_function && !keyword {
+                let keyword = ["in", "if", "elif", "and", "or", "not", "else", "with"].contains(&self.before(i));
+                let is_definition = self.at(0) == "macro" && i == 2;
+                self.open.push(match is_function && !keyword && !is_definition {
                     true => Open::Call {
                         at: self.tokens[i].range.start,
                         function: self.before(i).to_string(),
@@ -317,8 +397,10 @@ impl Reader<'_> {
                 });
             }
             "[" => {
-                let begins =
-                    ["=", "(", ","].contains(&self.before(i)) && matches!(self.open.last(), Some(Open::Call { .. }));
+                // An item of a list, or what a filter makes of it, is no list.
+                let begins = ["=", "(", ","].contains(&self.before(i))
+                    && matches!(self.open.last(), Some(Open::Call { .. }))
+                    && !["[", "|", "."].contains(&self.at(self.closing(i) + 1));
                 if let Some((function, slot)) = self.argument().filter(|_| begins) {
                     self.push(i, Role::List(function, slot));
                 }
@@ -378,8 +460,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Names of the arguments that follow a token in its call.
-    fn arguments_after(&self, i: usize) -> Vec<String> {
+    /// Names of the arguments that follow a token in its call; nothing where `**` gives names that only rendering knows.
+    fn arguments_after(&self, i: usize) -> Option<Vec<String>> {
         let mut names = Vec::new();
         let mut depth = 0usize;
         for j in i + 1..self.tokens.len() {
@@ -387,13 +469,14 @@ impl Reader<'_> {
                 "(" | "[" | "{" => depth += 1,
                 ")" | "]" | "}" if depth == 0 => break,
                 ")" | "]" | "}" => depth -= 1,
+                "**" if depth == 0 && self.before(j) == "," => return None,
                 _ if depth == 0 && self.tokens[j].kind == Kind::Name && self.is_sign(j + 1, "=") => {
                     names.push(self.at(j).to_string());
                 }
                 _ => {}
             }
         }
-        names
+        Some(names)
     }
 }
 
@@ -411,7 +494,7 @@ mod tests {
             "a {{ t('key', n=rows | length) }} {% if x.y is defined and z is not none %}{% include 'p.md' %}{# q #}";
         let found = of(text);
         assert!(found.contains(&(Role::Call, "t")));
-        assert!(found.contains(&(Role::Phrase(vec!["n".into()]), "key")));
+        assert!(found.contains(&(Role::Phrase(Some(vec!["n".into()])), "key")));
         assert!(found.contains(&(Role::Argument("t".into()), "n")));
         assert!(found.contains(&(Role::Name, "rows")));
         assert!(found.contains(&(Role::Filter, "length")));
@@ -420,6 +503,29 @@ mod tests {
         assert!(!found.iter().any(|(_, name)| *name == "q" || *name == "defined"));
         assert_eq!(of("{% raw %}{{ nothing }}{% endraw %}"), []);
         assert!(of("{{ t('tier_' ~ tier) }}").iter().all(|(role, _)| !matches!(role, Role::Phrase(_))));
+    }
+
+    #[test]
+    fn statements_bind_names() {
+        let set = |text: &str| -> Vec<String> {
+            let names = of(text).into_iter().filter(|(role, _)| *role == Role::Set);
+            names.map(|(_, name)| name.to_string()).collect()
+        };
+        for (text, names) in [
+            ("{% for name, (low, high) in rows if x %}{{ y }}", "name low high"),
+            ("{%- set a, b = c, d -%}", "a b"),
+            ("{% set space.x = y %}", "space"),
+            ("{% set text | upper %}", "text"),
+            ("{% with total = f(5, x), (left, right) = pair %}", "total left right"),
+            ("{% macro line(label, unit='days', share=f(n, m)) %}", "line label unit share"),
+            ("{% call(row, i) each(rows) %}", "row i"),
+            ("{% from 'm.md' import one, two as second %}{% import 'm.md' as all %}", "one two second all"),
+            ("{% block body %}{{ set }}{% if x == y %}", "body"),
+        ] {
+            assert_eq!(set(text).join(" "), names, "{text}");
+        }
+        let found = of("{% macro note(text, kind='x') %}");
+        assert!(found.iter().all(|(role, _)| role.function().is_none()), "{found:?}");
     }
 
     #[test]
@@ -436,7 +542,7 @@ mod tests {
             (Role::Text("table".into(), Slot::Name("title".into())), "c"),
             (Role::Text("bars".into(), Slot::Name("sort".into())), "value"),
             (Role::List("bars".into(), Slot::Name("y".into())), "["),
-            (Role::Phrase(Vec::new()), "b"),
+            (Role::Phrase(Some(Vec::new())), "b"),
         ] {
             assert!(found.contains(&(role.clone(), name)), "{role:?} {name} not in {found:?}");
         }

@@ -321,10 +321,52 @@ fn a_report_is_a_folder() {
 }
 
 #[test]
+fn phrases_of_the_footer_are_read_under_their_keys_of_earlier_versions() {
+    let project = load(&[
+        ("perennial.yml", PROJECT),
+        ("report-templates/e/report.md", "---\ntitle: E\nlanguages: [en]\n---\nbody"),
+        ("report-templates/e/phrases.yml", "foot_title: {en: Where it is from}\nfoot_note: {en: Our own}\n"),
+        ("report-templates/shared/phrases.yml", "foot_run: {en: Old}\nfooter_run: {en: New}\nfoot_rows: {en: Lines}\n"),
+    ]);
+    let project = project.unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
+    let phrases = &project.reports[0].phrases;
+    let phrase = |key: &str| phrases[key][&Language::ENGLISH].text.clone();
+    assert_eq!(phrase("footer_title"), "Where it is from");
+    assert_eq!(phrase("footer_run"), "New");
+    assert_eq!(phrase("footer_rows"), "Lines");
+    assert_eq!(phrase("foot_note"), "Our own");
+    assert!(!phrases.contains_key("footer_note"));
+    let notes: Vec<String> = project.notes.iter().map(ToString::to_string).collect();
+    let note = |place: &str, of: &str| {
+        format!("report-templates/{place}: the phrase `foot_{of}` is called `footer_{of}` now; write `footer_{of}`")
+    };
+    assert_eq!(
+        notes,
+        [
+            note("shared/phrases.yml:1:1", "run"),
+            note("shared/phrases.yml:3:1", "rows"),
+            note("e/phrases.yml:1:1", "title")
+        ]
+    );
+}
+
+#[test]
+fn a_phrase_that_lacks_a_language_is_marked_at_its_key() {
+    // `up` is also written in the text before, and the text of the report goes over that of `shared`.
+    let found = problems(&[
+        ("report-templates/e/report.md", "---\ntitle: E\nlanguages: [en, zh-TW]\n---\n"),
+        ("report-templates/e/phrases.yml", "down: {en: not up, zh-TW: 下}\nup: # up to here\n  en: higher\n"),
+        ("report-templates/shared/phrases.yml", "other: {en: an up, zh-TW: 上}\n"),
+    ]);
+    assert!(found.starts_with("report-templates/e/phrases.yml:2:1: the phrase `up` is missing in zh-TW"), "{found}");
+}
+
+#[test]
 fn names_of_tables_are_checked_by_the_rules_of_their_database() {
     let table = |location: &str, table: &str| {
-        let source =
-            format!("location: {location}\ntables:\n  a:\n    table: {table}\n    columns: {{id: {{type: integer}}}}\n");
+        let source = format!(
+            "location: {location}\ntables:\n  a:\n    table: {table}\n    columns: {{id: {{type: integer}}}}\n"
+        );
         problems(&[("pipelines/sources/erp.yml", &source)])
     };
     insta::assert_snapshot!(table("mysql://u@localhost/shop", "shop.order.lines"), @"

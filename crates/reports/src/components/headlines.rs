@@ -85,9 +85,11 @@ fn headline(book: &Phrasebook, id: &str, figure: &Value) -> Result<(Headline, Na
         }
         (Some(v), format) => (format.write(v, language), String::new()),
     };
-    let good = figure.get_attr("good")?.to_string();
-    if !["", "up", "down", "none"].contains(&good.as_str()) {
-        return Err(invalid(format!("`good` is `{good}`; expected one of `up` and `down`")));
+    let good = figure.get_attr("good")?;
+    let good = if good.is_none() || good.is_undefined() { None } else { Some(good.to_string()) };
+    if let Some(good) = &good {
+        let key = HEADLINES.page.arguments[0].key("good");
+        key.and_then(|key| key.allows(good)).map_err(|problem| invalid(problem.in_one_line()))?;
     }
     let mut changes = Vec::new();
     for (key, attribute) in [("versus_month", "previous"), ("versus_year", "year_ago")] {
@@ -96,7 +98,7 @@ fn headline(book: &Phrasebook, id: &str, figure: &Value) -> Result<(Headline, Na
         if old.is_undefined() {
             continue;
         }
-        changes.push(compare(book, book.plain_phrase(key)?, value.zip(number(&old)), format, &good)?);
+        changes.push(compare(book, book.plain_phrase(key)?, value.zip(number(&old)), format, good.as_deref())?);
     }
     let series = figure.get_attr("series")?;
     let series: Vec<Option<Decimal>> = match series.is_none() || series.is_undefined() {
@@ -119,7 +121,7 @@ fn compare(
     head: String,
     figures: Option<(Decimal, Decimal)>,
     format: Format,
-    good: &str,
+    good: Option<&str>,
 ) -> Result<(String, String, Tone), Error> {
     let none = |head| Ok((head, book.plain_phrase("no_comparison")?, Tone::Neutral));
     let Some((new, old)) = figures else { return none(head) };
@@ -135,8 +137,8 @@ fn compare(
     let Some((share, written)) = written else { return none(head) };
     // What is written as 0.0 is neither better nor worse.
     let tone = match (share.round(3).signum(), good) {
-        (1, "up") | (-1, "down") => Tone::Better,
-        (1, "down") | (-1, "up") => Tone::Worse,
+        (1, Some("up")) | (-1, Some("down")) => Tone::Better,
+        (1, Some("down")) | (-1, Some("up")) => Tone::Worse,
         _ => Tone::Neutral,
     };
     Ok((head, written, tone))

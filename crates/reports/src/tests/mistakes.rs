@@ -286,3 +286,89 @@ fn phrases_that_are_not_yaml_are_one_problem() {
     std::fs::rename(of_report.join("phrases.yml"), of_report.join("phrases.yaml")).unwrap();
     assert_eq!(found(), ["phrases.yaml: files ending in `.yaml` are not read [rename it to `phrases.yml`]"]);
 }
+
+/// What is found in a report `queues` with these other files beside it.
+fn checked_with(template: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let text = format!(
+        "---\ntitle: Queues\nlanguages: [en]\nqueries: {{queues: SELECT 1, days: SELECT 1}}\n---\n{template}\n"
+    );
+    let mut all = vec![("report-templates/queues/report.md", text.as_str())];
+    all.extend(files);
+    lines(&crate::check(&load(&all, "EUR")))
+}
+
+#[test]
+fn texts_that_are_compared_or_joined_are_not_values() {
+    let phrases = ("report-templates/queues/phrases.yml", "a: {en: A}\nb: {en: B}\n");
+    let template = "{% set mode = 'x' %}
+{{ bars(queues, x='queue' if language == 'en' else 'calls', y='wait', sort='value' if mode == 'x' else 'none') }}
+{{ bars(queues, x='queue_' ~ language, y='wait', sort='value' if mode in ('x', 'y') else 'none') }}
+{{ t('a' if language == 'en' else 'b') }} {{ t('tier_' ~ mode) }} {{ t('A' | lower) }}
+{{ table(queues, columns=[{'key': 'queue_' ~ language}, {'key': 'calls' if 'x' == mode else 'wait', 'format': 'INTEGER' | lower}]) }}
+{{ bars(queues, x=['queue', 'calls'][0], y=['wait'] | first) }}";
+    assert_eq!(checked_with(template, &[phrases]), [""; 0]);
+    assert_eq!(planned(template), [""; 0]);
+    // Both branches are still checked.
+    let found = checked_with(
+        "{{ t('a' if language == 'en' else 'nothing') }} {{ bars(queues, x='queue', y='calls', sort='val' if 1 == 1 else 'vale') }}",
+        &[phrases],
+    );
+    assert_eq!(found.len(), 3, "{found:?}");
+    let found = planned("{{ bars(queues, x='queu' if language == 'en' else 'queeu', y='calls') }}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn names_that_a_template_binds_are_its_own() {
+    for template in [
+        "{% for period in days %}{{ period.revenue }}{% endfor %}",
+        "{% for period in days %}{{ period.revenue }}{% endfor %}{{ period.start }}",
+        "{% for name, vars in queues | items %}{{ vars.nix }}{% endfor %}",
+        "{% with period = days[0] %}{{ period.n }}{% endwith %}",
+        "{% macro note(text, kind='x') %}{{ text }}{% endmacro %}{{ note('a', kind='b') }}",
+    ] {
+        assert_eq!(checked(template), [""; 0], "{template}");
+    }
+    assert_eq!(checked("{{ period.revenue }}").len(), 1);
+}
+
+#[test]
+fn a_piece_has_the_names_that_its_template_binds() {
+    let piece = ("report-templates/queues/pieces/x.md", "{{ rows }} {{ total_x }} {{ label }} {{ nowhere }}");
+    let include = "{% include 'pieces/x.md' %}";
+    let template = format!(
+        "{{% for name, rows in queues | groupby('queue') %}}{include}{{% endfor %}}
+{{% with total_x = 5 %}}{include}{{% endwith %}}
+{{% macro line(label) %}}{include}{{% endmacro %}}"
+    );
+    let found = checked_with(&template, &[piece]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("pieces/x.md:1:41: unknown query or variable `nowhere`"), "{found:?}");
+    // A piece that includes another one gives it its names too.
+    let outer = ("report-templates/queues/pieces/outer.md", "{% set inner = 1 %}{% include 'pieces/inner.md' %}");
+    let inner = ("report-templates/queues/pieces/inner.md", "{{ inner }}");
+    assert_eq!(checked_with("{% include 'pieces/outer.md' %}", &[outer, inner]), [""; 0]);
+}
+
+#[test]
+fn names_given_by_a_mapping_are_left_to_the_page() {
+    let phrases = ("report-templates/queues/phrases.yml", "hello: {en: \"{{ revenue }}\"}\n");
+    assert_eq!(checked_with("{{ t('hello', **queues[0]) }}", &[phrases]), [""; 0]);
+    assert_eq!(checked_with("{{ t('hello', n=2 ** 3) }}", &[phrases]).len(), 1);
+}
+
+#[test]
+fn the_direction_of_a_headline_is_the_same_for_check_and_page() {
+    let headline = |good: &str| {
+        format!("{{{{ headlines([{{'name': 'a', 'label': 'A', 'format': 'integer', 'value': 1{good}}}]) }}}}")
+    };
+    for good in [", 'good': ''", ", 'good': 'none'", ", 'good': 'sideways'"] {
+        let (found, error) = (checked(&headline(good)), refused(&headline(good)));
+        assert!(found.len() == 1 && found[0].contains("expected one of `up`, `down`"), "{good}: {found:?}");
+        assert!(error.contains("expected one of `up`, `down`"), "{good}: {error}");
+    }
+    for good in ["", ", 'good': none", ", 'good': 'up'", ", 'good': 'down' if 1 == 1 else none"] {
+        assert_eq!(checked(&headline(good)), [""; 0], "{good}");
+        assert!(refused(&headline(good)).starts_with("no error"), "{good}");
+    }
+}

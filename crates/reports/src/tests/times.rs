@@ -67,7 +67,11 @@ fn calendar_time_is_shown_as_it_is_and_instants_in_the_zone() {
     for text in ["1 September 2026; September 2026; September", ">September 2026</th>", ">1 September 2026</td>"] {
         assert!(html.contains(text), "{text}");
     }
-    assert!(html.contains("Calls of Sep 2026 over the last 2 periods") && html.contains(">Aug 2026<"), "{}", body(&html));
+    assert!(
+        html.contains("Calls of Sep 2026 over the last 2 periods") && html.contains(">Aug 2026<"),
+        "{}",
+        body(&html)
+    );
     assert!(!html.contains("Jul 2026") && !html.contains("31 August"), "nothing is shifted: {}", body(&html));
 
     let html = page("{{ rows[0].at | date }}\n\n{{ table(rows) }}", "en", midnights(&months, Some("UTC")));
