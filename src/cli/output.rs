@@ -115,7 +115,8 @@ impl Printer {
 
 /// The width that tables are folded to on a terminal.
 fn terminal_width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let declared = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let columns = declared.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)));
     columns.filter(|columns| *columns >= 40).unwrap_or(super::text::WIDTH)
 }
 

@@ -170,10 +170,10 @@ pub struct BgBb {
     pub delta: f64,
 }
 
-/// Up to so many opportunities are added one by one; the rest has a closed form.
+/// Opportunities up to this one are added one by one; the rest has a closed form.
 const ONE_BY_ONE: f64 = 1000.0;
 
-/// After so many opportunities without a purchase, a customer drops out before the next one with probability
+/// After this number of opportunities without a purchase, a customer drops out before the next one with probability
 /// `gamma / (alpha + gamma)`, but for a hundred-thousandth.
 const FAR: f64 = 100_000.0;
 
