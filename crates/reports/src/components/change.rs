@@ -29,7 +29,7 @@ pub(crate) const CHANGE: Component = Component {
         example: Example {
             rows: &[],
             template: "Revenue: {{ change(969, 1000, against='month', base=period.before | month_name) }}",
-            page: "Revenue: 3.1\u{202f}% under August",
+            page: "Revenue: 3.1\u{202f}% below August",
         },
         related: &["percent_signed", "verdict"],
         ..PAGE

@@ -86,7 +86,7 @@ fn the_first_page_of_the_tutorial_is_made() {
     all.push(("report-templates/regions/queries/months.sql", months.clone()));
     issue(&all, folder.path());
     let html = std::fs::read_to_string(folder.path().join("regions/2026-09/en.html")).unwrap();
-    assert!(html.contains("Revenue 25.0\u{202f}% over August"), "the change is in the title");
+    assert!(html.contains("Revenue 25.0\u{202f}% above August"), "the change is in the title");
 
     // Two languages.
     let mut all = first(&code("`report-templates/regions/report.md`, for both languages:"));
