@@ -51,7 +51,7 @@ fn killed_fifty_times_it_loses_nothing_and_leaves_nothing() {
     let project = small_company(folder.path());
     let began = Instant::now();
     assert!(start(&project).wait().unwrap().success());
-    let whole_run = began.elapsed();
+    let mut whole_run = began.elapsed();
     let expected = content(&project);
     // A second lake sees the kills, from its very first run on.
     std::fs::remove_dir_all(project.join("lake")).unwrap();
@@ -61,6 +61,10 @@ fn killed_fifty_times_it_loses_nothing_and_leaves_nothing() {
     for round in 0..50 {
         let mut child = start(&project);
         std::thread::sleep(whole_run.mul_f64(random.random_range(0.0..1.05)));
+        // The first run was slower than those now, where the machine had other work: aim earlier.
+        if child.try_wait().unwrap().is_some() {
+            whole_run = whole_run.mul_f64(0.9);
+        }
         child.kill().ok();
         child.wait().unwrap();
         let now = releases(&project);

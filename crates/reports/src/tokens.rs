@@ -397,7 +397,7 @@ impl Reader<'_> {
                 });
             }
             "[" => {
-                // An item of a list, or what a filter makes of it, is no list.
+                // An item of a list, or what a filter makes of it, is not a list.
                 let begins = ["=", "(", ","].contains(&self.before(i))
                     && matches!(self.open.last(), Some(Open::Call { .. }))
                     && !["[", "|", "."].contains(&self.at(self.closing(i) + 1));
