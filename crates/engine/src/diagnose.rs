@@ -4,27 +4,17 @@
 //! literals, aggregates in `WHERE`), the words of the message are looked for among the tokens of the query.
 
 use super::display_type;
+use super::other_engines::{instead_of_function, instead_of_syntax, instead_of_type};
 use super::patterns;
+use super::spots::{Spot, last_spot, names, spot_named, spot_of, tokens_of};
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
-use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use perennial_core::error::{Error, Kind, Place, closest, suggestion};
 use perennial_functions::FUNCTIONS;
-
-/// A range of a query's text: lines and columns from 1, columns in characters, the end behind the last character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// Line it begins in.
-    pub line: usize,
-    /// Column it begins in.
-    pub column: usize,
-    /// Characters it covers on its first line, at least 1.
-    pub width: usize,
-}
 
 /// One problem of a query.
 #[derive(Clone, Debug)]
@@ -306,28 +296,6 @@ fn syntax_problem(error: &ParserError, sql: &str) -> QueryProblem {
     found
 }
 
-/// What to write instead of syntax that other engines have, by the token that is not expected.
-fn instead_of_syntax(found: &str, sql: &str) -> Option<String> {
-    let hint = match found.to_lowercase().as_str() {
-        "ignore" | "respect" => "write IGNORE NULLS behind the parenthesis: first_value(x) IGNORE NULLS OVER (...)",
-        "materialized" => "leave MATERIALIZED out",
-        _ => {
-            let tokens = tokens_of(sql);
-            let excepts = |pair: &[TokenWithSpan]| pair[0].token == Token::Mul && names(&pair[1].token, "except");
-            tokens.windows(2).find(|pair| excepts(pair))?;
-            "write * EXCLUDE (...) instead of * EXCEPT (...)"
-        }
-    };
-    Some(hint.to_string())
-}
-
-/// The last word of a query.
-fn last_spot(sql: &str) -> Spot {
-    let text = sql.trim_end();
-    let line = text.rsplit('\n').next().unwrap_or("");
-    Spot { line: text.matches('\n').count() + 1, column: line.chars().count().max(1), width: 1 }
-}
-
 fn plan_problem(text: &str) -> QueryProblem {
     if let Some(parts) = patterns::UNKNOWN_FUNCTION.captures(text) {
         let name = parts[1].to_string();
@@ -336,7 +304,7 @@ fn plan_problem(text: &str) -> QueryProblem {
         let known = function_names();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let near = closest(&name, &known).map(str::to_string);
-        found.hint = instead_of(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
+        found.hint = instead_of_function(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
         return found;
     }
     if text.contains("must appear in the GROUP BY")
@@ -482,168 +450,14 @@ fn unsupported(text: &str) -> String {
 pub(super) const UNITS: [&str; 10] =
     ["year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
 
-/// Types of other engines, and what they are called here.
-const TYPES: [(&str, &str); 8] = [
-    ("int64", "BIGINT"),
-    ("float64", "DOUBLE"),
-    ("number", "DECIMAL(18, 2)"),
-    ("bignumeric", "DECIMAL(38, 9)"),
-    ("timestamp_ntz", "TIMESTAMP"),
-    ("timestamp_ltz", "TIMESTAMP"),
-    ("timestamp_tz", "TIMESTAMP"),
-    ("variant", "TEXT"),
-];
-const JSON: &str = "declare the fields as columns in the source's contract, which takes JSON apart";
-
 /// A type of another engine.
 fn unknown_type(text: &str) -> Option<QueryProblem> {
     let (_, name) = text.split_once("Unsupported SQL type ")?;
     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
     let name = &name[..end];
     let mut found = QueryProblem::new(format!("unknown type `{name}`"));
-    let known = TYPES.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
-    found.hint = known.map(|(_, ours)| format!("write {ours}"));
+    found.hint = instead_of_type(name).map(|ours| format!("write {ours}"));
     Some(found)
-}
-
-/// What to write instead of functions that other engines have.
-fn instead_of(name: &str) -> Option<&'static str> {
-    let table = [
-        ("sessionize", "write sessionize(time, gap) OVER (PARTITION BY visitor ORDER BY time)"),
-        ("timestampdiff", "write date_diff('day', earlier, later)"),
-        ("date_add", "write `day + 3` or `day + INTERVAL '1 month'`"),
-        ("dateadd", "write `day + 3` or `day + INTERVAL '1 month'`"),
-        ("last_day", "write `(date_trunc('month', day) + INTERVAL '1 month')::DATE - 1`"),
-        ("strftime", "write to_char(day, '%Y-%m')"),
-        ("date_format", "write to_char(day, '%Y-%m')"),
-        ("argmax", "write max_by(x, y)"),
-        ("argmin", "write min_by(x, y)"),
-        ("count_if", "write count(*) FILTER (WHERE ...)"),
-        ("countif", "write count(*) FILTER (WHERE ...)"),
-        ("sum_if", "write sum(x) FILTER (WHERE ...)"),
-        ("if", "write CASE WHEN ... THEN ... ELSE ... END"),
-        ("iff", "write CASE WHEN ... THEN ... ELSE ... END"),
-        ("listagg", "write string_agg(x, ',' ORDER BY x)"),
-        ("group_concat", "write string_agg(x, ',' ORDER BY x)"),
-        ("mod", "write `a % b`"),
-        ("zeroifnull", "write coalesce(x, 0)"),
-        ("div0", "write coalesce(a / nullif(b, 0), 0)"),
-        ("safe_divide", "write a / nullif(b, 0)"),
-        ("split", "write string_to_array(x, ',')"),
-        ("regexp_extract", "write regexp_match(text, 'pattern')[1]"),
-        ("logical_or", "write bool_or(x)"),
-        ("logical_and", "write bool_and(x)"),
-        ("boolor_agg", "write bool_or(x)"),
-        ("booland_agg", "write bool_and(x)"),
-        ("to_number", "write CAST(x AS DECIMAL(18, 2))"),
-        ("quarter", "write date_part('quarter', day)"),
-        ("year", "write date_part('year', day)"),
-        ("month", "write date_part('month', day)"),
-        ("lag", "write lag(x) OVER (ORDER BY ...)"),
-        ("lead", "write lead(x) OVER (ORDER BY ...)"),
-        ("row_number", "write row_number() OVER (ORDER BY ...)"),
-        ("rank", "write rank() OVER (ORDER BY ...)"),
-        ("dense_rank", "write dense_rank() OVER (ORDER BY ...)"),
-        ("ntile", "write ntile(n) OVER (ORDER BY ...)"),
-        ("parse_json", JSON),
-        ("json_extract", JSON),
-        ("json_extract_scalar", JSON),
-        ("json_extract_path_text", JSON),
-        ("regexp_substr", "write regexp_match(text, 'pattern')[1]"),
-        ("sign", "write signum(x)"),
-        ("jaro_winkler_similarity", "write jaro_winkler(a, b)"),
-        ("fsum", "write exact_sum(x)"),
-        ("kahan_sum", "write exact_sum(x)"),
-        ("quantile", "write percentile_cont(x, 0.5), or quantile_cutoffs(x, 5) for the edges of quintiles"),
-        ("safe_cast", "write TRY_CAST(x AS type)"),
-    ];
-    table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hint)| *hint)
-}
-
-/// The first token of the query that the message names in quotes, or that its words point to.
-pub fn spot_named(message: &str, sql: &str) -> Option<Spot> {
-    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().ok()?;
-    for parts in patterns::QUOTED.captures_iter(message) {
-        let name = parts.get(1).or(parts.get(2))?.as_str();
-        let last = name.rsplit('.').next().unwrap_or(name);
-        if let Some(token) = tokens.iter().find(|t| names(&t.token, name) || names(&t.token, last)) {
-            return Some(spot_of(token));
-        }
-    }
-    if message.contains("WHERE clause") {
-        return tokens.iter().find(|t| names(&t.token, "where")).map(spot_of);
-    }
-    let words = ["HAVING", "QUALIFY", "PIVOT", "UNPIVOT", "ASOF", "INTERVAL"];
-    let word = words.into_iter().find(|word| message.contains(word))?;
-    tokens.iter().find(|t| names(&t.token, word)).map(spot_of)
-}
-
-/// The places of calls of a function, in order: of one of its names with a parenthesis behind it. With an argument only
-/// calls that hold it, each at the argument; where none does, the calls themselves.
-pub(super) fn spots_of_call(function: &[&str], argument: Option<&str>, sql: &str) -> Vec<Spot> {
-    let tokens = tokens_of(sql);
-    let (mut calls, mut arguments) = (Vec::new(), Vec::new());
-    for (index, token) in tokens.iter().enumerate() {
-        // EXTRACT is read as a call of date_part.
-        let is_name = function.iter().any(|name| names(&token.token, name))
-            || (function.contains(&"date_part") && names(&token.token, "extract"));
-        if !is_name || tokens.get(index + 1).is_none_or(|next| next.token != Token::LParen) {
-            continue;
-        }
-        calls.push(spot_of(token));
-        let Some(argument) = argument else { continue };
-        let mut depth = 0;
-        for inner in &tokens[index + 1..] {
-            match inner.token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth -= 1,
-                _ if is_value(&inner.token, argument) => arguments.push(spot_of(inner)),
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-    }
-    if arguments.is_empty() { calls } else { arguments }
-}
-
-/// The places of a constant.
-pub(super) fn spots_of_value(value: &str, sql: &str) -> Vec<Spot> {
-    tokens_of(sql).iter().filter(|t| is_value(&t.token, value)).map(spot_of).collect()
-}
-
-/// The place of a placeholder such as `$1`.
-pub(super) fn spot_of_placeholder(id: &str, sql: &str) -> Option<Spot> {
-    tokens_of(sql).iter().find(|t| matches!(&t.token, Token::Placeholder(text) if text == id)).map(spot_of)
-}
-
-/// The tokens that mean something.
-fn tokens_of(sql: &str) -> Vec<TokenWithSpan> {
-    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize_with_location().unwrap_or_default();
-    tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect()
-}
-
-/// Whether a token is a constant; units after EXTRACT are words.
-fn is_value(token: &Token, value: &str) -> bool {
-    match token {
-        Token::Number(text, _) => text == value || text.parse::<f64>().ok().is_some_and(|n| value.parse() == Ok(n)),
-        other => names(other, value),
-    }
-}
-
-fn names(token: &Token, name: &str) -> bool {
-    match token {
-        Token::Word(word) => word.value.eq_ignore_ascii_case(name),
-        Token::SingleQuotedString(text) => text == name,
-        _ => false,
-    }
-}
-
-fn spot_of(token: &TokenWithSpan) -> Spot {
-    let Location { line, column } = token.span.start;
-    let width = token.span.end.column.saturating_sub(column).max(1) as usize;
-    Spot { line: line as usize, column: column as usize, width }
 }
 
 /// A message of the engine's as ours: without its prefixes, in lower case at the start, types in words of SQL.

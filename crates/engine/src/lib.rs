@@ -9,9 +9,11 @@
 mod comparisons;
 mod diagnose;
 mod files;
+mod other_engines;
 mod patterns;
 mod replan;
 mod source_view;
+mod spots;
 mod time_patterns;
 mod trial;
 mod types;
@@ -21,9 +23,10 @@ mod unnest;
 mod tests;
 
 pub use comparisons::mistyped_comparisons;
-pub use diagnose::{QueryProblem, Spot, diagnose, failure, spot_named, spot_of_type_error, uncomputable_subquery};
+pub use diagnose::{QueryProblem, diagnose, failure, spot_of_type_error, uncomputable_subquery};
 pub use replan::problems_of_planning;
 pub use source_view::{history_schema, history_view_sql, source_schema, source_view_sql};
+pub use spots::{Spot, spot_named};
 pub use time_patterns::mistaken_time_patterns;
 pub use trial::{analysed, failing_casts, problems_of_run};
 pub use types::{ValueExample, display_type, example_of, readable_schema};

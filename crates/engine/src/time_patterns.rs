@@ -1,7 +1,8 @@
 //! Patterns of `to_char` that other databases have and that mean only themselves here: `to_char(day, 'YYYY')` would
 //! return the text YYYY.
 
-use super::diagnose::{QueryProblem, spots_of_call};
+use super::diagnose::QueryProblem;
+use super::spots::spots_of_call;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 

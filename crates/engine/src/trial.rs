@@ -4,7 +4,8 @@
 //! aggregate over a sliding frame, a window in `WHERE`. So every call with a constant argument is evaluated on no rows
 //! at all, and every aggregate and window function is prepared as it would be for a run.
 
-use super::diagnose::{QueryProblem, Spot, UNITS, diagnose_one, spot_of_placeholder, spots_of_call, spots_of_value};
+use super::diagnose::{QueryProblem, UNITS, diagnose_one};
+use super::spots::{Spot, spot_of_placeholder, spots_of_call, spots_of_value};
 use super::types::{ValueExample, display_type, example_of};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
