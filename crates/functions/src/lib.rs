@@ -6,7 +6,8 @@
 //!
 //! [`FUNCTIONS`] is the whole list; a function has a file of its own with its meaning, its types and its tests, and a
 //! page of the manual in `docs/functions`. [`check_constants`] says before any row is read whether the constant
-//! arguments of a call are allowed. `models` holds the mathematics, free of SQL and Arrow.
+//! arguments of a call are allowed. [`NoWrapping`] lets the engine's own `+`, `-`, `*` and `sum` fail where they would
+//! wrap. `models` holds the mathematics, free of SQL and Arrow.
 
 mod common;
 mod constants;
@@ -18,13 +19,16 @@ mod input;
 mod limits;
 mod manual;
 mod models;
+mod overflow;
 mod predictions;
 mod retention;
 
 pub use constants::{ConstantProblem, check_constants};
 pub use manual::{Example, Function, Kind, Page, Section};
+pub use overflow::{NoWrapping, Overflow};
 
 use datafusion::prelude::SessionContext;
+use std::sync::Arc;
 
 /// Every function, in the order of the manual.
 pub const FUNCTIONS: &[Function] = &[
@@ -82,8 +86,9 @@ pub const FUNCTIONS: &[Function] = &[
     general::jaro_winkler::FUNCTION,
 ];
 
-/// Registers all of them in a session.
+/// Registers all of them in a session, in which whole numbers and decimals do not wrap from then on ([`NoWrapping`]).
 pub fn register(context: &SessionContext) {
+    context.add_analyzer_rule(Arc::new(NoWrapping));
     for function in FUNCTIONS {
         match function.kind {
             Kind::Scalar(make) => context.register_udf(make()),

@@ -1,13 +1,14 @@
 //! One implementation of an aggregate for both of the engine's ways: many groups at once, and one group or window.
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::buffer::NullBuffer;
 use datafusion::common::{ScalarValue, not_impl_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use std::fmt::Debug;
 
 /// What an aggregate keeps for groups that are numbered from 0.
-pub(super) trait Groups: Debug + Send + Sync + 'static {
+pub(crate) trait Groups: Debug + Send + Sync + 'static {
     /// Rows can be taken away again, as a window that slides does.
     const RETRACTS: bool = false;
 
@@ -48,7 +49,7 @@ pub(super) trait Groups: Debug + Send + Sync + 'static {
 
 /// Rows of a batch, each with its group.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     count: usize,
     groups: Option<&'a [usize]>,
     filter: Option<&'a BooleanArray>,
@@ -64,14 +65,30 @@ impl<'a> Rows<'a> {
     }
 
     /// Number of the row, number of its group.
-    pub(super) fn iter(self) -> impl Iterator<Item = (usize, usize)> + 'a {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (usize, usize)> + 'a {
         let kept = move |row: &usize| self.filter.is_none_or(|filter| filter.is_valid(*row) && filter.value(*row));
         (0..self.count).filter(kept).map(move |row| (row, self.groups.map_or(0, |groups| groups[row])))
+    }
+
+    /// Calls a function with every row that is not NULL, and its group.
+    pub(crate) fn each(self, nulls: Option<&NullBuffer>, mut call: impl FnMut(usize, usize)) {
+        match (self.groups, self.filter, nulls) {
+            (Some(groups), None, None) => groups.iter().enumerate().for_each(|(row, group)| call(row, *group)),
+            (_, _, nulls) => {
+                let valid = self.iter().filter(|(row, _)| nulls.is_none_or(|nulls| nulls.is_valid(*row)));
+                valid.for_each(|(row, group)| call(row, group));
+            }
+        }
+    }
+
+    /// Whether all rows belong to group 0.
+    pub(crate) fn are_all_of_one_group(self) -> bool {
+        self.groups.is_none() && self.filter.is_none()
     }
 }
 
 /// For `GROUP BY`.
-pub(super) struct Many<G>(pub(super) G);
+pub(crate) struct Many<G>(pub(crate) G);
 
 impl<G: Groups> GroupsAccumulator for Many<G> {
     fn update_batch(
@@ -127,10 +144,10 @@ fn count(groups: &impl Groups, emit_to: EmitTo) -> usize {
 
 /// For one group, or a window.
 #[derive(Debug)]
-pub(super) struct One<G>(G);
+pub(crate) struct One<G>(G);
 
 impl<G: Groups> One<G> {
-    pub(super) fn new(mut groups: G) -> One<G> {
+    pub(crate) fn new(mut groups: G) -> One<G> {
         groups.grow(1);
         One(groups)
     }
@@ -167,17 +184,13 @@ impl<G: Groups> Accumulator for One<G> {
 }
 
 #[cfg(test)]
-pub(super) mod laws {
+pub(crate) mod laws {
     use super::*;
     use arrow::compute::concat;
 
     /// Rows all at once; in partial states that are merged, in any order; emitted in two steps; and one group after
     /// the other: the answers are the same to the bit.
-    pub(in super::super) fn parts_are_the_whole<G: Groups>(
-        make: impl Fn() -> G,
-        values: &[ArrayRef],
-        groups: &[usize],
-    ) {
+    pub(crate) fn parts_are_the_whole<G: Groups>(make: impl Fn() -> G, values: &[ArrayRef], groups: &[usize]) {
         let total = groups.iter().max().map_or(0, |last| last + 1);
         let mut whole = Many(make());
         whole.update_batch(values, groups, None, total).unwrap();

@@ -11,7 +11,8 @@ pub mod quantile_score;
 pub mod sessionize;
 pub mod width_bucket;
 
+pub(crate) mod groups;
+
 mod counts;
-mod groups;
 mod numbers;
 mod thresholds;

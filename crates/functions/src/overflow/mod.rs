@@ -1,0 +1,154 @@
+//! Whole numbers and decimals that do not wrap.
+//!
+//! The engine adds, subtracts, multiplies and negates them without looking whether the result fits, and so does its
+//! `sum`. [`NoWrapping`] puts calls that look in the place of both once types are settled: a result that does not fit
+//! is an [`Overflow`]. A sum is judged when it is whole, so that neither the order of rows nor what cancels decides.
+
+mod arithmetic;
+mod distinct;
+mod sum;
+mod total;
+
+use arithmetic::Arithmetic;
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Span};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition};
+use datafusion::optimizer::AnalyzerRule;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use sum::Sum;
+
+/// A result that its type cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    /// What was computed, with its values: `9223372036854775807 + 1`.
+    pub computed: String,
+    /// The type.
+    pub data_type: DataType,
+    /// A part of the expression, in the text of the query.
+    pub span: Option<Span>,
+}
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} does not fit into {}", self.computed, self.data_type)
+    }
+}
+
+impl Error for Overflow {}
+
+impl From<Overflow> for DataFusionError {
+    fn from(overflow: Overflow) -> DataFusionError {
+        DataFusionError::External(Box::new(overflow))
+    }
+}
+
+/// Lets whole numbers and decimals be computed by functions that refuse to wrap.
+#[derive(Debug, Default)]
+pub struct NoWrapping;
+
+impl AnalyzerRule for NoWrapping {
+    fn name(&self) -> &str {
+        "no_wrapping"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(rewritten)?.data)
+    }
+}
+
+fn rewritten(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = &plan {
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+    }
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expr| {
+        // Saving the name of a long expression costs as much as rewriting it.
+        if !expr.exists(|e| Ok(wraps(e)))? {
+            return Ok(Transformed::no(expr));
+        }
+        let name = names.save(&expr);
+        Ok(expr.transform_up(|e| one(e, &schema))?.update_data(|e| name.restore(e)))
+    })
+}
+
+/// Whether an expression is of a form that may wrap.
+fn wraps(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(binary) => checked(binary.op),
+        Expr::Negative(_) => true,
+        Expr::AggregateFunction(call) => Sum::replaces(&call.func),
+        Expr::WindowFunction(call) => {
+            matches!(&call.fun, WindowFunctionDefinition::AggregateUDF(udf) if Sum::replaces(udf))
+        }
+        _ => false,
+    }
+}
+
+fn checked(operator: Operator) -> bool {
+    // Dividing is checked by the engine, but for decimals of more digits than there are.
+    matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+}
+
+fn one(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if checked(op) => {
+            let types = (left.get_type(schema), right.get_type(schema));
+            match Arithmetic::binary(op, types, || span_of(&[&left, &right])) {
+                Some(function) => Transformed::yes(call(function, vec![*left, *right])),
+                None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            }
+        }
+        // A negative literal has been read as one already; what is left is a value that is not known yet.
+        Expr::Negative(inner) => match Arithmetic::negation(inner.get_type(schema), || span_of(&[&inner])) {
+            Some(function) => Transformed::yes(call(function, vec![*inner])),
+            None => Transformed::no(Expr::Negative(inner)),
+        },
+        Expr::AggregateFunction(mut aggregate) if Sum::replaces(&aggregate.func) => {
+            let span = span_of(&aggregate.params.args.iter().collect::<Vec<_>>());
+            aggregate.func = Arc::new(Sum::new(span).into());
+            Transformed::yes(Expr::AggregateFunction(aggregate))
+        }
+        Expr::WindowFunction(mut window) => match &window.fun {
+            WindowFunctionDefinition::AggregateUDF(udf) if Sum::replaces(udf) => {
+                let span = span_of(&window.params.args.iter().collect::<Vec<_>>());
+                window.fun = WindowFunctionDefinition::AggregateUDF(Arc::new(Sum::new(span).into()));
+                Transformed::yes(Expr::WindowFunction(window))
+            }
+            _ => Transformed::no(Expr::WindowFunction(window)),
+        },
+        other => Transformed::no(other),
+    })
+}
+
+fn call(function: Arithmetic, args: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), args))
+}
+
+/// Where the first column of these expressions stands.
+fn span_of(exprs: &[&Expr]) -> Option<Span> {
+    let mut span = None;
+    for expr in exprs {
+        let _ = expr.apply(|e| {
+            if let Expr::Column(column) = e
+                && let Some(first) = column.spans().first()
+            {
+                span = Some(first);
+                return Ok(TreeNodeRecursion::Stop);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if span.is_some() {
+            break;
+        }
+    }
+    span
+}
