@@ -7,7 +7,7 @@ use super::{Event, Observer};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Problems, Result};
 use perennial_lake::history::{StepRecord, TestRecord, TestStatus};
-use perennial_lake::{Lake, Release, TableVersion, TestCounts};
+use perennial_lake::{Lake, Release, TableVersion, TestCounts, ViewVersion};
 use perennial_project::{Project, Severity};
 use perennial_steps::{Progress, RunInput, StepOutcome, StepResult, TestOutcome};
 use std::collections::BTreeMap;
@@ -29,11 +29,11 @@ pub(super) struct Build<'a> {
 /// What became of the steps and tests.
 pub(super) struct BuildOutcome {
     pub tables: BTreeMap<TableName, TableVersion>,
+    pub views: BTreeMap<TableName, ViewVersion>,
     pub steps: Vec<StepRecord>,
+    pub tested: Vec<TestOutcome>,
     pub test_records: Vec<TestRecord>,
     pub tests: TestCounts,
-    /// Names of the tests that warned.
-    pub warnings: Vec<String>,
     /// Whether no step or test failed.
     pub publishable: bool,
     /// Why it cannot be published, for the reports that are not issued.
@@ -49,7 +49,9 @@ impl Build<'_> {
         let input = RunInput {
             checked: &self.plan.checked,
             selected: &self.plan.selected,
+            as_of: self.plan.as_of,
             previous: self.previous.map_or(&nothing, |r| &r.tables),
+            previous_views: self.previous.map_or(&[], |r| &r.views),
             given: &self.pulled.versions,
             run_id: self.run_id,
             full_refresh,
@@ -59,16 +61,17 @@ impl Build<'_> {
         let publishable = outcome.may_be_published();
         let mut built = BuildOutcome {
             tables: outcome.tables,
+            views: outcome.views,
             steps: Vec::new(),
             test_records: outcome.tests.iter().map(|t| test_record(self.run_id, t)).collect(),
+            tested: outcome.tests,
             tests: TestCounts::default(),
-            warnings: Vec::new(),
             publishable,
             reason: String::new(),
             problems: Problems::new(),
         };
-        for test in &outcome.tests {
-            built.count(test);
+        for test in &built.tested {
+            count(test, &mut built.tests, &mut built.reason);
         }
         for step in outcome.steps {
             built.add(self.run_id, step);
@@ -77,24 +80,22 @@ impl Build<'_> {
     }
 }
 
-impl BuildOutcome {
-    fn count(&mut self, test: &TestOutcome) {
-        match test.status {
-            TestStatus::Passed => self.tests.passed += 1,
-            TestStatus::Warned => {
-                self.tests.warned += 1;
-                self.warnings.push(test.name.clone());
+/// Counts a test; the first that fails is the reason why nothing is published.
+fn count(test: &TestOutcome, counts: &mut TestCounts, reason: &mut String) {
+    match test.status {
+        TestStatus::Passed => counts.passed += 1,
+        TestStatus::Warned => counts.warned += 1,
+        TestStatus::Failed => {
+            counts.failed += 1;
+            if reason.is_empty() {
+                *reason = format!("test {} failed", test.name);
             }
-            TestStatus::Failed => {
-                self.tests.failed += 1;
-                if self.reason.is_empty() {
-                    self.reason = format!("test {} failed", test.name);
-                }
-            }
-            TestStatus::Skipped => {}
         }
+        TestStatus::Skipped => {}
     }
+}
 
+impl BuildOutcome {
     fn add(&mut self, run_id: &str, step: StepOutcome) {
         let name = step.name.to_string();
         let (status, reason) = (step.result.status(), step.result.reason());

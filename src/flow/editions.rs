@@ -25,7 +25,6 @@ impl ReportRun<'_> {
         &self,
         release: &Release,
         sources: &[SourceRecord],
-        warnings: &[String],
         outcome: &mut RunOutcome,
     ) -> Result<()> {
         if self.plan.reports.is_empty() {
@@ -37,14 +36,18 @@ impl ReportRun<'_> {
             reader: &reader,
             release,
             sources,
-            warnings,
             inputs: &self.plan.report_inputs,
             now: self.now,
         };
         for report in &self.plan.reports {
             self.observer.event(Event::ReportStarted { report: &report.name });
-            let period = Period::newest_closed(report.period, release.as_of);
-            match issue.report(report, period, &report.languages, &Output::ALL).await {
+            let as_of = issue.as_of(report);
+            let period = Period::newest_closed(report.period, *as_of.as_ref().unwrap_or(&release.as_of));
+            let issued = match as_of {
+                Ok(_) => issue.report(report, period, &report.languages, &Output::ALL).await,
+                Err(error) => Err(error),
+            };
+            match issued {
                 Ok(Edition { number, is_new, files, refused, notes, .. }) => {
                     notes.into_iter().for_each(|note| self.observer.event(Event::Note(note)));
                     let (report, period) = (report.name.clone(), period.label());
@@ -64,16 +67,19 @@ impl ReportRun<'_> {
     }
 
     /// Records for every report that this run did not issue it, and why; the last edition stays.
-    pub fn skip_all(&self, reason: &str) -> Result<Vec<String>> {
-        let mut lines = Vec::new();
+    pub fn skip_all(&self, reason: &str, outcome: &mut RunOutcome) {
         for report in &self.plan.reports {
             let period = Period::newest_closed(report.period, self.plan.as_of);
-            lines.push(self.not_issued(&report.name, period, reason)?);
+            match self.not_issued(&report.name, period, reason) {
+                Ok(line) => outcome.not_issued.push(line),
+                Err(error) => outcome.problems.push(error),
+            }
         }
-        if !self.plan.reports.is_empty() {
-            write_index(self.project, &self.project.reports_folder)?;
+        if !self.plan.reports.is_empty()
+            && let Err(error) = write_index(self.project, &self.project.reports_folder)
+        {
+            outcome.problems.push(error);
         }
-        Ok(lines)
     }
 
     fn not_issued(&self, report: &str, period: Period, reason: &str) -> Result<String> {

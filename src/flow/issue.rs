@@ -1,11 +1,12 @@
 //! Reports from a release: their rows, their provenance, and why figures changed since the last edition.
 
-use super::plan::is_changed_definition;
+use super::next_release::is_changed_definition;
+use super::plan::{Inputs, ReportInputs};
 use super::reader::Reader;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use perennial_core::contract::{Source, SourceTable, TableName, ValueType};
-use perennial_core::error::Result;
+use perennial_core::error::{Error, Result};
 use perennial_engine::{quoted, quoted_name};
 use perennial_lake::history::{SourceRecord, SourceStatus};
 use perennial_lake::{LoadState, Release};
@@ -13,7 +14,7 @@ use perennial_project::{Language, Project, ReportFile};
 use perennial_reports::{
     self, Cause, CauseKind, Edition, EditionRecord, Footer, IssueRequest, Output, Period, Queries, SourceFact,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A report to be issued from a release.
 pub(super) struct Issue<'a> {
@@ -22,10 +23,8 @@ pub(super) struct Issue<'a> {
     pub release: &'a Release,
     /// The sources of this run, for those that are stale; empty outside of a run.
     pub sources: &'a [SourceRecord],
-    /// Names of the tests that warned.
-    pub warnings: &'a [String],
-    /// Of every report the tables that its figures are computed from, directly or not.
-    pub inputs: &'a BTreeMap<String, BTreeSet<TableName>>,
+    /// Of every report what its figures are computed from.
+    pub inputs: &'a ReportInputs,
     pub now: jiff::Timestamp,
 }
 
@@ -38,12 +37,13 @@ impl Issue<'_> {
         languages: &[Language],
         outputs: &[Output],
     ) -> Result<Edition> {
+        let as_of = self.as_of(report)?;
         let footer = self.footer(report, period).await?;
         perennial_reports::issue(IssueRequest {
             project: self.project,
             report,
             period,
-            as_of: self.release.as_of,
+            as_of,
             languages,
             outputs,
             queries: self.reader,
@@ -54,26 +54,58 @@ impl Issue<'_> {
         .await
     }
 
+    /// The business date that a report describes, which is that of the tables it reads.
+    ///
+    /// # Errors
+    /// `Data` when they describe different ones.
+    pub fn as_of(&self, report: &ReportFile) -> Result<jiff::civil::Date> {
+        let read = self.inputs.get(&report.name).map(|inputs| &inputs.read);
+        let dated = read.into_iter().flatten().filter_map(|table| Some((self.release.as_of(table)?, table)));
+        let dates: BTreeMap<jiff::civil::Date, &TableName> = dated.collect();
+        let mut dates = dates.into_iter();
+        match (dates.next(), dates.next()) {
+            (None, _) => Ok(self.release.as_of),
+            (Some((date, _)), None) => Ok(date),
+            (Some((earlier, table)), Some((later, other))) => {
+                let error = format!("{table} describes {earlier} and {other} describes {later}");
+                Err(Error::data(error).hint("run the pipelines that make the tables of this report for the same date"))
+            }
+        }
+    }
+
     async fn footer(&self, report: &ReportFile, period: Period) -> Result<Footer> {
         let folder = &self.project.reports_folder;
+        let nothing = Inputs::default();
+        let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let mut causes = Vec::new();
         if let Some(last) = perennial_reports::newest_edition(folder, &report.name, period)? {
-            causes = self.causes(report, period, &last).await?;
+            causes = self.causes(inputs, period, &last).await?;
         }
         Ok(Footer {
             release: self.release.number,
             published_at: Some(self.release.published_at),
             run_id: self.release.run_id.clone(),
-            tests: self.release.tests,
-            warnings: self.warnings.to_vec(),
-            sources: self.source_facts(),
+            tests: self.release.test_counts(Some(&inputs.all)),
+            warnings: self.warnings(inputs),
+            sources: self.source_facts(inputs),
             causes,
         })
     }
 
-    fn source_facts(&self) -> Vec<SourceFact> {
+    /// The tests of what the report is computed from that warned, those with most failing rows first.
+    fn warnings(&self, inputs: &Inputs) -> Vec<String> {
+        let warned = self.release.tests.iter().filter(|(_, test)| test.failures > 0 && test.concerns(&inputs.all));
+        let mut warned: Vec<(&String, u64)> = warned.map(|(name, test)| (name, test.failures)).collect();
+        warned.sort_by_key(|(name, failures)| (std::cmp::Reverse(*failures), *name));
+        warned.into_iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn source_facts(&self, inputs: &Inputs) -> Vec<SourceFact> {
         let mut facts = Vec::new();
         for (source, table) in tables(self.project) {
+            if !inputs.all.contains(&TableName::source(&source.name, &table.name)) {
+                continue;
+            }
             let Some(state) = self.release.loaded.get(&TableName::raw(&source.name, &table.name)) else { continue };
             let record = self.sources.iter().find(|r| r.source == source.name && r.table == table.name);
             let stale = record.filter(|r| matches!(r.status, SourceStatus::Failed | SourceStatus::Stale));
@@ -90,22 +122,23 @@ impl Issue<'_> {
 
     /// Why figures differ from those of the last edition: new rows, changed rows, and steps whose SQL changed, among what
     /// this report's figures are computed from.
-    async fn causes(&self, report: &ReportFile, period: Period, last: &EditionRecord) -> Result<Vec<Cause>> {
-        let nothing = BTreeSet::new();
-        let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
+    async fn causes(&self, inputs: &Inputs, period: Period, last: &EditionRecord) -> Result<Vec<Cause>> {
         let Some(before) = self.reader.other(last).await? else { return Ok(Vec::new()) };
-        let earlier = |name| before.definitions.get(name).map(String::as_str);
-        let changed = self.release.definitions.iter().filter(|(name, now)| is_changed_definition(earlier(name), now));
-        let steps = changed.filter(|(name, _)| inputs.contains(name));
+        let is_changed = |name: &&TableName| {
+            self.release.definition(name).is_some_and(|now| is_changed_definition(before.definition(name), now))
+        };
+        let changed = inputs.all.iter().filter(is_changed);
         let mut causes: Vec<Cause> =
-            steps.map(|(name, _)| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }).collect();
+            changed.map(|name| Cause { kind: CauseKind::ChangedSql, what: name.to_string() }).collect();
         for (source, table) in tables(self.project) {
             let name = TableName::source(&source.name, &table.name);
-            if !inputs.contains(&name) {
+            if !inputs.all.contains(&name) {
                 continue;
             }
-            let (late, corrected) = self.changed_rows(source, table, period, &before).await?;
-            for (kind, count) in [(CauseKind::LateData, late), (CauseKind::CorrectedData, corrected)] {
+            let (new, corrected) = self.changed_rows(source, table, period, &before).await?;
+            // A row is late when it belongs to the period; without a time column nobody can tell.
+            let late = if table.time_column.is_some() { CauseKind::LateData } else { CauseKind::NewData };
+            for (kind, count) in [(late, new), (CauseKind::CorrectedData, corrected)] {
                 if count > 0 {
                     causes.push(Cause { kind, what: format!("{}.{} ({count})", source.name, table.name) });
                 }

@@ -4,9 +4,11 @@
 //! [`Observer`], and `now` is an argument.
 
 mod build;
+mod clock;
 mod editions;
 mod events;
 mod issue;
+mod next_release;
 mod plan;
 mod probe;
 mod pull;
@@ -16,15 +18,17 @@ mod reject_buffer;
 mod replay;
 mod request;
 mod verbs;
+#[cfg(test)]
+mod tests;
 
 use build::Build;
 use editions::ReportRun;
 use perennial_core::error::{Error, Problems, Result};
-use perennial_lake::history::new_run_id;
-use perennial_lake::{Lake, LoadState, Lock, Release};
+use next_release::{load_state_changed, next_release};
+use perennial_lake::{Lake, Lock, Release, new_run_id};
 use perennial_project::Project;
 use plan::Plan;
-use pull::{Pull, PullOutcome};
+use pull::Pull;
 use record::Record;
 
 pub(crate) use events::{Event, Observer};
@@ -53,12 +57,16 @@ pub(crate) async fn run(
     let latest = lake.latest().await?;
     let plan = plan::plan(project, pipeline, request, as_of, latest.as_ref()).await?;
 
-    let run_id = new_run_id(request.now);
+    let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
+    let run_id = new_run_id(request.now, last_run_id.as_deref());
     let lock = lake.lock(request.invoker.holder(&run_id), request.now).await?;
     record::repair(&lake, &lock, request.now, observer).await?;
-    lake.begin_run(&lock, request.now).await?;
-    let mut record = Record::new(&lake, &run_id, &request.invoker, Some(as_of), request.now);
-    let outcome = Run { project, request, observer, lake: &lake, lock: &lock }.execute(plan, &mut record).await;
+    let latest = lake.latest().await?;
+    let now = clock::not_before(latest.as_ref(), &run_id, request.now, observer)?;
+    lake.begin_run(&lock, now).await?;
+    let mut record = Record::new(&lake, &run_id, &request.invoker, Some(as_of), now);
+    let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, now };
+    let outcome = run.execute(plan, &mut record).await;
     if let Some(first) = outcome.as_ref().err().and_then(|problems| problems.iter().next()) {
         record.failed(first);
     }
@@ -87,24 +95,27 @@ struct Run<'a> {
     observer: &'a dyn Observer,
     lake: &'a Lake,
     lock: &'a Lock,
+    /// The release that it starts from.
+    latest: Option<Release>,
+    /// When it began, after everything that was published before.
+    now: jiff::Timestamp,
 }
 
 impl Run<'_> {
-    async fn execute(&self, plan: Plan<'_>, record: &mut Record<'_>) -> Result<RunOutcome, Problems> {
-        let (project, lake, observer) = (self.project, self.lake, self.observer);
-        let latest = lake.latest().await?;
+    async fn execute(self, plan: Plan<'_>, record: &mut Record<'_>) -> Result<RunOutcome, Problems> {
+        let Run { project, request, observer, lake, lock, latest, now } = self;
         let run_id = record.run_id.clone();
 
         let pull = Pull {
             lake,
             run_id: &run_id,
-            now: self.request.now,
+            now,
             previous: latest.as_ref(),
-            full_refresh: self.request.full_refresh,
+            full_refresh: request.full_refresh,
             rejects: &*record.rejects,
             observer,
         };
-        let (mut pulled, replayed) = match &self.request.replay {
+        let (mut pulled, replayed) = match &request.replay {
             None => (pull.all(&plan.sources).await, None),
             Some(replay) => {
                 let reader = Reader::open(project, None).await?;
@@ -112,6 +123,7 @@ impl Run<'_> {
                 (pulled, Some(counts))
             }
         };
+        pulled.carry_over(project, latest.as_ref());
         record.pulled(&pulled.records);
         if pulled.incomplete {
             return Err(pulled.problems);
@@ -120,30 +132,36 @@ impl Run<'_> {
         let plan = plan.with_columns_of(project, &pulled.loaded).await?;
         let build =
             Build { project, lake, plan: &plan, pulled: &pulled, previous: latest.as_ref(), run_id: &run_id, observer };
-        let built = build.all(self.request.full_refresh).await?;
+        let mut built = build.all(request.full_refresh).await?;
         record.built(&built);
 
         let mut outcome = RunOutcome { replayed, ..RunOutcome::new(&run_id, built.tests) };
         outcome.problems.extend(std::mem::take(&mut pulled.problems));
+        outcome.problems.extend(std::mem::take(&mut built.problems));
         let reports = ReportRun { project, plan: &plan, observer, run_id: &run_id, now: record.now() };
         if !built.publishable {
-            outcome.problems.extend(built.problems);
-            outcome.not_issued = reports.skip_all(&built.reason)?;
+            reports.skip_all(&built.reason, &mut outcome);
             record.ended(&outcome);
             return Ok(outcome);
         }
 
-        let new = plan.release(&run_id, record.now(), &pulled, built.tables, built.tests);
+        let new = next_release(project, &plan, &pulled, &built, latest.as_ref(), &run_id, record.now());
         let changes = new.changes(latest.as_ref())?;
+        if !request.publish {
+            outcome.ending = Ending::Withheld { changed_tables: changes.len() as u64 };
+            record.ended(&outcome);
+            return Ok(outcome);
+        }
         let release = match latest {
-            Some(latest) if changes.is_empty() && !load_state_changed(&pulled, &latest) => {
+            Some(latest) if changes.is_empty() && !new.differs(&latest)? && !load_state_changed(&pulled, &latest) => {
                 outcome.ending = Ending::NothingNew { release: latest.number };
                 latest
             }
             _ => {
-                let published = lake.publish(self.lock, new).await?;
+                let published = lake.publish(lock, new).await?;
                 let (release, changed_tables) = (published.release.number, changes.len() as u64);
                 outcome.ending = Ending::Published { release, changed_tables };
+                record.published(&published.release);
                 if let Some(error) = published.delta_behind {
                     let what = "the next run brings the Delta logs up to date";
                     observer.event(Event::Note(note_of(what, &error)));
@@ -152,25 +170,11 @@ impl Run<'_> {
             }
         };
 
-        reports.issue_all(&release, &pulled.records, &built.warnings, &mut outcome).await?;
+        // The release stands: a page that cannot be written is a problem, and not the end of the run.
+        if let Err(error) = reports.issue_all(&release, &pulled.records, &mut outcome).await {
+            outcome.problems.push(error);
+        }
         record.ended(&outcome);
         Ok(outcome)
     }
-}
-
-/// Whether what was read is worth a release although no table changed: rejects that were opened or closed, a type that
-/// changed, a comparison of a whole table, or the position in a service from which the next run continues.
-fn load_state_changed(pulled: &PullOutcome, previous: &Release) -> bool {
-    pulled.loaded.iter().any(|(table, now)| {
-        previous.loaded.get(table).is_some_and(|then| {
-            let open_rejects = |state: &LoadState| -> Vec<Vec<String>> {
-                state.files.values().map(|file| LoadState::open_runs(file).to_vec()).collect()
-            };
-            open_rejects(now) != open_rejects(then)
-                || now.replayed != then.replayed
-                || now.types != then.types
-                || now.compared_at != then.compared_at
-                || (now.watermark != then.watermark && now.watermark.as_ref().is_some_and(|mark| mark.lake.is_none()))
-        })
-    })
 }

@@ -1,12 +1,10 @@
 //! The plan of a run: the project, checked before anything is touched, and what of it the run is to do.
 
 use super::RunRequest;
-use super::pull::PullOutcome;
 use super::request::as_of;
 use perennial_core::contract::{Source, TableName};
-use perennial_core::digest::digest;
 use perennial_core::error::{Problems, Result};
-use perennial_lake::{Lake, LoadState, NewRelease, Release, TableVersion, TestCounts, history};
+use perennial_lake::{Lake, LoadState, Release, history};
 use perennial_project::{Materialize, Pipeline, Project, ReportFile};
 use perennial_reports::{Period, check_columns, query_context, query_sql};
 use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
@@ -35,8 +33,20 @@ async fn released_columns(project: &Project) -> BTreeMap<TableName, Vec<String>>
 /// A project without problems.
 pub(super) struct CheckOutcome {
     pub checked: CheckedSql,
-    /// Of every report the tables that its figures are computed from, directly or not.
-    pub report_inputs: BTreeMap<String, BTreeSet<TableName>>,
+    /// Of every report what its figures are computed from.
+    pub report_inputs: ReportInputs,
+}
+
+/// Of every report, by name, what its figures are computed from.
+pub(super) type ReportInputs = BTreeMap<String, Inputs>;
+
+/// What the figures of a report are computed from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inputs {
+    /// The tables and views that its queries read, and those that these views read: what the page shows is in them.
+    pub read: BTreeSet<TableName>,
+    /// These and everything upstream of them, sources included.
+    pub all: BTreeSet<TableName>,
 }
 
 /// Checks a project whose sources have these columns beyond their contracts.
@@ -58,12 +68,19 @@ pub(super) async fn check_against(
     problems.or_ok(CheckOutcome { checked, report_inputs })
 }
 
-/// These tables and everything upstream of them, sources included.
-fn inputs_of(checked: &CheckedSql, tables: BTreeSet<TableName>) -> BTreeSet<TableName> {
+/// What is computed from these tables.
+fn inputs_of(checked: &CheckedSql, tables: BTreeSet<TableName>) -> Inputs {
+    let mut read = BTreeSet::new();
+    let mut next: Vec<TableName> = tables.iter().cloned().collect();
+    while let Some(table) = next.pop() {
+        let step = checked.step(&table).filter(|step| step.header.materialize == Materialize::View);
+        next.extend(step.iter().flat_map(|step| &step.reads).filter(|table| !read.contains(*table)).cloned());
+        read.insert(table);
+    }
     let upstream: Vec<TableName> = tables.iter().flat_map(|table| checked.graph.upstream(table)).collect();
     let steps: BTreeSet<TableName> = tables.into_iter().chain(upstream).collect();
     let reads = checked.steps.iter().filter(|step| steps.contains(&step.name)).flat_map(|step| &step.reads);
-    reads.cloned().chain(steps.iter().cloned()).collect()
+    Inputs { read, all: reads.cloned().chain(steps.iter().cloned()).collect() }
 }
 
 /// Plans the queries of a report's header as if they were steps, and gives the tables they read.
@@ -103,8 +120,8 @@ pub(super) struct Plan<'a> {
     pub selected: BTreeSet<TableName>,
     pub sources: Vec<&'a Source>,
     pub reports: Vec<&'a ReportFile>,
-    /// Of every report the tables that its figures are computed from, directly or not.
-    pub report_inputs: BTreeMap<String, BTreeSet<TableName>>,
+    /// Of every report what its figures are computed from.
+    pub report_inputs: ReportInputs,
     accepted_columns: BTreeMap<TableName, Vec<String>>,
 }
 
@@ -146,71 +163,10 @@ impl Plan<'_> {
             check_against(project, self.as_of, accepted_columns.clone()).await?;
         Ok(Plan { checked, report_inputs, accepted_columns, ..self })
     }
-
-    /// What to publish if everything succeeds.
-    pub fn release(
-        &self,
-        run_id: &str,
-        now: jiff::Timestamp,
-        pulled: &PullOutcome,
-        built: BTreeMap<TableName, TableVersion>,
-        tests: TestCounts,
-    ) -> NewRelease {
-        let mut tables = pulled.versions.clone();
-        tables.extend(built);
-        let sources = self.checked.sources.iter().filter(|s| tables.contains_key(&s.raw));
-        let mut views: Vec<(TableName, String)> = sources.map(|s| (s.name.clone(), s.sql.clone())).collect();
-        let of_steps = self.checked.steps.iter().filter(|s| s.header.materialize == Materialize::View);
-        views.extend(of_steps.map(|s| (s.name.clone(), s.rendered.sql.clone())));
-        NewRelease {
-            run_id: run_id.to_string(),
-            published_at: now,
-            as_of: self.as_of,
-            tables,
-            loaded: pulled.loaded.clone(),
-            tests,
-            views,
-            definitions: self
-                .checked
-                .steps
-                .iter()
-                .map(|s| (s.name.clone(), self.definition(&s.rendered.sql)))
-                .collect(),
-        }
-    }
-
-    /// Hash of a step's SQL without the business date, which differs from day to day.
-    fn definition(&self, sql: &str) -> String {
-        format!("{DEFINITION_VERSION}:{}", digest([sql.replace(&self.as_of.to_string(), "as_of")]))
-    }
-}
-
-/// The version of how definitions are hashed, in front of the hash; hashes without one are older.
-const DEFINITION_VERSION: &str = "2";
-
-/// Whether a step's SQL differs between two releases, by its definitions there. Hashes of different versions, which are
-/// on both sides of an upgrade, say nothing.
-pub(super) fn is_changed_definition(before: Option<&str>, now: &str) -> bool {
-    let version = |definition: &str| definition.split_once(':').map(|(version, _)| version.to_string());
-    before.is_none_or(|before| version(before) == version(now) && before != now)
 }
 
 /// The columns that were accepted beyond the contracts.
 pub(super) fn accepted(loaded: &BTreeMap<TableName, LoadState>) -> BTreeMap<TableName, Vec<String>> {
     let columns = loaded.iter().map(|(name, state)| (name.clone(), state.accepted_columns.clone()));
     columns.filter(|(_, columns)| !columns.is_empty()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_upgrade_changes_no_sql() {
-        assert!(is_changed_definition(None, "2:ab"), "a new step");
-        assert!(is_changed_definition(Some("2:aa"), "2:ab"));
-        assert!(!is_changed_definition(Some("2:ab"), "2:ab"));
-        assert!(!is_changed_definition(Some("aa"), "2:ab"), "written by an earlier version");
-        assert!(!is_changed_definition(Some("2:ab"), "3:ab"));
-    }
 }

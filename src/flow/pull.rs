@@ -8,6 +8,7 @@ use perennial_core::error::{Error, Kind, Problems, Result};
 use perennial_intake::{LoadOutcome, LoadRequest, RejectSink};
 use perennial_lake::history::{SourceRecord, SourceStatus};
 use perennial_lake::{Lake, LoadState, Release, TableVersion};
+use perennial_project::Project;
 use perennial_sources::System;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,13 +128,16 @@ impl Pull<'_> {
                 self.observer.event(Event::SourceProgress { table: &label, rows });
             },
         };
-        let loaded = perennial_intake::load_table(request).await?;
+        let mut loaded = perennial_intake::load_table(request).await?;
         if loaded.files.is_empty()
             && let Extraction::Files { pattern, .. } = &table.extraction
         {
             let place = format!("{}/{pattern}", source.location);
             let note = format!("{label} has never had a file: none matches {place}");
             self.observer.event(Event::Note(note));
+        }
+        if loaded.changed {
+            loaded.version.notes.clone_from(&loaded.notes);
         }
         for note in &loaded.notes {
             self.observer.event(Event::Note(format!("{label}: {note}")));
@@ -191,6 +195,18 @@ fn may_retry(source: &Source, error: &Error, rejects: &RejectBuffer<'_>) -> bool
 }
 
 impl PullOutcome {
+    /// Adds the tables of the project that this run did not read, as the previous release has them.
+    pub(super) fn carry_over(&mut self, project: &Project, previous: Option<&Release>) {
+        let Some(previous) = previous else { return };
+        let tables = project.sources.iter().flat_map(|s| s.tables.iter().map(|t| TableName::raw(&s.name, &t.name)));
+        for raw in tables.filter(|raw| !self.versions.contains_key(raw)).collect::<Vec<_>>() {
+            if let (Some(version), Some(state)) = (previous.tables.get(&raw), previous.loaded.get(&raw)) {
+                self.versions.insert(raw.clone(), version.clone());
+                self.loaded.insert(raw, state.clone());
+            }
+        }
+    }
+
     /// Adds a table that was loaded.
     pub(super) fn add(&mut self, run_id: &str, source: &Source, table: &SourceTable, loaded: LoadOutcome) {
         self.records.push(SourceRecord {

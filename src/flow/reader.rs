@@ -44,13 +44,13 @@ impl Reader {
 
     async fn over(project: &Project, lake: Lake, release: Option<Release>) -> Result<Reader> {
         let engine = open_engine(project, Some(&lake))?;
-        register_system(&engine, &lake).await?;
+        register_system(&engine, &lake, release.as_ref()).await?;
         if let Some(release) = &release {
             for (name, version) in &release.tables {
                 engine.register_files(name, version)?;
             }
-            for (name, sql) in &release.views {
-                engine.register_view(name, sql).await?;
+            for (name, view) in &release.views {
+                engine.register_view(name, &view.sql).await?;
             }
         }
         Ok(Reader { release, engine, lake })
@@ -134,22 +134,6 @@ impl Reader {
         )
     }
 
-    /// Names of the tests that warned when the release was published.
-    pub(super) async fn warnings(&self) -> Result<Vec<String>> {
-        let Some(release) = &self.release else { return Ok(Vec::new()) };
-        let sql = format!(
-            "SELECT test FROM system.tests WHERE run_id = {} AND status = 'warned' ORDER BY failures DESC, test",
-            literal(&release.run_id)
-        );
-        let names = self.query(&sql, None).await?;
-        let of_batch = |batch: &RecordBatch| {
-            let formatter = ArrayFormatter::try_new(batch.column(0), &FormatOptions::default())?;
-            Ok((0..batch.num_rows()).map(|row| formatter.value(row).to_string()).collect::<Vec<_>>())
-        };
-        let names: Result<Vec<Vec<String>>> = names.iter().map(of_batch).collect();
-        Ok(names?.concat())
-    }
-
     /// The release, or an error before the first one.
     pub(super) fn published(&self) -> Result<&Release> {
         self.release.as_ref().ok_or_else(nothing_published)
@@ -203,19 +187,22 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
     Engine::open(settings, store)
 }
 
-/// `system.*` from what runs have recorded; `system.releases` from the releases themselves.
-async fn register_system(engine: &Engine, lake: &Lake) -> Result<()> {
+/// `system.*` from what runs have recorded.
+async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>) -> Result<()> {
     for (name, schema) in history::tables() {
         let table = TableName::new("system", name);
-        if name == ReleaseRecord::TABLE {
-            let releases: Vec<ReleaseRecord> = lake.releases().await?.iter().map(release_record).collect();
-            engine.register_rows(&table, schema, vec![ReleaseRecord::batch(&releases)?])?;
-        } else {
-            let files = lake.system_files(name).await?;
-            register_stored(engine, &table, schema, files).await?;
-        }
+        register_stored(engine, &table, schema, lake.system_files(name).await?).await?;
     }
-    Ok(())
+    // The run that published this release may not have recorded it yet.
+    let releases = TableName::new("system", ReleaseRecord::TABLE);
+    let newest = TableName::new("newest", ReleaseRecord::TABLE);
+    let record: Vec<ReleaseRecord> = release.map(release_record).into_iter().collect();
+    engine.register_rows(&newest, ReleaseRecord::schema(), vec![ReleaseRecord::batch(&record)?])?;
+    let (stored, newest) = (quoted_name(&releases), quoted_name(&newest));
+    let all = format!(
+        "SELECT * FROM {stored} UNION ALL SELECT * FROM {newest} WHERE number NOT IN (SELECT number FROM {stored})"
+    );
+    engine.register_view(&releases, &all).await
 }
 
 /// A system table over its files. Columns that have a new name are read under the old one as well.
@@ -228,7 +215,7 @@ async fn register_stored(engine: &Engine, table: &TableName, schema: SchemaRef, 
     let old: Vec<Field> = renamed.iter().map(old).collect::<Result<_>>()?;
     let fields = schema.fields().iter().map(|field| field.as_ref().clone()).chain(old);
     let stored = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    engine.register_files(table, &TableVersion { schema: stored, files, fingerprint: String::new(), changed_in: 0 })?;
+    engine.register_files(table, &TableVersion::new(stored, files, String::new()))?;
     if renamed.is_empty() {
         return Ok(());
     }
@@ -241,20 +228,6 @@ async fn register_stored(engine: &Engine, table: &TableName, schema: SchemaRef, 
     });
     let columns: Vec<String> = columns.collect();
     engine.register_view(table, &format!("SELECT {} FROM {}", columns.join(", "), quoted_name(table))).await
-}
-
-fn release_record(release: &Release) -> ReleaseRecord {
-    ReleaseRecord {
-        number: release.number,
-        run_id: release.run_id.clone(),
-        published_at: release.published_at,
-        as_of: release.as_of,
-        rollback_of: release.rollback_of,
-        tables: release.tables.len() as u64,
-        rows: release.tables.values().map(TableVersion::rows).sum(),
-        tests_passed: release.tests.passed,
-        tests_warned: release.tests.warned,
-    }
 }
 
 #[cfg(test)]
@@ -289,7 +262,7 @@ mod tests {
         lake.append_system(TestRecord::TABLE, "r2", &TestRecord::batch(&[record(5)]).unwrap()).await.unwrap();
         let store = EngineStore { store: lake.store(), url: lake.store_url().clone(), prefix: lake.prefix().clone() };
         let engine = Engine::open(EngineSettings::default(), Some(store)).unwrap();
-        register_system(&engine, &lake).await.unwrap();
+        register_system(&engine, &lake, None).await.unwrap();
         let rows = engine.collect("SELECT failures FROM system.tests ORDER BY test DESC").await.unwrap();
         let found: Vec<i64> =
             rows.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();

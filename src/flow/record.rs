@@ -4,8 +4,10 @@ use super::build::BuildOutcome;
 use super::{Ending, Event, Invoker, Observer, RunOutcome, note_of};
 use perennial_core::error::Result;
 use perennial_intake::{Reject, RejectSink};
-use perennial_lake::history::{RejectRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord};
-use perennial_lake::{KilledRun, Lake, Lock, Release};
+use perennial_lake::history::{
+    RejectRecord, ReleaseRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord,
+};
+use perennial_lake::{KilledRun, Lake, Lock, Release, TableVersion};
 use std::time::Instant;
 
 /// The rows of one run, collected while it goes on.
@@ -18,6 +20,7 @@ pub(super) struct Record<'a> {
     sources: Vec<SourceRecord>,
     steps: Vec<StepRecord>,
     tests: Vec<TestRecord>,
+    release: Option<ReleaseRecord>,
 }
 
 impl<'a> Record<'a> {
@@ -50,6 +53,7 @@ impl<'a> Record<'a> {
             sources: Vec::new(),
             steps: Vec::new(),
             tests: Vec::new(),
+            release: None,
         }
     }
 
@@ -70,11 +74,17 @@ impl<'a> Record<'a> {
         self.tests.clone_from(&built.test_records);
     }
 
+    /// Records what the run published, however it goes on.
+    pub fn published(&mut self, release: &Release) {
+        self.release = Some(release_record(release));
+    }
+
     /// Records how the run ended.
     pub fn ended(&mut self, outcome: &RunOutcome) {
         (self.run.status, self.run.release) = match outcome.ending {
             Ending::Published { release, .. } => (RunStatus::Done, Some(release)),
             Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
+            Ending::Withheld { .. } => (RunStatus::Done, None),
             Ending::NotPublished => (RunStatus::Failed, None),
         };
         self.run.message =
@@ -86,6 +96,7 @@ impl<'a> Record<'a> {
         self.run.status = RunStatus::Done;
         self.run.release = Some(release.number);
         self.run.as_of = Some(release.as_of);
+        self.published(release);
         self.run.message = Some(format!("rollback to release {to}"));
     }
 
@@ -101,6 +112,7 @@ impl<'a> Record<'a> {
         append(self.lake, &self.run_id, &self.sources).await?;
         append(self.lake, &self.run_id, &self.steps).await?;
         append(self.lake, &self.run_id, &self.tests).await?;
+        append(self.lake, &self.run_id, self.release.as_slice()).await?;
         append(self.lake, &self.run_id, &[self.run]).await?;
         self.lake.end_run(lock, &self.run_id).await
     }
@@ -120,11 +132,44 @@ pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, obser
         observer
             .event(Event::Note(format!("run {} was killed; what it left behind is repaired", killed.holder.run_id)));
         if !killed.recorded {
+            let released = match killed.release {
+                Some(number) => Some(release_record(&lake.release(number).await?)),
+                None => None,
+            };
+            append(lake, &killed.holder.run_id, released.as_slice()).await?;
             append(lake, &killed.holder.run_id, &[killed_run(killed, now)]).await?;
         }
         lake.end_run(lock, &killed.holder.run_id).await?;
     }
-    Ok(())
+    list_earlier_releases(lake).await
+}
+
+/// Writes the rows of `system.releases` that are missing in a lake of an earlier version, which read every release to
+/// list them.
+async fn list_earlier_releases(lake: &Lake) -> Result<()> {
+    if !lake.system_files(ReleaseRecord::TABLE).await?.is_empty() {
+        return Ok(());
+    }
+    let releases = lake.releases().await?;
+    let Some(latest) = releases.last() else { return Ok(()) };
+    let records: Vec<ReleaseRecord> = releases.iter().map(release_record).collect();
+    append(lake, &latest.run_id, &records).await
+}
+
+/// The row of `system.releases` of a release.
+pub(super) fn release_record(release: &Release) -> ReleaseRecord {
+    let tests = release.test_counts(None);
+    ReleaseRecord {
+        number: release.number,
+        run_id: release.run_id.clone(),
+        published_at: release.published_at,
+        as_of: release.as_of,
+        rollback_of: release.rollback_of,
+        tables: release.tables.len() as u64,
+        rows: release.tables.values().map(TableVersion::rows).sum(),
+        tests_passed: tests.passed,
+        tests_warned: tests.warned,
+    }
 }
 
 fn killed_run(killed: &KilledRun, now: jiff::Timestamp) -> RunRecord {

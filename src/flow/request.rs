@@ -19,6 +19,8 @@ pub(crate) struct RunRequest {
     pub as_of: Option<jiff::civil::Date>,
     /// Read every file and build every step again.
     pub full_refresh: bool,
+    /// Whether a run that succeeds publishes what it has made.
+    pub publish: bool,
     /// Read no source, but try rejected rows again.
     pub replay: Option<ReplayRequest>,
     /// When the run began.
@@ -36,6 +38,7 @@ impl RunRequest {
             exclude: Vec::new(),
             as_of: None,
             full_refresh: false,
+            publish: true,
             replay: None,
             now,
             invoker,
@@ -118,6 +121,11 @@ pub(crate) enum Ending {
     NothingNew {
         /// Its number.
         release: u64,
+    },
+    /// Everything was made and passed its tests, and nothing was to be published: the previous release stays current.
+    Withheld {
+        /// Tables that differ from the previous release.
+        changed_tables: u64,
     },
     /// A test, step or source failed: the previous release stays current.
     NotPublished,

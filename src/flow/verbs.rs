@@ -6,12 +6,12 @@ use super::plan::{accepted, check_against};
 use super::reader::{Reader, nothing_published, open_engine};
 use super::record::{self, Record};
 use super::request::as_of;
-use super::{Invoker, Observer};
+use super::{Invoker, Observer, clock};
 use arrow::array::RecordBatch;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
-use perennial_lake::history::{TestRecord, TestStatus, new_run_id};
-use perennial_lake::{Lake, Release};
+use perennial_lake::history::{TestRecord, TestStatus};
+use perennial_lake::{Lake, Release, new_run_id};
 use perennial_project::{Language, Project};
 use perennial_reports::{Edition, Output, Period};
 use perennial_steps::{CheckedSql, RunContext};
@@ -130,11 +130,6 @@ pub(crate) async fn report(project: &Project, request: &ReportRequest) -> Result
     let reader = Reader::open(project, request.release).await?;
     let release = reader.published()?;
     let inputs = check_against(project, release.as_of, accepted(&release.loaded)).await?.report_inputs;
-    let warnings = reader.warnings().await?;
-    let period = match &request.period {
-        Some(text) => Period::parse(report.period, text)?,
-        None => Period::newest_closed(report.period, release.as_of),
-    };
     if let Some(other) = request.languages.iter().find(|language| !report.languages.contains(language)) {
         let tags: Vec<&str> = report.languages.iter().map(|language| language.tag()).collect();
         let error = Error::project(format!("the report `{}` is not issued in {}", report.name, other.tag()));
@@ -142,14 +137,10 @@ pub(crate) async fn report(project: &Project, request: &ReportRequest) -> Result
         return Err(error.hint(hint).into());
     }
     let languages = if request.languages.is_empty() { &report.languages } else { &request.languages };
-    let issue = Issue {
-        project,
-        reader: &reader,
-        release,
-        sources: &[],
-        warnings: &warnings,
-        inputs: &inputs,
-        now: request.now,
+    let issue = Issue { project, reader: &reader, release, sources: &[], inputs: &inputs, now: request.now };
+    let period = match &request.period {
+        Some(text) => Period::parse(report.period, text)?,
+        None => Period::newest_closed(report.period, issue.as_of(report)?),
     };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     perennial_reports::write_index(project, &project.reports_folder)?;
@@ -167,9 +158,12 @@ pub(crate) async fn rollback(
     observer: &dyn Observer,
 ) -> Result<Release> {
     let lake = Lake::open(&project.lake).await?;
-    let run_id = new_run_id(now);
+    let latest = lake.latest().await?;
+    let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
+    let run_id = new_run_id(now, last_run_id.as_deref());
     let lock = lake.lock(invoker.holder(&run_id), now).await?;
     record::repair(&lake, &lock, now, observer).await?;
+    let now = clock::not_before(lake.latest().await?.as_ref(), &run_id, now, observer)?;
     lake.begin_run(&lock, now).await?;
     let mut record = Record::new(&lake, &run_id, &invoker, None, now);
     let published = lake.rollback(&lock, to, &run_id, now).await;

@@ -23,6 +23,7 @@ pub(crate) async fn load(
     let contract = contract_fingerprint(request.table);
     let plan = plan::plan(request.table, files, pattern, request.previous, &contract).await?;
     let mut load = FileLoad::new(request, contract, &plan);
+    load.notes.remark(&plan.left_out);
     for (file, change) in &plan.files {
         if *change == FileChange::Unchanged {
             load.keep(&file.path, &file.tag, *change);
@@ -98,12 +99,10 @@ impl<'a> FileLoad<'a> {
         self.changed |= other_contract;
         let version = match self.previous {
             Some((version, _)) if !self.changed => version.clone(),
-            _ => TableVersion {
-                schema: raw_schema(request.table, &self.state.accepted_columns),
-                files: self.data_files,
-                fingerprint: files_fingerprint(&self.state),
-                changed_in: 0,
-            },
+            _ => {
+                let schema = raw_schema(request.table, &self.state.accepted_columns);
+                TableVersion::new(schema, self.data_files, files_fingerprint(&self.state))
+            }
         };
         LoadOutcome {
             version,

@@ -58,6 +58,7 @@ pub(super) async fn load(
         }
         (System::Files(files), Extraction::Files { pattern, .. }) => {
             let plan = plan::plan(request.table, files, pattern, request.previous, &load.state.contract).await?;
+            load.notes.remark(&plan.left_out);
             let newest = plan.files.len().saturating_sub(1);
             let read_before = load.state.files.keys().max().cloned();
             for (i, (file, change)) in plan.files.iter().enumerate() {
@@ -346,12 +347,10 @@ impl<'a> MergeLoad<'a> {
         }
         let version = match self.previous {
             Some((version, _)) if !self.changed => version.clone(),
-            _ => TableVersion {
-                schema: self.schema(request.table),
-                fingerprint: merge_fingerprint(&self.state, &self.data_files),
-                files: self.data_files,
-                changed_in: 0,
-            },
+            _ => {
+                let fingerprint = merge_fingerprint(&self.state, &self.data_files);
+                TableVersion::new(self.schema(request.table), self.data_files, fingerprint)
+            }
         };
         LoadOutcome {
             version,

@@ -1,6 +1,5 @@
 //! The part of the lake that other layers write rows through, as a trait that their tests can implement.
 
-use super::open::scrub;
 use super::{DataFile, Lake, TableWriter};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -16,6 +15,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Kind, Result};
+use perennial_core::location::scrub;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -6,23 +6,31 @@
 //!
 //! ```text
 //! <lake>/_perennial/lock                        the process that writes
-//! <lake>/_perennial/releases/00000001.json      every table's exact files
+//! <lake>/_perennial/releases/00000001.json      the manifest of every table and view, by hash
+//! <lake>/_perennial/objects/ab/<hash>           manifests, load states, results of tests, SQL and project files
 //! <lake>/_perennial/delta.json                  the release that every Delta log has reached
 //! <lake>/_perennial/runs/<run_id>.json          runs that have begun and not ended
 //! <lake>/<schema>/<table>/<run_id>-<n>.parquet  rows, with `_delta_log/` beside them
 //! <lake>/system/<name>/<run_id>-<part>-<n>rows.parquet
 //! ```
 
+mod blocks;
+mod content;
+mod damaged;
 mod data_files;
 mod delta;
 mod durable;
+mod earlier_record;
 pub mod history;
 mod lease;
+mod load_states;
 mod lock;
+mod objects;
 mod open;
 mod record;
 mod release;
 mod repair;
+mod run_ids;
 mod shape;
 mod stats;
 mod system;
@@ -30,16 +38,21 @@ mod system;
 mod tests;
 mod writer;
 
+pub use blocks::Blocks;
+pub use content::Content;
+pub use damaged::{Damage, Damaged};
 pub use data_files::{DataFileRows, DataFileWriter, DataFiles};
 pub use lock::{Holder, Lock};
 pub use open::Lake;
 pub use release::{NewRelease, Publication};
 pub use repair::{KilledRun, Repairs};
+pub use run_ids::{is_run_id, new_run_id};
 pub use shape::lake_schema;
 pub use writer::TableWriter;
 
 use arrow::datatypes::SchemaRef;
 use perennial_core::contract::TableName;
+use perennial_core::digest::digest;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One published state of every table.
@@ -51,7 +64,8 @@ pub struct Release {
     pub run_id: String,
     /// When it was published.
     pub published_at: jiff::Timestamp,
-    /// The business date its figures describe.
+    /// The business date of the run that published it. What a table describes is in its version: a run of one pipeline
+    /// leaves the tables of the others as they were.
     pub as_of: jiff::civil::Date,
     /// Set when this release repeats an earlier one.
     pub rollback_of: Option<u64>,
@@ -59,12 +73,76 @@ pub struct Release {
     pub tables: BTreeMap<TableName, TableVersion>,
     /// What has been read of every source table, recorded together with the rows.
     pub loaded: BTreeMap<TableName, LoadState>,
-    /// Tests passed and warned when it was published.
-    pub tests: TestCounts,
-    /// Relations that are stored queries, each after those it reads: name and SQL.
-    pub views: Vec<(TableName, String)>,
-    /// Hash of the definition of every step, so that changed SQL can be told from changed data.
-    pub definitions: BTreeMap<TableName, String>,
+    /// The latest result of every test, by its name.
+    pub tests: BTreeMap<String, TestResult>,
+    /// Relations that are stored queries, each after those it reads.
+    pub views: Vec<(TableName, ViewVersion)>,
+    /// The hash of the list of the project's files it was made with; `None` in releases of earlier versions.
+    pub project: Option<String>,
+    /// How its tests ended, in releases of earlier versions, which have no results by name.
+    pub earlier_counts: TestCounts,
+}
+
+impl Release {
+    /// How many tests have which result, of all tables or of some.
+    pub fn test_counts(&self, of: Option<&BTreeSet<TableName>>) -> TestCounts {
+        if self.tests.is_empty() {
+            return self.earlier_counts;
+        }
+        let concerned = |test: &&TestResult| of.is_none_or(|tables| test.concerns(tables));
+        let mut counts = TestCounts::default();
+        for test in self.tests.values().filter(concerned) {
+            match test.failures {
+                0 => counts.passed += 1,
+                _ => counts.warned += 1,
+            }
+        }
+        counts
+    }
+
+    /// A stored query by its name.
+    pub fn view(&self, name: &TableName) -> Option<&ViewVersion> {
+        self.views.iter().find(|(view, _)| view == name).map(|(_, version)| version)
+    }
+
+    /// The business date that a table or view describes; `None` when it depends on none.
+    pub fn as_of(&self, name: &TableName) -> Option<jiff::civil::Date> {
+        self.tables.get(name).map_or_else(|| self.view(name).and_then(|view| view.as_of), |table| table.as_of)
+    }
+
+    /// The hash of the definition of a step: its SQL without the business date.
+    pub fn definition(&self, name: &TableName) -> Option<&str> {
+        let view = || self.view(name).and_then(|view| view.definition.as_deref());
+        self.tables.get(name).and_then(|table| table.definition.as_deref()).or_else(view)
+    }
+}
+
+/// The latest result of a test in a release. Tests that fail keep a release from being published, so that failing rows
+/// are those of a test that warns.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TestResult {
+    /// The tables it judges. It is forgotten with the last of them.
+    pub tables: BTreeSet<TableName>,
+    /// Failing rows; 0 when it passed.
+    pub failures: u64,
+}
+
+impl TestResult {
+    /// Whether it judges one of these tables.
+    pub fn concerns(&self, tables: &BTreeSet<TableName>) -> bool {
+        !self.tables.is_disjoint(tables)
+    }
+}
+
+/// A stored query: its SQL is all there is of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ViewVersion {
+    /// The query.
+    pub sql: String,
+    /// The business date it describes; `None` when it depends on none.
+    pub as_of: Option<jiff::civil::Date>,
+    /// Hash of a step's SQL without the business date; `None` for relations of sources.
+    pub definition: Option<String>,
 }
 
 /// How many tests of a run had which result.
@@ -85,16 +163,53 @@ pub struct TableVersion {
     pub schema: SchemaRef,
     /// The files that hold its rows.
     pub files: Vec<DataFile>,
-    /// Hash of everything that determines the rows (SQL, variables, versions read); equal means unchanged.
+    /// Hash of everything that determines the rows (SQL, variables, rows read); equal means unchanged.
     pub fingerprint: String,
     /// The release that first held this state (0 before it is published).
     pub changed_in: u64,
+    /// The business date that its rows describe; `None` when they depend on none, as those of `raw.*`.
+    pub as_of: Option<jiff::civil::Date>,
+    /// The version of definitions and the hash of the step's SQL without the business date, which is an object of the
+    /// lake: by it changed SQL is told from changed data. `None` for `raw.*`.
+    pub definition: Option<String>,
+    /// Of every relation that was read: the rows it had, as [`TableVersion::rows_id`] names them.
+    pub built_from: BTreeMap<TableName, String>,
+    /// What the load that made it had to say: new columns, files that are gone.
+    pub notes: Vec<String>,
 }
 
 impl TableVersion {
+    /// A version of these files that depends on no business date and was made by no step.
+    pub fn new(schema: SchemaRef, files: Vec<DataFile>, fingerprint: String) -> TableVersion {
+        TableVersion {
+            schema,
+            files,
+            fingerprint,
+            changed_in: 0,
+            as_of: None,
+            definition: None,
+            built_from: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Rows in all files.
     pub fn rows(&self) -> u64 {
         self.files.iter().map(|f| f.rows).sum()
+    }
+
+    /// Names the rows, in whatever files and order they are: equal for equal columns and rows. Files of earlier
+    /// versions have no sum of their content; they are named by their paths.
+    pub fn rows_id(&self) -> String {
+        let columns = self.schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type()));
+        let contents: Option<Vec<Content>> = self.files.iter().map(|file| file.content).collect();
+        match contents {
+            Some(contents) => {
+                let rows = [self.rows().to_string(), contents.into_iter().sum::<Content>().to_string()];
+                digest(columns.chain(rows))
+            }
+            None => digest(columns.chain(self.files.iter().map(|file| file.path.clone()))),
+        }
     }
 }
 
@@ -107,6 +222,12 @@ pub struct DataFile {
     pub bytes: u64,
     /// Rows.
     pub rows: u64,
+    /// What its rows hold; `None` in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Checksums of its blocks; `None` in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Blocks>,
 }
 
 /// What has been read of one source table.

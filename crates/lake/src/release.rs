@@ -1,9 +1,10 @@
 //! Releases: one object for each published state of all tables.
 
 use super::lock::Lock;
+use super::objects::NewObjects;
 use super::open::{Lake, RECORDS};
 use super::shape::lake_schema;
-use super::{LoadState, Release, TableVersion, TestCounts, durable, record};
+use super::{LoadState, Release, TableVersion, TestCounts, TestResult, ViewVersion, durable, record};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{PutMode, PutPayload};
 use perennial_core::contract::TableName;
@@ -21,24 +22,25 @@ pub struct NewRelease {
     pub run_id: String,
     /// Now.
     pub published_at: jiff::Timestamp,
-    /// The business date the figures describe.
+    /// The business date of the run.
     pub as_of: jiff::civil::Date,
     /// Every table. One that is as it was in the last release keeps the `changed_in` of that release, whatever is
     /// given here.
     pub tables: BTreeMap<TableName, TableVersion>,
     /// What has been read of every source table.
     pub loaded: BTreeMap<TableName, LoadState>,
-    /// The results of its tests.
-    pub tests: TestCounts,
+    /// The latest result of every test.
+    pub tests: BTreeMap<String, TestResult>,
     /// Relations that are stored queries, each after those it reads.
-    pub views: Vec<(TableName, String)>,
-    /// Hash of the definition of every step.
-    pub definitions: BTreeMap<TableName, String>,
+    pub views: Vec<(TableName, ViewVersion)>,
+    /// The files of the project that can change what readers see, by their paths below its folder.
+    pub project: BTreeMap<String, Vec<u8>>,
+    /// The SQL of steps without the business date; definitions name it.
+    pub sql: BTreeSet<String>,
 }
 
 impl NewRelease {
-    /// Tables and views that differ from the release before, including those that are no longer there. Without any,
-    /// there is nothing to publish.
+    /// Tables and views that show other rows than in the release before, including those that are no longer there.
     ///
     /// # Errors
     /// `Project` for a column that cannot be stored in the lake.
@@ -47,19 +49,47 @@ impl NewRelease {
             return Ok(self.tables.keys().chain(self.views.iter().map(|(name, _)| name)).cloned().collect());
         };
         let mut changed = BTreeSet::new();
-        for (name, table) in &self.tables {
-            let stored = TableVersion { schema: lake_schema(name, &table.schema)?, ..table.clone() };
-            if !before.tables.get(name).is_some_and(|old| same_state(old, &stored)) {
-                changed.insert(name.clone());
+        for (name, table) in self.stored_tables()? {
+            if !before.tables.get(&name).is_some_and(|old| has_same_rows(old, &table)) {
+                changed.insert(name);
             }
         }
         changed.extend(before.tables.keys().filter(|name| !self.tables.contains_key(name)).cloned());
-        let missing = |views: &[(TableName, String)], others: &[(TableName, String)]| {
-            views.iter().filter(|view| !others.contains(view)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        let missing = |from: &[(TableName, ViewVersion)], of: &[(TableName, ViewVersion)]| -> Vec<TableName> {
+            let there = |name: &TableName, sql: &str| from.iter().any(|(other, view)| other == name && view.sql == sql);
+            of.iter().filter(|(name, view)| !there(name, &view.sql)).map(|(name, _)| name.clone()).collect()
         };
         changed.extend(missing(&self.views, &before.views));
         changed.extend(missing(&before.views, &self.views));
         Ok(changed)
+    }
+
+    /// Whether anything but rows and load states differs from the release before: what tables describe, how they are
+    /// defined, how their tests ended.
+    ///
+    /// # Errors
+    /// `Project` for a column that cannot be stored in the lake.
+    pub fn differs(&self, before: &Release) -> Result<bool> {
+        let same_but_number = |old: &TableVersion, new: &TableVersion| {
+            // A new field of versions does not compile until somebody says here whether it is worth a release.
+            let TableVersion { schema, files, fingerprint, changed_in: _, as_of, definition, built_from, notes: _ } =
+                old;
+            (schema, files, fingerprint, as_of, definition, built_from)
+                == (&new.schema, &new.files, &new.fingerprint, &new.as_of, &new.definition, &new.built_from)
+        };
+        let tables = self.stored_tables()?;
+        let same_tables = tables.len() == before.tables.len()
+            && tables.iter().all(|(name, new)| before.tables.get(name).is_some_and(|old| same_but_number(old, new)));
+        Ok(!same_tables || self.views != before.views || self.tests != before.tests)
+    }
+
+    /// The tables with their columns as the lake keeps them.
+    fn stored_tables(&self) -> Result<BTreeMap<TableName, TableVersion>> {
+        let stored = |(name, table): (&TableName, &TableVersion)| {
+            let version = TableVersion { schema: lake_schema(name, &table.schema)?, ..table.clone() };
+            Ok((name.clone(), version))
+        };
+        self.tables.iter().map(stored).collect()
     }
 }
 
@@ -78,8 +108,8 @@ impl Lake {
     /// # Errors
     /// `Unreachable` when the store fails, `Data` or `Project` when the record cannot be read.
     pub async fn latest(&self) -> Result<Option<Release>> {
-        match self.release_numbers().await?.last() {
-            Some(number) => Ok(Some(self.release(*number).await?)),
+        match self.latest_number().await? {
+            Some(number) => Ok(Some(self.release(number).await?)),
             None => Ok(None),
         }
     }
@@ -109,6 +139,14 @@ impl Lake {
         futures::stream::iter(numbers).map(|n| self.release(n)).buffered(READS_AT_ONCE).try_collect().await
     }
 
+    /// The number of the newest release.
+    async fn latest_number(&self) -> Result<Option<u64>> {
+        Ok(self.release_numbers().await?.last().copied())
+    }
+
+    /// Notes the number of the newest release where readers look first.
+    async fn set_latest_number(&self, _number: u64) {}
+
     /// The numbers of all releases, ascending; one listing.
     pub async fn release_numbers(&self) -> Result<Vec<u64>> {
         let found = self.list(&format!("{RECORDS}/releases")).await?;
@@ -125,7 +163,7 @@ impl Lake {
     /// `Unreachable` when the lock was lost, another process has published in between, or the store fails. Then the
     /// old release remains the newest, unless the message says that only the next run can tell.
     pub async fn publish(&self, lock: &Lock, new: NewRelease) -> Result<Publication> {
-        self.publish_as(lock, new, None).await
+        self.publish_as(lock, new, Repeated::default()).await
     }
 
     /// Publishes the tables of an earlier release again, as a new release.
@@ -134,7 +172,7 @@ impl Lake {
     /// `Project` when there is no such release or it is the newest; otherwise those of [`Lake::publish`].
     pub async fn rollback(&self, lock: &Lock, to: u64, run_id: &str, now: jiff::Timestamp) -> Result<Publication> {
         let old = self.release(to).await?;
-        if self.release_numbers().await?.last() == Some(&to) {
+        if self.latest_number().await? == Some(to) {
             return Err(Error::project(format!("release {to} is already the newest")));
         }
         let new = NewRelease {
@@ -145,21 +183,40 @@ impl Lake {
             loaded: old.loaded,
             tests: old.tests,
             views: old.views,
-            definitions: old.definitions,
+            project: BTreeMap::new(),
+            sql: BTreeSet::new(),
         };
-        self.publish_as(lock, new, Some(to)).await
+        let repeated = Repeated { rollback_of: Some(to), project: old.project, earlier_counts: old.earlier_counts };
+        self.publish_as(lock, new, repeated).await
     }
 
-    async fn publish_as(&self, lock: &Lock, new: NewRelease, rollback_of: Option<u64>) -> Result<Publication> {
+    async fn publish_as(&self, lock: &Lock, mut new: NewRelease, repeated: Repeated) -> Result<Publication> {
         let before = self.latest().await?;
-        let release = number_release(before.as_ref(), new, rollback_of)?;
-        let text = record::write(&release)?;
+        let mut objects = NewObjects::default();
+        for sql in std::mem::take(&mut new.sql) {
+            objects.add(sql);
+        }
+        let files: BTreeMap<String, String> =
+            std::mem::take(&mut new.project).into_iter().map(|(path, content)| (path, objects.add(content))).collect();
+        let project = match files.is_empty() {
+            true => repeated.project.clone(),
+            false => Some(objects.add_json("the list of the project's files", &files)?),
+        };
+        let release = number_release(before.as_ref(), new, repeated, project)?;
+        let record_before = match &before {
+            Some(before) => self.find_record(before.number).await?,
+            None => None,
+        };
+        let (text, named) = record::write(self, &release, record_before.as_ref()).await?;
+        let mut written = self.put_objects(objects).await?;
+        written.extend(self.put_objects(named).await?);
         let changed = release.tables.values().filter(|t| t.changed_in == release.number);
-        let files = changed.flat_map(|t| t.files.iter().map(|f| f.path.clone())).collect();
-        durable::sync(self, files).await?;
+        written.extend(changed.flat_map(|t| t.files.iter().map(|f| f.path.clone())));
+        durable::sync(self, written).await?;
         lock.verify().await?;
         self.put_record(&release, text).await?;
         durable::sync(self, vec![record_path(release.number)]).await.ok();
+        self.set_latest_number(release.number).await;
         let delta_behind = self.update_delta_logs(&release).await.err();
         Ok(Publication { release, delta_behind })
     }
@@ -194,25 +251,58 @@ impl Lake {
     }
 
     pub(crate) async fn find_release(&self, number: u64) -> Result<Option<Release>> {
-        let path = record_path(number);
-        match self.read(&path).await? {
-            Some(text) => Ok(Some(record::read(&path, &text)?)),
+        match self.read(&record_path(number)).await? {
+            Some(text) => Ok(Some(record::read(self, number, &text).await?)),
             None => Ok(None),
         }
     }
+
+    /// The record of a release without what it names; `None` when there is none, or one of an earlier format.
+    async fn find_record(&self, number: u64) -> Result<Option<record::Record>> {
+        let path = record_path(number);
+        match self.read(&path).await? {
+            Some(text) => record::parse(&path, &text),
+            None => Ok(None),
+        }
+    }
+
+    /// The project's files as a release keeps them, by their paths below its folder; none in releases of earlier
+    /// versions.
+    ///
+    /// # Errors
+    /// `Data` when one is missing or damaged, `Unreachable` when the store fails.
+    pub async fn project_files(&self, release: &Release) -> Result<BTreeMap<String, bytes::Bytes>> {
+        let Some(list) = &release.project else { return Ok(BTreeMap::new()) };
+        let files: BTreeMap<String, String> = self.object_json(list).await?;
+        let read = files.into_iter().map(|(path, hash)| async move { Ok((path, self.object(&hash).await?)) });
+        futures::stream::iter(read).buffered(READS_AT_ONCE).try_collect().await
+    }
 }
 
-fn record_path(number: u64) -> String {
+/// What a release repeats of an earlier one.
+#[derive(Default)]
+struct Repeated {
+    rollback_of: Option<u64>,
+    project: Option<String>,
+    earlier_counts: TestCounts,
+}
+
+pub(crate) fn record_path(number: u64) -> String {
     format!("{RECORDS}/releases/{number:08}.json")
 }
 
-/// The next release; unchanged tables keep the number of the release in which they last changed.
-fn number_release(before: Option<&Release>, new: NewRelease, rollback_of: Option<u64>) -> Result<Release> {
+/// The next release; tables with the same rows keep the number of the release in which they last changed.
+fn number_release(
+    before: Option<&Release>,
+    new: NewRelease,
+    repeated: Repeated,
+    project: Option<String>,
+) -> Result<Release> {
     let number = before.map_or(0, |r| r.number) + 1;
     let mut tables = new.tables;
     for (name, table) in &mut tables {
         table.schema = lake_schema(name, &table.schema)?;
-        let old = before.and_then(|r| r.tables.get(name)).filter(|old| same_state(old, table));
+        let old = before.and_then(|r| r.tables.get(name)).filter(|old| has_same_rows(old, table));
         table.changed_in = old.map_or(number, |old| old.changed_in);
     }
     Ok(Release {
@@ -220,15 +310,16 @@ fn number_release(before: Option<&Release>, new: NewRelease, rollback_of: Option
         run_id: new.run_id,
         published_at: new.published_at,
         as_of: new.as_of,
-        rollback_of,
+        rollback_of: repeated.rollback_of,
         tables,
         loaded: new.loaded,
         tests: new.tests,
         views: new.views,
-        definitions: new.definitions,
+        project,
+        earlier_counts: repeated.earlier_counts,
     })
 }
 
-fn same_state(a: &TableVersion, b: &TableVersion) -> bool {
-    a.files == b.files && a.schema == b.schema && a.fingerprint == b.fingerprint
+fn has_same_rows(a: &TableVersion, b: &TableVersion) -> bool {
+    a.files == b.files && a.schema == b.schema
 }

@@ -6,6 +6,7 @@
 use super::Release;
 use super::lock::{Holder, Lock};
 use super::open::{Lake, RECORDS};
+use super::run_ids::started_at;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
 use perennial_core::error::{Error, Result};
@@ -22,6 +23,16 @@ struct Marker {
     format: u32,
     started_at: jiff::Timestamp,
     holder: Holder,
+}
+
+impl Marker {
+    /// What is known of a run whose marker cannot be read: its id begins with the moment when it began.
+    fn of_unreadable(run_id: &str) -> Marker {
+        let unknown = || "unknown".to_string();
+        let holder =
+            Holder { run_id: run_id.to_string(), host: unknown(), user: unknown(), pid: 0, command: unknown() };
+        Marker { format: 1, started_at: started_at(run_id).unwrap_or_default(), holder }
+    }
 }
 
 /// What a repair found and did.
@@ -103,7 +114,7 @@ impl Lake {
         if markers.is_empty() {
             return Ok(repairs);
         }
-        let releases = self.releases().await?;
+        let releases = self.releases_since(latest, &markers).await?;
         let published: BTreeMap<&str, u64> = releases.iter().map(|r| (r.run_id.as_str(), r.number)).collect();
         let recorded = self.list("system/runs").await?;
         for marker in markers {
@@ -120,16 +131,34 @@ impl Lake {
         Ok(repairs)
     }
 
-    /// Markers of other runs than this one.
+    /// The newest release and those before it that a killed run can have published. Runs exclude each other and their
+    /// ids ascend, so that these are the releases of runs no older than the oldest that was killed.
+    async fn releases_since(&self, latest: Option<Release>, killed: &[Marker]) -> Result<Vec<Release>> {
+        let oldest = killed.iter().map(|marker| marker.holder.run_id.as_str()).min().unwrap_or_default();
+        let mut releases: Vec<Release> = latest.into_iter().collect();
+        while let Some(earliest) = releases.last()
+            && earliest.number > 1
+            && earliest.run_id.as_str() >= oldest
+        {
+            match self.find_release(earliest.number - 1).await? {
+                Some(release) => releases.push(release),
+                None => break,
+            }
+        }
+        Ok(releases)
+    }
+
+    /// Markers of other runs than this one. One that cannot be read is that of a run that was killed while its disk lost
+    /// power: its name says which.
     async fn markers(&self, own: &str) -> Result<Vec<Marker>> {
         let mut markers = Vec::new();
         for (path, _) in self.list(&format!("{RECORDS}/runs")).await? {
-            let Some(text) = self.read(&path).await? else { continue };
-            match serde_json::from_slice::<Marker>(&text) {
-                Ok(marker) if marker.holder.run_id != own => markers.push(marker),
-                Ok(_) => {}
-                Err(error) => return Err(Error::data(format!("{path} is not the marker of a run: {error}"))),
+            let Some(run_id) = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json")) else { continue };
+            if run_id == own {
+                continue;
             }
+            let Some(text) = self.read(&path).await? else { continue };
+            markers.push(serde_json::from_slice(&text).unwrap_or_else(|_| Marker::of_unreadable(run_id)));
         }
         Ok(markers)
     }

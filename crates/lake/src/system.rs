@@ -39,7 +39,7 @@ impl Lake {
                 let rows = rows_of(&path).ok_or_else(|| {
                     Error::data(format!("{path} is not a file that perennial has written to the lake"))
                 })?;
-                files.push(DataFile { path, bytes, rows });
+                files.push(DataFile { path, bytes, rows, content: None, blocks: None });
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -1,7 +1,9 @@
 //! Writing rows to Parquet files, which no reader knows of until a release names them.
 
 use super::DataFile;
-use super::open::{Lake, scrub, table_folder};
+use super::blocks::BlockSums;
+use super::content::ContentSum;
+use super::open::{Lake, table_folder};
 use super::shape::{conform, lake_schema};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -15,6 +17,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::WriterProperties;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result};
+use perennial_core::location::scrub;
 use tokio::io::AsyncWriteExt;
 
 /// The maximum number of rows in a row group.
@@ -34,6 +37,7 @@ pub struct TableWriter {
     folder: String,
     run_id: String,
     schema: SchemaRef,
+    content: ContentSum,
     open: Option<OpenFile>,
     files: Vec<DataFile>,
     file_bytes: usize,
@@ -51,12 +55,14 @@ impl Lake {
     /// # Errors
     /// `Project` for a table or column that cannot be stored under its name or with its type.
     pub fn table_writer(&self, table: &TableName, run_id: &str, schema: SchemaRef) -> Result<TableWriter> {
+        let schema = lake_schema(table, &schema)?;
         Ok(TableWriter {
             lake: self.clone(),
             table: table.clone(),
             folder: table_folder(table)?,
             run_id: run_id.to_string(),
-            schema: lake_schema(table, &schema)?,
+            content: ContentSum::new(&schema)?,
+            schema,
             open: None,
             files: Vec::new(),
             file_bytes: FILE_BYTES,
@@ -86,6 +92,7 @@ impl TableWriter {
             return Ok(());
         }
         let batch = conform(&self.table, &self.schema, batch)?;
+        self.content.add(&batch)?;
         let mut file = match self.open.take() {
             Some(file) => file,
             None => self.begin_file()?,
@@ -133,7 +140,16 @@ impl TableWriter {
         if let Err(error) = file.writer.finish().await {
             return Err(self.abort(file, error).await);
         }
-        self.files.push(DataFile { path: file.path, bytes: file.writer.into_inner().bytes, rows: file.rows });
+        let upload = file.writer.into_inner();
+        let file = DataFile {
+            path: file.path,
+            bytes: upload.bytes,
+            rows: file.rows,
+            content: Some(self.content.take()),
+            blocks: Some(upload.blocks.finish()),
+        };
+        self.lake.register_blocks(&file);
+        self.files.push(file);
         Ok(())
     }
 
@@ -156,7 +172,11 @@ fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<A
         .build();
     let upload =
         BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
-    AsyncArrowWriter::try_new(CountingUpload { upload, bytes: 0, is_shut_down: false }, schema, Some(properties))
+    AsyncArrowWriter::try_new(
+        CountingUpload { upload, bytes: 0, blocks: BlockSums::default(), is_shut_down: false },
+        schema,
+        Some(properties),
+    )
 }
 
 /// Writes a batch as one file with the given path; returns its size in bytes.
@@ -173,10 +193,11 @@ fn write_error(lake: &Lake, path: &str, error: &ParquetError) -> Error {
     Error::unreachable(format!("cannot write {path} to the lake {}: {text}", lake.location()))
 }
 
-/// An upload to the store that counts its bytes.
+/// An upload to the store that counts its bytes and makes the checksums of its blocks.
 struct CountingUpload {
     upload: BufWriter,
     bytes: u64,
+    blocks: BlockSums,
     /// It has been shut down, successfully or not: it can no longer be aborted and cleans up after itself.
     is_shut_down: bool,
 }
@@ -184,6 +205,7 @@ struct CountingUpload {
 impl AsyncFileWriter for CountingUpload {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
         self.bytes += bytes.len() as u64;
+        self.blocks.add(&bytes);
         Box::pin(async { self.upload.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e))) })
     }
 

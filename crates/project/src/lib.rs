@@ -90,6 +90,8 @@ pub struct Project {
     pub shared_templates: Vec<TextFile>,
     /// Phrases of every report (`report-templates/shared/phrases.yml`).
     pub phrases: Phrases,
+    /// Every file that was read, `perennial.yml` first: what a release keeps, so that an edition can be made again.
+    pub files: Vec<TextFile>,
     /// What files with problems of their own would have brought; empty in a project that was loaded without any.
     pub unread: Unread,
     /// What is accepted but should be changed.
@@ -265,6 +267,8 @@ pub struct StepHeader {
     pub materialize: Materialize,
     /// Words to select by (`tag:nightly`).
     pub tags: Vec<String>,
+    /// Whether it may read tables that describe different business dates.
+    pub mixed_as_of: bool,
     /// For tests: whether faults stop the release.
     pub severity: Severity,
     /// What is known of its columns, in order.

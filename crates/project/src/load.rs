@@ -10,6 +10,7 @@ use super::{
 };
 use perennial_core::contract::{Source, TableName};
 use perennial_core::error::{Error, Place, Problems, Result};
+use perennial_core::regular_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -22,6 +23,7 @@ const FOLDERS: [(&str, &[&str]); 4] =
 /// The files of a project by what they are.
 #[derive(Default)]
 struct Files {
+    all: Vec<TextFile>,
     pipelines: Vec<TextFile>,
     sources: Vec<TextFile>,
     steps: Vec<TextFile>,
@@ -41,7 +43,9 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Probl
     let files = find_files(&root, &shipped, &document, &mut problems);
     problems.extend(document.into_problems());
     let read_vars = variables::read_by(files.templates());
+    let all = std::iter::once(project_file.clone()).chain(files.all.iter().cloned()).collect();
     let mut project = read_files(project, files, &read_vars, options, &mut problems);
+    project.files = all;
     project.notes.extend(variables::unread_notes(&project_file, &read_vars));
     Ok((project, sorted(problems)))
 }
@@ -209,10 +213,14 @@ impl Files {
             "sql" => &mut self.steps,
             "pipelines" if path.starts_with("pipelines/sources/") => &mut self.sources,
             "pipelines" if depth == 1 => &mut self.pipelines,
-            reports::FOLDER => return self.reports.add(file),
+            reports::FOLDER => {
+                self.all.push(file.clone());
+                return self.reports.add(file);
+            }
             "tests" => &mut self.step_tests,
             _ => return,
         };
+        self.all.push(file.clone());
         list.push(file);
     }
 }
@@ -290,7 +298,7 @@ fn walk(root: &Path, folder: &str) -> Result<Vec<String>> {
 }
 
 fn read_text(root: &Path, path: &str) -> Result<TextFile> {
-    let bytes = std::fs::read(root.join(path)).map_err(|error| match (path, error.kind()) {
+    let bytes = regular_file::read(&root.join(path)).map_err(|error| match (path, error.kind()) {
         (PROJECT_FILE, std::io::ErrorKind::NotFound) => {
             Error::project(format!("there is no `{PROJECT_FILE}` in `{}`", root.display()))
                 .hint("`perennial init DIR` creates a project")

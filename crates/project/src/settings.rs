@@ -34,6 +34,7 @@ fn defaults(root: &Path) -> Project {
         reports: Vec::new(),
         shared_templates: Vec::new(),
         phrases: Phrases::new(),
+        files: Vec::new(),
         unread: Unread::default(),
         notes: Vec::new(),
     }

@@ -32,6 +32,7 @@ pub(super) fn read_step(document: &Document, file: &TextFile) -> Option<SqlFile>
         materialize: fields.choice("materialize", &MATERIALIZE, Materialize::Table),
         tags: tags(fields),
         columns: columns(fields),
+        mixed_as_of: fields.flag("mixed_as_of", false),
         severity: Severity::Error,
     })
 }

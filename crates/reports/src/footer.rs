@@ -55,6 +55,8 @@ pub struct Cause {
 pub enum CauseKind {
     /// Rows of a closed period that came after it was reported.
     LateData,
+    /// Rows that came since, of a table that does not say to which period they belong.
+    NewData,
     /// Rows that replaced others.
     CorrectedData,
     /// A step's SQL or its variables changed.
@@ -181,6 +183,7 @@ fn changes(
     for cause in &footer.causes {
         let key = match cause.kind {
             CauseKind::LateData => "cause_late_data",
+            CauseKind::NewData => "cause_new_data",
             CauseKind::CorrectedData => "cause_corrected_data",
             CauseKind::ChangedSql => "cause_changed_sql",
         };

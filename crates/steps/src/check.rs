@@ -7,7 +7,7 @@
 use super::graph::{Cycle, Graph, Selectable};
 use super::header;
 use super::references::{Reference, parse, references};
-use super::render::{Rendered, Renderer, RunContext, nearest, suggest_table};
+use super::render::{Rendered, Renderer, RunContext, UNDATED, nearest, suggest_table};
 use super::template::Template;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::session_state::SessionState;
@@ -55,6 +55,15 @@ pub struct Step {
     pub reads: BTreeSet<TableName>,
     /// Hash of its SQL and of how it is kept; not of what it reads.
     pub definition: String,
+    /// Its SQL with a placeholder for the business date, so that it changes only with the project.
+    pub undated_sql: String,
+}
+
+impl Step {
+    /// Whether its own SQL names the business date.
+    pub fn is_dated(&self) -> bool {
+        self.rendered.sql != self.undated_sql
+    }
 }
 
 /// A query whose rows are failures, without problems.
@@ -136,6 +145,8 @@ pub struct Checker {
     engine: Engine,
     state: SessionState,
     renderer: Renderer,
+    /// Renders a placeholder for the business date.
+    undated: Renderer,
     /// What files with problems of their own would have brought.
     unread: Unread,
     known: BTreeSet<TableName>,
@@ -159,11 +170,12 @@ pub async fn check(
     input: &CheckInput,
 ) -> Result<(CheckedSql, Checker, Problems)> {
     let (renderer, mut problems) = Renderer::new(project, context);
+    let undated = Renderer::undated(project, context);
     let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let unread = project.unread.clone();
-    let mut checker = Checker { engine, state, renderer, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
+    let mut checker = Checker { engine, state, renderer, undated, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
     let mut checked = CheckedSql { sources: checker.add_sources(project, input)?, ..CheckedSql::default() };
     for (name, schema) in &input.other_tables {
         checker.add(name, schema.clone())?;
@@ -281,6 +293,9 @@ impl Checker {
             vec![e.at(spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot)))]
         })?;
         let definition = definition(&rendered.sql, &file.header);
+        // A template that needs a real date to be rendered is held to name it.
+        let undated = self.undated.render(Template::rest_of(&file.file, file.body), Value::UNDEFINED);
+        let undated_sql = undated.map_or_else(|_| format!("{UNDATED}: {}", rendered.sql), |undated| undated.sql);
         Ok(Some(Step {
             name: file.name.clone(),
             file: file.file.clone(),
@@ -289,6 +304,7 @@ impl Checker {
             rendered,
             schema,
             definition,
+            undated_sql,
         }))
     }
 
@@ -464,6 +480,6 @@ fn source_relations(source: &str, table: &SourceTable, input: &CheckInput) -> Ve
 /// Hash of a step's SQL and of how its rows are kept. A new key of headers does not compile until somebody says here
 /// whether the table follows from it.
 fn definition(sql: &str, header: &StepHeader) -> String {
-    let StepHeader { materialize, description: _, grain: _, tags: _, severity: _, columns: _ } = header;
+    let StepHeader { materialize, description: _, grain: _, tags: _, severity: _, columns: _, mixed_as_of: _ } = header;
     digest([FORMAT_VERSION, materialize.as_str(), sql])
 }

@@ -25,7 +25,7 @@ pub use check::{CheckInput, CheckedSql, Checker, SourceRelation, Step, TestQuery
 pub use column_tests::{TestOutcome, test_query, test_step};
 
 pub use render::{Rendered, Renderer, RunContext, suggest_table};
-pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, register, run};
+pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, definition_id, register, run};
 pub use show::show;
 pub use step_tests::{StepTestOutcome, run_step_test};
 pub use template::Template;

@@ -103,6 +103,8 @@ impl fmt::Display for Hint {
 
 impl std::error::Error for Hint {}
 
+/// What stands for the business date in SQL that does not change from day to day.
+pub(super) const UNDATED: &str = "{{ as_of }}";
 const MACROS: &str = "sql/macros";
 /// More errors of one template are not looked for.
 const MAX_ERRORS: usize = 20;
@@ -138,11 +140,21 @@ impl Renderer {
     /// Reads the macros and sets what templates may use. Problems are those of the macro files, which are then left
     /// out.
     pub fn new(project: &Project, context: &RunContext) -> (Renderer, Problems) {
+        Renderer::with_as_of(project, context, context.as_of.to_string())
+    }
+
+    /// A renderer that leaves a placeholder where the business date is named, for definitions that do not change from
+    /// day to day. Its macros are those of [`Renderer::new`], which reports their problems.
+    pub(super) fn undated(project: &Project, context: &RunContext) -> Renderer {
+        Renderer::with_as_of(project, context, UNDATED.to_string()).0
+    }
+
+    fn with_as_of(project: &Project, context: &RunContext, as_of: String) -> (Renderer, Problems) {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_debug(true);
-        environment.add_global("as_of", context.as_of.to_string());
+        environment.add_global("as_of", as_of);
         environment.add_global("time_zone", project.time_zone.clone());
         environment.add_global("currency", project.currency.clone());
         add_var(&mut environment, context.vars.clone());

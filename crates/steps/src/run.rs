@@ -1,5 +1,8 @@
 //! Steps run in parallel where the graph lets them: reused when nothing they depend on has changed, tested as soon as
 //! they are computed, and skipped when something they read failed.
+//!
+//! A step is reused when its SQL and the rows of what it reads are those it was made from, whatever files they are in. A
+//! step that is computed to the same rows keeps its old files, so that a change ends there.
 
 use super::check::{CheckedSql, SourceRelation, Step, TestQuery};
 use super::column_tests::{TestOutcome, looks_elsewhere, skipped_query, test_query, test_step};
@@ -11,7 +14,7 @@ use perennial_core::digest::digest;
 use perennial_core::error::{Error, Result};
 use perennial_engine::Engine;
 use perennial_lake::history::{StepStatus, TestStatus};
-use perennial_lake::{DataFiles, TableVersion};
+use perennial_lake::{DataFiles, TableVersion, ViewVersion};
 use perennial_project::{ColumnRule, Materialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -34,9 +37,13 @@ pub struct RunInput<'a> {
     pub checked: &'a CheckedSql,
     /// The steps to bring up to date; the others are as the release has them.
     pub selected: &'a BTreeSet<TableName>,
+    /// The business date that the selected steps describe.
+    pub as_of: jiff::civil::Date,
     /// Tables of the release before.
     pub previous: &'a BTreeMap<TableName, TableVersion>,
-    /// `raw.*` as this run found it, and other tables that no step makes.
+    /// Views of the release before.
+    pub previous_views: &'a [(TableName, ViewVersion)],
+    /// `raw.*` as this run found it or the release before has it, and other tables that no step makes.
     pub given: &'a BTreeMap<TableName, TableVersion>,
     /// Names the files.
     pub run_id: &'a str,
@@ -51,6 +58,8 @@ pub struct RunInput<'a> {
 pub struct RunOutcome {
     /// Every table that steps keep in files: new versions, and those of the release before where nothing changed.
     pub tables: BTreeMap<TableName, TableVersion>,
+    /// Every view: those of the selected steps, and the others as the release before has them.
+    pub views: BTreeMap<TableName, ViewVersion>,
     /// Every selected step, in the order they ended.
     pub steps: Vec<StepOutcome>,
     /// Every test, in the order they ended.
@@ -124,9 +133,46 @@ impl StepResult {
 struct EndedStep {
     outcome: StepOutcome,
     tests: Vec<TestOutcome>,
-    version: Option<TableVersion>,
-    fingerprint: String,
+    made: Option<Relation>,
+    prints: Prints,
 }
+
+/// What a step has made.
+enum Relation {
+    Table(TableVersion),
+    View(ViewVersion),
+}
+
+/// What is known of a relation that steps read.
+#[derive(Clone, Debug, Default)]
+struct Prints {
+    /// Names its rows.
+    rows: String,
+    /// The business dates that it describes, each with the table or view that does: none for what depends on none, and
+    /// several for a view over tables that were made on different days.
+    as_of: BTreeMap<jiff::civil::Date, TableName>,
+}
+
+impl Prints {
+    fn of_table(name: &TableName, version: &TableVersion) -> Prints {
+        Prints { rows: version.rows_id(), as_of: version.as_of.map(|date| (date, name.clone())).into_iter().collect() }
+    }
+
+    /// A view has the rows and the dates of what it reads, and its own date if its SQL names one.
+    fn of_view(name: &TableName, view: &ViewVersion, reads: &BTreeSet<TableName>, prints: &AllPrints) -> Prints {
+        let mut as_of: BTreeMap<_, _> = view.as_of.map(|date| (date, name.clone())).into_iter().collect();
+        let mut rows = vec![view.sql.clone()];
+        for table in reads {
+            rows.push(table.to_string());
+            let Some(read) = prints.get(table) else { continue };
+            rows.push(read.rows.clone());
+            as_of.extend(read.as_of.clone());
+        }
+        Prints { rows: digest(rows), as_of }
+    }
+}
+
+type AllPrints = BTreeMap<TableName, Prints>;
 
 /// Brings the selected steps up to date, runs their tests and then the queries of `sql/tests` that can be run.
 ///
@@ -153,18 +199,26 @@ pub async fn run(
                 outcome.steps.push(skipped);
                 continue;
             }
-            let fingerprint = fingerprint(step, &prints);
             if !input.selected.contains(&step.name) {
-                let version = keep(engine, step, input).await?;
-                prints.insert(step.name.clone(), version.as_ref().map_or(fingerprint, |v| v.fingerprint.clone()));
-                if version.is_none() && step.header.materialize == Materialize::Table {
-                    state.absent.insert(step.name.clone());
+                match keep(engine, step, input).await? {
+                    Some(Relation::Table(version)) => {
+                        prints.insert(step.name.clone(), Prints::of_table(&step.name, &version));
+                        outcome.tables.insert(step.name.clone(), version);
+                    }
+                    Some(Relation::View(view)) => {
+                        let known = Prints::of_view(&step.name, &view, &step.reads, &prints);
+                        prints.insert(step.name.clone(), known);
+                        outcome.views.insert(step.name.clone(), view);
+                    }
+                    None => {
+                        state.absent.insert(step.name.clone());
+                    }
                 }
-                outcome.tables.extend(version.map(|v| (step.name.clone(), v)));
                 state.done.insert(step.name.clone());
                 continue;
             }
-            under_way.push(Box::pin(one_step(engine, step, input, fingerprint, lake, progress)));
+            let inputs = Inputs::of(step, input, &prints);
+            under_way.push(Box::pin(one_step(engine, step, input, inputs, lake, progress)));
         }
         let Some(ended) = under_way.next().await else { if state.is_empty() { break } else { continue } };
         let name = ended.outcome.name.clone();
@@ -174,8 +228,16 @@ pub async fn run(
         } else {
             state.done.insert(name.clone());
         }
-        prints.insert(name.clone(), ended.fingerprint);
-        outcome.tables.extend(ended.version.map(|v| (name, v)));
+        match ended.made {
+            Some(Relation::Table(version)) => {
+                outcome.tables.insert(name.clone(), version);
+            }
+            Some(Relation::View(view)) => {
+                outcome.views.insert(name.clone(), view);
+            }
+            None => {}
+        }
+        prints.insert(name, ended.prints);
         ended.tests.iter().for_each(|t| progress.tested(t));
         progress.finished(&ended.outcome);
         outcome.tests.extend(ended.tests);
@@ -185,8 +247,11 @@ pub async fn run(
         progress.tested(&tested);
         outcome.tests.push(tested);
     }
-    // What was not asked for and was never made cannot be judged.
-    let judged = |test: &&TestQuery| !test.reads.iter().any(|table| state.absent.contains(table));
+    // What was not asked for and was never made cannot be judged, nor what describes another date than the query.
+    let has_other_date =
+        |table: &TableName| prints.get(table).is_some_and(|read| read.as_of.keys().any(|date| *date != input.as_of));
+    let judged =
+        |test: &&TestQuery| !test.reads.iter().any(|table| state.absent.contains(table) || has_other_date(table));
     for test in input.checked.tests.iter().filter(judged) {
         let runnable = !test.reads.iter().any(|table| state.failed.contains_key(table));
         let tested = if runnable { test_query(engine, test).await? } else { skipped_query(test) };
@@ -263,68 +328,160 @@ fn skipped(step: &Step, because: TableName) -> StepOutcome {
     StepOutcome { name: step.name.clone(), result: StepResult::Skipped { because }, rows: 0, took: Duration::ZERO }
 }
 
+/// What a step is computed from.
+struct Inputs {
+    /// Hash of everything that the rows follow from.
+    fingerprint: String,
+    /// Of every relation that it reads, the name of its rows.
+    built_from: BTreeMap<TableName, String>,
+    /// The business date that it describes; `None` when it depends on none.
+    as_of: Option<jiff::civil::Date>,
+    /// Why it cannot be computed from them.
+    problem: Option<Error>,
+    reads: AllPrints,
+}
+
+impl Inputs {
+    fn of(step: &Step, input: &RunInput<'_>, prints: &AllPrints) -> Inputs {
+        let reads: AllPrints =
+            step.reads.iter().map(|table| (table.clone(), prints.get(table).cloned().unwrap_or_default())).collect();
+        let built_from: BTreeMap<TableName, String> =
+            reads.iter().map(|(table, read)| (table.clone(), read.rows.clone())).collect();
+        let parts = built_from.iter().flat_map(|(table, rows)| [table.to_string(), rows.clone()]);
+        let is_dated = step.is_dated() || reads.values().any(|read| !read.as_of.is_empty());
+        Inputs {
+            fingerprint: digest(std::iter::once(step.definition.clone()).chain(parts)),
+            as_of: is_dated.then_some(input.as_of),
+            problem: not_loaded(step, input).or_else(|| other_as_of(step, input.as_of, &reads)),
+            built_from,
+            reads,
+        }
+    }
+}
+
+/// The error for a step that reads a source of which no run has loaded anything.
+fn not_loaded(step: &Step, input: &RunInput<'_>) -> Option<Error> {
+    let read = |source: &&SourceRelation| step.reads.contains(&source.name) || step.reads.contains(&source.raw);
+    let source = input.checked.sources.iter().filter(read).find(|source| !input.given.contains_key(&source.raw))?;
+    let error = Error::project(format!("{} reads {}, which no run has loaded yet", step.name, source.name));
+    Some(error.at(step.rendered.start()).hint("run the pipeline that has this source in its `sources` first"))
+}
+
+/// The error for a step that would put together what was made for different business dates.
+fn other_as_of(step: &Step, as_of: jiff::civil::Date, reads: &AllPrints) -> Option<Error> {
+    if step.header.mixed_as_of {
+        return None;
+    }
+    let (date, table) = reads.values().flat_map(|read| &read.as_of).find(|(date, _)| **date != as_of)?;
+    let error = format!("{} would describe {as_of}, but {table}, which it reads, describes {date}", step.name);
+    Some(Error::project(error).at(step.rendered.start()).hint(format!(
+        "run the pipeline that makes {table} for {as_of} first, select it as well with `+{}`, run with `--as-of {date}`, \
+         or write `mixed_as_of: true` in the header of the step",
+        step.name
+    )))
+}
+
 async fn one_step(
     engine: &Engine,
     step: &Step,
     input: &RunInput<'_>,
-    fingerprint: String,
+    mut inputs: Inputs,
     lake: &dyn DataFiles,
     progress: &dyn Progress,
 ) -> EndedStep {
     let begun = std::time::Instant::now();
-    let made = make(engine, step, input, &fingerprint, lake, progress).await;
+    let made = match inputs.problem.take() {
+        Some(problem) => Err(problem),
+        None => make(engine, step, input, &inputs, lake, progress).await,
+    };
     let tested = match &made {
         Ok(_) => test_step(engine, step, &|rule| !looks_elsewhere(rule, step, input.checked)).await,
         Err(_) => Ok(Vec::new()),
     };
-    let (result, version, tests) = match (made, tested) {
-        (Ok((result, version)), Ok(tests)) => (result, version, tests),
+    let (result, made, tests) = match (made, tested) {
+        (Ok((result, made)), Ok(tests)) => (result, Some(made), tests),
         (Err(error), _) | (Ok(_), Err(error)) => (StepResult::Failed(error), None, Vec::new()),
     };
-    let rows = version.as_ref().map_or(0, TableVersion::rows);
+    let (rows, prints) = match &made {
+        Some(Relation::Table(version)) => (version.rows(), Prints::of_table(&step.name, version)),
+        Some(Relation::View(view)) => (0, Prints::of_view(&step.name, view, &step.reads, &inputs.reads)),
+        None => (0, Prints::default()),
+    };
     let outcome = StepOutcome { name: step.name.clone(), result, rows, took: begun.elapsed() };
-    EndedStep { outcome, tests, version, fingerprint }
+    EndedStep { outcome, tests, made, prints }
 }
 
 async fn make(
     engine: &Engine,
     step: &Step,
     input: &RunInput<'_>,
-    fingerprint: &str,
+    inputs: &Inputs,
     lake: &dyn DataFiles,
     progress: &dyn Progress,
-) -> Result<(StepResult, Option<TableVersion>)> {
+) -> Result<(StepResult, Relation)> {
     if step.header.materialize == Materialize::View {
-        register_view(engine, step).await?;
-        return Ok((StepResult::View, None));
+        let view = view(step, input.as_of);
+        register_view(engine, step, &view).await?;
+        return Ok((StepResult::View, Relation::View(view)));
     }
-    let before = input.previous.get(&step.name).filter(|v| v.fingerprint == fingerprint && !input.full_refresh);
-    if let Some(version) = before {
-        engine.register_files(&step.name, version)?;
-        return Ok((StepResult::Unchanged, Some(version.clone())));
+    let version = |schema, files| TableVersion {
+        as_of: inputs.as_of,
+        definition: Some(definition_id(&step.undated_sql)),
+        built_from: inputs.built_from.clone(),
+        ..TableVersion::new(schema, files, inputs.fingerprint.clone())
+    };
+    let before = input.previous.get(&step.name);
+    let reusable = before.filter(|v| v.fingerprint == inputs.fingerprint && !input.full_refresh);
+    if let Some(before) = reusable {
+        let version = version(before.schema.clone(), before.files.clone());
+        engine.register_files(&step.name, &version)?;
+        return Ok((StepResult::Unchanged, Relation::Table(version)));
     }
     let written = |rows| progress.rows(&step.name, rows);
     let (schema, files) = materialise(engine, step, input.run_id, lake, &written).await?;
-    let version = TableVersion { schema, files, fingerprint: fingerprint.to_string(), changed_in: 0 };
-    engine.register_files(&step.name, &version)?;
-    Ok((StepResult::Built, Some(version)))
+    let mut made = version(schema, files);
+    // The same rows as before: the old files stay, and with them everything that was made from them.
+    if let Some(before) = before.filter(|before| before.rows_id() == made.rows_id()) {
+        made.files.clone_from(&before.files);
+    }
+    engine.register_files(&step.name, &made)?;
+    Ok((StepResult::Built, Relation::Table(made)))
 }
 
-async fn register_view(engine: &Engine, step: &Step) -> Result<()> {
-    let plan = engine.plan(&step.rendered.sql).await.map_err(|e| engine_error(step, e))?;
-    engine.register_plan(&step.name, plan, &step.rendered.sql)
+/// A view as this run defines it.
+fn view(step: &Step, as_of: jiff::civil::Date) -> ViewVersion {
+    ViewVersion {
+        sql: step.rendered.sql.clone(),
+        as_of: step.is_dated().then_some(as_of),
+        definition: Some(definition_id(&step.undated_sql)),
+    }
+}
+
+/// The version of how definitions are made, in front of the hash of the SQL. Earlier ones are `2:` and without any.
+const DEFINITION_VERSION: &str = "3";
+
+/// What a release remembers of a step's SQL: the object that holds it without the business date.
+pub fn definition_id(undated_sql: &str) -> String {
+    format!("{DEFINITION_VERSION}:{}", digest([undated_sql]))
+}
+
+async fn register_view(engine: &Engine, step: &Step, view: &ViewVersion) -> Result<()> {
+    let plan = engine.plan(&view.sql).await.map_err(|e| engine_error(step, e))?;
+    engine.register_plan(&step.name, plan, &view.sql)
 }
 
 /// A step that was not selected, as the release has it.
-async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Option<TableVersion>> {
+async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Option<Relation>> {
     if step.header.materialize == Materialize::View {
-        register_view(engine, step).await?;
-        return Ok(None);
+        let before = input.previous_views.iter().find(|(name, _)| *name == step.name);
+        let view = before.map_or_else(|| view(step, input.as_of), |(_, view)| view.clone());
+        register_view(engine, step, &view).await?;
+        return Ok(Some(Relation::View(view)));
     }
     match input.previous.get(&step.name) {
         Some(version) => {
             engine.register_files(&step.name, version)?;
-            Ok(Some(version.clone()))
+            Ok(Some(Relation::Table(version.clone())))
         }
         None => {
             let needed = input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
@@ -347,11 +504,11 @@ async fn register_given(
     engine: &Engine,
     sources: &[SourceRelation],
     given: &BTreeMap<TableName, TableVersion>,
-) -> Result<BTreeMap<TableName, String>> {
-    let mut prints = BTreeMap::new();
+) -> Result<AllPrints> {
+    let mut prints = AllPrints::new();
     for (name, version) in given {
         engine.register_files(name, version)?;
-        prints.insert(name.clone(), fingerprint_of_files(version));
+        prints.insert(name.clone(), Prints::of_table(name, version));
     }
     for source in sources {
         if !given.contains_key(&source.raw) {
@@ -362,8 +519,9 @@ async fn register_given(
             engine.register_files(&source.raw, &TableVersion { schema, ..version.clone() })?;
         }
         engine.register_view(&source.name, &source.sql).await?;
-        let raw = prints.get(&source.raw).map_or("none", String::as_str).to_string();
-        prints.insert(source.name.clone(), digest([raw.as_str(), source.sql.as_str()]));
+        let raw = prints.get(&source.raw).map_or("none", |raw| raw.rows.as_str());
+        let rows = digest([raw, source.sql.as_str()]);
+        prints.insert(source.name.clone(), Prints { rows, as_of: BTreeMap::new() });
     }
     Ok(prints)
 }
@@ -378,32 +536,16 @@ fn widened(version: &TableVersion, source: &SourceRelation) -> Result<arrow::dat
     Ok(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)))
 }
 
-/// Hash of what a table's rows follow from. A new field of versions does not compile until somebody says here
-/// whether the rows follow from it.
-fn fingerprint_of_files(version: &TableVersion) -> String {
-    let TableVersion { fingerprint, files, schema: _, changed_in: _ } = version;
-    digest(std::iter::once(fingerprint.as_str()).chain(files.iter().map(|file| file.path.as_str())))
-}
-
-/// Hash of everything a step's rows follow from.
-fn fingerprint(step: &Step, prints: &BTreeMap<TableName, String>) -> String {
-    let mut parts = vec![step.definition.clone()];
-    for table in &step.reads {
-        parts.push(table.to_string());
-        parts.push(prints.get(table).cloned().unwrap_or_default());
-    }
-    digest(parts)
-}
-
 /// Makes everything of a release known to an engine, for queries and reports: raw tables, relations of sources, tables
-/// and views. A step whose table the release lacks is known with its columns and no rows.
+/// and views, those of a step by the step's present SQL. A step whose table the release lacks is known with its columns
+/// and no rows.
 pub async fn register(engine: &Engine, checked: &CheckedSql, tables: &BTreeMap<TableName, TableVersion>) -> Result<()> {
     let made: BTreeSet<&TableName> = checked.steps.iter().map(|s| &s.name).collect();
     let given = tables.iter().filter(|(name, _)| !made.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
     register_given(engine, &checked.sources, &given).await?;
     for step in &checked.steps {
         match (step.header.materialize, tables.get(&step.name)) {
-            (Materialize::View, _) => register_view(engine, step).await?,
+            (Materialize::View, _) => engine.register_view(&step.name, &step.rendered.sql).await?,
             (Materialize::Table, Some(version)) => engine.register_files(&step.name, version)?,
             (Materialize::Table, None) => engine.register_schema(&step.name, step.schema.clone())?,
         }

@@ -41,6 +41,11 @@ impl TableName {
         TableName::new("raw", format!("{source}__{table}"))
     }
 
+    /// Whether it holds the rows of a source as they arrived.
+    pub fn is_raw(&self) -> bool {
+        self.schema == "raw"
+    }
+
     /// `source.<source>__<table>`: of each key its newest row; what `{{ source('erp', 'orders') }}` names.
     pub fn source(source: &str, table: &str) -> TableName {
         TableName::new("source", format!("{source}__{table}"))

@@ -59,13 +59,3 @@ pub struct RenamedColumn {
 /// All renamed columns of system tables.
 pub const RENAMED_COLUMNS: &[RenamedColumn] =
     &[RenamedColumn { table: TestRecord::TABLE, old: "faults", new: "failures" }];
-
-/// An identifier for a run that begins now. Identifiers sort by time and differ within a second
-/// (`20261122T041500Z-3f9a`).
-pub fn new_run_id(now: jiff::Timestamp) -> String {
-    run_id(now, rand::random())
-}
-
-fn run_id(now: jiff::Timestamp, random: u16) -> String {
-    format!("{}-{random:04x}", now.strftime("%Y%m%dT%H%M%SZ"))
-}

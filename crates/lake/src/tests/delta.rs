@@ -146,7 +146,7 @@ async fn a_release_that_changes_no_file_makes_no_commit() {
     lake.publish(&lock, new_release("r1", [("marts.a", a.clone())])).await.unwrap();
     let same_files = TableVersion { fingerprint: "another".to_string(), ..a };
     let second = lake.publish(&lock, new_release("r2", [("marts.a", same_files)])).await.unwrap().release;
-    assert_eq!(second.tables[&name("marts.a")].changed_in, 2);
+    assert_eq!(second.tables[&name("marts.a")].changed_in, 1, "the same rows");
     assert_eq!(delta_version(&lake, "marts.a").await, 0);
 }
 

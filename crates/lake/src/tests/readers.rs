@@ -239,7 +239,7 @@ async fn readers_see_the_newest_release_after_any_sequence_of_runs() {
         let folder = folder.path().join("läke 1");
         for number in 1..=15 {
             let run_id = format!("r{number}");
-            let killed_after = if random.random_bool(0.4) { random.random_range(1..70) } else { i64::MAX };
+            let killed_after = if random.random_bool(0.4) { random.random_range(1..120) } else { i64::MAX };
             let store = FailingStore::new(Fault::Gone, killed_after);
             let lake = Lake::in_folder_through(folder.clone(), store).unwrap();
             random_run(&lake, &run_id, &mut random).await.ok();

@@ -42,7 +42,8 @@ async fn a_release_is_read_as_it_was_published() {
     let release = lake.latest().await.unwrap().unwrap();
     assert_eq!((release.number, release.run_id.as_str()), (1, "r1"));
     assert_eq!((release.published_at, release.as_of), (now(), jiff::civil::date(2026, 11, 1)));
-    assert_eq!(release.tests, TestCounts { passed: 3, warned: 1, failed: 0 });
+    assert_eq!(release.test_counts(None), TestCounts { passed: 3, warned: 1, failed: 0 });
+    assert_eq!(release.test_counts(Some(&[name("marts.b")].into())), TestCounts::default());
     assert_eq!(release.loaded[&name("raw.erp__orders")], state);
     let a = &release.tables[&name("marts.a")];
     assert_eq!((a.rows(), a.changed_in, a.files.len()), (10, 1, 1));
@@ -129,22 +130,97 @@ async fn rollback_is_a_new_release_with_the_old_tables() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_newer_version_is_an_error_that_says_so() {
-    let error = record::read("00000001.json", br#"{"format": 99, "whatever": 1}"#).unwrap_err();
-    assert_eq!(error.message(), "00000001.json has format 99, which a newer version of perennial wrote");
-    let error = record::read("00000001.json", b"{").unwrap_err();
+    let (_folder, lake) = new_lake().await;
+    let error = record::read(&lake, 1, br#"{"format": 99, "whatever": 1}"#).await.unwrap_err();
+    let newer = "_perennial/releases/00000001.json has format 99, which a newer version of perennial wrote";
+    assert_eq!(error.message(), newer);
+    let error = record::read(&lake, 1, b"{").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
 }
 
 /// A record as the first version wrote it; every later version must be able to read it.
-#[test]
-fn a_record_of_format_1_is_read() {
-    let release = record::read("old", include_bytes!("release-format-1.json")).unwrap();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_format_1_is_read() {
+    let (_folder, lake) = new_lake().await;
+    let release = record::read(&lake, 12, include_bytes!("release-format-1.json")).await.unwrap();
     assert_eq!((release.number, release.rollback_of), (12, Some(3)));
     let table = &release.tables[&name("marts.rfm")];
     let types: Vec<String> = table.schema.fields().iter().map(|f| f.data_type().to_string()).collect();
     assert_eq!(types[..3], ["Int64", "Utf8", "Decimal128(18, 2)"]);
     assert_eq!((table.rows(), table.changed_in), (42, 12));
-    let again = record::read("again", record::write(&release).unwrap().as_bytes()).unwrap();
+    assert_eq!((table.as_of, release.test_counts(None)), (Some(release.as_of), release.earlier_counts));
+    let text = write_record(&lake, &release).await;
+    let again = record::read(&lake, 12, text.as_bytes()).await.unwrap();
+    assert_eq!((again.earlier_counts, &again.views), (release.earlier_counts, &release.views));
     assert_eq!(again.tables[&name("marts.rfm")].schema, table.schema);
     assert_eq!(again.loaded, release.loaded);
+}
+
+/// A record or an object in which a bit has flipped is not read as something else.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bit_of_a_record_or_an_object_can_change_unnoticed() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
+    lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
+    let root = lake.folder().unwrap().to_path_buf();
+    let objects = lake.list("_perennial/objects").await.unwrap().into_iter().map(|(path, _)| path);
+    let paths: Vec<String> = objects.chain(["_perennial/releases/00000001.json".to_string()]).collect();
+    assert!(paths.len() > 2, "{paths:?}");
+    for path in paths {
+        let path = root.join(path);
+        let text = std::fs::read(&path).unwrap();
+        for bit in (0..text.len() * 8).step_by(7) {
+            let mut flipped = text.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            let opened = Lake::open(root.to_str().unwrap()).await.unwrap();
+            let error = opened.latest().await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Data, "{} bit {bit}: {error}", path.display());
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+    assert!(Lake::open(root.to_str().unwrap()).await.unwrap().latest().await.unwrap().is_some());
+}
+
+/// What a table has read is written down as what changed, however many files there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_state_of_many_files_is_kept_in_parts() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r1"), now()).await.unwrap();
+    let file = |run: &str, rejects: u64| LoadedFile {
+        bytes: 7,
+        tag: "t".into(),
+        rows: 10,
+        rejects,
+        newest: None,
+        data_files: vec![format!("raw/a__b/{run}-1.parquet")],
+        run_id: run.into(),
+        reject_runs: Vec::new(),
+    };
+    let mut state = LoadState::default();
+    let mut sizes = Vec::new();
+    for day in 0..300 {
+        let run = format!("r{day:04}");
+        state.files.insert(format!("orders-{day:04}.csv"), file(&run, 0));
+        match day % 50 {
+            // Some are read again, some vanish.
+            20 => drop(state.files.insert(format!("orders-{:04}.csv", day / 2), file(&run, 1))),
+            30 => drop(state.files.remove(&format!("orders-{:04}.csv", day - 1))),
+            _ => {}
+        }
+        let mut new = new_release(&run, []);
+        new.loaded.insert(name("raw.a__b"), state.clone());
+        let before: BTreeSet<String> =
+            lake.list("_perennial").await.unwrap().into_iter().map(|(path, _)| path).collect();
+        lake.publish(&lock, new).await.unwrap();
+        let written = lake.list("_perennial").await.unwrap().into_iter().filter(|(path, _)| !before.contains(path));
+        sizes.push(written.map(|(_, bytes)| bytes).sum::<u64>());
+        if day % 25 == 24 {
+            let opened = Lake::open(&lake.location()).await.unwrap();
+            assert_eq!(opened.latest().await.unwrap().unwrap().loaded[&name("raw.a__b")], state, "day {day}");
+        }
+    }
+    sizes.sort_unstable();
+    assert!(sizes[150] < 16_000, "half of the releases write little: {}", sizes[150]);
 }

@@ -63,7 +63,7 @@ async fn delta_logs_catch_up_from_wherever_they_are() {
         release.number = number as u64;
         release.tables.insert(name("marts.a"), TableVersion { changed_in: number as u64, ..a });
         let path = lake.folder().unwrap().join(format!("_perennial/releases/{number:08}.json"));
-        std::fs::write(path, record::write(&release).unwrap()).unwrap();
+        std::fs::write(path, write_record(&lake, &release).await).unwrap();
         last = Some(release);
     }
     let repairs = lake.repair(&lock).await.unwrap();

@@ -114,5 +114,4 @@ async fn a_location_is_a_path_or_a_known_url_without_secrets() {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     assert_eq!(Lake::open(file.path().to_str().unwrap()).await.unwrap_err().kind(), Kind::Project);
-    assert_eq!(open::scrub("GET https://a:b@host/x?sig=1: refused"), "GET https://...@host/x?... refused");
 }

@@ -110,6 +110,7 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         reports: vec![],
         shared_templates: vec![],
         phrases: BTreeMap::new(),
+        files: Vec::new(),
         unread: Default::default(),
         notes: Default::default(),
     }

@@ -5,6 +5,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
+use jiff::civil::date;
 use perennial_core::contract::origin_fields;
 use perennial_engine::{Engine, EngineSettings, EngineStore};
 use perennial_lake::history::TestStatus;
@@ -47,6 +48,17 @@ impl TestLake {
 
     /// Raw orders: id, customer, day since 1970, cents.
     async fn raw(&self, run: &str, rows: &[(&str, Option<i64>, i32, i128)]) -> BTreeMap<TableName, TableVersion> {
+        self.raw_from(run, rows, 0).await
+    }
+
+    /// The rows from one on, with the lines that they have in all of them.
+    async fn raw_from(
+        &self,
+        run: &str,
+        rows: &[(&str, Option<i64>, i32, i128)],
+        first: usize,
+    ) -> BTreeMap<TableName, TableVersion> {
+        let (rows, first_line) = (&rows[first..], first as i64 + 2);
         let erp = erp();
         let columns = erp.tables[0].columns.iter().map(|c| Arc::new(c.field())).chain(origin_fields());
         let schema = Arc::new(Schema::new(columns.collect::<Vec<Arc<Field>>>()));
@@ -63,7 +75,7 @@ impl TestLake {
                         .unwrap(),
                 ),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|_| "orders.csv"))),
-                Arc::new(Int64Array::from_iter_values(2..n + 2)),
+                Arc::new(Int64Array::from_iter_values(first_line..first_line + n)),
                 Arc::new(
                     TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| 1_000_000)).with_timezone("UTC"),
                 ),
@@ -75,7 +87,7 @@ impl TestLake {
         let mut writer = self.lake.table_writer(&table, run, schema.clone()).unwrap();
         writer.write(&batch).await.unwrap();
         let files = writer.finish().await.unwrap();
-        [(table, TableVersion { schema, files, fingerprint: run.into(), changed_in: 0 })].into()
+        [(table, TableVersion::new(schema, files, run.into()))].into()
     }
 
     async fn run(
@@ -92,7 +104,9 @@ impl TestLake {
         let input = RunInput {
             checked: &checked,
             selected: &selected,
+            as_of: date(2026, 10, 1),
             previous,
+            previous_views: &[],
             given,
             run_id,
             full_refresh: false,
@@ -219,7 +233,9 @@ async fn steps_not_selected_are_as_the_release_has_them() {
     let input = RunInput {
         checked: &checked,
         selected: &selected,
+        as_of: date(2026, 10, 1),
         previous: &BTreeMap::new(),
+        previous_views: &[],
         given: &given,
         run_id: "r3",
         full_refresh: false,
@@ -341,4 +357,84 @@ async fn a_step_is_shown_without_being_kept() {
     | c        |
     +----------+
     ");
+}
+
+/// A step that is computed again to the same rows, whatever their order, keeps its files, so that nothing that reads it
+/// is computed; neither is it when raw files are merged.
+#[tokio::test]
+async fn the_same_rows_in_other_files_change_nothing_downstream() {
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let (first, _) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
+
+    let mut turned = shop();
+    turned.steps[0] = step(
+        "core.orders",
+        "SELECT order_id, customer_id, ordered_on, amount FROM {{ source('erp', 'orders') }} ORDER BY amount DESC",
+    );
+    let (second, _) = lake.run(&turned, &[], &given, &first.tables, "r2").await;
+    assert_eq!(
+        statuses(&second),
+        ["core.orders built", "marts.customers unchanged", "marts.recent view", "marts.total unchanged"]
+    );
+    let orders = name("core.orders");
+    assert_eq!(second.tables[&orders].files, first.tables[&orders].files);
+    assert_ne!(second.tables[&orders].definition, first.tables[&orders].definition);
+
+    // The same raw rows, of the same run, in two files instead of one.
+    let mut halves = lake.raw("r1", &ROWS[..1]).await;
+    let table = TableName::raw("erp", "orders");
+    let rest = lake.raw_from("r1", ROWS, 1).await;
+    halves.get_mut(&table).unwrap().files.extend(rest[&table].files.clone());
+    assert_eq!(halves[&table].files.len(), 2);
+    let (third, _) = lake.run(&shop(), &[], &halves, &first.tables, "r3").await;
+    assert!(third.steps.iter().all(|step| !matches!(step.result, StepResult::Built)), "{:?}", statuses(&third));
+}
+
+/// What was made for one business date and what is made for another are not put together.
+#[tokio::test]
+async fn tables_of_two_dates_are_not_mixed() {
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let dated = || {
+        let mut one = shop();
+        one.steps.push(step("core.dated", "SELECT DATE '{{ as_of }}' AS as_of"));
+        one.steps.push(step("marts.both", "SELECT as_of, order_id FROM core.dated CROSS JOIN core.orders"));
+        one
+    };
+    let (first, _) = lake.run(&dated(), &[], &given, &BTreeMap::new(), "r1").await;
+    let as_of = |outcome: &RunOutcome, table: &str| outcome.tables[&name(table)].as_of;
+    assert_eq!(as_of(&first, "core.orders"), None, "it is the same on every date");
+    assert_eq!(as_of(&first, "core.dated"), Some(date(2026, 10, 1)));
+    assert_eq!(as_of(&first, "marts.both"), Some(date(2026, 10, 1)));
+
+    let mut tables = first.tables.clone();
+    tables.get_mut(&name("core.dated")).unwrap().as_of = Some(date(2026, 9, 30));
+    let (second, _) = lake.run(&dated(), &["marts.both", "marts.total"], &given, &tables, "r2").await;
+    assert!(!second.may_be_published());
+    assert_eq!(statuses(&second), ["marts.both failed", "marts.total unchanged"]);
+    let failed = second.steps.iter().find_map(|s| match &s.result {
+        StepResult::Failed(error) => Some(error),
+        _ => None,
+    });
+    let message = failed.unwrap().message();
+    assert_eq!(message, "marts.both would describe 2026-10-01, but core.dated, which it reads, describes 2026-09-30");
+
+    let mut allowed = dated();
+    allowed.steps[5].header.mixed_as_of = true;
+    let (third, _) = lake.run(&allowed, &["marts.both"], &given, &tables, "r3").await;
+    assert!(third.may_be_published());
+}
+
+/// A source that no run has loaded is not a source without rows.
+#[tokio::test]
+async fn a_step_over_a_source_that_was_never_loaded_fails() {
+    let lake = TestLake::new().await;
+    let (outcome, _) = lake.run(&shop(), &[], &BTreeMap::new(), &BTreeMap::new(), "r1").await;
+    assert!(!outcome.may_be_published());
+    let failed = outcome.steps.iter().find_map(|s| match &s.result {
+        StepResult::Failed(error) => Some(error),
+        _ => None,
+    });
+    assert_eq!(failed.unwrap().message(), "core.orders reads source.erp__orders, which no run has loaded yet");
 }

@@ -1,0 +1,80 @@
+//! Checksums of the blocks of a file, made while it is written and verified whenever a part of it is read.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bytes of a block; the last one of a file may be shorter.
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
+/// Characters of a checksum.
+const DIGITS: usize = 16;
+
+/// The XXH3 hash (64 bits) of every block of 256 KiB of a file. Written as one text of 16 hexadecimal digits each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blocks(Vec<u64>);
+
+impl Blocks {
+    /// The number of blocks.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether these bytes are those of a block, counted from 0.
+    pub(crate) fn matches(&self, block: usize, bytes: &[u8]) -> bool {
+        self.0.get(block).is_some_and(|checksum| *checksum == xxh3_64(bytes))
+    }
+}
+
+impl Serialize for Blocks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.iter().map(|checksum| format!("{checksum:016x}")).collect::<String>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Blocks, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || serde::de::Error::custom("checksums of blocks have 16 hexadecimal digits each");
+        if !text.is_ascii() || text.len() % DIGITS != 0 {
+            return Err(wrong());
+        }
+        let checksum = |start: usize| u64::from_str_radix(&text[start..start + DIGITS], 16).map_err(|_| wrong());
+        (0..text.len()).step_by(DIGITS).map(checksum).collect::<Result<_, _>>().map(Blocks)
+    }
+}
+
+/// Makes the checksums of a file whose bytes come one after the other.
+#[derive(Default)]
+pub(crate) struct BlockSums {
+    blocks: Vec<u64>,
+    /// The beginning of a block that is not full yet.
+    open: Vec<u8>,
+}
+
+impl BlockSums {
+    /// Adds the next bytes of the file.
+    pub(crate) fn add(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.open.is_empty() && bytes.len() >= BLOCK_BYTES {
+                let (block, rest) = bytes.split_at(BLOCK_BYTES);
+                self.blocks.push(xxh3_64(block));
+                bytes = rest;
+                continue;
+            }
+            let (part, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.open.len()));
+            self.open.extend_from_slice(part);
+            bytes = rest;
+            if self.open.len() == BLOCK_BYTES {
+                self.blocks.push(xxh3_64(&self.open));
+                self.open.clear();
+            }
+        }
+    }
+
+    /// The checksums of the whole file.
+    pub(crate) fn finish(mut self) -> Blocks {
+        if !self.open.is_empty() {
+            self.blocks.push(xxh3_64(&self.open));
+        }
+        Blocks(self.blocks)
+    }
+}
