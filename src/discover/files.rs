@@ -19,8 +19,8 @@ pub(super) async fn tables(
 ) -> Result<(Vec<TableDraft>, Vec<String>)> {
     let pattern = only.map_or("**/*".to_string(), groups::escaped);
     let listed = files.list(&pattern).await?;
-    let (mut tables, mut left_out) = (Vec::new(), Vec::new());
-    for group in groups::group(listed) {
+    let (mut tables, mut left_out) = (Vec::new(), listed.left_out);
+    for group in groups::group(listed.files) {
         if !look.wants(&group.name) {
             continue;
         }

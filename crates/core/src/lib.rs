@@ -7,4 +7,5 @@ pub mod error;
 pub mod file;
 pub mod location;
 pub mod reasons;
+pub mod regular_file;
 pub mod sql;

@@ -19,8 +19,7 @@ pub fn scheme(location: &str) -> Option<String> {
 /// Whether a URL contains a password, as in `mysql://user:password@host`.
 pub fn has_password(location: &str) -> bool {
     let Some((_, rest)) = location.split_once("://") else { return false };
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    authority(rest).rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
 /// Refuses a location that contains a password: locations are shown in messages and kept in files. `hint` says where
@@ -33,6 +32,96 @@ pub fn forbid_password(location: &str, hint: &str) -> Result<()> {
         return Err(Error::project("the location contains a password").hint(hint));
     }
     Ok(())
+}
+
+/// Refuses a location of a store that contains anything besides the store and a path in it: a user or a password may be
+/// a key, and a query (`?sig=...`) a signature. `hint` says where credentials belong.
+///
+/// # Errors
+/// Of kind `Project`; the location is not shown.
+pub fn forbid_credentials(location: &str, hint: &str) -> Result<()> {
+    forbid_password(location, hint)?;
+    let Some(scheme) = scheme(location) else { return Ok(()) };
+    let error = |what: &str| Err(Error::project(format!("the location contains {what}")).hint(hint));
+    let rest = &location[scheme.len() + 3..];
+    if rest.contains('?') {
+        return error("a query, which may be a signature or a token");
+    }
+    if rest.contains('#') {
+        return error("a `#` and what follows it, which no store reads");
+    }
+    // Azure writes `abfss://container@account...`.
+    if authority(rest).contains('@') && !matches!(scheme.as_str(), "abfs" | "abfss") {
+        return error("a user, which may be an access key");
+    }
+    Ok(())
+}
+
+/// Refuses a query whose names say that it holds a token (`?api_key=...`). `hint` says where it belongs.
+///
+/// # Errors
+/// Of kind `Project`; the location is not shown.
+pub fn forbid_tokens(location: &str, hint: &str) -> Result<()> {
+    let query = location.split_once('?').map_or("", |(_, query)| query);
+    let names = query.split(['&', ';', '#']).map(|pair| pair.split('=').next().unwrap_or(pair));
+    match names.into_iter().find(|name| names_secret(name)) {
+        Some(name) => Err(Error::project(format!("the query of the location contains `{name}`")).hint(hint)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the name of a parameter says that its value is a secret: `api_key`, `X-Amz-Signature`, `access_token`.
+pub fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let has_word = |of: &[&str]| words.iter().any(|word| of.contains(word));
+    let holds = |of: &[&str]| of.iter().any(|part| name.contains(part));
+    has_word(&["sig", "key", "auth", "pwd", "pass", "jwt"])
+        || holds(&[
+            "token",
+            "secret",
+            "password",
+            "passwd",
+            "signature",
+            "credential",
+            "apikey",
+            "accesskey",
+            "authkey",
+        ])
+}
+
+/// The part of a URL, without its scheme, that says where the server is.
+fn authority(rest: &str) -> &str {
+    &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
+}
+
+/// Removes what may be a secret from every URL in a text: passwords, users of web addresses, and queries, in which
+/// signed URLs carry their signature.
+pub fn scrub(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(found) = rest.find("://") {
+        let (before, after) = rest.split_at(found + 3);
+        clean.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c)).unwrap_or(after.len());
+        let (url, next) = after.split_at(end);
+        let authority = authority(url);
+        let path = match authority.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') || before.ends_with("http://") || before.ends_with("https://") => {
+                clean.push_str("...@");
+                clean.push_str(host);
+                &url[authority.len()..]
+            }
+            _ => url,
+        };
+        match path.split_once('?') {
+            Some((path, _)) => clean.extend([path, "?..."]),
+            None => clean.push_str(path),
+        }
+        rest = next;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 #[cfg(test)]
@@ -57,6 +146,54 @@ mod tests {
         }
         for location in ["mysql://u@db:3306/shop", "https://host/a:b@c", "/data/a:b@c", "sftp://[::1]:22/x?y=a:b@c"] {
             assert!(!has_password(location), "{location}");
+        }
+    }
+
+    #[test]
+    fn stores_have_neither_users_nor_queries() {
+        for location in [
+            "az://c/x?sig=s3cret",
+            "s3://b/x?X-Amz-Signature=s3cret",
+            "gs://b?x-goog-signature=s3cret",
+            "s3://s3cret@bucket/x",
+            "az://s3cret@c/x",
+            "S3://b/x#s3cret",
+            "abfss://c:s3cret@account.dfs.core.windows.net/x",
+        ] {
+            let error = forbid_credentials(location, "set access keys").unwrap_err();
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+            assert_eq!(error.hint_text(), Some("set access keys"));
+        }
+        for location in ["s3://b/a@b:c", "abfss://c@account.dfs.core.windows.net/x", "/data/a?b#c", "az://c"] {
+            forbid_credentials(location, "").unwrap();
+        }
+    }
+
+    #[test]
+    fn tokens_in_a_query_are_told_by_their_names() {
+        for name in ["sig", "api_key", "apikey", "X-Amz-Signature", "access_token", "key", "client_secret", "PWD"] {
+            assert!(names_secret(name), "{name}");
+            let error = forbid_tokens(&format!("https://h/x?a=1&{name}=s3cret"), "use `headers`").unwrap_err();
+            assert!(error.message().contains(name) && !format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        for name in ["format", "per_page", "keyword", "author", "since", "monkey", "zipcode", "signed_in"] {
+            assert!(!names_secret(name), "{name}");
+        }
+        forbid_tokens("https://h/token/key?format=json", "").unwrap();
+    }
+
+    #[test]
+    fn urls_in_texts_lose_what_may_be_secret() {
+        for (text, clean) in [
+            ("GET https://a:b@host/x?sig=1: refused", "GET https://...@host/x?... refused"),
+            ("error for url (https://h/c?restype=x&sig=s3cret): lost", "error for url (https://h/c?... lost"),
+            ("https://s3cret@host/x and mysql://u@db/x", "https://...@host/x and mysql://u@db/x"),
+            ("<Url>http://h/a?b=s3cret</Url>\n\"s3://b/x?s3cret\",", "<Url>http://h/a?...</Url>\n\"s3://b/x?...\","),
+            ("two:https://h/a?b=1,s3cret&c=(s3cret x", "two:https://h/a?... x"),
+            ("mysql://u:s3cret@[::1]/x?y", "mysql://...@[::1]/x?..."),
+            ("no address :// at all", "no address :// at all"),
+        ] {
+            assert_eq!(scrub(text), clean);
         }
     }
 }

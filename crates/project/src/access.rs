@@ -49,7 +49,7 @@ fn secret(document: &Document, key: &str, text: &Text) -> Option<Secret> {
         let error = Error::project(format!("`{key}` is written in the project itself"));
         let hint =
             format!("take it from the environment (`{key}: ${{ERP_PASSWORD}}`), or from a file outside the project");
-        document.report(&text.span, error.hint(hint));
+        document.report_secret(&text.span, error.hint(hint));
         return None;
     }
     Some(Secret::Environment(text.value.clone()))

@@ -6,7 +6,6 @@ use super::fields::Fields;
 use super::{Note, access, names, ready_made, renames, tables};
 use perennial_core::contract::{Source, SourceTable};
 use perennial_core::error::{Error, Problems, Result};
-use perennial_core::location::{self, PASSWORD_HINT};
 use std::path::Path;
 
 /// What the file of a contract holds.
@@ -55,16 +54,17 @@ fn read_source(document: &Document, node: &Node, name: &str, context: &ContractC
     let mut description = fields.words("description");
     let location = fields.required_text("location").and_then(|text| {
         let location = environment::locate(context.root, &environment::expand(document, &text, context.lookup)?);
-        if let Err(error) = location::forbid_password(&location, PASSWORD_HINT) {
-            document.report(&text.span, error);
-        }
-        match perennial_sources::kind_of(&location) {
-            Ok(kind) => Some((location, kind)),
+        let kind = match perennial_sources::kind_of(&location) {
+            Ok(kind) => kind,
             Err(error) => {
                 document.report(&text.span, error);
-                None
+                return None;
             }
+        };
+        if let Err(error) = kind.forbid_secrets(&location) {
+            document.report_secret(&text.span, error);
         }
+        Some((location, kind))
     });
     let kind = location.as_ref().map(|(_, kind)| *kind);
     let access = access::read(&fields, context.root);

@@ -70,6 +70,15 @@ impl Document {
         self.problems.borrow_mut().push(error.at(self.place(span)));
     }
 
+    /// Reports a mistake at some bytes that must not be shown, because they may be a secret.
+    pub fn report_secret(&self, span: &Range<usize>, error: Error) {
+        let place = match self.place(span) {
+            Place::File { file, line, column, width, .. } => Place::File { file, line, column, width, text: None },
+            other => other,
+        };
+        self.problems.borrow_mut().push(error.at(place));
+    }
+
     /// Takes over the problems of another text that this one refers to.
     pub fn adopt(&self, other: Document) {
         self.problems.borrow_mut().extend(other.into_problems());

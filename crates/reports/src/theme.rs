@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use perennial_core::error::{Error, Place, Result};
+use perennial_core::regular_file;
 use perennial_project::Theme;
 use std::path::Path;
 
@@ -52,7 +53,7 @@ impl Style {
 impl Logo {
     fn read(path: &Path, root: &Path) -> Result<Logo> {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(root.join(path))
+        let bytes = regular_file::read(&root.join(path))
             .map_err(|e| Error::project(format!("cannot read the logo {shown}: {e}")).because(e))?;
         match path.extension().and_then(|e| e.to_str()) {
             Some("svg") => Ok(Logo { is_svg: true, bytes }),

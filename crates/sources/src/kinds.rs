@@ -7,9 +7,12 @@ use crate::http::Http;
 use futures::future::BoxFuture;
 use perennial_core::contract::{Access, Source};
 use perennial_core::error::{Error, Result, closest};
-use perennial_core::location;
+use perennial_core::location::{self, ACCESS_KEYS_HINT, PASSWORD_HINT};
 use perennial_core::sql::{Dialect, STANDARD};
 use std::sync::Arc;
+
+/// Where the token of a service belongs.
+const TOKEN_HINT: &str = "send it as `headers`, or in the query of a table's `path`, as `${NAME}` of the environment";
 
 /// All kinds. A location without a scheme belongs to the first.
 pub const SOURCE_KINDS: &[SourceKind] = &[
@@ -41,6 +44,7 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
         schemes: &["sftp"],
         name: "an SFTP server",
         retryable: true,
+        forbid: |location| location::forbid_password(location, PASSWORD_HINT),
         open: |location, access| ready(Sftp::open(location, access).map(|sftp| files(location, sftp))),
         ..SourceKind::FILES
     },
@@ -74,6 +78,10 @@ pub const SOURCE_KINDS: &[SourceKind] = &[
         name: "JSON over HTTP",
         contents: Contents::Pages,
         lists_tables: false,
+        forbid: |location| {
+            location::forbid_password(location, PASSWORD_HINT)?;
+            location::forbid_tokens(location, TOKEN_HINT)
+        },
         open: |location, access| ready(Http::open(location, access).map(System::Http)),
         ..SourceKind::FILES
     },
@@ -99,6 +107,8 @@ pub struct SourceKind {
     pub lists_tables: bool,
     /// What follows `://` is a path on this machine, which may be relative to the project's folder.
     pub is_local_path: bool,
+    /// What a location of this kind may not contain.
+    forbid: fn(location: &str) -> Result<()>,
     /// Opens a location.
     open: for<'a> fn(location: &'a str, access: &'a Access) -> BoxFuture<'a, Result<System>>,
 }
@@ -115,6 +125,7 @@ impl SourceKind {
         retryable: false,
         lists_tables: true,
         is_local_path: false,
+        forbid: |location| location::forbid_credentials(location, ACCESS_KEYS_HINT),
         open: |location, _| ready(Err(Error::bug(format!("`{location}` cannot be opened")))),
     };
     /// What most databases have in common.
@@ -124,8 +135,17 @@ impl SourceKind {
         typed: true,
         exact_ranges: true,
         retryable: true,
+        forbid: |location| location::forbid_password(location, PASSWORD_HINT),
         ..SourceKind::FILES
     };
+
+    /// Refuses a location that contains secrets: it is shown in messages and kept in the lake.
+    ///
+    /// # Errors
+    /// Of kind `Project`; the location is not shown.
+    pub fn forbid_secrets(&self, location: &str) -> Result<()> {
+        (self.forbid)(location)
+    }
 }
 
 /// What a source contains, which decides how a table says where its rows are.
@@ -158,7 +178,9 @@ impl System {
     /// Of kind `Project` when location or access make no sense, `Unreachable` when the system cannot be reached or
     /// refuses the login.
     pub async fn open(source: &Source) -> Result<System> {
-        (kind_of(&source.location)?.open)(&source.location, &source.access).await
+        let kind = kind_of(&source.location)?;
+        kind.forbid_secrets(&source.location)?;
+        (kind.open)(&source.location, &source.access).await
     }
 }
 
@@ -223,6 +245,28 @@ mod tests {
         assert_eq!(named("ftp://host/x"), Err("unknown scheme `ftp://`".to_string()));
         let error = kind_of("postgre://host/x").err().unwrap();
         assert_eq!(error.hint_text(), Some("did you mean `postgres://`?"));
+    }
+
+    #[test]
+    fn no_kind_takes_secrets_in_its_location() {
+        for location in [
+            "file:///data?sig=s3cret",
+            "s3://b/x?X-Amz-Signature=s3cret",
+            "s3a://s3cret@b/x",
+            "gs://b/x?GoogleAccessId=s3cret",
+            "az://c/x?sig=s3cret",
+            "sftp://u:s3cret@h/x",
+            "postgresql://u:s3cret@h/x",
+            "mysql://u:s3cret@h/x",
+            "https://h/x?format=json&api_key=s3cret",
+            "https://u:s3cret@h/x",
+        ] {
+            let error = kind_of(location).ok().unwrap().forbid_secrets(location).unwrap_err();
+            assert!(error.hint_text().is_some() && !format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        for location in ["/data/a?b", "s3://b/x", "https://h/x?format=json", "mysql://u@h/x?socket=/run/s"] {
+            kind_of(location).ok().unwrap().forbid_secrets(location).unwrap();
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod local_time;
 mod typed;
 
 pub use databases::{Database, FoundColumn, FoundRelation, FoundTable, RelationRequest, Since};
-pub use files::{FileBytes, Files, SourceFile};
+pub use files::{FileBytes, Files, Listing, SourceFile};
 pub use http::{Http, PagesReader};
 pub use json::check_paths;
 pub use kinds::{Contents, SOURCE_KINDS, SourceKind, System, kind_of, local_path, scheme_list};

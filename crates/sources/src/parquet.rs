@@ -1,6 +1,6 @@
 //! Parquet: the columns asked for, in batches, with the types of the file.
 
-use crate::files::{Files, RandomAccess, RangeReader, SourceFile, unreadable};
+use crate::files::{Files, LocalFile, RandomAccess, RangeReader, SourceFile, unreadable};
 use crate::typed::{TypedReader, TypedRows};
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
@@ -9,7 +9,6 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use perennial_core::error::{Error, Result};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -28,6 +27,13 @@ pub struct ParquetReader {
     /// Why a block of a remote file could not be read.
     cause: Cause,
     hash: Option<String>,
+    opened: Opened,
+}
+
+/// The file itself, to see at the end whether it is still the same.
+enum Opened {
+    Local(LocalFile),
+    Remote(Remote),
 }
 
 /// Parquet keeps only the message of an error; the error itself is here.
@@ -50,13 +56,14 @@ impl ParquetReader {
         }
         let reader = match files.random_access(file) {
             RandomAccess::Local(path) => {
-                let opened = File::open(path).map_err(|e| unreadable(&file.path, e))?;
-                build(&file.path, opened, Cause::default(), wanted)
+                let local = LocalFile::open(&path, file)?;
+                let opened = local.file.try_clone().map_err(|e| unreadable(&file.path, e))?;
+                build(&file.path, opened, Cause::default(), Opened::Local(local), wanted)
             }
             RandomAccess::Remote(opening) => {
                 let handle = Handle::current();
                 let remote = Remote::new(handle.block_on(opening)?, file, handle);
-                build(&file.path, remote.clone(), remote.cause.clone(), wanted)
+                build(&file.path, remote.clone(), remote.cause.clone(), Opened::Remote(remote), wanted)
             }
         };
         reader.map(|reader| ParquetReader { hash, ..reader })
@@ -75,6 +82,10 @@ impl TypedReader for ParquetReader {
     }
 
     fn finish(&mut self) -> Result<Option<String>> {
+        match &self.opened {
+            Opened::Local(local) => local.check_unchanged()?,
+            Opened::Remote(remote) => remote.handle.block_on(remote.ranges.check_unchanged())?,
+        }
         Ok(self.hash.take())
     }
 }
@@ -89,6 +100,7 @@ fn build<T: ChunkReader + 'static>(
     name: &str,
     file: T,
     cause: Cause,
+    opened: Opened,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<ParquetReader> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(name, &cause, e))?;
@@ -98,7 +110,7 @@ fn build<T: ChunkReader + 'static>(
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let rows =
         builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| broken(name, &cause, e))?;
-    Ok(ParquetReader { name: name.to_string(), fields, rows, cause, hash: None })
+    Ok(ParquetReader { name: name.to_string(), fields, rows, cause, hash: None, opened })
 }
 
 /// A file elsewhere, read in blocks by a thread that may block.

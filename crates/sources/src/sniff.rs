@@ -1,7 +1,7 @@
 //! The probable format of a file, told from its first bytes.
 
 use crate::files::{FileBytes, Files, SourceFile};
-use crate::text::encoding;
+use crate::text::{Evidence, encoding};
 use perennial_core::contract::{CsvOptions, ExcelOptions, Format, TextEncoding};
 use perennial_core::error::{Error, Result};
 
@@ -94,44 +94,18 @@ fn decoded(head: &[u8], whole: bool) -> Option<(TextEncoding, String)> {
     if let Some(text) = cut(TextEncoding::Utf8) {
         return Some((TextEncoding::Utf8, text));
     }
-    let pairs = Pairs::of(head);
-    if pairs.lone > pairs.count / 2 {
+    let mut evidence = Evidence::default();
+    evidence.take(head);
+    if whole {
+        evidence.end();
+    }
+    if evidence.looks_western() {
         return None;
     }
     // Big5 writes every second character with a low second byte; GB2312, which most of GB18030 is, never.
-    let likely = if pairs.low * 10 > pairs.count { TextEncoding::Big5 } else { TextEncoding::Gb18030 };
+    let likely = if evidence.low * 10 > evidence.pairs { TextEncoding::Big5 } else { TextEncoding::Gb18030 };
     let other = if likely == TextEncoding::Big5 { TextEncoding::Gb18030 } else { TextEncoding::Big5 };
     [likely, other].into_iter().find_map(|encoding| Some((encoding, cut(encoding)?)))
-}
-
-/// Pairs of bytes that begin above 0x7f.
-#[derive(Default)]
-struct Pairs {
-    count: usize,
-    /// Those whose second byte is below 0x80.
-    low: usize,
-    /// Those between Latin letters, as the accented letters of Western encodings are.
-    lone: usize,
-}
-
-impl Pairs {
-    fn of(bytes: &[u8]) -> Pairs {
-        let mut pairs = Pairs::default();
-        let mut at = 0;
-        while at < bytes.len() {
-            if bytes[at] < 0x80 {
-                at += 1;
-                continue;
-            }
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(b' ');
-            let Some(next) = bytes.get(at + 1).copied() else { break };
-            pairs.count += 1;
-            pairs.low += usize::from(next < 0x80);
-            pairs.lone += usize::from(next < 0x80 && (before.is_ascii_alphabetic() || !next.is_ascii_alphanumeric()));
-            at += 2;
-        }
-        pairs
-    }
 }
 
 /// Which JSON a text is: an object a line, or documents whose lists are rows.
@@ -343,8 +317,12 @@ mod tests {
         assert_eq!(csv_of(simplified.as_bytes()).encoding, TextEncoding::Utf8);
         assert_eq!(csv_of(&encode(simplified, encoding_rs::GB18030)).encoding, TextEncoding::Gb18030);
         assert_eq!(csv_of(&encode(traditional, encoding_rs::BIG5)).encoding, TextEncoding::Big5);
-        let western = encode("name,ort\nMüller,Köln\nJäger,Düren\n", encoding_rs::WINDOWS_1252);
-        assert!(matches!(of_bytes(&western, true, "a.csv"), SniffResult::Unknown(_)));
+        for western in
+            ["name,ort\nMüller,Köln\nJäger,Düren\n", "id,name\n1,Smith\n2,Änne\n3,Smith\n", "a,b\n1,Ångström\n"]
+        {
+            let western = encode(western, encoding_rs::WINDOWS_1252);
+            assert!(matches!(of_bytes(&western, true, "a.csv"), SniffResult::Unknown(_)));
+        }
     }
 
     #[test]

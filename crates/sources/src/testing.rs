@@ -33,7 +33,7 @@ pub(crate) fn opened(bytes: &[u8]) -> (tempfile::TempDir, FileBytes) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "f", bytes);
     let files = files_in(folder.path().to_str().unwrap()).unwrap();
-    let file = wait(async { files.read(&files.list("f").await.unwrap()[0]).await.unwrap() });
+    let file = wait(async { files.read(&files.list("f").await.unwrap().files[0]).await.unwrap() });
     (folder, file)
 }
 

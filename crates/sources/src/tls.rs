@@ -2,6 +2,7 @@
 
 use perennial_core::contract::{Access, Tls};
 use perennial_core::error::{Error, Result};
+use perennial_core::regular_file;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -39,11 +40,11 @@ pub(crate) fn client_config(access: &Access) -> Result<ClientConfig> {
 
 /// The certificates of a PEM file.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let unreadable = |e: rustls::pki_types::pem::Error| {
-        Error::project(format!("the certificates in `{}` cannot be read: {e}", path.display())).because(e)
-    };
-    let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
-    let found = read.collect::<std::result::Result<Vec<_>, _>>().map_err(unreadable)?;
+    let unreadable =
+        |e: String| Error::project(format!("the certificates in `{}` cannot be read: {e}", path.display()));
+    let pem = regular_file::read(path).map_err(|e| unreadable(e.to_string()))?;
+    let found = CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<Vec<_>, _>>();
+    let found = found.map_err(|e| unreadable(e.to_string()))?;
     if found.is_empty() {
         return Err(Error::project(format!("`{}` contains no certificate", path.display()))
             .hint("`ca_file` must be in PEM format: -----BEGIN CERTIFICATE-----"));

@@ -2,6 +2,7 @@
 
 use crate::environment::{self, Unresolved};
 use crate::error::{Error, Result};
+use crate::regular_file;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -85,7 +86,7 @@ impl Secret {
     pub fn reveal(&self) -> Result<String> {
         match self {
             Secret::File(path) => {
-                let text = std::fs::read_to_string(path);
+                let text = regular_file::read_to_string(path);
                 let text = text.map_err(|e| Error::project(format!("the secret in {}: {e}", path.display())))?;
                 Ok(text.trim().to_string())
             }

@@ -5,6 +5,7 @@
 
 mod render;
 
+use crate::location::scrub;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -260,7 +261,7 @@ impl std::error::Error for Error {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Error {
-        Error::unreachable(format!("the object store failed: {error}")).because(error)
+        Error::unreachable(format!("the object store failed: {}", scrub(&error.to_string()))).because(error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Delimited text, and what all readers of text share.
 
 use super::CsvReader;
-use crate::testing::{PLAIN, csv, csv_with, data_error, gzip, json, names, opened, rows};
+use crate::testing::{PLAIN, csv, csv_with, data_error, drain_all, gzip, json, names, opened, rows};
 use crate::text::TextReader;
 use perennial_core::contract::{CsvOptions, TextEncoding};
 use perennial_core::error::Kind;
@@ -253,4 +253,28 @@ proptest! {
         let _ = csv_with(&bytes, &CsvOptions { encoding: TextEncoding::Big5, header: false, ..PLAIN }, &["a", "b"]);
         json(&bytes, &["a"], true);
     }
+}
+
+#[test]
+fn text_in_another_encoding_than_the_declared_one_is_said() {
+    let gb18030 = CsvOptions { encoding: TextEncoding::Gb18030, ..PLAIN };
+    for text in ["a,b\n1,黄娜\n", "a,b\nMüller,Käthe\nSöhne,Größe\n"] {
+        let error = data_error(csv_with(text.as_bytes(), &gb18030, &["a", "b"]));
+        let message = "`f` is in utf-8, not in gb18030: all of its characters beyond ASCII are valid utf-8";
+        assert_eq!((error.message(), error.hint_text()), (message, Some("write `encoding: utf-8` in `format`")));
+    }
+    // Far down, where the header and the first rows say nothing.
+    let long = "a,b\n".to_string() + &"1,2\n".repeat(600_000) + "1,黄娜\n";
+    assert!(csv_with(long.as_bytes(), &gb18030, &["a", "b"]).unwrap_err().message().contains("is in utf-8"));
+    let remarks = |text: &str, encoding: &'static encoding_rs::Encoding| {
+        let (_folder, file) = opened(&encoding.encode(text).0);
+        let mut reader = CsvReader::open(file, &gb18030, &names(&["a", "b"])).unwrap();
+        drain_all(&mut reader).unwrap();
+        reader.remarks()
+    };
+    let western = remarks("a,b\n1,Müller\n2,Köhler\n", encoding_rs::WINDOWS_1252);
+    let note = "`f` is read as gb18030, but 2 of 2 characters beyond ASCII stand in words of ASCII letters, such as `M黮`; \
+                is it in windows-1252, which has to be exported as utf-8?";
+    assert_eq!(western, [note]);
+    assert_eq!(remarks("a,b\n1,王芳\n", encoding_rs::GB18030), Vec::<String>::new());
 }

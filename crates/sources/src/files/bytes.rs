@@ -2,9 +2,9 @@
 
 use super::compression::Compression;
 use super::file::{SourceFile, changed, unreadable};
+use super::local_file::LocalFile;
 use bytes::Bytes;
 use perennial_core::error::{Error, Result};
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ pub struct FileBytes {
 }
 
 enum Origin {
-    Local(File),
+    Local(Arc<LocalFile>),
     Remote { pieces: mpsc::Receiver<Result<Bytes>>, current: Bytes },
 }
 
@@ -57,7 +57,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl FileBytes {
     pub(crate) fn open_local(path: &Path, file: &SourceFile) -> Result<FileBytes> {
-        let opened = File::open(path).map_err(|e| unreadable(&file.path, e))?;
+        let opened = Arc::new(LocalFile::open(path, file)?);
         let state = ReadState { hash: Mutex::new(Some(blake3::Hasher::new())), ..ReadState::default() };
         Ok(FileBytes {
             name: file.path.clone(),
@@ -85,12 +85,19 @@ impl FileBytes {
     pub(crate) fn into_text(mut self) -> Result<TextInput> {
         let mut magic = Vec::new();
         let name = self.name.clone();
-        let (state, expected_bytes) = (self.state.clone(), self.expected_bytes);
+        let (state, expected_bytes, local) = (self.state.clone(), self.expected_bytes, self.local());
         let head = self.by_ref().take(Compression::MAGIC_BYTES).read_to_end(&mut magic);
         head.map_err(|e| failure(&state, &name, &e))?;
         let compression = Compression::of(&magic);
         let reader = compression.decompress(Cursor::new(magic).chain(self))?;
-        Ok(TextInput { name, expected_bytes, reader, state, compression })
+        Ok(TextInput { name, expected_bytes, local, reader, state, compression })
+    }
+
+    fn local(&self) -> Option<Arc<LocalFile>> {
+        match &self.origin {
+            Origin::Local(local) => Some(local.clone()),
+            Origin::Remote { .. } => None,
+        }
     }
 
     /// The BLAKE3 hash of the whole content. Blocks.
@@ -104,6 +111,7 @@ impl FileBytes {
                 Err(e) => return Err(failure(&state, &self.name, &e)),
             }
         }
+        self.local().map_or(Ok(()), |local| local.check_unchanged())?;
         Ok(finish_hash(&state).unwrap_or_default())
     }
 }
@@ -121,8 +129,8 @@ fn failure(state: &ReadState, name: &str, error: &io::Error) -> Error {
 impl Read for FileBytes {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.origin {
-            Origin::Local(file) => loop {
-                match file.read(target) {
+            Origin::Local(local) => loop {
+                match (&local.file).read(target) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => {
                         let error = unreadable(&self.name, e);
@@ -157,6 +165,8 @@ pub(crate) struct TextInput {
     /// Path of the file, for errors.
     pub(crate) name: String,
     expected_bytes: Option<u64>,
+    /// The file, if it is on this machine.
+    local: Option<Arc<LocalFile>>,
     reader: Box<dyn Read + Send>,
     state: Arc<ReadState>,
     compression: Compression,
@@ -204,6 +214,7 @@ impl TextInput {
         if let Some(expected) = self.expected_bytes.filter(|expected| *expected != read) {
             return Err(changed(&self.name, &format!("{expected} bytes listed, {read} read")));
         }
+        self.local.as_ref().map_or(Ok(()), |local| local.check_unchanged())?;
         Ok(finish_hash(&self.state))
     }
 

@@ -1,6 +1,7 @@
 //! A file of a source, as listed, and errors about it.
 
 use perennial_core::error::Error;
+use perennial_core::location::scrub;
 
 /// One file of a source, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +23,31 @@ impl SourceFile {
     }
 }
 
-/// A file that cannot be read.
+/// What a pattern finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The files, by path.
+    pub files: Vec<SourceFile>,
+    /// Notes on what else matches, and is left out because it is no file.
+    pub left_out: Vec<String>,
+}
+
+impl Listing {
+    /// Leaves out what matches and is no file; `what` it is: `a folder`.
+    pub(crate) fn leave_out(&mut self, path: &str, what: &str) {
+        self.left_out.push(format!("`{path}` is {what}, not a file, so it is left out"));
+    }
+}
+
+/// That a pattern names exactly something that is no file; `what` it is: `a folder`.
+pub(crate) fn no_file(path: &str, what: &str) -> Error {
+    Error::data(format!("`{path}` is {what} where a file is expected"))
+        .hint(format!("remove it, or name files: `{path}/*` are those in a folder"))
+}
+
+/// A file that cannot be read. What a client says of it may contain signed URLs.
 pub(crate) fn unreadable(path: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::unreachable(format!("cannot read `{path}`: {error}")).because(error)
+    Error::unreachable(format!("cannot read `{path}`: {}", scrub(&error.to_string()))).because(error)
 }
 
 /// A file that differs from the one listed.

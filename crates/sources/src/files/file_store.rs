@@ -1,7 +1,7 @@
 //! What every place that holds files can do.
 
 use super::bytes::FileBytes;
-use super::file::SourceFile;
+use super::file::{Listing, SourceFile};
 use super::pattern::Pattern;
 use super::random_access::RandomAccess;
 use perennial_core::error::Result;
@@ -9,8 +9,8 @@ use perennial_core::error::Result;
 /// A place that holds files. A new one implements this and has an entry in [`crate::SOURCE_KINDS`].
 #[async_trait::async_trait]
 pub(crate) trait FileStore: std::fmt::Debug + Send + Sync {
-    /// The files that match a pattern, in any order.
-    async fn list(&self, pattern: &Pattern) -> Result<Vec<SourceFile>>;
+    /// What matches a pattern, in any order.
+    async fn list(&self, pattern: &Pattern) -> Result<Listing>;
 
     /// Opens a file for reading from its first byte.
     async fn read(&self, file: &SourceFile) -> Result<FileBytes>;

@@ -1,11 +1,12 @@
 //! Files in a folder of this machine.
 
 use super::bytes::FileBytes;
-use super::file::{SourceFile, not_utf8};
+use super::file::{Listing, SourceFile, no_file, not_utf8};
 use super::file_store::FileStore;
 use super::pattern::Pattern;
 use super::random_access::RandomAccess;
 use perennial_core::error::{Error, Result};
+use perennial_core::regular_file;
 use std::path::{Path, PathBuf};
 
 /// A folder of this machine.
@@ -28,7 +29,7 @@ impl Folder {
 
 #[async_trait::async_trait]
 impl FileStore for Folder {
-    async fn list(&self, pattern: &Pattern) -> Result<Vec<SourceFile>> {
+    async fn list(&self, pattern: &Pattern) -> Result<Listing> {
         let (root, pattern) = (self.0.clone(), pattern.clone());
         tokio::task::spawn_blocking(move || list(&root, &pattern))
             .await
@@ -44,16 +45,16 @@ impl FileStore for Folder {
     }
 }
 
-fn list(root: &Path, pattern: &Pattern) -> Result<Vec<SourceFile>> {
-    let mut found = Vec::new();
+fn list(root: &Path, pattern: &Pattern) -> Result<Listing> {
+    let mut found = Listing::default();
     if !root.is_dir() {
         return Err(Error::unreachable("the folder does not exist"));
     }
     if let Some(path) = pattern.literal() {
-        if let Ok(data) = std::fs::metadata(root.join(path))
-            && data.is_file()
-        {
-            found.push(file(path.to_string(), &data)?);
+        match std::fs::metadata(root.join(path)) {
+            Ok(data) if data.is_file() => found.files.push(file(path.to_string(), &data)?),
+            Ok(data) => return Err(no_file(path, regular_file::kind(data.file_type()))),
+            Err(_) => {}
         }
         return Ok(found);
     }
@@ -76,16 +77,19 @@ fn list(root: &Path, pattern: &Pattern) -> Result<Vec<SourceFile>> {
             let path = Pattern::join(&folder, &name.to_string_lossy());
             // Links are followed; a file that was removed since the listing is skipped.
             let Ok(data) = std::fs::metadata(root.join(&folder).join(&name)) else { continue };
-            if !pattern.concerns(&path, data.is_dir()) {
+            let is_left_out = data.is_dir() && pattern.looks_for(&path);
+            if !pattern.concerns(&path, data.is_dir()) && !is_left_out {
                 continue;
             }
             if name.to_str().is_none() {
                 return Err(not_utf8(&path));
             }
-            if data.is_dir() {
-                folders.push((path, ancestors.clone()));
+            if data.is_file() {
+                found.files.push(file(path, &data)?);
+            } else if is_left_out || !data.is_dir() {
+                found.leave_out(&path, regular_file::kind(data.file_type()));
             } else {
-                found.push(file(path, &data)?);
+                folders.push((path, ancestors.clone()));
             }
         }
     }

@@ -5,6 +5,7 @@ mod compression;
 mod file;
 mod file_store;
 mod folder;
+mod local_file;
 mod pattern;
 mod random_access;
 mod sftp;
@@ -14,10 +15,11 @@ mod tests;
 
 pub use bytes::FileBytes;
 pub(crate) use bytes::TextInput;
-pub use file::SourceFile;
 pub(crate) use file::unreadable;
+pub use file::{Listing, SourceFile};
 pub(crate) use file_store::FileStore;
 pub(crate) use folder::Folder;
+pub(crate) use local_file::LocalFile;
 pub(crate) use random_access::{RandomAccess, RangeReader};
 pub(crate) use sftp::Sftp;
 #[cfg(test)]
@@ -42,16 +44,17 @@ impl Files {
 
     /// The files whose path below the location matches the glob, by path. `*` stays within a folder, `**` does not;
     /// names that begin with a dot are left out, and so are files still being written (`*.part`, `~$*` and the like)
-    /// unless the glob names them. No match is an empty list.
+    /// unless the glob names them. Pipes, devices and the like are never opened. No match is an empty list.
     ///
     /// # Errors
-    /// Of kind `Project` when the glob is malformed or the server refuses the login, `Data` when a name is not UTF-8,
-    /// `Unreachable` when the location cannot be read.
-    pub async fn list(&self, glob: &str) -> Result<Vec<SourceFile>> {
+    /// Of kind `Project` when the glob is malformed or the server refuses the login, `Data` when a name is not UTF-8 or the
+    /// glob names exactly something that is no file, `Unreachable` when the location cannot be read.
+    pub async fn list(&self, glob: &str) -> Result<Listing> {
         let pattern = Pattern::new(glob)?;
         let found = self.store.list(&pattern).await;
         let mut found = found.map_err(|e| e.context(format!("cannot read `{}`", self.location)))?;
-        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.files.sort_by(|a, b| a.path.cmp(&b.path));
+        found.left_out.sort();
         Ok(found)
     }
 

@@ -62,6 +62,13 @@ impl Pattern {
         !hidden(path) && self.max_folders.is_none_or(|max| folders <= max)
     }
 
+    /// Whether a folder matches like a file and is not one that is only passed through: the glob asks for more than any
+    /// name in its last part.
+    pub(super) fn looks_for(&self, folder: &str) -> bool {
+        let last = self.glob.rsplit('/').next().unwrap_or(&self.glob);
+        last.chars().any(|letter| letter != '*') && self.matches(folder)
+    }
+
     /// Whether a file matches.
     pub(super) fn matches(&self, path: &str) -> bool {
         !hidden(path) && self.matcher.is_match(path) && !self.leaves_out(path)
@@ -98,6 +105,13 @@ mod tests {
         }
         assert!(matches("*.part", "a.part") && matches("in/~$*", "in/~$d.xlsx"));
         assert!(!matches("*.part", "~$a.part"));
+    }
+
+    #[test]
+    fn folders_that_look_like_the_files_asked_for_are_told_from_others() {
+        let looks_for = |glob: &str, folder: &str| Pattern::new(glob).unwrap().looks_for(folder);
+        assert!(looks_for("*.parquet", "orders.parquet") && looks_for("**/orders-*", "in/orders-1"));
+        assert!(!looks_for("**/*", "in") && !looks_for("*", "in") && !looks_for("*/*.csv", "in"));
     }
 
     #[test]

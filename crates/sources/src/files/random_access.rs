@@ -22,4 +22,11 @@ pub(crate) trait RangeReader: Send + Sync {
     /// # Errors
     /// Of kind `Unreachable` when they cannot be read.
     async fn read(&self, range: Range<u64>) -> Result<Bytes>;
+
+    /// After the last part was read: whether all of them were of the version that was listed, as far as the place of the
+    /// file tells.
+    ///
+    /// # Errors
+    /// When the file changed.
+    async fn check_unchanged(&self) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! Files in an object store. Credentials and endpoints come from the environment (`AWS_ENDPOINT_URL`, ...).
 
 use super::bytes::{FileBytes, PIECES_AHEAD};
-use super::file::{SourceFile, unreadable};
+use super::file::{Listing, SourceFile, changed, unreadable};
 use super::file_store::FileStore;
 use super::pattern::Pattern;
 use super::random_access::{RandomAccess, RangeReader};
@@ -11,12 +11,15 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
 use perennial_core::error::{Error, Result};
-use perennial_core::location::{ACCESS_KEYS_HINT, forbid_password};
+use perennial_core::location::scrub;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// What a tag begins with that is a store's entity tag.
+const TAG: &str = "etag=";
 
 /// A prefix of an object store.
 #[derive(Debug)]
@@ -41,8 +44,7 @@ pub(crate) fn open_azure(location: &str) -> Result<Store> {
 }
 
 fn open(location: &str, store: object_store::Result<impl ObjectStore>) -> Result<Store> {
-    forbid_password(location, ACCESS_KEYS_HINT)?;
-    let invalid = |e: String| Error::project(format!("`{location}` cannot be opened: {e}"));
+    let invalid = |e: String| Error::project(format!("`{location}` cannot be opened: {}", scrub(&e)));
     let store = store.map_err(|e| invalid(e.to_string()).because(e))?;
     let url = url::Url::parse(location).map_err(|e| invalid(e.to_string()))?;
     let prefix = Path::from_url_path(url.path()).map_err(|e| invalid(e.to_string()))?;
@@ -65,23 +67,23 @@ impl Store {
 
 #[async_trait::async_trait]
 impl FileStore for Store {
-    async fn list(&self, pattern: &Pattern) -> Result<Vec<SourceFile>> {
+    async fn list(&self, pattern: &Pattern) -> Result<Listing> {
         if let Some(path) = pattern.literal() {
             return match self.store.head(&self.key(path)?).await {
-                Ok(meta) => Ok(vec![file(path.to_string(), &meta)?]),
-                Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
+                Ok(meta) => Ok(Listing { files: vec![file(path.to_string(), &meta)?], ..Listing::default() }),
+                Err(object_store::Error::NotFound { .. }) => Ok(Listing::default()),
                 Err(error) => Err(error.into()),
             };
         }
         let folder = if pattern.folder().is_empty() { self.prefix.clone() } else { self.key(pattern.folder())? };
-        let mut found = Vec::new();
+        let mut found = Listing::default();
         let mut listing = self.store.list(Some(&folder));
         while let Some(meta) = listing.try_next().await? {
             let Some(rest) = meta.location.prefix_match(&self.prefix) else { continue };
             let parts: Vec<String> = rest.map(|part| part.as_ref().to_string()).collect();
             let path = parts.join("/");
             if pattern.matches(&path) {
-                found.push(file(path, &meta)?);
+                found.files.push(file(path, &meta)?);
             }
         }
         Ok(found)
@@ -89,6 +91,7 @@ impl FileStore for Store {
 
     async fn read(&self, file: &SourceFile) -> Result<FileBytes> {
         let object = self.store.get(&self.key(&file.path)?).await.map_err(|e| unreadable(&file.path, e))?;
+        check_version(file, &object.meta)?;
         let mut stream = object.into_stream();
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let path = file.path.clone();
@@ -104,8 +107,8 @@ impl FileStore for Store {
 
     fn random_access<'a>(&'a self, file: &'a SourceFile) -> RandomAccess<'a> {
         RandomAccess::Remote(Box::pin(async move {
-            let (store, key, path) = (self.store.clone(), self.key(&file.path)?, file.path.clone());
-            Ok(Box::new(StoredObject { store, key, path }) as Box<dyn RangeReader>)
+            let (store, key, listed) = (self.store.clone(), self.key(&file.path)?, file.clone());
+            Ok(Box::new(StoredObject { store, key, listed }) as Box<dyn RangeReader>)
         }))
     }
 }
@@ -114,21 +117,43 @@ impl FileStore for Store {
 struct StoredObject {
     store: Arc<dyn ObjectStore>,
     key: Path,
-    path: String,
+    listed: SourceFile,
 }
 
 #[async_trait::async_trait]
 impl RangeReader for StoredObject {
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        self.store.get_range(&self.key, range).await.map_err(|e| unreadable(&self.path, e))
+        let failed = |e| unreadable(&self.listed.path, e);
+        let options = GetOptions::new().with_range(Some(range));
+        let part = self.store.get_opts(&self.key, options).await.map_err(failed)?;
+        check_version(&self.listed, &part.meta)?;
+        part.bytes().await.map_err(failed)
     }
+
+    /// Every part was compared when it was read.
+    async fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Compares what a store gives with what it listed: the entity tags where it has them, else sizes and whole seconds,
+/// which is all that an answer's header tells. Within one answer, the client compares.
+fn check_version(listed: &SourceFile, meta: &ObjectMeta) -> Result<()> {
+    let given = file(listed.path.clone(), meta)?;
+    let has_tag = |file: &SourceFile| file.tag.starts_with(TAG);
+    let same = match has_tag(listed) && has_tag(&given) {
+        // A weak tag stands for the same bytes, sent in another encoding.
+        true => given.tag.replace("W/\"", "") == listed.tag.replace("W/\"", ""),
+        false => given.bytes == listed.bytes && given.modified.as_second() == listed.modified.as_second(),
+    };
+    if same { Ok(()) } else { Err(changed(&listed.path, "the store has another version of it")) }
 }
 
 fn file(path: String, meta: &ObjectMeta) -> Result<SourceFile> {
     let modified = jiff::Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
         .map_err(|e| Error::unreachable(format!("`{path}` has an invalid modification time: {e}")))?;
     Ok(match &meta.e_tag {
-        Some(tag) => SourceFile { path, bytes: meta.size, tag: format!("etag={}", tag.trim_matches('"')), modified },
+        Some(tag) => SourceFile { path, bytes: meta.size, tag: format!("{TAG}{}", tag.trim_matches('"')), modified },
         None => SourceFile::without_tag(path, meta.size, modified),
     })
 }

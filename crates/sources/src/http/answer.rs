@@ -1,5 +1,6 @@
 //! One answer: JSON, from which rows are cut as they are written.
 
+use crate::text::Evidence;
 use bytes::Bytes;
 use perennial_core::error::{Error, Result, list};
 use sonic_rs::{JsonValueTrait, LazyValue};
@@ -152,7 +153,7 @@ fn decoded(place: &str, body: Vec<u8>, content_type: &str) -> Result<String> {
     };
     let wrong =
         || Error::data(format!("the response of {place} contains bytes that are not valid {}", encoding.name()));
-    if encoding == encoding_rs::UTF_8 {
+    if encoding == encoding_rs::UTF_8 || is_utf8(&body) {
         let mut text = String::from_utf8(body).map_err(|_| wrong())?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
@@ -161,6 +162,15 @@ fn decoded(place: &str, body: Vec<u8>, content_type: &str) -> Result<String> {
     }
     let (text, _, damaged) = encoding.decode(&body);
     if damaged { Err(wrong()) } else { Ok(text.into_owned()) }
+}
+
+/// Whether bytes cannot be anything but UTF-8. Servers that declare `charset=iso-8859-1` for everything send JSON in UTF-8,
+/// as RFC 8259 demands.
+fn is_utf8(body: &[u8]) -> bool {
+    let mut evidence = Evidence::default();
+    evidence.take(body);
+    evidence.end();
+    evidence.is_utf8()
 }
 
 #[cfg(test)]
@@ -212,6 +222,10 @@ mod tests {
         let body = b"[\"\xbf\xcd\xbb\xa7\"]".to_vec();
         let answer = Answer::of("x".into(), body, "text/json; charset=\"GBK\"", String::new(), str::to_string).unwrap();
         assert_eq!(answer.rows(None).unwrap().lines, Bytes::from("\"客户\"\n"));
+        let body = "[\"客户\", \"Müller\"]".as_bytes().to_vec();
+        let utf8 =
+            Answer::of("x".into(), body, "text/json; charset=iso-8859-1", String::new(), str::to_string).unwrap();
+        assert_eq!(utf8.rows(None).unwrap().lines, Bytes::from("\"客户\"\n\"Müller\"\n"));
         assert!(Answer::of("x".into(), b"[]".to_vec(), "a/b;charset=martian", String::new(), str::to_string).is_err());
     }
 }

@@ -4,7 +4,8 @@ use super::answer::Answer;
 use backon::{ExponentialBuilder, Retryable};
 use perennial_core::contract::{Access, Secret, Tls};
 use perennial_core::error::{Error, Result};
-use perennial_core::location::{PASSWORD_HINT, forbid_password};
+use perennial_core::location::names_secret;
+use perennial_core::regular_file;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, redirect};
 use std::time::Duration;
@@ -26,6 +27,9 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 const SHOWN_CHARACTERS: usize = 200;
 /// Shorter words are not hidden in errors, because they occur in any text.
 const MIN_SECRET_CHARACTERS: usize = 4;
+
+/// A value in a query that is so long may be a secret, whatever its name is.
+const LONG_VALUE_CHARACTERS: usize = 16;
 
 /// One service, and the credentials for it.
 pub(super) struct Client {
@@ -220,7 +224,7 @@ impl Client {
         if !status.is_success() {
             return Err(self.refused(url, status, after, &body));
         }
-        Answer::of(place(url), body, &kind, link, |text| self.shown(text)).map_err(FailedAttempt::last)
+        Answer::of(place(url), body, &kind, link, |text| self.shown(url, text)).map_err(FailedAttempt::last)
     }
 
     async fn body(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, FailedAttempt> {
@@ -241,7 +245,7 @@ impl Client {
     /// What a status other than success means.
     fn refused(&self, url: &Url, status: StatusCode, after: Option<Duration>, body: &[u8]) -> FailedAttempt {
         let place = place(url);
-        let text = self.shown(&String::from_utf8_lossy(body));
+        let text = self.shown(url, &String::from_utf8_lossy(body));
         let said = if text.is_empty() { String::new() } else { format!(": {text}") };
         let limited = status == StatusCode::TOO_MANY_REQUESTS || (status == StatusCode::FORBIDDEN && after.is_some());
         if limited || status == StatusCode::REQUEST_TIMEOUT || status.is_server_error() {
@@ -289,10 +293,10 @@ impl Client {
         FailedAttempt::again(Error::unreachable(format!("{name} {what}: {cause}")).because(error))
     }
 
-    /// The beginning of a text, without secrets.
-    fn shown(&self, text: &str) -> String {
+    /// The beginning of the answer of a URL, without secrets.
+    fn shown(&self, url: &Url, text: &str) -> String {
         let mut text = text.trim().to_string();
-        for word in &self.hidden {
+        for word in self.hidden.iter().chain(&hidden_in_query(url)) {
             text = text.replace(word, "***");
         }
         let begin: String = text.chars().take(SHOWN_CHARACTERS).collect();
@@ -302,7 +306,6 @@ impl Client {
 }
 
 fn base(location: &str, access: &Access) -> Result<Url> {
-    forbid_password(location, PASSWORD_HINT)?;
     let url = Url::parse(location).map_err(|e| Error::project(format!("`location` is not a valid URL: {e}")))?;
     if !url.username().is_empty() {
         return Err(Error::project("the location of a service contains a user")
@@ -327,7 +330,7 @@ fn http(access: &Access) -> Result<reqwest::Client> {
         .danger_accept_invalid_certs(access.tls == Tls::Encrypt);
     if let Some(file) = &access.ca_file {
         let cannot = |e: String| Error::project(format!("cannot read the certificates in `{}`: {e}", file.display()));
-        let pem = std::fs::read(file).map_err(|e| cannot(e.to_string()))?;
+        let pem = regular_file::read(file).map_err(|e| cannot(e.to_string()))?;
         let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| cannot(e.to_string()))?;
         if found.is_empty() {
             return Err(cannot("it contains no certificate in PEM format".to_string()));
@@ -337,6 +340,21 @@ fn http(access: &Access) -> Result<reqwest::Client> {
         }
     }
     builder.build().map_err(|e| Error::project(format!("cannot build an HTTP client: {}", root_cause(&e).0)).because(e))
+}
+
+/// Values in a query that no error may show, as they are and as they are written in the URL: those whose names say that
+/// they are secret, and long ones.
+fn hidden_in_query(url: &Url) -> Vec<String> {
+    let mut hidden = Vec::new();
+    for part in url.query().unwrap_or_default().split('&') {
+        let Some((name, value)) = url::form_urlencoded::parse(part.as_bytes()).next() else { continue };
+        let least = if names_secret(&name) { MIN_SECRET_CHARACTERS } else { LONG_VALUE_CHARACTERS };
+        if value.chars().count() >= least {
+            hidden.extend(part.split_once('=').map(|(_, written)| written.to_string()));
+            hidden.push(value.into_owned());
+        }
+    }
+    hidden
 }
 
 /// A URL as it may be shown: a query may contain secrets.
@@ -392,6 +410,14 @@ mod tests {
         assert!(!same("http://api.example.com/v2") && !same("https://api.example.com:8443/v2"));
         let clear = Url::parse("http://api.example.com/v2").unwrap();
         assert!(is_same_service(&clear, &base));
+    }
+
+    #[test]
+    fn an_echoed_query_shows_no_secret() {
+        let url = Url::parse("https://h/x?since=2026-01-31&api_key=s3%20cret&q=abcdefghijklmnop").unwrap();
+        let client = Client::open("https://h", &Access::default()).unwrap();
+        let body = "you sent since=2026-01-31&api_key=s3%20cret (s3 cret)&q=abcdefghijklmnop";
+        assert_eq!(client.shown(&url, body), "you sent since=2026-01-31&api_key=*** (***)&q=***");
     }
 
     #[test]

@@ -295,7 +295,7 @@ fn locations_and_certificates_that_make_no_sense_are_refused() {
         assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
         error.to_string()
     };
-    assert!(refuse("https://me:s3cret@example.com", &Access::default()).contains("contains a password"));
+    assert!(refuse("https://me:s3cret@example.com", &Access::default()).contains("contains a user"));
     let off = Access { tls: Tls::Off, ..Access::default() };
     assert!(refuse("https://example.com", &off).contains("`tls` is `off`"));
     let none = Access { ca_file: Some("/no/such/file".into()), ..Access::default() };

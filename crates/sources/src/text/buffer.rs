@@ -1,10 +1,12 @@
 //! A buffer over the bytes of one file: complete records are looked at in place, the rest moves to the front.
 
-use super::encoding::{Transcoder, check_byte_order_mark};
+use super::encoding::{self, Transcoder, check_byte_order_mark};
+use super::evidence::Evidence;
 use crate::files::{FileBytes, TextInput};
 use perennial_core::contract::TextEncoding;
 use perennial_core::error::{Error, Result};
 use std::io::{Cursor, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Initial size.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -24,6 +26,8 @@ pub(crate) struct ReadBuffer {
     pub(crate) line: u64,
     /// What to do about a record that is too long.
     long_hint: &'static str,
+    /// The declared encoding, and what the bytes show, unless it is UTF-8.
+    evidence: Option<(TextEncoding, Arc<Mutex<Evidence>>)>,
 }
 
 impl ReadBuffer {
@@ -55,15 +59,16 @@ impl ReadBuffer {
             head.drain(..UTF8_MARK.len());
         }
         let first = head.clone();
+        let evidence = (encoding != TextEncoding::Utf8).then(|| (encoding, Arc::<Mutex<Evidence>>::default()));
         let input = input.layer(|rest| {
             let whole = Cursor::new(head).chain(rest);
-            match encoding {
-                TextEncoding::Utf8 => Box::new(whole) as Box<dyn Read + Send>,
-                other => Box::new(Transcoder::new(whole, other)),
+            match &evidence {
+                None => Box::new(whole) as Box<dyn Read + Send>,
+                Some((other, evidence)) => Box::new(Transcoder::new(whole, *other, evidence.clone())),
             }
         });
-        let buffer =
-            ReadBuffer { input, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0, ended: false, line: 1, long_hint };
+        let buffer = vec![0; BUFFER_BYTES];
+        let buffer = ReadBuffer { input, buffer, start: 0, end: 0, ended: false, line: 1, long_hint, evidence };
         Ok((buffer, first))
     }
 
@@ -121,6 +126,27 @@ impl ReadBuffer {
         let filled = self.input.fill(&mut self.buffer[self.end..], line)?;
         self.end += filled;
         self.ended = filled < wanted;
-        Ok(())
+        self.check_encoding()
     }
+
+    /// Fails as soon as it is certain that the text is UTF-8 where something else is declared.
+    fn check_encoding(&self) -> Result<()> {
+        match &self.evidence {
+            Some((declared, evidence)) if lock(evidence).is_utf8() => {
+                let error = encoding::is_utf8(&format!("`{}`", self.input.name), *declared);
+                Err(error.hint("write `encoding: utf-8` in `format`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After the end of the file: what a person should know of it.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let found = self.evidence.as_ref();
+        found.and_then(|(declared, evidence)| lock(evidence).remark(&self.input.name, *declared)).into_iter().collect()
+    }
+}
+
+fn lock(evidence: &Mutex<Evidence>) -> MutexGuard<'_, Evidence> {
+    evidence.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,11 @@
 //! Character encodings: the bytes of a file are transcoded to UTF-8, piece by piece.
 
+use super::evidence::Evidence;
 use encoding_rs::{BIG5, Decoder, DecoderResult, Encoding, GB18030, UTF_8};
 use perennial_core::contract::TextEncoding;
 use perennial_core::error::{Error, Result};
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Stands for bytes that are invalid in the encoding; never occurs in UTF-8, so the row it is in is rejected.
 const INVALID: u8 = 0xff;
@@ -44,9 +46,17 @@ pub(crate) fn check_byte_order_mark(file: &str, head: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// That a text is UTF-8 where its contract declares another encoding.
+pub(crate) fn is_utf8(what: &str, declared: TextEncoding) -> Error {
+    let declared = name(declared);
+    Error::data(format!("{what} is in utf-8, not in {declared}: all of its characters beyond ASCII are valid utf-8"))
+}
+
 /// Transcodes a stream to UTF-8.
 pub(crate) struct Transcoder<R> {
     inner: R,
+    /// What the bytes show, for the one who reads the text.
+    evidence: Arc<Mutex<Evidence>>,
     decoder: Decoder,
     piece: Vec<u8>,
     taken: usize,
@@ -59,9 +69,10 @@ pub(crate) struct Transcoder<R> {
 }
 
 impl<R: Read> Transcoder<R> {
-    pub(crate) fn new(inner: R, encoding: TextEncoding) -> Transcoder<R> {
+    pub(crate) fn new(inner: R, encoding: TextEncoding, evidence: Arc<Mutex<Evidence>>) -> Transcoder<R> {
         Transcoder {
             inner,
+            evidence,
             decoder: implementation(encoding).new_decoder_without_bom_handling(),
             piece: vec![0; PIECE_BYTES],
             taken: 0,
@@ -83,6 +94,11 @@ impl<R: Read> Transcoder<R> {
                 self.filled = self.inner.read(&mut self.piece)?;
                 self.taken = 0;
                 self.input_ended = self.filled == 0;
+                let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+                match self.input_ended {
+                    true => evidence.end(),
+                    false => evidence.take(&self.piece[..self.filled]),
+                }
             }
             let (result, read, wrote) = self.decoder.decode_to_utf8_without_replacement(
                 &self.piece[self.taken..self.filled],

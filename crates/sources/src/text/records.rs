@@ -77,6 +77,10 @@ impl<P: RecordParser> TextReader for RecordReader<P> {
         self.buffer.input.bytes()
     }
 
+    fn remarks(&self) -> Vec<String> {
+        self.buffer.remarks()
+    }
+
     fn hint_for_missing(&self, name: &str) -> Option<String> {
         self.parser.hint_for_missing(name)
     }

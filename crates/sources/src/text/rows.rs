@@ -28,6 +28,11 @@ pub trait TextReader: Send {
     /// Bytes of the file read so far, before decompression.
     fn bytes(&self) -> u64;
 
+    /// After the last row: what a person should know of the file.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What to do when the file lacks a column of the contract, where the reader has a suggestion.
     fn hint_for_missing(&self, _name: &str) -> Option<String> {
         None

@@ -10,6 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts, Value};
 use perennial_core::contract::{Access, Tls};
 use perennial_core::error::{Error, Result};
+use perennial_core::regular_file;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -156,7 +157,7 @@ async fn encryption(access: &Access) -> Result<SslOpts> {
     let machine = rustls_native_certs::load_native_certs().certs;
     let mut trusted: Vec<Vec<u8>> = machine.into_iter().filter(readable).map(|cert| cert.to_vec()).collect();
     if let Some(path) = &access.ca_file {
-        let file = tokio::fs::read(path).await;
+        let file = regular_file::read(path);
         trusted.push(
             file.map_err(|e| Error::project(format!("cannot read the certificates in `{}`: {e}", path.display())))?,
         );

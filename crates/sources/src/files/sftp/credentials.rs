@@ -3,6 +3,7 @@
 use super::host_key::KeyVerifier;
 use super::server::Server;
 use perennial_core::error::{Error, Result};
+use perennial_core::regular_file;
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, load_secret_key};
@@ -35,6 +36,10 @@ impl Credentials {
             }
             return Ok(Credentials { key: None, password });
         };
+        // The library would wait for the other end of a pipe.
+        regular_file::open(file).map_err(|e| {
+            Error::project(format!("the private key {} cannot be read: {e}", file.display())).because(e)
+        })?;
         let key = match load_secret_key(file, None) {
             Ok(key) => key,
             Err(error) => match &password {

@@ -2,6 +2,7 @@
 
 use super::server::{SSH_PORT, Server};
 use perennial_core::error::{Error, Result};
+use perennial_core::regular_file;
 use russh::client;
 use russh::keys::known_hosts::known_host_keys_path;
 use russh::keys::{HashAlg, PublicKey, PublicKeyBase64, PublicKeyOrCertificate};
@@ -37,7 +38,7 @@ impl HostKeys {
                 return Err(error.hint("write `known_hosts_file: ...` next to `location`"));
             }
         };
-        let text = match std::fs::read(&file) {
+        let text = match regular_file::read(&file) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && server.access.known_hosts_file.is_none() => {
                 String::new()

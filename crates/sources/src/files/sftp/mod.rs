@@ -14,7 +14,7 @@ mod walk;
 mod tests;
 
 use super::bytes::{FileBytes, PIECES_AHEAD};
-use super::file::{SourceFile, changed};
+use super::file::{Listing, SourceFile, changed};
 use super::file_store::FileStore;
 use super::pattern::Pattern;
 use super::random_access::{RandomAccess, RangeReader};
@@ -92,7 +92,7 @@ impl Sftp {
 
 #[async_trait::async_trait]
 impl FileStore for Sftp {
-    async fn list(&self, pattern: &Pattern) -> Result<Vec<SourceFile>> {
+    async fn list(&self, pattern: &Pattern) -> Result<Listing> {
         let connection = self.connection().await?;
         let found = match walk::walk(&connection.sftp, &self.folder, pattern).await {
             Err(error) if error.is_lost() => {
@@ -118,8 +118,8 @@ impl FileStore for Sftp {
     fn random_access<'a>(&'a self, file: &'a SourceFile) -> RandomAccess<'a> {
         RandomAccess::Remote(Box::pin(async move {
             let (connection, opened) = self.open_file(file).await?;
-            let (server, path, opened) = (self.server.clone(), file.path.clone(), Mutex::new((opened, 0)));
-            Ok(Box::new(RemoteFile { server, path, opened, _connection: connection }) as Box<dyn RangeReader>)
+            let (server, listed, opened) = (self.server.clone(), file.clone(), Mutex::new((opened, 0)));
+            Ok(Box::new(RemoteFile { server, listed, opened, _connection: connection }) as Box<dyn RangeReader>)
         }))
     }
 }
@@ -147,10 +147,13 @@ async fn fetch(server: &Server, file: &SourceFile, mut opened: File, out: &mpsc:
     }
 }
 
-/// An error when a file was modified between being listed and being read. A server that does not say when is believed;
-/// the size is compared in any case.
+/// An error when a file was modified between being listed and being read. A server that does not say so is believed; of
+/// what is read as a stream the size is compared in any case.
 async fn modification(opened: &File, file: &SourceFile) -> Option<Error> {
     let now = opened.metadata().await.ok()?;
+    if let Some(bytes) = now.size.filter(|bytes| *bytes != file.bytes) {
+        return Some(changed(&file.path, &format!("{} bytes when listed, {bytes} when read", file.bytes)));
+    }
     let modified = walk::modified(&now)?;
     (modified != file.modified)
         .then(|| changed(&file.path, &format!("last modified {} when listed, {modified} when read", file.modified)))
@@ -159,7 +162,7 @@ async fn modification(opened: &File, file: &SourceFile) -> Option<Error> {
 /// An opened file of which parts are read.
 struct RemoteFile {
     server: Server,
-    path: String,
+    listed: SourceFile,
     /// The file and the position of its next byte.
     opened: Mutex<(File, u64)>,
     _connection: Arc<Connection>,
@@ -180,11 +183,16 @@ impl RangeReader for RemoteFile {
         if let Err(error) = read.await {
             *position = u64::MAX;
             return Err(match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => changed(&self.path, "it became shorter"),
-                _ => self.server.reading(&self.path, error),
+                std::io::ErrorKind::UnexpectedEof => changed(&self.listed.path, "it became shorter"),
+                _ => self.server.reading(&self.listed.path, error),
             });
         }
         *position = range.end;
         Ok(bytes.into())
+    }
+
+    async fn check_unchanged(&self) -> Result<()> {
+        let opened = self.opened.lock().await;
+        modification(&opened.0, &self.listed).await.map_or(Ok(()), Err)
     }
 }

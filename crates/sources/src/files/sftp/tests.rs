@@ -17,7 +17,7 @@ async fn open(server: &SshServer, folder: &Path, access: &Access) -> Files {
 }
 
 async fn paths(files: &Files, glob: &str) -> Vec<String> {
-    files.list(glob).await.unwrap().into_iter().map(|file| file.path).collect()
+    files.list(glob).await.unwrap().files.into_iter().map(|file| file.path).collect()
 }
 
 async fn csv(files: &Files, file: &SourceFile) -> Result<Vec<(u64, Vec<String>)>> {
@@ -69,8 +69,8 @@ async fn folders_are_listed_as_local_ones_are() {
         ["2026/01/客户.csv", "2026/02/x.csv", "a.csv", "b.csv", "linked/x.csv", "z.csv"]
     );
     assert_eq!(server.connections(), 1);
-    let file = files.list("a.csv").await.unwrap().remove(0);
-    let same = local.list("a.csv").await.unwrap().remove(0);
+    let file = files.list("a.csv").await.unwrap().files.remove(0);
+    let same = local.list("a.csv").await.unwrap().files.remove(0);
     assert_eq!((file.bytes, file.modified.as_second()), (same.bytes, same.modified.as_second()));
     assert_eq!(files.content_hash(&file).await.unwrap(), None);
     assert_eq!(csv(&files, &file).await.unwrap(), rows(&[(2, &["1", "2"])]));
@@ -87,7 +87,7 @@ async fn large_and_packed_files_and_parquet_are_read_whole() {
     write(&folder, "small.csv.gz", &gzip(b"a,b\n1,2\n"));
     write(&folder, "long.parquet", &long_parquet(400_000));
     let files = open(&server, &folder, &server.access()).await;
-    let list = files.list("*").await.unwrap();
+    let list = files.list("*").await.unwrap().files;
     let read = csv(&files, &list[0]).await.unwrap();
     assert_eq!(read.len(), 600_000);
     assert!(read.iter().enumerate().all(|(i, (line, cells))| {
@@ -118,7 +118,7 @@ async fn the_home_of_the_account_is_a_place_too() {
     let name = inside.path().file_name().unwrap().to_str().unwrap();
     let location = format!("sftp://127.0.0.1:{}/~/{name}", server.port);
     let files = open_files(&location, &server.access()).await.unwrap();
-    let found = files.list("**/*.csv").await.unwrap();
+    let found = files.list("**/*.csv").await.unwrap().files;
     assert_eq!(csv(&files, &found[0]).await.unwrap().len(), 1);
 }
 
@@ -130,7 +130,7 @@ async fn a_lost_connection_is_made_again_between_files_only() {
     let long: String = (0..4_000_000).map(|i| format!("{i},row\n")).collect();
     write(&folder, "long.csv", format!("a,b\n{long}").as_bytes());
     let files = open(&server, &folder, &server.access()).await;
-    let list = files.list("*").await.unwrap();
+    let list = files.list("*").await.unwrap().files;
     server.drop_connections();
     assert_eq!(csv(&files, &list[0]).await.unwrap().len(), 1);
     server.drop_connections();
@@ -151,7 +151,7 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
     let folder = server.path("in");
     write(&folder, "a.csv", b"a,b\n1,2\n");
     let files = open(&server, &folder, &server.access()).await;
-    let file = files.list("a.csv").await.unwrap().remove(0);
+    let file = files.list("a.csv").await.unwrap().files.remove(0);
     write(&folder, "a.csv", b"a,b\n1,2\n3,4\n");
     let error = csv(&files, &file).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
@@ -303,7 +303,7 @@ async fn a_server_that_hangs_is_not_waited_for_for_ever() {
     write(&folder, "a.csv", b"a,b\n1,2\n");
     let access = Access { read_timeout_seconds: 2, connect_timeout_seconds: 2, ..server.access() };
     let files = open(&server, &folder, &access).await;
-    let file = files.list("*").await.unwrap().remove(0);
+    let file = files.list("*").await.unwrap().files.remove(0);
     server.halt();
     let began = Instant::now();
     let error = files.read(&file).await.map(|_| ()).unwrap_err();
@@ -409,7 +409,7 @@ async fn accounts_are_let_in_by_a_password_however_it_is_asked_for() {
             Access { known_hosts_file: Some(known), password: password("open sesame"), ..Access::default() };
         let location = format!("sftp://shop@127.0.0.1:{port}{}/in", folder.path().display());
         let files = open_files(&location, &access).await.unwrap();
-        let found = files.list("*").await.unwrap();
+        let found = files.list("*").await.unwrap().files;
         assert_eq!(csv(&files, &found[0]).await.unwrap().len(), 1, "{asks}");
         access.password = password("open barley");
         let error = open_files(&location, &access).await.unwrap().list("*").await.unwrap_err();

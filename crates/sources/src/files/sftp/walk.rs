@@ -1,6 +1,6 @@
 //! Searches the folders of a server for files that match.
 
-use super::super::file::{SourceFile, not_utf8};
+use super::super::file::{Listing, SourceFile, no_file, not_utf8};
 use super::super::pattern::Pattern;
 use super::error::SftpError;
 use perennial_core::error::Error;
@@ -30,16 +30,16 @@ struct Folder {
 }
 
 /// The files below a folder that match.
-pub(super) async fn walk(sftp: &SftpSession, root: &str, pattern: &Pattern) -> Result<Vec<SourceFile>, SftpError> {
+pub(super) async fn walk(sftp: &SftpSession, root: &str, pattern: &Pattern) -> Result<Listing, SftpError> {
     let full_path = below(root, "");
     if !stat(sftp, &full_path, &full_path).await?.is_dir() {
         return Err(SftpError::own(Error::unreachable(format!("`{full_path}` is not a folder"))));
     }
-    let mut found = Vec::new();
+    let mut found = Listing::default();
     if let Some(path) = pattern.literal() {
         match stat(sftp, &below(root, path), path).await {
-            Ok(data) if is_file(&data) => found.push(file(path.to_string(), &data)?),
-            Ok(_) => {}
+            Ok(data) if is_file(&data) => found.files.push(file(path.to_string(), &data)?),
+            Ok(data) => return Err(SftpError::own(no_file(path, kind(&data)))),
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error),
         }
@@ -60,7 +60,7 @@ async fn search(
     pattern: &Pattern,
     folder: Folder,
     folders: &mut Vec<Folder>,
-    found: &mut Vec<SourceFile>,
+    found: &mut Listing,
 ) -> Result<(), SftpError> {
     let full_path = below(root, &folder.path);
     let entries = match sftp.read_dir(&full_path).await.map_err(SftpError::at(&full_path)) {
@@ -96,11 +96,15 @@ async fn search(
                 Err(error) => return Err(error),
             };
         }
-        if data.is_dir() && pattern.concerns(&path, true) {
+        if data.is_dir() && pattern.looks_for(&path) {
+            found.leave_out(&path, kind(&data));
+        } else if data.is_dir() && pattern.concerns(&path, true) {
             let real = (!is_link).then(|| format!("{}/{name}", real.trim_end_matches('/')));
             folders.push(Folder { path, real, ancestors: ancestors.clone() });
         } else if is_file(&data) && pattern.matches(&path) {
-            found.push(file(path, &data)?);
+            found.files.push(file(path, &data)?);
+        } else if !data.is_dir() && pattern.matches(&path) {
+            found.leave_out(&path, kind(&data));
         }
     }
     Ok(())
@@ -113,6 +117,11 @@ async fn stat(sftp: &SftpSession, full_path: &str, path: &str) -> Result<Metadat
 /// Whether it is a file; a server that does not report types lists only files.
 fn is_file(data: &Metadata) -> bool {
     data.permissions.is_none() || data.file_type() == FileType::File
+}
+
+/// What it is that is no file; the protocol does not tell more.
+fn kind(data: &Metadata) -> &'static str {
+    if data.is_dir() { "a folder" } else { "a pipe, a device or a socket" }
 }
 
 fn file(path: String, data: &Metadata) -> Result<SourceFile, SftpError> {
