@@ -1,8 +1,9 @@
 /* ---
 description: >-
-  What was sold and what came back, one row per line. Cancelled orders are out. A return is a row of its own with
-  negative quantity and revenue, dated on its own day, and names the order and line it belongs to; returns of lines that
-  are not there (their order was refused or cancelled) are out too. Only facts dated before the as-of date.
+  What was sold and what came back, one row per line. Cancelled orders are out, and so are lines of quantity 0 without
+  an amount, which is how a line is cancelled. A return is a row of its own with negative quantity, dated on its own day,
+  and names the order and line it belongs to; returns of lines that are not there (refused or cancelled) are out too.
+  A return without its original is a line sold of negative quantity. Only facts dated before the as-of date.
 grain: [order_id, line_number, return_id]
 columns:
   order_id: {description: Order number; of a return that of the order it belongs to, tests: [not_null]}
@@ -14,10 +15,10 @@ columns:
   ordered_at: {description: When the order was taken; NULL for a return of which only the day is known}
   ordered_on: {description: Day of the sale or return in the project's time zone, tests: [not_null]}
   ordered_month: {description: First day of that month, tests: [not_null]}
-  quantity: {description: Pieces; negative for a return, tests: [not_null]}
+  quantity: {description: "Pieces; negative for what came back", tests: [not_null]}
   unit_price: {description: Before discount, tests: [not_null]}
   revenue: {tests: [not_null], description: "The line's amount where the ERP has one, of a return by its share of the
-    quantity; else quantity * unit_price less discount; rounded to cents"}
+    quantity; else quantity * unit_price less discount; rounded to cents. Below 0 for a return or a credit"}
   cost: {description: "quantity * the product's present unit cost; NULL where it is not known"}
   margin: {description: "revenue - cost; NULL where cost is"}
 --- */
@@ -37,7 +38,7 @@ WITH sold AS (
     FROM staging.stg_erp__order_lines AS lines
     JOIN staging.stg_erp__orders AS orders ON orders.order_id = lines.order_id
     JOIN core.account_customers AS accounts ON accounts.account_id = orders.account_id
-    WHERE orders.status <> 'cancelled'
+    WHERE orders.status <> 'cancelled' AND (lines.quantity <> 0 OR lines.company_amount <> 0)
 ),
 entries AS (
     SELECT
@@ -74,7 +75,7 @@ SELECT
     channel,
     ordered_at,
     ordered_on,
-    CAST(date_trunc('month', ordered_on) AS DATE) AS ordered_month,
+    {{ first_of_month('ordered_on') }} AS ordered_month,
     quantity,
     unit_price,
     revenue,

@@ -12,7 +12,7 @@ columns:
 WITH bounds AS (
     SELECT
         min(ordered_month) AS first_period,
-        CAST(date_trunc('month', DATE '{{ as_of }}' - INTERVAL '1 day') AS DATE) AS last_period
+        {{ first_of_month("(DATE '" ~ as_of ~ "' - 1)") }} AS last_period
     FROM core.order_lines
     WHERE ordered_on < DATE '{{ as_of }}'
 ),

@@ -1,8 +1,13 @@
-{# Days, telephone numbers and e-mail addresses: the spellings that steps of staging and core compare. #}
+{# Days, months, telephone numbers and e-mail addresses: the spellings that steps compare. #}
 
 {# The calendar day of a moment, cut in the project's time zone: summer time included, and to the microsecond. #}
 {% macro local_date(moment) -%}
 CAST(arrow_cast({{ moment }}, 'Timestamp(Microsecond, Some("{{ time_zone }}"))') AS DATE)
+{%- endmacro %}
+
+{# The first day of a day's month. `date_trunc` would do it too, but only from 1678 to 2262. #}
+{% macro first_of_month(day) -%}
+CAST({{ day }} - CAST(date_part('day', {{ day }}) - 1 AS INTEGER) AS DATE)
 {%- endmacro %}
 
 {# A telephone number as digits with its country code, so that spellings of one number are equal: +49 (0)30 123-4567,

@@ -11,9 +11,9 @@ columns:
   revenue: {description: "Net of returns, which count on their own date", tests: [not_null]}
   margin: {description: Revenue less cost of the lines whose cost is known; NULL when none is}
   orders: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
-  active_customers: {description: "Customers with a counted line, a return alone among them",
+  active_customers: {description: "Customers with a counted line, be it a return or a credit alone",
     tests: [not_null, {range: {min: 0}}]}
-  buying_customers: {description: Customers with a line of quantity above 0, tests: [not_null, {range: {min: 0}}]}
+  buying_customers: {description: Customers with a line sold, tests: [not_null, {range: {min: 0}}]}
   new_customers: {description: Customers whose first month it is, tests: [not_null, {range: {min: 0}}]}
   average_order_value: {description: "Revenue / orders, rounded to cents; NULL without an order"}
   lost_customers: {description: Active in the month before and not in this one}
@@ -28,7 +28,7 @@ WITH sums AS (
         sum(margin) AS margin,
         sum(orders) AS orders,
         count(*) AS active_customers,
-        -- customer_month counts as orders only those with a line of quantity above 0.
+        -- customer_month counts as orders only those with a line sold.
         count(*) FILTER (WHERE orders > 0) AS buying_customers
     FROM marts.customer_month
     GROUP BY period
@@ -40,9 +40,25 @@ bridge AS (
         max(customers) FILTER (WHERE effect = 'lost') AS lost_customers,
         max(customers) FILTER (WHERE effect = 'start') AS start_customers,
         sum(amount) FILTER (WHERE effect = 'start') AS start_revenue,
-        sum(amount) FILTER (WHERE effect IN ('start', 'expansion', 'contraction', 'lost')) AS kept_revenue,
-        sum(amount) FILTER (WHERE effect IN ('start', 'contraction', 'lost')) AS kept_at_most_revenue
+        sum(amount) FILTER (WHERE effect IN ('start', 'expansion', 'contraction', 'lost')) AS kept_revenue
     FROM marts.revenue_bridge
+    GROUP BY period
+),
+kept AS (
+    -- Not from the bridge: who leaves after a month below 0 spends 0 now, and the smaller is what was spent then.
+    SELECT
+        CAST(period + INTERVAL '1 month' AS DATE) AS period,
+        sum(least(revenue, CASE WHEN next_index = month_index + 1 THEN next_revenue ELSE 0 END)) AS kept_at_most_revenue
+    FROM (
+        SELECT
+            period,
+            month_index,
+            revenue,
+            lead(month_index) OVER own AS next_index,
+            lead(revenue) OVER own AS next_revenue
+        FROM marts.customer_month
+        WINDOW own AS (PARTITION BY customer_id ORDER BY month_index)
+    ) AS pairs
     GROUP BY period
 ),
 months AS (
@@ -60,11 +76,12 @@ months AS (
         nullif(bridge.start_customers, 0) AS start_customers,
         CASE WHEN bridge.start_revenue > 0 THEN CAST(bridge.start_revenue AS DOUBLE) END AS start_revenue,
         CAST(bridge.kept_revenue AS DOUBLE) AS kept_revenue,
-        CAST(bridge.kept_at_most_revenue AS DOUBLE) AS kept_at_most_revenue,
+        CAST(kept.kept_at_most_revenue AS DOUBLE) AS kept_at_most_revenue,
         periods.period_status = 'closed' AND lag(periods.period) OVER (ORDER BY periods.period) IS NOT NULL AS compares
     FROM core.periods AS periods
     LEFT JOIN sums ON sums.period = periods.period
     LEFT JOIN bridge ON bridge.period = periods.period
+    LEFT JOIN kept ON kept.period = periods.period
 )
 SELECT
     period,

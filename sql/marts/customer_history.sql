@@ -6,7 +6,7 @@ columns:
   as_of: {description: Only facts dated before it are counted, tests: [not_null]}
   customer_id: {description: Who, tests: [not_null]}
   first_ordered_on: {description: Day of the first counted line, tests: [not_null]}
-  last_ordered_on: {description: "Day of the last line sold; of the last line where the customer only ever returned",
+  last_ordered_on: {description: "Day of the last line sold; of the last line where the customer never bought",
     tests: [not_null]}
   orders: {description: Distinct orders with a line sold, tests: [not_null, {range: {min: 0}}]}
   revenue: {description: Net of returns, tests: [not_null]}
@@ -21,7 +21,7 @@ WITH customer_order AS (
         lines.order_id,
         min(lines.ordered_on) AS first_on,
         max(lines.ordered_on) AS last_on,
-        max(CASE WHEN lines.quantity > 0 THEN lines.ordered_on END) AS last_sold_on,
+        max(CASE WHEN {{ is_sale() }} THEN lines.ordered_on END) AS last_sold_on,
         sum(lines.revenue) AS revenue,
         sum(lines.margin) AS margin,
         sum(CASE WHEN lines.margin IS NULL THEN lines.revenue ELSE 0 END) AS revenue_without_margin

@@ -48,8 +48,13 @@ WITH regions AS (
 bounded AS (
     SELECT
         regions.*,
-        CAST(round(regions.predicted_value * intervals.low, 2) AS DECIMAL(18, 2)) AS predicted_low,
-        CAST(round(regions.predicted_value * intervals.high, 2) AS DECIMAL(18, 2)) AS predicted_high
+        -- Of a value below 0, the larger share is the lower end.
+        CAST(round(regions.predicted_value
+            * CASE WHEN regions.predicted_value < 0 THEN intervals.high ELSE intervals.low END, 2) AS DECIMAL(18, 2))
+            AS predicted_low,
+        CAST(round(regions.predicted_value
+            * CASE WHEN regions.predicted_value < 0 THEN intervals.low ELSE intervals.high END, 2) AS DECIMAL(18, 2))
+            AS predicted_high
     FROM regions
     LEFT JOIN marts.customer_value_interval AS intervals
         ON intervals.as_of = regions.as_of AND intervals.region = regions.region
@@ -63,8 +68,8 @@ sums AS (
     SELECT
         as_of, 'all' AS region, sum(customers), sum(buyers), max(value_basis), sum(historical_value), sum(unpredicted),
         sum(predicted_value),
-        CASE WHEN count(*) FILTER (WHERE predicted_value > 0 AND predicted_low IS NULL) = 0 THEN sum(predicted_low) END,
-        CASE WHEN count(*) FILTER (WHERE predicted_value > 0 AND predicted_high IS NULL) = 0 THEN sum(predicted_high) END,
+        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_low IS NULL) = 0 THEN sum(predicted_low) END,
+        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_high IS NULL) = 0 THEN sum(predicted_high) END,
         exact_sum(expected_purchases)
     FROM bounded
     GROUP BY as_of

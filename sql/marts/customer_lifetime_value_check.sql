@@ -20,7 +20,7 @@ columns:
   expected_revenue: {description: "NULL when no fit converged", tests: [{range: {min: 0}}]}
   actual_revenue: {description: Revenue of the purchases that came, tests: [not_null]}
   earlier_revenue: {description: Revenue of as many weeks before, tests: [not_null]}
-  revenue_miss: {description: Of the model in revenue}
+  revenue_miss: {description: Of the model in revenue; NULL where no more was bought than came back}
   earlier_revenue_miss: {description: Of the plain guess}
   buyers: {description: Customers who bought in the weeks held out, tests: [not_null, {range: {min: 0}}]}
   auc: {description: Of the expected purchases, tests: [{range: {min: 0, max: 1}}]}
@@ -67,10 +67,12 @@ SELECT
     sums.expected_revenue,
     sums.actual_revenue,
     sums.earlier_revenue,
-    (sums.expected_revenue - CAST(sums.actual_revenue AS DOUBLE)) / nullif(CAST(sums.actual_revenue AS DOUBLE), 0)
-        AS revenue_miss,
-    CAST(sums.earlier_revenue - sums.actual_revenue AS DOUBLE) / nullif(CAST(sums.actual_revenue AS DOUBLE), 0)
-        AS earlier_revenue_miss,
+    CASE WHEN sums.actual_revenue > 0
+        THEN (sums.expected_revenue - CAST(sums.actual_revenue AS DOUBLE)) / CAST(sums.actual_revenue AS DOUBLE)
+    END AS revenue_miss,
+    CASE WHEN sums.actual_revenue > 0
+        THEN CAST(sums.earlier_revenue - sums.actual_revenue AS DOUBLE) / CAST(sums.actual_revenue AS DOUBLE)
+    END AS earlier_revenue_miss,
     sums.buyers,
     sums.ranks['auc'] AS auc,
     sums.ranks['baseline_auc'] AS recency_auc,

@@ -9,7 +9,7 @@ columns:
   month_index: {description: "Year * 12 + month - 1, so that months can be counted", tests: [not_null]}
   revenue: {description: "Net of returns, which count on their own date", tests: [not_null]}
   margin: {description: Revenue less cost of the lines whose cost is known; NULL when none is}
-  orders: {description: "Distinct orders with a line sold (quantity > 0); a return alone is none",
+  orders: {description: "Distinct orders with a line sold; a return or credit alone is none",
     tests: [not_null, {range: {min: 0}}]}
 --- */
 WITH order_month AS (
@@ -20,7 +20,7 @@ WITH order_month AS (
         order_id,
         sum(revenue) AS revenue,
         sum(margin) AS margin,
-        max(CASE WHEN quantity > 0 THEN 1 ELSE 0 END) AS is_order
+        max(CASE WHEN {{ is_sale() }} THEN 1 ELSE 0 END) AS is_order
     FROM core.order_lines
     WHERE ordered_on < DATE '{{ as_of }}'
     GROUP BY customer_id, ordered_month, order_id

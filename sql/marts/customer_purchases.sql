@@ -11,7 +11,8 @@ columns:
   frequency: {description: "x: days with a purchase after the first", tests: [not_null, {range: {min: 0}}]}
   recency_weeks: {description: "t_x: weeks from the first to the last purchase", tests: [not_null, {range: {min: 0}}]}
   age_weeks: {description: "T: weeks from the first purchase to the end", tests: [not_null, {range: {min: 0}}]}
-  mean_spend: {description: "Revenue per repeat day, net of what came back; NULL without a repeat"}
+  mean_spend: {description: "Revenue of the days after the first purchase / repeat days, so net of what came back; NULL
+    without a repeat"}
   calibration_frequency: {description: "As frequency, before calibration_until; NULL, as the next three, for customers
     who came later", tests: [{range: {min: 0}}]}
   calibration_recency_weeks: {description: As recency_weeks, tests: [{range: {min: 0}}]}
@@ -24,7 +25,13 @@ columns:
     tests: [{range: {min: 0}}]}
   holdout_revenue: {description: "Revenue from then on, net of returns"}
 --- */
-WITH days AS (
+WITH firsts AS (
+    SELECT customer_id, min(ordered_on) AS first_purchased_on
+    FROM marts.customer_day
+    WHERE is_purchase
+    GROUP BY customer_id
+),
+days AS (
     SELECT
         dates.as_of,
         dates.calibration_until,
@@ -32,16 +39,21 @@ WITH days AS (
         days.customer_id,
         days.ordered_on,
         days.is_purchase,
+        days.ordered_on > firsts.first_purchased_on AS is_later,
         days.revenue
     FROM marts.customer_base_date AS dates
     JOIN marts.customer_day AS days ON days.ordered_on < dates.as_of
+    JOIN firsts ON firsts.customer_id = days.customer_id
 ),
 customer AS (
     SELECT
         as_of,
         customer_id,
-        purchase_summary(ordered_on, revenue, as_of - 1, 'week') AS summary,
-        purchase_summary(ordered_on, revenue, calibration_until - 1, 'week') AS calibration,
+        -- Which days are purchases is told, not seen from the amount: a credit that is taken back is above 0.
+        purchase_summary(ordered_on, NULL, as_of - 1, 'week') FILTER (WHERE is_purchase) AS summary,
+        purchase_summary(ordered_on, NULL, calibration_until - 1, 'week') FILTER (WHERE is_purchase) AS calibration,
+        sum(CASE WHEN is_later THEN revenue ELSE 0 END) AS later_revenue,
+        sum(CASE WHEN is_later AND ordered_on < calibration_until THEN revenue ELSE 0 END) AS calibration_later_revenue,
         count(*) FILTER (WHERE is_purchase AND ordered_on >= calibration_until) AS holdout_frequency,
         sum(CASE WHEN ordered_on >= calibration_until THEN revenue ELSE 0 END) AS holdout_revenue,
         count(*) FILTER (WHERE is_purchase AND ordered_on >= earlier_from AND ordered_on < calibration_until)
@@ -61,11 +73,12 @@ SELECT
     customer.summary['frequency'] AS frequency,
     customer.summary['recency'] AS recency_weeks,
     customer.summary['age'] AS age_weeks,
-    customer.summary['mean_spend'] AS mean_spend,
+    CAST(customer.later_revenue AS DOUBLE) / nullif(customer.summary['frequency'], 0) AS mean_spend,
     customer.calibration['frequency'] AS calibration_frequency,
     customer.calibration['recency'] AS calibration_recency_weeks,
     customer.calibration['age'] AS calibration_age_weeks,
-    customer.calibration['mean_spend'] AS calibration_mean_spend,
+    CAST(customer.calibration_later_revenue AS DOUBLE) / nullif(customer.calibration['frequency'], 0)
+        AS calibration_mean_spend,
     CASE WHEN customer.is_known THEN customer.earlier_frequency END AS earlier_frequency,
     CASE WHEN customer.is_known THEN customer.earlier_revenue END AS earlier_revenue,
     CASE WHEN customer.is_known THEN customer.holdout_frequency END AS holdout_frequency,

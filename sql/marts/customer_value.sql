@@ -53,11 +53,13 @@ shares AS (
         CASE WHEN sum(margin) OVER everybody IS NULL THEN 'revenue' ELSE 'margin' END AS value_basis,
         CASE
             WHEN sum(margin) OVER everybody IS NULL THEN 1.0
-            WHEN margin > 0 AND revenue > margin THEN CAST(margin AS DOUBLE) / CAST(revenue AS DOUBLE)
-            -- Margin is at most all of revenue; where it is not, costs or returns are out of line.
-            ELSE coalesce(greatest(-1.0, least(1.0,
-                CAST(sum(margin) OVER everybody AS DOUBLE) / nullif(CAST(sum(revenue) OVER everybody AS DOUBLE), 0)
-            )), 0.0)
+            WHEN margin > 0 AND revenue >= margin THEN CAST(margin AS DOUBLE) / CAST(revenue AS DOUBLE)
+            -- Margin is at most all of revenue; where it is not, costs or returns are out of line. Where no more was
+            -- sold than came back, nobody can tell what remains of a sale.
+            WHEN sum(revenue) OVER everybody > 0 THEN greatest(-1.0, least(1.0,
+                CAST(sum(margin) OVER everybody AS DOUBLE) / CAST(sum(revenue) OVER everybody AS DOUBLE)
+            ))
+            ELSE 0.0
         END AS margin_share
     FROM region_margin
     WINDOW everybody AS (PARTITION BY as_of)

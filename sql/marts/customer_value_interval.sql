@@ -20,10 +20,10 @@ WITH ranked AS (
         customer_id,
         region,
         used_region,
-        row_number() OVER (PARTITION BY as_of, region ORDER BY predicted_value, customer_id) AS place,
+        row_number() OVER (PARTITION BY as_of, region ORDER BY abs(predicted_value), customer_id) AS place,
         count(*) OVER (PARTITION BY as_of, region) AS customers
     FROM marts.customer_value
-    WHERE predicted_value > 0
+    WHERE predicted_value <> 0
 ),
 sampled AS (
     SELECT * FROM ranked WHERE place * {{ sample }} / customers > (place - 1) * {{ sample }} / customers

@@ -16,7 +16,7 @@ WITH customer_order AS (
         customer_id,
         order_id,
         max(ordered_on) AS last_on,
-        max(CASE WHEN quantity > 0 THEN ordered_on END) AS last_sold_on,
+        max(CASE WHEN {{ is_sale() }} THEN ordered_on END) AS last_sold_on,
         sum(revenue) AS revenue
     FROM core.order_lines
     WHERE ordered_on < DATE '{{ reference }}' AND ordered_on < DATE '{{ as_of }}'

@@ -1,7 +1,8 @@
 /* ---
 description: >-
   Orders of the ERP taken before the as-of date, cancelled ones among them. The status is the one loaded last: an
-  order cancelled since is cancelled at every as-of date.
+  order cancelled since is cancelled at every as-of date. Orders in another currency than the project's are out: this
+  ERP keeps no rates, and amounts of two currencies are never added.
 columns:
   order_id: {description: Order number, tests: [not_null]}
   account_id: {description: Account that ordered, tests: [not_null]}
@@ -18,4 +19,4 @@ SELECT
     status,
     channel
 FROM {{ source('erp', 'orders') }}
-WHERE {{ local_date('ordered_at') }} < DATE '{{ as_of }}'
+WHERE currency = '{{ currency }}' AND {{ local_date('ordered_at') }} < DATE '{{ as_of }}'

@@ -1,12 +1,12 @@
 /* ---
 description: >-
-  What the models are fitted to counts every day with a line sold once, before and after the day of calibration, and
-  time runs in order
+  What the models are fitted to counts every day with a line sold (pieces above 0, for nothing or more) once, before and
+  after the day of calibration, and time runs in order
 --- */
 WITH days AS (
     SELECT dates.as_of, count(*) AS days
     FROM marts.customer_base_date AS dates
-    JOIN (SELECT DISTINCT customer_id, ordered_on FROM core.order_lines WHERE quantity > 0) AS bought
+    JOIN (SELECT DISTINCT customer_id, ordered_on FROM core.order_lines WHERE quantity > 0 AND revenue >= 0) AS bought
         ON bought.ordered_on < dates.as_of
     GROUP BY dates.as_of
 ),

@@ -13,7 +13,7 @@ LEFT JOIN core.customers AS customers ON customers.customer_id = before.customer
 LEFT JOIN (
   SELECT customer_id, max(ordered_on) AS last_ordered_on
   FROM core.order_lines
-  WHERE revenue > 0 AND ordered_on < (SELECT as_of FROM core.periods WHERE period = DATE '{{ period.start }}')
+  WHERE quantity > 0 AND revenue >= 0 AND ordered_on < (SELECT as_of FROM core.periods WHERE period = DATE '{{ period.start }}')
   GROUP BY customer_id
 ) AS lines ON lines.customer_id = before.customer_id
 WHERE before.as_of = DATE '{{ period.start }}' AND before.tier = 'key' AND coalesce(after.tier, 'inactive') <> 'key'

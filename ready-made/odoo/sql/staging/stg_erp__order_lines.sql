@@ -1,7 +1,7 @@
 /* ---
 description: >-
   Lines of confirmed orders, whatever the as-of date: a line has the date of its order. The amount is Odoo's own, net of
-  tax also where prices are with tax.
+  tax also where prices are with tax. Lines in another currency whose order has no rate are out.
 columns:
   order_id: {description: Number of the order in the database, tests: [not_null]}
   line_number: {description: Number of the line in the database, tests: [not_null, unique]}
@@ -72,3 +72,4 @@ SELECT
     amount,
     currency
 FROM priced
+WHERE company_amount IS NOT NULL

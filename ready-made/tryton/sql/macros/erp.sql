@@ -29,7 +29,7 @@ CAST(CASE
 CASE WHEN {{ reference }} LIKE '{{ model }},%' THEN CAST(split_part({{ reference }}, ',', 2) AS BIGINT) END
 {%- endmacro %}
 
-{# What one unit of one currency is in another, from two rates that are units of each for one of a base. #}
+{# What one unit of one currency is in another, from two rates that are units of each for one of a base; NULL without. #}
 {% macro exchanged(from, to) -%}
-CAST(CAST({{ to }} AS DECIMAL(24, 12)) / CAST({{ from }} AS DECIMAL(24, 12)) AS DECIMAL(24, 14))
+CAST(CAST({{ to }} AS DECIMAL(24, 12)) / nullif(CAST({{ from }} AS DECIMAL(24, 12)), 0) AS DECIMAL(24, 14))
 {%- endmacro %}

@@ -2,7 +2,7 @@
 description: >-
   Lines of confirmed sales, whatever the as-of date: a line has the date of its order. What was sent back is in
   staging.stg_erp__returns where the line it belongs to is known, and else here, with a negative quantity: no purchase,
-  and its revenue counts.
+  and its revenue counts. Lines in another currency of whose day the ERP has no rate are out.
 columns:
   order_id: {description: Number of the sale in the database, tests: [not_null]}
   line_number: {description: Number of the line in the database, tests: [not_null, unique]}
@@ -25,4 +25,4 @@ SELECT
     amount,
     currency
 FROM staging.stg_erp__sale_lines
-WHERE returned_line_id IS NULL
+WHERE returned_line_id IS NULL AND company_amount IS NOT NULL

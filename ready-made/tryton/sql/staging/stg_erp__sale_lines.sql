@@ -11,10 +11,11 @@ columns:
   sale_date: {description: When it was confirmed, tests: [not_null]}
   product_id: {description: "Product; `unknown` for a line of free text", tests: [not_null]}
   quantity: {description: "In the unit of the product's cost; negative for what came back", tests: [not_null]}
-  unit_price: {description: "Of that unit, in the company's currency, net of tax and after discount", tests: [not_null]}
+  unit_price: {description: "Of that unit, in the company's currency, net of tax and after discount; of another currency 0
+    for a line without pieces or rate", tests: [not_null]}
   amount: {description: "Quantity * price in the sale's currency, rounded as Tryton does", tests: [not_null]}
   currency: {description: "The sale's, ISO 4217", tests: [not_null]}
-  company_amount: {description: "The same in the company's currency, at the rate of the day of sale", tests: [not_null]}
+  company_amount: {description: "The same in the company's currency, at the rate of the day of sale; NULL without one"}
   returned_sale_id: {description: The sale that a return belongs to; NULL for a sale and where that is not known}
   returned_line_id: {description: The line of that sale}
   reason: {description: Kind of complaint that led to a return}
@@ -103,7 +104,7 @@ SELECT
     CASE
         WHEN lines.is_product_unit AND lines.currency = lines.company_currency
             THEN CAST(lines.unit_price AS DECIMAL(18, 8))
-        ELSE CAST(lines.company_amount / nullif(lines.product_quantity, 0) AS DECIMAL(18, 8))
+        ELSE coalesce(CAST(lines.company_amount / nullif(lines.product_quantity, 0) AS DECIMAL(18, 8)), 0)
     END AS unit_price,
     lines.amount,
     lines.currency,
