@@ -5,6 +5,7 @@ use super::run::run_and_print;
 use super::{Context, Outcome, Output, Verb};
 use crate::flow::{Correction, Reader, ReplayRequest, RunRequest};
 use perennial_core::error::{Error, Problems, Result};
+use perennial_core::regular_file;
 use perennial_engine::literal;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,9 @@ pub(super) struct Rejects {
     /// Maximum number of rows
     #[arg(long, default_value_t = 50, value_name = "ROWS")]
     limit: usize,
+    /// For `replay`: the pipeline whose steps follow; needed where several read the source
+    #[arg(long, value_name = "PIPELINE")]
+    pipeline: Option<String>,
     /// For `replay`: the output of `show --format json` with corrected values
     #[arg(long, value_name = "FILE")]
     corrections: Option<PathBuf>,
@@ -57,6 +61,9 @@ impl Verb for Rejects {
             What::Replay => self.replay(context).await,
             _ if self.corrections.is_some() => {
                 Err(Error::project("`--corrections` is for `perennial rejects replay`").into())
+            }
+            _ if self.pipeline.is_some() => {
+                Err(Error::project("`--pipeline` is for `perennial rejects replay`").into())
             }
             _ => self.print(context).await,
         }
@@ -101,7 +108,8 @@ impl Rejects {
         };
         let replay = ReplayRequest { source: self.source.clone(), table: self.table.clone(), corrections };
         let invoker = context.invoker("rejects replay");
-        let request = RunRequest { replay: Some(replay), ..RunRequest::new(context.now(), invoker) };
+        let pipeline = self.pipeline.clone();
+        let request = RunRequest { pipeline, replay: Some(replay), ..RunRequest::new(context.now(), invoker) };
         run_and_print(&project, &request, context).await
     }
 }
@@ -118,7 +126,7 @@ struct Entry {
 }
 
 fn read_corrections(path: &Path) -> Result<Vec<Correction>> {
-    let text = std::fs::read_to_string(path)
+    let text = regular_file::read_to_string(path)
         .map_err(|e| Error::project(format!("cannot read the corrections in {}: {e}", path.display())))?;
     let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|e| {
         Error::project(format!("{}: {e}", path.display()))

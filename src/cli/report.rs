@@ -6,6 +6,7 @@ use crate::flow::{self, ReportRequest};
 use perennial_core::error::{Error, Problems};
 use perennial_project::Language;
 use perennial_reports::Output;
+use std::path::PathBuf;
 
 /// Issue one report now
 #[derive(clap::Args)]
@@ -25,6 +26,12 @@ pub(super) struct Report {
     /// The release to report on instead of the newest
     #[arg(long, value_name = "N")]
     release: Option<u64>,
+    /// With the templates, phrases and settings that the release was published with, instead of the present ones
+    #[arg(long, requires = "release", requires = "folder")]
+    as_published: bool,
+    /// Write the pages below this folder instead of the project's
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 #[async_trait::async_trait(?Send)]
@@ -34,7 +41,14 @@ impl Verb for Report {
     }
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let project = context.project()?;
+        let mut project = context.project()?;
+        if let Some(folder) = &self.folder {
+            project.reports_folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        }
+        if let (true, Some(release)) = (self.as_published, self.release) {
+            let folder = project.reports_folder.clone();
+            project = flow::as_published(&project, release, folder, &context.load_options()).await?;
+        }
         let languages = self.language.iter().map(|tag| {
             let unknown = || Error::project(format!("unknown language `{tag}`")).suggest(tag, Language::tags());
             Language::from_tag(tag).ok_or_else(unknown)

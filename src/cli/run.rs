@@ -113,6 +113,10 @@ fn print(project: &Project, outcome: &RunOutcome, seconds: f64, context: &Contex
             say(format!("release  {release} published, {} changed", count(*changed_tables, "table", "tables")));
         }
         Ending::NothingNew { release } => say(format!("release  {release} stays current: nothing new")),
+        Ending::Withheld { changed_tables } => {
+            let changed = count(*changed_tables, "table", "tables");
+            say(format!("release  not published, as asked: {changed} would change"));
+        }
         Ending::NotPublished => say("release  not published: the previous one stays current".to_string()),
     }
     for edition in &outcome.editions {
@@ -134,6 +138,7 @@ pub(super) fn outcome_json(outcome: &RunOutcome) -> serde_json::Value {
     let (ending, release) = match &outcome.ending {
         Ending::Published { release, .. } => ("published", Some(*release)),
         Ending::NothingNew { release } => ("nothing_new", Some(*release)),
+        Ending::Withheld { .. } => ("withheld", None),
         Ending::NotPublished => ("not_published", None),
     };
     let editions = outcome.editions.iter().map(|e| {

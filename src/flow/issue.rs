@@ -106,7 +106,8 @@ impl Issue<'_> {
             if !inputs.all.contains(&TableName::source(&source.name, &table.name)) {
                 continue;
             }
-            let Some(state) = self.release.loaded.get(&TableName::raw(&source.name, &table.name)) else { continue };
+            let raw = TableName::raw(&source.name, &table.name);
+            let Some(state) = self.release.loaded.get(&raw) else { continue };
             let record = self.sources.iter().find(|r| r.source == source.name && r.table == table.name);
             let stale = record.filter(|r| matches!(r.status, SourceStatus::Failed | SourceStatus::Stale));
             facts.push(SourceFact {
@@ -114,6 +115,7 @@ impl Issue<'_> {
                 newest: newest(state),
                 rows: state.files.values().map(|f| f.rows).sum(),
                 rejects: state.files.values().map(|f| f.rejects).sum(),
+                notes: self.release.tables.get(&raw).map_or(0, |version| version.notes.len() as u64),
                 stale: stale.map(|r| r.message.clone().unwrap_or_default()),
             });
         }
@@ -164,7 +166,8 @@ impl Issue<'_> {
         }
         let known = self.reader.register_before(&raw, old, table, &state.accepted_columns).await?;
         let name = TableName::source(&source.name, &table.name);
-        let rows = self.reader.rows(&compare(&self.project.time_zone, &name, &known, table, period)).await?;
+        let sql = compare(&self.project.time_zone, &name, &known, table, period);
+        let rows = self.reader.query(&sql, None).await?;
         Ok((first_count(&rows, 0), first_count(&rows, 1)))
     }
 }
@@ -189,7 +192,10 @@ fn compare(time_zone: &str, now: &TableName, before: &TableName, table: &SourceT
         let column = table.time_column.as_ref().and_then(|t| table.columns.iter().find(|c| c.name == *t))?;
         let time = format!("{side}.{}", quoted(&column.name));
         let day = match column.data_type {
-            ValueType::Instant { .. } => format!("CAST({time} AT TIME ZONE '{time_zone}' AS DATE)"),
+            ValueType::Instant { .. } => {
+                // Not AT TIME ZONE, which knows no day after 2262.
+                format!("CAST(arrow_cast({time}, 'Timestamp(Microsecond, Some(\"{time_zone}\"))') AS DATE)")
+            },
             _ => time,
         };
         Some(format!("({day} >= DATE '{}' AND {day} < DATE '{}')", period.start, period.end))

@@ -37,7 +37,7 @@ pub(crate) use probe::{ProbeStatus, SourceTest, TableTest, test_sources};
 pub(crate) use reader::Reader;
 pub(crate) use replay::{Correction, ReplayRequest};
 pub(crate) use request::{EditionOutcome, Ending, Invoker, RunOutcome, RunRequest};
-pub(crate) use verbs::{ReportRequest, report, rollback, show, test};
+pub(crate) use verbs::{ReportRequest, as_published, report, rollback, show, test};
 
 /// One run: pull, build, test, publish, report, record.
 ///

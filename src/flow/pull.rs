@@ -216,6 +216,7 @@ impl PullOutcome {
             rejects: loaded.rejects,
             newest: newest(&loaded.state),
             status: if loaded.changed { SourceStatus::Done } else { SourceStatus::Unchanged },
+            message: (!loaded.notes.is_empty()).then(|| loaded.notes.join("; ")),
             ..SourceRecord::unread(run_id, &source.name, &table.name)
         });
         let raw = TableName::raw(&source.name, &table.name);

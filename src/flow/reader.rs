@@ -1,12 +1,12 @@
 //! Queries on what was published: an engine with the tables of one release and the system tables.
 
+use super::record::release_record;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use perennial_core::contract::{SourceTable, TableName};
 use perennial_core::error::{Error, Result};
 use perennial_engine::{
-    Engine, EngineSettings, EngineStore, is_out_of_memory, literal, query_error, quoted, quoted_name, source_view_sql,
+    Engine, EngineSettings, EngineStore, Query, Rows, UnknownTable, literal, quoted, quoted_name, source_view_sql,
 };
 use perennial_lake::history::{self, RENAMED_COLUMNS, ReleaseRecord, RenamedColumn, Row};
 use perennial_lake::{DataFile, Lake, LoadState, Release, TableVersion};
@@ -58,24 +58,20 @@ impl Reader {
 
     /// The rows of a query, up to a limit.
     pub async fn query(&self, sql: &str, limit: Option<usize>) -> Result<Vec<RecordBatch>> {
-        let mut frame = self.engine.query(sql).await.map_err(|error| self.explain(error, sql))?;
-        if let Some(limit) = limit {
-            frame = frame.limit(0, Some(limit)).map_err(|e| query_error(e, sql))?;
+        self.planned(sql, limit).await?.collect().await
+    }
+
+    /// The same rows one batch after the other.
+    pub async fn rows(&self, sql: &str, limit: Option<usize>) -> Result<Rows> {
+        self.planned(sql, limit).await?.rows().await
+    }
+
+    async fn planned(&self, sql: &str, limit: Option<usize>) -> Result<Query> {
+        let query = self.engine.query(sql).await.map_err(|error| self.explain(error))?;
+        match limit {
+            Some(limit) => query.limit(limit),
+            None => Ok(query),
         }
-        let schema = frame.schema().inner().clone();
-        let mut rows = match frame.clone().collect().await {
-            // As steps do: try once more with the plan that needs the least memory.
-            Err(error) if is_out_of_memory(&error) => {
-                let plan = frame.into_unoptimized_plan();
-                self.engine.frugal().run(plan).await.map_err(|e| query_error(e, sql))?
-            }
-            other => other.map_err(|e| query_error(e, sql))?,
-        };
-        if rows.is_empty() {
-            // No rows, but columns: output needs their names.
-            rows.push(RecordBatch::new_empty(schema));
-        }
-        Ok(rows)
     }
 
     /// The release an edition was made from, if it is not this one and the lake still has it.
@@ -112,7 +108,7 @@ impl Reader {
             closed.extend(state.replayed.iter().map(|id| literal(&format!("{source}/{table}/{id}"))));
             for (path, file) in state.files.iter().filter(|(_, file)| file.rejects > 0) {
                 for run in LoadState::open_runs(file) {
-                    let values = [source, table, path, run].map(literal).join(", ");
+                    let values = [source, table, file.name(path), run].map(literal).join(", ");
                     files.push(format!("({values})"));
                 }
             }
@@ -140,26 +136,16 @@ impl Reader {
     }
 
     /// Explains an unknown table: a similar name, or what to do before the first release.
-    fn explain(&self, error: Error, sql: &str) -> Error {
-        let unknown = error.message().strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found"));
-        let Some(name) = unknown.map(|name| name.strip_prefix("perennial.").unwrap_or(name)) else {
-            return error;
-        };
-        // The engine adds a schema to a name without one.
-        let name = match name.strip_prefix("public.") {
-            Some(bare) if !sql.to_lowercase().contains("public") => bare,
-            _ => name,
-        };
-        let mut explained = Error::project(format!("unknown table `{name}`"));
-        if let Some(place) = error.place() {
-            explained = explained.at(place.clone());
-        }
+    fn explain(&self, error: Error) -> Error {
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<UnknownTable>());
+        let Some(UnknownTable { name }) = source.cloned() else { return error };
+        let explained = error;
         let Some(release) = &self.release else {
             return explained.hint("nothing has been published yet: `perennial run` publishes the first release");
         };
         let tables = release.tables.keys().chain(release.views.iter().map(|(name, _)| name));
         let known: Vec<String> = tables.map(ToString::to_string).collect();
-        let explained = suggest_table(explained, name, &known);
+        let explained = suggest_table(explained, &name, &known);
         match explained.hint_text() {
             None if !name.contains('.') => explained.hint("write tables as `schema.name`"),
             _ => explained,

@@ -7,11 +7,12 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use perennial_core::contract::{Source, SourceTable, TableName};
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Result, expected};
 use perennial_engine::literal;
 use perennial_intake::{LoadRequest, RejectedRow, ReplayOutcome};
 use perennial_lake::Release;
 use perennial_lake::history::SourceRecord;
+use perennial_project::Pipeline;
 use perennial_sources::System;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,23 @@ pub struct ReplayRequest {
     pub table: Option<String>,
     /// Corrected values, each for one that was rejected.
     pub corrections: Vec<Correction>,
+}
+
+impl ReplayRequest {
+    /// The one pipeline of several that reads the source.
+    pub(super) fn pipeline<'a>(&self, pipelines: &'a [Pipeline]) -> Result<&'a Pipeline> {
+        let reads = |pipeline: &&Pipeline| self.source.as_ref().is_none_or(|name| pipeline.sources.contains(name));
+        let reading: Vec<&Pipeline> = pipelines.iter().filter(reads).collect();
+        let names: Vec<&str> = reading.iter().map(|pipeline| pipeline.name.as_str()).collect();
+        match (reading.as_slice(), &self.source) {
+            ([only], _) => Ok(only),
+            ([], Some(source)) => Err(Error::project(format!("no pipeline reads a source `{source}`"))),
+            (_, Some(source)) => Err(Error::project(format!("several pipelines read the source `{source}`"))
+                .hint(format!("{}, with `--pipeline`", expected(&names)))),
+            (_, None) => Err(Error::project("the project has several pipelines, and none is named")
+                .hint(format!("{}, with `--pipeline`, or name a source with `--source`", expected(&names)))),
+        }
+    }
 }
 
 /// A rejected value that somebody corrected.

@@ -45,7 +45,8 @@ impl RunRequest {
         }
     }
 
-    /// The pipeline that is asked for, or the only one.
+    /// The pipeline that is asked for, or the only one; for a replay, the only one that reads the source whose rejects are
+    /// tried again.
     pub(super) fn pipeline<'a>(&self, project: &'a Project) -> Result<&'a Pipeline> {
         let names: Vec<&str> = project.pipelines.iter().map(|p| p.name.as_str()).collect();
         match (&self.pipeline, project.pipelines.as_slice()) {
@@ -56,11 +57,14 @@ impl RunRequest {
             (None, [only]) => Ok(only),
             (None, []) => Err(Error::project("the project has no pipeline")
                 .hint("write pipelines/nightly.yml with `sources: [\"*\"]`")),
-            (None, _) => Err(Error::project("the project has several pipelines, and none is named").hint(format!(
-                "{}, as in `perennial run {}`",
-                expected(&names),
-                names[0]
-            ))),
+            (None, pipelines) => match &self.replay {
+                Some(replay) => replay.pipeline(pipelines),
+                None => Err(Error::project("the project has several pipelines, and none is named").hint(format!(
+                    "{}, as in `perennial run {}`",
+                    expected(&names),
+                    names[0]
+                ))),
+            },
         }
     }
 }

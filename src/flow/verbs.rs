@@ -12,7 +12,7 @@ use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::history::{TestRecord, TestStatus};
 use perennial_lake::{Lake, Release, new_run_id};
-use perennial_project::{Language, Project};
+use perennial_project::{Language, LoadOptions, Project, TextFile};
 use perennial_reports::{Edition, Output, Period};
 use perennial_steps::{CheckedSql, RunContext};
 
@@ -120,6 +120,29 @@ pub(crate) struct ReportRequest {
     pub release: Option<u64>,
     /// Now.
     pub now: jiff::Timestamp,
+}
+
+/// The project as a release was published with it, in the present lake; pages go to the given folder.
+///
+/// # Errors
+/// `Project` when the release has not kept its files.
+pub(crate) async fn as_published(
+    project: &Project,
+    release: u64,
+    folder: std::path::PathBuf,
+    options: &LoadOptions<'_>,
+) -> Result<Project, Problems> {
+    let lake = Lake::open(&project.lake).await?;
+    let found = lake.release(release).await?;
+    let kept = lake.project_files(&found).await?;
+    if kept.is_empty() {
+        let error = Error::project(format!("release {release} was published before releases kept the project's files"));
+        return Err(error.hint("leave out `--as-published` to use the present templates").into());
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
+    let files = kept.into_iter().map(|(path, bytes)| TextFile { path, text: text(&bytes) }).collect();
+    let then = Project::load_kept(&project.root, files, options)?;
+    Ok(Project { lake: project.lake.clone(), reports_folder: folder, ..then })
 }
 
 /// Issues one report now. The problems are outputs that could not be made, such as a PDF without a font.

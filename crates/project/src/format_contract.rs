@@ -8,6 +8,8 @@ use perennial_core::contract::Column;
 
 /// Columns and keys of a format.
 pub(crate) struct FormatContract {
+    /// Its files are logs that are rotated.
+    pub(crate) rotated: bool,
     pub(crate) columns: Vec<Column>,
     pub(crate) keys: TableKeys,
 }
@@ -26,6 +28,7 @@ pub(crate) fn read(document: &Document, time_zone: &str) -> Option<FormatContrac
     let fields = Fields::of(document, &node, "the contract of a format", 0..0)?;
     let columns = columns::read_all(&fields, None, time_zone);
     let keys = keys::read(&fields, &columns, None);
+    let rotated = fields.flag("rotated", false);
     fields.finish();
-    Some(FormatContract { columns, keys })
+    Some(FormatContract { rotated, columns, keys })
 }

@@ -21,6 +21,8 @@ pub struct FormatPage {
     pub newest_by: Option<String>,
     /// The column that says when a row happened.
     pub time_column: Option<String>,
+    /// Its files are logs that are rotated.
+    pub rotated: bool,
     /// The columns, where a table names no others.
     pub columns: Vec<Column>,
     /// All fields that a column can be read from; empty where files may bring others.
@@ -33,10 +35,10 @@ pub fn format_pages() -> Vec<FormatPage> {
 }
 
 fn page(format: &NamedFormat) -> Option<FormatPage> {
-    let FormatContract { columns, keys } = format_contract::named(format.name, "UTC")?;
+    let FormatContract { rotated, columns, keys } = format_contract::named(format.name, "UTC")?;
     let TableKeys { key, newest_by, time_column } = keys;
     let NamedFormat { name, title, manual, fields, .. } = *format;
-    Some(FormatPage { name, title, manual, key, newest_by, time_column, columns, fields })
+    Some(FormatPage { name, title, manual, key, newest_by, time_column, rotated, columns, fields })
 }
 
 impl FormatPage {
@@ -45,7 +47,7 @@ impl FormatPage {
         format!("files: \"...\"\nformat: {}\n", self.name)
     }
 
-    /// `key`, `newest_by` and `time_column` as a contract writes them, one a line.
+    /// `key`, `newest_by`, `time_column` and `rotated` as a contract writes them, one a line.
     pub fn rules(&self) -> String {
         let mut text = match self.key.as_slice() {
             [] => "key: []\n".to_string(),
@@ -56,6 +58,9 @@ impl FormatPage {
                 // Writing into a String cannot fail.
                 let _ = writeln!(text, "{name}: {column}");
             }
+        }
+        if self.rotated {
+            text.push_str("rotated: true\n");
         }
         text
     }

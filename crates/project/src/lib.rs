@@ -159,6 +159,11 @@ impl Project {
         problems.or_ok(project)
     }
 
+    /// The project that kept files made ([`Project::files`]), whatever its folder holds now.
+    pub fn load_kept(root: &Path, files: Vec<TextFile>, options: &LoadOptions) -> Result<Project, Problems> {
+        load::load_kept(root, files, options)
+    }
+
     /// What could be read of the project in a folder, and every problem of its files: for a check that goes on with the
     /// rest. Fails only where there is no project.
     pub fn draft(root: &Path, options: &LoadOptions) -> Result<(Project, Problems), Problems> {

@@ -42,12 +42,39 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Probl
     let (project, shipped) = settings::read(&document, &root, options.env);
     let files = find_files(&root, &shipped, &document, &mut problems);
     problems.extend(document.into_problems());
+    let project = assemble(project, &project_file, files, options, &mut problems);
+    Ok((project, sorted(problems)))
+}
+
+/// The project that files made which somebody has kept: what its folder and the shipped project hold now does not count.
+pub(super) fn load_kept(root: &Path, kept: Vec<TextFile>, options: &LoadOptions) -> Result<Project, Problems> {
+    let mut problems = Problems::new();
+    let Some(project_file) = kept.iter().find(|file| file.path == PROJECT_FILE).cloned() else {
+        return Err(Error::data(format!("`{PROJECT_FILE}` was not kept")).into());
+    };
+    let document = Document::new(PROJECT_FILE, project_file.text.clone());
+    let (project, _) = settings::read(&document, root, options.env);
+    problems.extend(document.into_problems());
+    let mut files = Files::default();
+    kept.into_iter().filter(|file| file.path != PROJECT_FILE).for_each(|file| files.add(file));
+    let project = assemble(project, &project_file, files, options, &mut problems);
+    sorted(problems).or_ok(project)
+}
+
+/// The project of these files; `project` has its options.
+fn assemble(
+    project: Project,
+    project_file: &TextFile,
+    files: Files,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Project {
     let read_vars = variables::read_by(files.templates());
     let all = std::iter::once(project_file.clone()).chain(files.all.iter().cloned()).collect();
-    let mut project = read_files(project, files, &read_vars, options, &mut problems);
+    let mut project = read_files(project, files, &read_vars, options, problems);
     project.files = all;
-    project.notes.extend(variables::unread_notes(&project_file, &read_vars));
-    Ok((project, sorted(problems)))
+    project.notes.extend(variables::unread_notes(project_file, &read_vars));
+    project
 }
 
 /// The project with what its files contain; `project` has its options.

@@ -2,11 +2,13 @@
 
 use super::document::{Node, Text, Value};
 use super::fields::{Fields, ON_VIOLATION, one_of};
-use perennial_core::contract::{Expectations, Extraction, Load, Overlap, SourceTable, ValueType};
+use perennial_core::contract::{DuplicateKeys, Expectations, Extraction, Format, Load, Overlap, SourceTable, ValueType};
 use perennial_core::error::Error;
 use std::ops::Range;
 
 const MODES: [&str; 4] = ["by_file", "snapshot", "incremental", "append"];
+const DUPLICATE_KEYS: [(&str, DuplicateKeys); 3] =
+    [("reject", DuplicateKeys::Reject), ("newest", DuplicateKeys::Newest), ("fail", DuplicateKeys::Fail)];
 /// Defaults of how far before a watermark reading starts.
 const OVERLAP_SECONDS: i64 = 3600;
 const OVERLAP_COUNT: i64 = 1000;
@@ -161,6 +163,47 @@ fn check(fields: &Fields, table: &SourceTable, load: &Load, span: &Range<usize>)
     if let Some(problem) = problem {
         fields.document.report(span, Error::project(problem));
     }
+}
+
+/// Reads `duplicate_keys` of a table whose key and mode are known.
+pub(super) fn duplicate_keys(fields: &Fields, table: &SourceTable) -> DuplicateKeys {
+    let default = table.default_duplicate_keys();
+    let policy = fields.choice("duplicate_keys", &DUPLICATE_KEYS, default);
+    let problem = match (policy, &table.load, &table.extraction) {
+        _ if !fields.is_set("duplicate_keys") => None,
+        _ if table.key.is_empty() => Some("`duplicate_keys` has no effect without a `key`"),
+        (DuplicateKeys::Newest, Load::Append { .. }, _) => {
+            Some("`duplicate_keys: newest` contradicts `load: append`, which keeps the first row of each key")
+        }
+        (DuplicateKeys::Newest, _, Extraction::Relation(_)) => {
+            Some("`duplicate_keys: newest` is for files and services: the rows of a database have no order")
+        }
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        fields.document.report(&fields.span_of("duplicate_keys"), Error::project(problem));
+        return default;
+    }
+    policy
+}
+
+/// Reads `rotated`, which is for files whose rows add up; `of_format` is what the format says.
+pub(super) fn rotated(fields: &Fields, table: &SourceTable, of_format: bool) -> bool {
+    let adds_up = matches!(table.load, Load::ByFile | Load::Append { .. });
+    let rotated = fields.flag("rotated", of_format && adds_up);
+    let problem = match &table.extraction {
+        _ if !rotated => None,
+        Extraction::Files { format: Format::Parquet | Format::Excel(_), .. } => {
+            Some("`rotated` is for files of text that are appended to")
+        }
+        Extraction::Files { .. } if adds_up => None,
+        Extraction::Files { .. } => Some("`rotated` contradicts `load: snapshot`, where each file is the whole table"),
+        Extraction::Relation(_) | Extraction::Pages(_) => Some("`rotated` is for files"),
+    };
+    if let Some(problem) = problem {
+        fields.document.report(&fields.span_of("rotated"), Error::project(problem));
+    }
+    rotated && problem.is_none()
 }
 
 /// Reads `history`, which needs a key and a mode that finds changes.

@@ -4,7 +4,7 @@ use super::document::{Document, Node, Text};
 use super::fields::Fields;
 use super::{columns, extraction, format_contract, formats, keys, loads, locale, names, settings};
 use perennial_core::contract::{
-    BadRowPolicy, ColumnPolicy, Expectations, Extraction, Format, Load, RejectLimit, Relation, RelationRows,
+    BadRowPolicy, ColumnPolicy, DuplicateKeys, Expectations, Extraction, Format, Load, RejectLimit, Relation, RelationRows,
     SourceTable,
 };
 use perennial_core::error::Error;
@@ -63,6 +63,8 @@ fn read_table(
         columns,
         key: keys.key,
         newest_by: keys.newest_by,
+        duplicate_keys: DuplicateKeys::Reject,
+        rotated: false,
         time_column: keys.time_column,
         total_rows: None,
         expectations: Expectations::default(),
@@ -70,6 +72,8 @@ fn read_table(
     };
     table.optional = optional(&fields, &table);
     table.load = loads::read(&fields, &table);
+    table.duplicate_keys = loads::duplicate_keys(&fields, &table);
+    table.rotated = loads::rotated(&fields, &table, defaults.is_some_and(|format| format.rotated));
     table.history = loads::history(&fields, &table.load);
     table.expectations = loads::expectations(&fields, &table);
     table.total_rows = locale::total_rows(&fields, &table);

@@ -37,6 +37,8 @@ pub struct SourceFact {
     pub rows: u64,
     /// Rows rejected.
     pub rejects: u64,
+    /// What the load of its rows had to say, counted: new columns, files that are gone.
+    pub notes: u64,
     /// Why it was not read this time, if so; the rows are those of the last release.
     pub stale: Option<String>,
 }
@@ -145,6 +147,7 @@ fn sources(book: &Phrasebook, footer: &Footer) -> Result<Table, minijinja::Error
         let state = match &source.stale {
             // Why is a message of the program, in English and long; `perennial runs` has it.
             Some(_) => book.plain_phrase("footer_stale")?,
+            None if source.notes > 0 => book.plain_phrase_with("footer_noted", &[("count", source.notes.to_string())])?,
             None => book.plain_phrase("footer_current")?,
         };
         let newest = match &source.newest {

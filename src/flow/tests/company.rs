@@ -4,12 +4,12 @@ use crate::flow::{self, Event, Invoker, Observer, Reader, RunOutcome, RunRequest
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
-use perennial_core::error::{Error, Problems, Result};
+use perennial_core::error::{Problems, Result};
 use perennial_lake::Release;
 use perennial_project::{LoadOptions, Project};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 

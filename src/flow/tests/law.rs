@@ -41,6 +41,7 @@ struct RunOf {
     select: Option<&'static str>,
     exclude: Option<&'static str>,
     full_refresh: bool,
+    publish: bool,
     fault: Option<Fault>,
 }
 
@@ -65,13 +66,15 @@ fn run_of() -> impl Strategy<Value = RunOf> {
     let steps = || vec!["core.*", "core.orders", "marts.rows", "staging.open_orders+", "+marts.customer"];
     let some = |steps| prop_oneof![4 => Just(None), 1 => proptest::sample::select(steps).prop_map(Some)];
     let full_refresh = prop_oneof![5 => Just(false), 1 => Just(true)];
-    (pipeline, as_of, some(steps()), some(steps()), full_refresh, fault()).prop_map(
-        |(pipeline, as_of, select, exclude, full_refresh, fault)| RunOf {
+    let publish = prop_oneof![6 => Just(true), 1 => Just(false)];
+    (pipeline, as_of, some(steps()), some(steps()), full_refresh, publish, fault()).prop_map(
+        |(pipeline, as_of, select, exclude, full_refresh, publish, fault)| RunOf {
             pipeline,
             as_of,
             select,
             exclude,
             full_refresh,
+            publish,
             fault,
         },
     )
@@ -168,6 +171,7 @@ impl History {
             select: run.select.iter().map(ToString::to_string).collect(),
             exclude: run.exclude.iter().map(ToString::to_string).collect(),
             full_refresh: run.full_refresh,
+            publish: run.publish,
             ..request(run.pipeline, run.as_of, self.later())
         };
         let project = self.company.project("lake", run.fault.as_ref());
@@ -317,6 +321,7 @@ fn two_pipelines_in_turn_lose_nothing() {
             select: None,
             exclude: None,
             full_refresh: false,
+            publish: true,
             fault: None,
         })
     };

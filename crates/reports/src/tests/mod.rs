@@ -41,6 +41,7 @@ fn footer(release: u64) -> Footer {
                 newest: Some("2026-09-30T21:58:11Z".into()),
                 rows: 184_312,
                 rejects: 12,
+                notes: 0,
                 stale: None,
             },
             SourceFact {
@@ -48,6 +49,7 @@ fn footer(release: u64) -> Footer {
                 newest: Some("2026-09-27".into()),
                 rows: 22_871,
                 rejects: 0,
+                notes: 1,
                 stale: Some(format!("cannot read calls.csv: {}", "x".repeat(400))),
             },
         ],
