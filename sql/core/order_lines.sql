@@ -1,9 +1,10 @@
 /* ---
 description: >-
   What was sold and what came back, one row per line. Cancelled orders are out, and so are lines of quantity 0 without
-  an amount, which is how a line is cancelled. A return is a row of its own with negative quantity, dated on its own day,
-  and names the order and line it belongs to; returns of lines that are not there (refused or cancelled) are out too.
-  A return without its original is a line sold of negative quantity. Only facts dated before the as-of date.
+  an amount, which is how a line is cancelled. A return is a row of its own with negative quantity, dated on its own
+  day, and names the order and line it belongs to; returns of lines that are not there (refused or cancelled) are out.
+  A return without its original is a line sold of negative quantity. Only facts dated before the as-of date, and none
+  before `earliest_day` (1980-01-01), which is how systems write that a date is not known.
 grain: [order_id, line_number, return_id]
 columns:
   order_id: {description: Order number; of a return that of the order it belongs to, tests: [not_null]}
@@ -22,6 +23,7 @@ columns:
   cost: {description: "quantity * the product's present unit cost; NULL where it is not known"}
   margin: {description: "revenue - cost; NULL where cost is"}
 --- */
+{% set earliest = var('earliest_day', '1980-01-01') %}
 WITH sold AS (
     SELECT
         lines.order_id,
@@ -38,7 +40,8 @@ WITH sold AS (
     FROM staging.stg_erp__order_lines AS lines
     JOIN staging.stg_erp__orders AS orders ON orders.order_id = lines.order_id
     JOIN core.account_customers AS accounts ON accounts.account_id = orders.account_id
-    WHERE orders.status <> 'cancelled' AND (lines.quantity <> 0 OR lines.company_amount <> 0)
+    WHERE orders.status <> 'cancelled' AND orders.ordered_on >= DATE '{{ earliest }}'
+        AND (lines.quantity <> 0 OR lines.company_amount <> 0)
 ),
 entries AS (
     SELECT
@@ -55,7 +58,7 @@ entries AS (
             AS company_amount
     FROM staging.stg_erp__returns AS returns
     JOIN sold ON sold.order_id = returns.order_id AND sold.line_number = returns.line_number
-    WHERE returns.returned_on < DATE '{{ as_of }}'
+    WHERE returns.returned_on < DATE '{{ as_of }}' AND returns.returned_on >= DATE '{{ earliest }}'
 ),
 priced AS (
     SELECT

@@ -68,8 +68,10 @@ sums AS (
     SELECT
         as_of, 'all' AS region, sum(customers), sum(buyers), max(value_basis), sum(historical_value), sum(unpredicted),
         sum(predicted_value),
-        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_low IS NULL) = 0 THEN sum(predicted_low) END,
-        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_high IS NULL) = 0 THEN sum(predicted_high) END,
+        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_low IS NULL) = 0
+            THEN sum(predicted_low) END,
+        CASE WHEN count(*) FILTER (WHERE predicted_value <> 0 AND predicted_high IS NULL) = 0
+            THEN sum(predicted_high) END,
         exact_sum(expected_purchases)
     FROM bounded
     GROUP BY as_of

@@ -8,6 +8,7 @@ WITH expected AS (
     FROM staging.stg_erp__order_lines AS lines
     JOIN staging.stg_erp__orders AS orders ON orders.order_id = lines.order_id
     WHERE orders.status <> 'cancelled' AND orders.ordered_on < DATE '{{ as_of }}'
+        AND orders.ordered_on >= DATE '{{ var('earliest_day', '1980-01-01') }}'
         AND (lines.quantity <> 0 OR lines.company_amount <> 0)
 ),
 found AS (
