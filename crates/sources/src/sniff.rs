@@ -4,6 +4,7 @@ use crate::files::{FileBytes, Files, SourceFile};
 use crate::text::{Evidence, encoding};
 use perennial_core::contract::{CsvOptions, ExcelOptions, Format, TextEncoding};
 use perennial_core::error::{Error, Result};
+use std::collections::HashSet;
 
 /// Bytes looked at.
 const HEAD_BYTES: usize = 256 * 1024;
@@ -254,9 +255,8 @@ fn has_header(records: &[Vec<String>]) -> bool {
         cell.contains('@') || digits * 2 > cell.chars().count()
     };
     let named = first.iter().filter(|cell| !cell.trim().is_empty()).count();
-    let again =
-        |i: usize| !first[i].trim().is_empty() && first[..i].iter().any(|other| other.trim() == first[i].trim());
-    let repeats = (0..first.len()).any(again);
+    let mut seen = HashSet::new();
+    let repeats = first.iter().map(|cell| cell.trim()).any(|cell| !cell.is_empty() && !seen.insert(cell));
     let empty = first.len() - named;
     let values = first.iter().filter(|cell| value(cell)).count();
     // A month or a year may be the name of a column among others, and one column may be without a name.

@@ -11,11 +11,11 @@ use super::cutter::{Cut, Cutter};
 use crate::files::FileBytes;
 use crate::text::{
     MAX_ROWS, ReadBuffer, RecordParser, RecordReader, RowBuffers, RowFilter, RowReject, Span, blank_invalid_utf8,
-    encoding,
+    duplicate, encoding, first_names,
 };
 use memchr::memchr;
 use perennial_core::contract::{CsvOptions, TextEncoding};
-use perennial_core::error::{Error, Result, list};
+use perennial_core::error::{Error, Result};
 
 /// Bytes kept of the beginning of a file, to say what is wrong with its header.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -69,7 +69,7 @@ impl CsvRecords {
         let name = buffer.input.name.clone();
         if self.head.is_empty() {
             return Err(Error::data(format!("`{name}` is empty (0 bytes) where a header is expected"))
-                .hint(format!("its first line should name {}", quoted_list(expected))));
+                .hint(format!("its first line should name {}", first_names(expected))));
         }
         self.skip_to_header(buffer)?;
         let (mut cells, mut unescaped) = (Vec::new(), Vec::new());
@@ -130,7 +130,7 @@ impl CsvRecords {
     }
 
     fn accept_header(&mut self, file: &str, found: Option<Vec<String>>, expected: &[String]) -> Result<()> {
-        let wanted = quoted_list(expected);
+        let wanted = first_names(expected);
         let Some(found) = found else {
             let own = encoding::name(self.encoding);
             let error =
@@ -139,15 +139,13 @@ impl CsvRecords {
                 "write the file's `encoding` in `format`: `utf-8`, `gb18030` or `big5`".to_string()
             })));
         };
-        for (i, name) in found.iter().enumerate() {
-            if !name.is_empty() && found[..i].contains(name) {
-                return Err(Error::data(format!("`{file}`: duplicate column in the header: `{name}`")));
-            }
+        if let Some(name) = duplicate(&found) {
+            return Err(Error::data(format!("`{file}`: duplicate column in the header: `{name}`")));
         }
         if !expected.is_empty() && !found.iter().any(|name| expected.contains(name)) {
             let error = Error::data(format!(
                 "`{file}`: the header has none of the contract's columns; expected {wanted}, found {}",
-                quoted_list(&found)
+                first_names(&found)
             ));
             let hint = self.other_encoding(expected).or_else(|| other_delimiter(&found, expected));
             return Err(match hint.or_else(|| self.other_row(expected)) {
@@ -294,8 +292,4 @@ fn other_delimiter(found: &[String], expected: &[String]) -> Option<String> {
 fn unclosed(file: &str, line: u64) -> Error {
     Error::data(format!("`{file}`: a quote in the record at line {line} is never closed"))
         .hint("if quotes are ordinary characters in this file, write `quote: none` in `format`")
-}
-
-fn quoted_list(names: &[String]) -> String {
-    list(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }

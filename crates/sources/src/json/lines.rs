@@ -9,8 +9,8 @@ use crate::text::{ReadBuffer, RecordParser, RecordReader, RowBuffers, RowReject,
 use perennial_core::contract::TextEncoding;
 use perennial_core::error::{Error, Result};
 
-/// Maximum number of columns beyond the contract; more mean that names are made from data.
-pub(super) const MAX_NEW_FIELDS: usize = 200;
+/// Maximum number of fields of a file that are not in the contract; more mean that names are made from data.
+pub const MAX_NEW_FIELDS: usize = 200;
 const LONG_HINT: &str = "this happens with a file without line ends, or of another format";
 
 /// Makes rows of JSON lines.
@@ -55,7 +55,8 @@ impl RecordParser for JsonRecords {
             row.clear();
             row.resize(width, Span::NONE);
             let unescaped = &mut rows.unescaped;
-            let mut scan = Scan { text, paths, shapes, collect_new: *collect_new, row, unescaped, list: None };
+            let max_fields = max_fields(*collect_new, *wanted);
+            let mut scan = Scan { text, paths, shapes, max_fields, row, unescaped, list: None };
             let read = scan.line(range.start, range.end);
             if paths.len() > width {
                 rows.widen(width, paths.len());
@@ -73,6 +74,11 @@ impl RecordParser for JsonRecords {
         }
         Ok(taken)
     }
+}
+
+/// The number of fields beyond which no more are collected: one more than is allowed.
+pub(super) fn max_fields(collect_new: bool, wanted: usize) -> usize {
+    if collect_new { wanted + MAX_NEW_FIELDS + 1 } else { 0 }
 }
 
 /// That a file has more new fields than a table can take.

@@ -9,6 +9,7 @@ mod scan;
 pub use documents::check_paths;
 pub(crate) use documents::open as open_documents;
 pub(crate) use lines::JsonLinesReader;
+pub use lines::MAX_NEW_FIELDS;
 pub(crate) use paths::RowsPath;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The rows of one JSON document: the elements along a path of lists, with the fields of the objects around them.
 
-use super::lines::{MAX_NEW_FIELDS, too_many_fields};
+use super::lines::{MAX_NEW_FIELDS, max_fields, too_many_fields};
 use super::paths::{RowsPath, lists};
 use super::scan::{JsonError, ObjectShape, Scan, Shapes, skip, space};
 use crate::text::{MAX_ROWS, RowBuffers, RowReject, Span};
@@ -207,7 +207,8 @@ impl DocumentRows {
         let collect_new = self.collect_new && innermost && own.is_none();
         let (name, is_wrapped) = (self.name(level), self.is_wrapped);
         let DocumentRows { paths, shapes, .. } = self;
-        let mut scan = Scan { text, paths, shapes, collect_new, row: &mut row, unescaped, list: None };
+        let max_fields = max_fields(collect_new, self.wanted);
+        let mut scan = Scan { text, paths, shapes, max_fields, row: &mut row, unescaped, list: None };
         let bytes = text.as_bytes();
         let found = match bytes[at] {
             b'[' if is_list || is_wrapped && level == 0 => skip(bytes, at, 1).map(|(end, _)| (end, Some(at))),

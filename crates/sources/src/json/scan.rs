@@ -5,6 +5,7 @@
 use crate::text::Span;
 use memchr::memchr2;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Unwanted names remembered per object, to skip them quickly.
 const MAX_IGNORED: usize = 1000;
@@ -17,6 +18,8 @@ pub(super) struct ObjectShape {
     /// Dotted path to it, empty for the line itself.
     pub(super) path: String,
     fields: Vec<(String, Wanted)>,
+    /// The index in `fields` of each name.
+    known: HashMap<String, usize>,
     /// The index in `fields` of the last name at each position: rows of one file mostly have the same order.
     order: Vec<usize>,
     ignored: usize,
@@ -86,11 +89,15 @@ impl ObjectShape {
 
     /// What is wanted of a field, to be changed.
     pub(super) fn wanted(&mut self, name: &str) -> &mut Wanted {
-        let at = self.fields.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            self.fields.push((name.to_string(), Wanted::default()));
-            self.fields.len() - 1
-        });
+        let at = self.known.get(name).copied().unwrap_or_else(|| self.add(name, Wanted::default()));
         &mut self.fields[at].1
+    }
+
+    fn add(&mut self, name: &str, wanted: Wanted) -> usize {
+        let at = self.fields.len();
+        self.fields.push((name.to_string(), wanted));
+        self.known.insert(name.to_string(), at);
+        at
     }
 
     /// The last field at this position, if its name is here again.
@@ -102,7 +109,7 @@ impl ObjectShape {
     }
 
     fn find(&mut self, name: &str, position: usize) -> Option<Wanted> {
-        let at = self.fields.iter().position(|(known, _)| known == name)?;
+        let at = *self.known.get(name)?;
         // A name that ends in a backslash would be taken for the start of one with an escaped quote.
         if !name.contains('\\') {
             if self.order.len() <= position {
@@ -119,7 +126,8 @@ pub(super) struct Scan<'a> {
     pub(super) text: &'a str,
     pub(super) paths: &'a mut Vec<String>,
     pub(super) shapes: &'a mut Shapes,
-    pub(super) collect_new: bool,
+    /// Other fields become new ones until there are so many.
+    pub(super) max_fields: usize,
     pub(super) row: &'a mut Vec<Span>,
     pub(super) unescaped: &'a mut Vec<u8>,
     /// Where the list of rows begins, if it was found.
@@ -286,7 +294,7 @@ impl Scan<'_> {
     fn met(&mut self, name: &str, shape: usize) -> Wanted {
         let object = &mut self.shapes.objects[shape];
         let mut wanted = Wanted::default();
-        if self.collect_new && self.paths.len() < u16::MAX as usize {
+        if self.paths.len() < self.max_fields {
             wanted.cell = Some(self.paths.len());
             self.paths.push(join(&object.path, name));
             self.row.push(Span::NONE);
@@ -295,7 +303,7 @@ impl Scan<'_> {
         } else {
             return wanted;
         }
-        object.fields.push((name.to_string(), wanted));
+        object.add(name, wanted);
         wanted
     }
 }

@@ -161,7 +161,9 @@ impl Evidence {
     /// After the end: a note when the text may be in another encoding than the declared one.
     pub(crate) fn remark(&self, file: &str, declared: TextEncoding) -> Option<String> {
         let name = encoding::name(declared);
-        if !self.utf8.refuted && !self.utf8.any.is_empty() {
+        // Some Chinese words are valid UTF-8, but of letters that do not stand where these would.
+        let has_any = !self.utf8.wide.is_empty() || !self.utf8.latin.is_empty();
+        if has_any && !self.utf8.refuted {
             let shown: String = self.utf8.any.iter().take(3).collect();
             return Some(format!(
                 "`{file}` is read as {name}, but is valid utf-8 as well, with characters such as `{shown}`; check `encoding`"
@@ -244,8 +246,15 @@ mod tests {
 
     #[test]
     fn real_text_in_its_own_encoding_is_not_suspicious() {
-        // 眉, 没 and 猫 in GB18030 are ü, û and è in UTF-8; the others are not all valid.
-        for text in ["眉,没,猫\n王芳在上海,5\n", "T恤,女,USB线\n", "朱镕基,陶喆\n", "A座,3楼B室"] {
+        // 眉, 没 and 猫 in GB18030 are ü, û and è in UTF-8, and 未知 is δ and a Hebrew vowel.
+        for text in [
+            "眉,没,猫\n王芳在上海,5\n",
+            "眉,没,猫",
+            "1,未知\n2,停止\n",
+            "T恤,女,USB线\n",
+            "朱镕基,陶喆\n",
+            "A座,3楼B室",
+        ] {
             let found = encoded(text, encoding_rs::GB18030);
             assert!(!found.is_utf8() && found.remark("a", TextEncoding::Gb18030).is_none(), "{text}: {found:?}");
         }

@@ -1,5 +1,6 @@
 //! A workbook of any kind, and the cells of one of its sheets.
 
+use super::archive;
 use super::errors::damaged;
 use super::sheet::{End, Sheet};
 use calamine::{Data, DataRef, Ods, OdsError, Reader, SheetType, Xls, XlsError, Xlsb, Xlsx};
@@ -27,10 +28,11 @@ impl Workbook {
     /// Opens a workbook, whose kind its bytes tell.
     ///
     /// # Errors
-    /// Of kind `Data` when it is not a workbook, protected or damaged.
+    /// Of kind `Data` when it is not a workbook, protected, damaged, or too large when it is unpacked.
     pub(super) fn open(bytes: Vec<u8>, file: &str) -> Result<Workbook> {
         let holds = |what: &[u8]| memmem::find(&bytes, what).is_some();
         if bytes.starts_with(ZIP) {
+            archive::check(&bytes, file)?;
             if holds(b"application/vnd.oasis.opendocument") {
                 let opened = Ods::new(Cursor::new(bytes));
                 return opened.map(|ods| Workbook::Ods(Box::new(ods))).map_err(|e| match e {

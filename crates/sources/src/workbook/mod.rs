@@ -1,5 +1,6 @@
 //! Workbooks: one sheet of a file made by a spreadsheet program.
 
+mod archive;
 mod book;
 mod cells;
 mod errors;

@@ -2,9 +2,9 @@
 
 use super::cells::{CellKind, write_cell};
 use super::errors::damaged;
-use crate::text::{MAX_ROWS, RowBuffers, RowFilter, RowReject, Span};
+use crate::text::{MAX_ROWS, RowBuffers, RowFilter, RowReject, Span, duplicate, first_names};
 use calamine::DataRef;
-use perennial_core::error::{Error, Result, list};
+use perennial_core::error::{Error, Result};
 use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 
@@ -186,8 +186,8 @@ impl Sheet {
             self.header = Header::Wrong(names);
             return Ok(());
         }
-        if let Some(twice) = names.iter().enumerate().find(|(i, name)| !name.is_empty() && names[..*i].contains(name)) {
-            let message = format!("`{}`: duplicate column in the header: `{}`", self.file, twice.1);
+        if let Some(twice) = duplicate(&names) {
+            let message = format!("`{}`: duplicate column in the header: `{twice}`", self.file);
             return Err(Error::data(message).into());
         }
         let columns = row.cells.iter().map(|(column, _, _)| *column);
@@ -205,13 +205,11 @@ impl Sheet {
         let Header::Wrong(found) = &self.header else {
             return Error::data(format!("`{}`: the sheet is empty where a header is expected", self.file));
         };
-        let shown: Vec<&str> = found.iter().map(String::as_str).collect();
-        let expected: Vec<&str> = self.expected.iter().map(String::as_str).collect();
         let error = Error::data(format!(
             "`{}`: the header has none of the contract's columns; expected {}, found {}",
             self.file,
-            list(&expected),
-            list(&shown)
+            first_names(&self.expected),
+            first_names(found)
         ));
         match row {
             Some(row) => error.hint(format!("row {row} has them; write `header_row: {row}` in `format`")),
