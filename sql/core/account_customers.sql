@@ -30,7 +30,7 @@ round_0 AS (
     WHERE shared_emails.email_key IS NOT NULL OR shared_phones.phone_key IS NOT NULL
 ),
 {# Each round hands the smallest number on over one address and one telephone number. Six rounds settle any chain of up
-   to thirteen accounts; the test `identity_is_closed` fails when a longer one comes. -#}
+   to thirteen accounts; the test `core_identity_is_closed` warns when a longer one comes. -#}
 {% for round in range(1, 7) -%}
 round_{{ round }}_email AS (
     SELECT account_id, email_key, phone_key,

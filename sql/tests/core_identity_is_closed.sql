@@ -1,7 +1,8 @@
 /* ---
 description: >-
   No two customers share an e-mail address or telephone number that links accounts. A fault means that a chain of
-  accounts is longer than core.account_customers follows: give it another round.
+  accounts is longer than core.account_customers follows, so that one customer is counted as two: give it another round.
+severity: warn
 --- */
 WITH accounts AS (
     SELECT ids.customer_id, accounts.email_key, accounts.phone_key
