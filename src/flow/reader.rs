@@ -44,6 +44,8 @@ impl Reader {
 
     async fn over(project: &Project, lake: Lake, release: Option<Release>) -> Result<Reader> {
         let engine = open_engine(project, Some(&lake))?;
+        // Another opened lake may have read the release.
+        release.iter().for_each(|release| lake.verify_files_of(release));
         register_system(&engine, &lake, release.as_ref()).await?;
         if let Some(release) = &release {
             for (name, version) in &release.tables {

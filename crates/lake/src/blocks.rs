@@ -1,6 +1,7 @@
 //! Checksums of the blocks of a file, made while it is written and verified whenever a part of it is read.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of a block; the last one of a file may be shorter.
@@ -10,17 +11,13 @@ const DIGITS: usize = 16;
 
 /// The XXH3 hash (64 bits) of every block of 256 KiB of a file. Written as one text of 16 hexadecimal digits each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Blocks(Vec<u64>);
+pub struct Blocks(Arc<[u64]>);
 
 impl Blocks {
-    /// The number of blocks.
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether these bytes are those of a block, counted from 0.
-    pub(crate) fn matches(&self, block: usize, bytes: &[u8]) -> bool {
-        self.0.get(block).is_some_and(|checksum| *checksum == xxh3_64(bytes))
+    pub(crate) fn matches(&self, block: u64, bytes: &[u8]) -> bool {
+        let checksum = usize::try_from(block).ok().and_then(|block| self.0.get(block));
+        checksum.is_some_and(|checksum| *checksum == xxh3_64(bytes))
     }
 }
 
@@ -75,6 +72,6 @@ impl BlockSums {
         if !self.open.is_empty() {
             self.blocks.push(xxh3_64(&self.open));
         }
-        Blocks(self.blocks)
+        Blocks(self.blocks.into())
     }
 }

@@ -55,3 +55,8 @@ impl From<Damaged> for Error {
             .because(damaged)
     }
 }
+
+/// The damaged file that an error is about, if it is about one.
+pub(crate) fn damage_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Damaged> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+}

@@ -1,5 +1,6 @@
 //! The part of the lake that other layers write rows through, as a trait that their tests can implement.
 
+use super::damaged::damage_in;
 use super::{DataFile, Lake, TableWriter};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -36,6 +37,12 @@ pub trait DataFiles: Send + Sync {
     /// # Errors
     /// `Unreachable` when the store fails, `Data` when the file is damaged.
     async fn rows(&self, file: &DataFile, wanted: &[String]) -> Result<DataFileRows>;
+
+    /// The columns of a data file.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails, `Data` when the file is damaged.
+    async fn schema(&self, file: &DataFile) -> Result<SchemaRef>;
 }
 
 /// Writes rows of one table.
@@ -61,22 +68,32 @@ impl DataFiles for Lake {
     }
 
     async fn rows(&self, file: &DataFile, wanted: &[String]) -> Result<DataFileRows> {
-        let (lake, path) = (self.clone(), file.path.clone());
-        let failed = move |error: ParquetError| {
-            let kind = if matches!(error, ParquetError::External(_)) { Kind::Unreachable } else { Kind::Data };
-            Error::new(
-                kind,
-                format!("cannot read {path} from the lake {}: {}", lake.location(), scrub(&error.to_string())),
-            )
-        };
-        let reader = StoredFile { store: self.store(), path: self.path(&file.path), bytes: file.bytes };
-        let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(&failed)?;
+        let builder = open(self, file).await?;
         let fields = builder.schema().fields();
         let roots: Vec<usize> = (0..fields.len()).filter(|i| wanted.contains(fields[*i].name())).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let rows = builder.with_projection(mask).build().map_err(&failed)?;
-        Ok(rows.map(move |batch| batch.map_err(&failed)).boxed())
+        let (lake, path) = (self.clone(), file.path.clone());
+        let rows = builder.with_projection(mask).build().map_err(|error| unreadable(&lake, &path, &error))?;
+        Ok(rows.map(move |batch| batch.map_err(|error| unreadable(&lake, &path, &error))).boxed())
     }
+
+    async fn schema(&self, file: &DataFile) -> Result<SchemaRef> {
+        Ok(open(self, file).await?.schema().clone())
+    }
+}
+
+async fn open(lake: &Lake, file: &DataFile) -> Result<ParquetRecordBatchStreamBuilder<StoredFile>> {
+    let reader = StoredFile { store: lake.store(), path: lake.path(&file.path), bytes: file.bytes };
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await;
+    builder.map_err(|error| unreadable(lake, &file.path, &error))
+}
+
+fn unreadable(lake: &Lake, path: &str, error: &ParquetError) -> Error {
+    if let Some(damaged) = damage_in(error) {
+        return damaged.clone().into();
+    }
+    let kind = if matches!(error, ParquetError::External(_)) { Kind::Unreachable } else { Kind::Data };
+    Error::new(kind, format!("cannot read {path} from the lake {}: {}", lake.location(), scrub(&error.to_string())))
 }
 
 #[async_trait::async_trait]

@@ -7,6 +7,7 @@
 //! ```text
 //! <lake>/_perennial/lock                        the process that writes
 //! <lake>/_perennial/releases/00000001.json      the manifest of every table and view, by hash
+//! <lake>/_perennial/latest                      where to begin to look for the newest release
 //! <lake>/_perennial/objects/ab/<hash>           manifests, load states, results of tests, SQL and project files
 //! <lake>/_perennial/delta.json                  the release that every Delta log has reached
 //! <lake>/_perennial/runs/<run_id>.json          runs that have begun and not ended
@@ -22,6 +23,7 @@ mod delta;
 mod durable;
 mod earlier_record;
 pub mod history;
+mod latest;
 mod lease;
 mod load_states;
 mod lock;
@@ -36,6 +38,7 @@ mod stats;
 mod system;
 #[cfg(test)]
 mod tests;
+mod verified;
 mod writer;
 
 pub use blocks::Blocks;
@@ -293,7 +296,7 @@ pub struct LoadCount {
 }
 
 /// One source file that has been read.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LoadedFile {
     /// Size in bytes.
     pub bytes: u64,
@@ -312,4 +315,50 @@ pub struct LoadedFile {
     /// The runs whose rejects of it are open: none of their rows has been read again since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject_runs: Vec<String>,
+    /// The name under which it was read, where it has another now; its rows and rejects have that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<String>,
+    /// What it held; only where files are known by that and not by their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldText>,
+    /// Where its rows are in data files that hold rows of other files as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<RowRange>,
+    /// It is no longer there, and that has been said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+impl LoadedFile {
+    /// The name that its rows and rejects have; `path` is that under which it is remembered.
+    pub fn name<'a>(&'a self, path: &'a str) -> &'a str {
+        self.read_as.as_deref().unwrap_or(path)
+    }
+}
+
+/// The uncompressed content of a file when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HeldText {
+    /// Its length.
+    pub bytes: u64,
+    /// Hash of its first bytes, [`HeldText::START_BYTES`] or all.
+    pub start: String,
+    /// Hash of all of it.
+    pub hash: String,
+}
+
+impl HeldText {
+    /// How many bytes are hashed to see whether a file can begin like another.
+    pub const START_BYTES: u64 = 4096;
+}
+
+/// Consecutive rows of a data file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RowRange {
+    /// The data file, by its path below the lake's root.
+    pub data_file: String,
+    /// The first row, counted from 0.
+    pub first: u64,
+    /// The number of rows.
+    pub rows: u64,
 }

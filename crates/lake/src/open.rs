@@ -1,5 +1,8 @@
 //! Opening a lake, which is a folder or a prefix of an object store, and access to its objects.
 
+use super::damaged::damage_in;
+use super::verified::{Checksums, VerifiedStore};
+use super::{DataFile, Release};
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
@@ -31,7 +34,7 @@ pub struct Lake {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    store: Arc<dyn ObjectStore>,
+    store: Arc<VerifiedStore>,
     store_url: Url,
     root_url: Url,
     prefix: Path,
@@ -100,7 +103,7 @@ impl Lake {
         let mut store_url = root_url.clone();
         store_url.set_path("/");
         let inner = Inner {
-            store,
+            store: Arc::new(VerifiedStore::new(store)),
             store_url,
             root_url,
             prefix,
@@ -122,7 +125,7 @@ impl Lake {
         }
     }
 
-    /// The store the lake is on; its paths begin at [`Lake::store_url`], not at the lake.
+    /// The store the lake is on, which verifies what is read of files whose checksums are known. Its paths begin at [`Lake::store_url`], not at the lake.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.inner.store.clone()
     }
@@ -172,7 +175,24 @@ impl Lake {
     }
 
     /// Makes the checksums of a file known, so that what is read of it is verified.
-    pub(crate) fn register_blocks(&self, _file: &super::DataFile) {}
+    pub(crate) fn register_blocks(&self, file: &DataFile) {
+        if let Some(blocks) = &file.blocks {
+            let checksums = || Checksums::Blocks(blocks.clone());
+            self.inner.store.register(self.path(&file.path), &file.path, file.bytes, checksums);
+        }
+    }
+
+    /// Makes the checksum (XXH3, 64 bits) of a whole file known, so that it is verified before it is read.
+    pub(crate) fn register_whole(&self, path: &str, bytes: u64, hash: u64) {
+        let checksums = || Checksums::Whole { hash, verified: AtomicBool::new(false) };
+        self.inner.store.register(self.path(path), path, bytes, checksums);
+    }
+
+    /// Makes the checksums of all files of a release known. Reading a release does this; one that another [`Lake`]
+    /// has read needs it.
+    pub fn verify_files_of(&self, release: &Release) {
+        release.tables.values().flat_map(|table| &table.files).for_each(|file| self.register_blocks(file));
+    }
 
     pub(crate) fn publication_unknown(&self) -> &AtomicBool {
         &self.inner.publication_unknown
@@ -182,6 +202,9 @@ impl Lake {
     /// done, up to the preposition before the lake: `read marts/x from`.
     pub(crate) fn failed(&self, action: &str, error: object_store::Error) -> Error {
         use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        if let Some(damaged) = damage_in(&error) {
+            return damaged.clone().into();
+        }
         let text = scrub(&error.to_string());
         // The store's answer in XML says nothing that its status does not.
         let text = text.split("<?xml").next().unwrap_or(&text).trim_end_matches([':', ' ']);

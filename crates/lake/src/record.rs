@@ -198,9 +198,7 @@ pub(crate) async fn read(lake: &Lake, number: u64, text: &[u8]) -> Result<Releas
         return Err(Error::data(format!("{from} is the record of release {found}, not of {number}"))
             .hint(format!("rename it to {} if that release has no record, or delete it", record_path(found))));
     }
-    for file in release.tables.values().flat_map(|table| &table.files) {
-        lake.register_blocks(file);
-    }
+    lake.verify_files_of(&release);
     Ok(release)
 }
 

@@ -139,23 +139,6 @@ impl Lake {
         futures::stream::iter(numbers).map(|n| self.release(n)).buffered(READS_AT_ONCE).try_collect().await
     }
 
-    /// The number of the newest release.
-    async fn latest_number(&self) -> Result<Option<u64>> {
-        Ok(self.release_numbers().await?.last().copied())
-    }
-
-    /// Notes the number of the newest release where readers look first.
-    async fn set_latest_number(&self, _number: u64) {}
-
-    /// The numbers of all releases, ascending; one listing.
-    pub async fn release_numbers(&self) -> Result<Vec<u64>> {
-        let found = self.list(&format!("{RECORDS}/releases")).await?;
-        let numbers = found.iter().filter_map(|(path, _)| {
-            path.rsplit('/').next()?.strip_suffix(".json").and_then(|number| number.parse().ok())
-        });
-        Ok(numbers.collect::<BTreeSet<u64>>().into_iter().collect())
-    }
-
     /// Publishes a release: readers see the old one before and the new one after, and nothing in between. Delta logs
     /// follow.
     ///

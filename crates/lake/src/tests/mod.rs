@@ -1,7 +1,9 @@
 //! Tests of the lake, by what could go wrong.
 
+mod damage;
 mod delta;
 mod faults;
+mod latest;
 mod locks;
 mod readers;
 mod releases;
