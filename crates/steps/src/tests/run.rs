@@ -438,3 +438,18 @@ async fn a_step_over_a_source_that_was_never_loaded_fails() {
     });
     assert_eq!(failed.unwrap().message(), "core.orders reads source.erp__orders, which no run has loaded yet");
 }
+
+/// Reuse stands on these hashes: another encoding computes every step of every installation again. The values were
+/// worked out with another implementation of BLAKE3.
+#[tokio::test]
+async fn definitions_have_the_hashes_that_lakes_have() {
+    let one = project(vec![step("core.orders", "SELECT order_id FROM source.erp__orders")]);
+    let checked = no_problems(&one).await;
+    let orders = checked.step(&name("core.orders")).unwrap();
+    assert_eq!(orders.undated_sql.trim_start(), "SELECT order_id FROM source.erp__orders");
+    let bare = crate::definition_id("SELECT order_id FROM source.erp__orders");
+    assert_eq!(bare, "3:ff7ff7912ea3a842af37213f8b760520514664e0c251c99a5f6c8c5d300d7230");
+    let id = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]));
+    let empty = TableVersion::new(id, Vec::new(), String::new());
+    assert_eq!(empty.rows_id(), "c19bd5d798336ba105698b121ee54ae50eb06adb899900dda8d60a5e329ca042");
+}
