@@ -16,7 +16,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, Format, SourceTable, day_of, origin_fields};
 use perennial_core::error::{Error, Result, list};
-use perennial_sources::{RowReject, TextRows, TypedRows};
+use perennial_sources::{MAX_NEW_FIELDS, RowReject, TextRows, TypedRows};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -71,6 +71,8 @@ pub(super) struct Converter {
     last_line: i64,
     /// Number of rows of typed readers so far, shared by parallel readers.
     lines: Arc<AtomicU64>,
+    /// The file or system has types.
+    typed: bool,
     /// The file is a workbook.
     sheet: bool,
     totals: Option<ControlTotals>,
@@ -111,6 +113,7 @@ impl Converter {
             ignored: Vec::new(),
             last_line: 0,
             lines,
+            typed,
             sheet,
         };
         converter.update_schema();
@@ -210,9 +213,21 @@ impl Converter {
                         self.fields.push(Some(i));
                     }
                 }
+                self.check_count()?;
             }
         }
         Ok(())
+    }
+
+    /// Fails when a file of text has more new columns than a table can take. Typed systems know how many they have.
+    fn check_count(&self) -> Result<()> {
+        let new = self.fields[self.named..].iter().flatten().count();
+        if self.typed || new <= MAX_NEW_FIELDS {
+            return Ok(());
+        }
+        let file = &self.origin.file;
+        Err(Error::data(format!("`{file}` has more than {MAX_NEW_FIELDS} columns that are not in the contract"))
+            .hint("write `on_new_column: ignore`, or name the columns that are needed"))
     }
 
     fn clash(&self, field: &str, name: &str) -> Error {
@@ -237,7 +252,11 @@ impl Converter {
         ));
         Err(match hint(names[0]) {
             Some(hint) => error.hint(hint),
-            None => error.hint(format!("the file has {}; `on_missing_column: accept` reads it as NULL", list(&found))),
+            None => {
+                let shown = &found[..found.len().min(MAX_SHOWN)];
+                let more = if shown.len() < found.len() { ", ..." } else { "" };
+                error.hint(format!("the file has {}{more}; `on_missing_column: accept` reads it as NULL", list(shown)))
+            }
         })
     }
 
@@ -374,7 +393,7 @@ impl Converter {
         let mut rejected = None;
         if !cell_rejects.is_empty() {
             if self.table.load.merges() {
-                rejected = Some(filter_record_batch(&batch, &BooleanArray::from(cell_rejects.bad.clone()))?);
+                rejected = Some(filter_record_batch(&batch, &cell_rejects.rejected())?);
             }
             let good: BooleanArray = cell_rejects.bad.iter().map(|bad| Some(!bad)).collect();
             batch = filter_record_batch(&batch, &good)?;
@@ -469,6 +488,9 @@ impl Converter {
         rejects
     }
 }
+
+/// Names of a file's columns that an error shows.
+const MAX_SHOWN: usize = 50;
 
 /// Maximum size in bytes of a rejected row that is stored for a replay.
 const MAX_ROW_BYTES: usize = 256 * 1024;

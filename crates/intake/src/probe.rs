@@ -45,8 +45,8 @@ pub async fn probe_table(system: &System, source: &Source, table: &SourceTable) 
     let input = match (system, &table.extraction) {
         (System::Files(files), Extraction::Files { pattern, .. }) => {
             let listed = files.list(pattern).await?;
-            probed.files = listed.len() as u64;
-            probed.newest = listed.into_iter().max_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
+            probed.files = listed.files.len() as u64;
+            probed.newest = listed.files.into_iter().max_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
             let Some(newest) = &probed.newest else { return Ok(probed) };
             file_input::input(files, newest, &shared).await?
         }
@@ -153,7 +153,14 @@ pub struct Sample {
     pub rejects: u64,
     /// Reason for the first of them.
     pub first_reject: Option<String>,
+    /// Bytes of the values.
+    bytes: usize,
 }
+
+/// Bytes of a sample, half of which one file may take at most; with a row of each file it may be more.
+const MAX_SAMPLE_BYTES: usize = 128 * 1024 * 1024;
+/// Columns of a sample; a contract of more is nobody's to read.
+const MAX_SAMPLE_COLUMNS: usize = 2000;
 
 /// One field of a sample.
 #[derive(Debug)]
@@ -217,22 +224,23 @@ impl Sample {
     }
 
     fn take(&mut self, open: Open, max_rows: usize) -> Result<()> {
-        let (file, until) = (self.files_read, self.rows() + max_rows);
+        let max_bytes = (self.bytes + MAX_SAMPLE_BYTES) / 2;
+        let until = Until { file: self.files_read, rows: self.rows() + max_rows, bytes: max_bytes };
         let mut known = 0;
         match open()? {
             RowReader::Text(mut reader) => {
-                self.fields(reader.fields(), &mut known);
-                while self.rows() < until {
+                self.fields(reader.fields(), &mut known)?;
+                while self.wants_more(&until) {
                     let Some(rows) = reader.next_rows()? else { break };
-                    self.fields(rows.fields(), &mut known);
-                    self.take_text(&rows, file, until);
+                    self.fields(rows.fields(), &mut known)?;
+                    self.take_text(&rows, &until);
                 }
             }
             RowReader::Typed(mut reader) => {
-                self.fields(reader.fields(), &mut known);
-                while self.rows() < until {
+                self.fields(reader.fields(), &mut known)?;
+                while self.wants_more(&until) {
                     let Some(rows) = reader.next_rows()? else { break };
-                    self.take_batch(&rows.batch, file, until)?;
+                    self.take_batch(&rows.batch, &until)?;
                 }
             }
         }
@@ -240,34 +248,58 @@ impl Sample {
         Ok(())
     }
 
+    fn wants_more(&self, until: &Until) -> bool {
+        self.rows() < until.rows && self.bytes < until.bytes
+    }
+
     /// Adds the fields of a file after the first `known` ones.
-    fn fields(&mut self, fields: &[String], known: &mut usize) {
+    fn fields(&mut self, fields: &[String], known: &mut usize) -> Result<()> {
         for field in fields.iter().skip(*known) {
+            let is_full = self.columns.len() == MAX_SAMPLE_COLUMNS;
             match self.columns.iter_mut().find(|column| column.name == *field) {
                 Some(column) => column.files += 1,
+                None if is_full => {
+                    return Err(Error::data(format!("there are more than {MAX_SAMPLE_COLUMNS} columns")));
+                }
                 None => {
                     let values = vec![None; self.files.len()];
+                    self.bytes += values.len() * size_of::<Option<String>>();
                     self.columns.push(SampleColumn { name: field.clone(), values, declared: None, files: 1 });
                 }
             }
         }
         *known = fields.len();
+        Ok(())
     }
 
-    fn take_text(&mut self, rows: &TextRows<'_>, file: u32, until: usize) {
+    /// How many of the next rows fit; `bytes` are those of the values of one. The first one fits in any case.
+    fn fitting(&mut self, rows: usize, until: &Until, bytes: impl Fn(usize) -> usize) -> usize {
+        let of_row = self.columns.len() * size_of::<Option<String>>();
+        let mut taken = 0;
+        while taken < rows.min(until.rows - self.rows()) && (taken == 0 || self.bytes < until.bytes) {
+            self.bytes += of_row + bytes(taken);
+            taken += 1;
+        }
+        self.files.extend(std::iter::repeat_n(until.file, taken));
+        taken
+    }
+
+    fn take_text(&mut self, rows: &TextRows<'_>, until: &Until) {
         self.rejects += rows.rejects.len() as u64;
         self.first_reject = self.first_reject.take().or_else(|| rows.rejects.first().map(|row| row.reason.clone()));
-        let taken = rows.len().min(until - self.rows());
+        let fields = rows.fields().len();
+        let bytes = |row: usize| (0..fields).filter_map(|field| rows.cell(row, field)).map(str::len).sum();
+        let taken = self.fitting(rows.len(), until, bytes);
         for column in &mut self.columns {
             let field = rows.fields().iter().position(|name| *name == column.name);
             let cell = |row: usize| field.and_then(|field| rows.cell(row, field)).map(str::to_string);
             column.values.extend((0..taken).map(cell));
         }
-        self.files.extend(std::iter::repeat_n(file, taken));
     }
 
-    fn take_batch(&mut self, batch: &RecordBatch, file: u32, until: usize) -> Result<()> {
-        let taken = batch.num_rows().min(until - self.rows());
+    fn take_batch(&mut self, batch: &RecordBatch, until: &Until) -> Result<()> {
+        let of_row = batch.get_array_memory_size() / batch.num_rows().max(1);
+        let taken = self.fitting(batch.num_rows(), until, |_| of_row);
         for column in &mut self.columns {
             match batch.column_by_name(&column.name) {
                 None => column.values.extend(std::iter::repeat_n(None, taken)),
@@ -279,9 +311,18 @@ impl Sample {
                 }
             }
         }
-        self.files.extend(std::iter::repeat_n(file, taken));
         Ok(())
     }
+}
+
+/// Where the sample of one file ends.
+struct Until {
+    /// The file, counted from 0.
+    file: u32,
+    /// Rows of the whole sample.
+    rows: usize,
+    /// Bytes of the whole sample.
+    bytes: usize,
 }
 
 /// The contract type for the values of an Arrow type; `None` when it depends on the values.
@@ -300,4 +341,57 @@ fn declared(data_type: &DataType) -> Option<ValueType> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perennial_core::contract::{Access, CsvOptions, TextEncoding};
+
+    const PLAIN: CsvOptions = CsvOptions {
+        delimiter: b',',
+        collapse: false,
+        quote: Some(b'"'),
+        header: true,
+        header_row: None,
+        skip_rows: Vec::new(),
+        encoding: TextEncoding::Utf8,
+    };
+
+    /// A sample of these files, one after the other.
+    fn sample(files: &[&str]) -> Result<Sample> {
+        let folder = tempfile::tempdir().unwrap();
+        for (i, text) in files.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{i}.csv")), text).unwrap();
+        }
+        let location = folder.path().display().to_string();
+        let source = perennial_testing::source("shop", &location, vec![]);
+        let source = Source { access: Access::default(), ..source };
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let System::Files(found) = System::open(&source).await? else { panic!("no files") };
+            let mut sample = Sample::default();
+            for file in &found.list("*.csv").await?.files {
+                sample.add_file(&found, file, &Format::Csv(PLAIN), &[], 10_000).await?;
+            }
+            Ok(sample)
+        })
+    }
+
+    #[test]
+    fn a_sample_is_bounded_by_bytes_and_has_rows_of_every_file() {
+        let long = "a,b\n".to_string() + &format!("1,{}\n", "x".repeat(1024 * 1024)).repeat(200);
+        let sample = sample(&[&long, &long, "a,b\n1,2\n"]).unwrap();
+        // A half of 128 MiB, then a half of what is left; a row is a little more than 1 MiB.
+        assert_eq!((sample.rows(), sample.files.iter().filter(|file| **file == 0).count()), (64 + 32 + 1, 64));
+        assert!(sample.columns.iter().all(|column| column.values.len() == sample.rows()));
+    }
+
+    #[test]
+    fn a_file_with_more_columns_than_anybody_reads_gives_no_sample() {
+        let header: Vec<String> = (0..100_000).map(|i| format!("c{i}")).collect();
+        let error = sample(&[&(header.join(",") + "\n")]).unwrap_err();
+        assert_eq!(error.message(), "there are more than 2000 columns");
+        let few = header[..2000].join(",");
+        assert_eq!(sample(&[&format!("{few}\n{few}\n")]).unwrap().rows(), 1);
+    }
 }

@@ -1,7 +1,9 @@
 //! Samples of JSON: the fields of objects in the place of the objects.
 
 use super::probe::{Sample, SampleColumn};
+use perennial_sources::MAX_NEW_FIELDS;
 use sonic_rs::{JsonValueTrait, LazyValue};
+use std::collections::HashMap;
 
 /// Objects within each other that are taken apart, at most.
 const MAX_DEPTH: usize = 4;
@@ -21,15 +23,20 @@ fn unfolded(column: SampleColumn, depth: usize) -> Vec<SampleColumn> {
         return vec![column];
     }
     let mut fields: Vec<SampleColumn> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (row, text) in column.values.iter().enumerate() {
         let Some(text) = text else { continue };
         for entry in sonic_rs::to_object_iter(text.as_str()) {
             // A text that only begins like an object is left as it is.
             let Ok((name, value)) = entry else { return vec![column] };
             let name = format!("{}.{name}", column.name);
-            let at = fields.iter().position(|field| field.name == name).unwrap_or_else(|| {
+            // Names that are made from data are no columns.
+            if fields.len() > MAX_NEW_FIELDS {
+                return vec![column];
+            }
+            let at = *places.entry(name).or_insert_with_key(|name| {
                 let values = vec![None; column.values.len()];
-                fields.push(SampleColumn { name, values, declared: None, files: column.files });
+                fields.push(SampleColumn { name: name.clone(), values, declared: None, files: column.files });
                 fields.len() - 1
             });
             fields[at].values[row] = text_of(&value);
@@ -54,7 +61,9 @@ mod tests {
     fn sample(values: &[Option<&str>]) -> Sample {
         let values = values.iter().map(|value| value.map(str::to_string)).collect();
         let column = SampleColumn { name: "user".to_string(), values, declared: None, files: 1 };
-        Sample { columns: vec![column], ..Sample::default() }
+        let mut sample = Sample::default();
+        sample.columns.push(column);
+        sample
     }
 
     fn shown(mut sample: Sample) -> Vec<String> {
