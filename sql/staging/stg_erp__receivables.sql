@@ -1,5 +1,7 @@
 /* ---
-description: Invoices issued before the as-of date, and what was paid of them before it
+description: >-
+  Invoices issued before the as-of date, and what was paid of them before it. As the orders, those in another currency
+  than the project's are out.
 materialize: view
 columns:
   invoice_id: {description: Invoice number, tests: [not_null]}
@@ -11,12 +13,13 @@ columns:
   amount: {description: Net amount}
 --- */
 SELECT
-    invoice_id,
-    order_id,
-    customer_id AS account_id,
-    issued_on,
-    due_on,
-    CASE WHEN paid_on < DATE '{{ as_of }}' THEN paid_on END AS paid_on,
-    amount
-FROM {{ source('erp', 'receivables') }}
-WHERE issued_on < DATE '{{ as_of }}'
+    invoices.invoice_id,
+    invoices.order_id,
+    invoices.customer_id AS account_id,
+    invoices.issued_on,
+    invoices.due_on,
+    CASE WHEN invoices.paid_on < DATE '{{ as_of }}' THEN invoices.paid_on END AS paid_on,
+    invoices.amount
+FROM {{ source('erp', 'receivables') }} AS invoices
+LEFT JOIN {{ source('erp', 'orders') }} AS orders ON orders.order_id = invoices.order_id
+WHERE invoices.issued_on < DATE '{{ as_of }}' AND coalesce(orders.currency = '{{ currency }}', TRUE)

@@ -129,6 +129,14 @@ struct Return {
     day: Day,
 }
 
+struct Invoice {
+    order: usize,
+    due: Day,
+    paid: Option<Day>,
+    /// In cents.
+    amount: i64,
+}
+
 /// Everything the ERP holds, and which rows are not delivered yet.
 struct Company {
     chance: Chance,
@@ -139,6 +147,9 @@ struct Company {
     new_orders: BTreeSet<usize>,
     new_lines: BTreeSet<(usize, i64)>,
     delivered_returns: usize,
+    /// Of each order one, issued on its day.
+    invoices: Vec<Invoice>,
+    delivered_invoices: usize,
     barcodes: usize,
 }
 
@@ -161,6 +172,8 @@ impl Company {
             new_orders: BTreeSet::new(),
             new_lines: BTreeSet::new(),
             delivered_returns: 0,
+            invoices: Vec::new(),
+            delivered_invoices: 0,
             barcodes: 0,
         }
     }
@@ -225,6 +238,11 @@ impl Company {
         let order = self.orders.len();
         self.orders.push(Order { account, day, second, status, currency });
         self.new_orders.insert(order);
+        let (due, paid) = (day + self.chance.of(0, 60), day + self.chance.of(-5, 90));
+        let due = self.chance.pick(&[due, due, due, NEVER]).min(NEVER);
+        let paid = (paid <= NEVER && self.chance.happens(70)).then_some(paid.max(UNKNOWN[0]));
+        let amount = self.chance.pick(&[0, 1, -1]) * self.chance.of(1, 99_999);
+        self.invoices.push(Invoice { order, due, paid, amount });
         for (line, number) in lines.iter().zip(1..) {
             self.lines.insert((order, number), *line);
             self.new_lines.insert((order, number));
@@ -294,7 +312,15 @@ impl Company {
             writeln!(returns, "T{number},A{order},{line},{quantity},{},other", date(*day)).unwrap();
         }
         self.delivered_returns = self.returns.len();
-        let receivables = "invoice_id,order_id,customer_id,issued_on,due_on,paid_on,amount,updated_at\n".to_string();
+        let mut receivables =
+            String::from("invoice_id,order_id,customer_id,issued_on,due_on,paid_on,amount,updated_at\n");
+        for Invoice { order, due, paid, amount } in self.invoices.iter().skip(self.delivered_invoices) {
+            let Order { account, day, .. } = &self.orders[*order];
+            let (issued, due, paid) = (german(*day), german(*due), paid.map(german).unwrap_or_default());
+            let amount = cents_text(*amount);
+            writeln!(receivables, "R{order},A{order},{},{issued},{due},{paid},{amount},{now}", id(*account)).unwrap();
+        }
+        self.delivered_invoices = self.invoices.len();
         let files = [
             ("customers", customers),
             ("products", products),
@@ -382,6 +408,8 @@ struct Ledger {
     as_of: Day,
     entries: Vec<Entry>,
     foreign_orders: bool,
+    /// Count, cents and days overdue.
+    receivables: (usize, i64, i64),
     barcodes: usize,
 }
 
@@ -422,6 +450,18 @@ impl Ledger {
                 entries.push(entry(back.order, line, back.day, -back.quantity));
             }
         }
+        // Whose order was refused says nothing of its currency.
+        let is_owed = |invoice: &&Invoice| {
+            let order = &company.orders[invoice.order];
+            order.day < as_of && (order.currency == "EUR" || is_refused(invoice.order))
+        };
+        let mut receivables = (0, 0, 0);
+        for invoice in company.invoices.iter().filter(is_owed) {
+            let settled = invoice.paid.filter(|paid| *paid < as_of).unwrap_or(as_of);
+            receivables.0 += 1;
+            receivables.1 += invoice.amount;
+            receivables.2 += (settled - invoice.due).max(0);
+        }
         let is_foreign = |(place, order): (usize, &Order)| {
             !is_refused(place) && order.status != "cancelled" && order.currency != "EUR" && order.day < as_of
         };
@@ -429,6 +469,7 @@ impl Ledger {
             as_of,
             entries,
             foreign_orders: company.orders.iter().enumerate().any(is_foreign),
+            receivables,
             barcodes: company.barcodes,
         }
     }
@@ -523,6 +564,9 @@ fn laws(ledger: &Ledger, project: &Path, case: &str) {
     let sql = "SELECT count(*) FROM system.tests WHERE test = 'tests.erp_currency' AND status = 'warned' \
                AND run_id = (SELECT max(run_id) FROM system.runs)";
     same("orders in another currency are named", sql, vec![warned]);
+    let (invoices, amount, days) = ledger.receivables;
+    let sql = "SELECT count(*), sum(amount), sum(overdue_days) FROM core.receivables";
+    same("receivables", sql, vec![format!("{invoices},{},{days}", cents_text(amount))]);
     let refused = "SELECT count(*) FROM system.rejects WHERE source = 'erp'";
     same("barcodes alone are refused", refused, vec![ledger.barcodes.to_string()]);
     same("revenue by month", MONTHS, company_months(ledger));
@@ -786,6 +830,11 @@ fn civil(day: Day) -> (i64, i64, i64) {
 fn date(day: Day) -> String {
     let (year, month, day) = civil(day);
     format!("{year:04}-{month:02}-{day:02}")
+}
+
+fn german(day: Day) -> String {
+    let (year, month, day) = civil(day);
+    format!("{day:02}.{month:02}.{year:04}")
 }
 
 /// Months counted from year 0.
