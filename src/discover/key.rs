@@ -86,11 +86,9 @@ mod tests {
             declared: None,
             files: 1,
         };
-        let sample = Sample {
-            columns: (0..names.len()).map(column).collect(),
-            files: rows.iter().map(|(file, _)| *file).collect(),
-            ..Sample::default()
-        };
+        let mut sample = Sample::default();
+        sample.columns = (0..names.len()).map(column).collect();
+        sample.files = rows.iter().map(|(file, _)| *file).collect();
         let draft = |name: &&str| ColumnDraft {
             name: name.to_string(),
             from: name.to_string(),
