@@ -13,8 +13,12 @@ import duckdb
 def release(lake):
     """Files of every table in the newest release."""
     newest = sorted(glob.glob(f"{lake}/_perennial/releases/*.json"))[-1]
-    tables = json.load(open(newest))["tables"]
-    return {name: [f"{lake}/{file['path']}" for file in table["files"]] for name, table in tables.items()}
+    found = {}
+    for name, table in json.load(open(newest))["release"]["tables"].items():
+        hash = table["manifest"]
+        manifest = json.load(open(f"{lake}/_perennial/objects/{hash[:2]}/{hash}"))
+        found[name] = [f"{lake}/{file['path']}" for file in manifest["files"]]
+    return found
 
 
 def summary(connection, files, columns):

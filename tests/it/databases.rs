@@ -1,6 +1,7 @@
 //! A PostgreSQL server read again and again: what a cursor misses, what was deleted, what breaks.
 
 use crate::support::{perennial, query, run, value};
+use perennial_core::digest::digest;
 use perennial_testing::{PostgresServer, postgres_server};
 use std::path::{Path, PathBuf};
 
@@ -127,14 +128,23 @@ fn a_stamp_in_the_future_does_not_hide_what_changes_after_it() {
     assert_eq!(value(&project, "SELECT count(*) FROM raw.shop__orders"), "5");
 }
 
-/// Sets back the moment of the last comparison in the newest release.
+/// Sets back the moment of the last comparison in the newest release, whose record and load state carry their hashes.
 fn age_the_comparison(project: &Path) {
-    let folder = project.join("lake/_perennial/releases");
-    let newest = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let records = project.join("lake/_perennial");
+    let newest = std::fs::read_dir(records.join("releases")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
     let text = std::fs::read_to_string(&newest).unwrap();
-    let (before, rest) = text.split_once("\"compared_at\":\"").unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let hash = record["release"]["loaded"]["raw.shop__orders"].as_str().unwrap();
+    let object = |hash: &str| records.join("objects").join(&hash[..2]).join(hash);
+    let state = std::fs::read_to_string(object(hash)).unwrap();
+    let (before, rest) = state.split_once("\"compared_at\":\"").unwrap();
     let (_, after) = rest.split_once('"').unwrap();
-    std::fs::write(&newest, format!("{before}\"compared_at\":\"2026-01-01T00:00:00Z\"{after}")).unwrap();
+    let aged = format!("{before}\"compared_at\":\"2026-01-01T00:00:00Z\"{after}");
+    let aged_hash = digest([&aged]);
+    std::fs::create_dir_all(object(&aged_hash).parent().unwrap()).unwrap();
+    std::fs::write(object(&aged_hash), aged).unwrap();
+    let release = text.split_once("\"release\":").unwrap().1.strip_suffix('}').unwrap().replace(hash, &aged_hash);
+    std::fs::write(&newest, format!("{{\"hash\":\"{}\",\"release\":{release}}}", digest([&release]))).unwrap();
 }
 
 #[test]
