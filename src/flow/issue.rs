@@ -6,7 +6,7 @@ use super::reader::Reader;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use perennial_core::contract::{Source, SourceTable, TableName, ValueType};
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Kind, Result};
 use perennial_engine::{quoted, quoted_name};
 use perennial_lake::history::{SourceRecord, SourceStatus};
 use perennial_lake::{LoadState, Release};
@@ -79,7 +79,13 @@ impl Issue<'_> {
         let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let mut causes = Vec::new();
         if let Some(last) = perennial_reports::newest_edition(folder, &report.name, period)? {
-            causes = self.causes(inputs, period, &last).await?;
+            // An old release that can no longer be read is no reason to issue nothing.
+            causes = match self.causes(inputs, period, &last).await {
+                Err(error) if error.kind() == Kind::Data => {
+                    vec![Cause { kind: CauseKind::Unknown, what: last.release.to_string() }]
+                }
+                other => other?,
+            };
         }
         Ok(Footer {
             release: self.release.number,

@@ -63,6 +63,8 @@ pub enum CauseKind {
     CorrectedData,
     /// A step's SQL or its variables changed.
     ChangedSql,
+    /// The release of the last edition, by its number, can no longer be read.
+    Unknown,
 }
 
 /// A figure by name, as it was and is printed.
@@ -189,6 +191,7 @@ fn changes(
             CauseKind::NewData => "cause_new_data",
             CauseKind::CorrectedData => "cause_corrected_data",
             CauseKind::ChangedSql => "cause_changed_sql",
+            CauseKind::Unknown => "cause_unknown",
         };
         items.push(book.say(key, &[("what", Value::from(cause.what.clone()))])?);
     }
