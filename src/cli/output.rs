@@ -5,6 +5,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use indicatif::HumanCount;
 use perennial_core::error::{Error, Place, Problems, Result, render_all};
+use perennial_engine::Rows;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -28,14 +30,19 @@ pub(super) struct Printer {
     pub(super) terminal: bool,
     /// The width of the terminal that stdout is; `None` for a file or pipe, where nothing is folded.
     pub(super) width: Option<usize>,
+    /// Rows were written, and more may be missing.
+    in_rows: AtomicBool,
 }
+
+/// Rows of a query that are shown as a table for people, who read no more; CSV and JSON have all.
+const MAX_TABLE_ROWS: usize = 10_000;
 
 impl Printer {
     pub(super) fn new(format: Format) -> Printer {
         let terminal = std::io::stderr().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let width = std::io::stdout().is_terminal().then(terminal_width);
-        Printer { format, colour: terminal && !no_colour, terminal, width }
+        Printer { format, colour: terminal && !no_colour, terminal, width, in_rows: AtomicBool::new(false) }
     }
 
     /// A line to stderr.
@@ -54,9 +61,9 @@ impl Printer {
         self.write(text.as_bytes())
     }
 
-    /// Problems, as text to stderr or as JSON to stdout.
+    /// Problems, as text to stderr or as JSON to stdout. Among rows JSON has no place for them.
     pub(super) fn problems(&self, problems: &Problems) {
-        if self.format == Format::Json {
+        if self.format == Format::Json && !self.in_rows.load(Ordering::Relaxed) {
             let items: Vec<serde_json::Value> = problems.iter().map(problem_json).collect();
             // If stdout is closed, the exit code still tells.
             let _ = self.json(&serde_json::json!({ "problems": items }));
@@ -76,11 +83,10 @@ impl Printer {
         match self.format {
             Format::Text => self.text(&table(batches)?.text(self.width)),
             Format::Csv => {
-                let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(Vec::new());
-                for batch in batches {
-                    writer.write(&without_nesting(batch)?)?;
+                for (index, batch) in batches.iter().enumerate() {
+                    self.write(&csv_rows(batch, index == 0)?)?;
                 }
-                self.write(&writer.into_inner())
+                Ok(())
             }
             Format::Json => {
                 let mut bytes = json_array(batches)?;
@@ -88,6 +94,64 @@ impl Printer {
                 self.write(&bytes)
             }
         }
+    }
+
+    /// The rows of a query as they come.
+    pub(super) async fn stream(&self, mut rows: Rows) -> Result<()> {
+        if self.format == Format::Text {
+            return self.first_rows(rows).await;
+        }
+        let mut count = 0;
+        let mut next = rows.next().await?;
+        loop {
+            let bytes = match (&next, self.format) {
+                (Some(batch), Format::Csv) => csv_rows(batch, count == 0)?,
+                (None, Format::Csv) if count == 0 => csv_rows(&RecordBatch::new_empty(rows.schema()), true)?,
+                (None, Format::Csv) => return Ok(()),
+                (Some(batch), _) => {
+                    let text = json_array(std::slice::from_ref(batch))?;
+                    let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+                    let before: &[u8] = if count == 0 { b"[" } else { b"," };
+                    if inner.is_empty() { Vec::new() } else { [before, inner].concat() }
+                }
+                (None, _) => {
+                    if count == 0 {
+                        b"[]\n".to_vec()
+                    } else {
+                        b"]\n".to_vec()
+                    }
+                }
+            };
+            // Who closed the pipe wants no more.
+            if !self.try_write(&bytes)? {
+                return Ok(());
+            }
+            count += next.as_ref().map_or(0, RecordBatch::num_rows);
+            self.in_rows.store(next.is_some() && !bytes.is_empty(), Ordering::Relaxed);
+            if next.is_none() {
+                return Ok(());
+            }
+            next = rows.next().await?;
+        }
+    }
+
+    /// As many rows as a person reads, in columns.
+    async fn first_rows(&self, mut rows: Rows) -> Result<()> {
+        let mut shown = vec![RecordBatch::new_empty(rows.schema())];
+        let mut left = MAX_TABLE_ROWS;
+        while let Some(batch) = rows.next().await? {
+            if batch.num_rows() > left {
+                shown.push(batch.slice(0, left));
+                self.say(format!(
+                    "note: the first {} rows are shown; `--format csv` and `json` write all",
+                    HumanCount(MAX_TABLE_ROWS as u64)
+                ));
+                break;
+            }
+            left -= batch.num_rows();
+            shown.push(batch);
+        }
+        self.rows(&shown)
     }
 
     /// Rows of text as comma-separated values.
@@ -103,12 +167,16 @@ impl Printer {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<()> {
+        self.try_write(bytes).map(drop)
+    }
+
+    /// Whether somebody still reads: `perennial query ... | head` closes the pipe when it has enough.
+    fn try_write(&self, bytes: &[u8]) -> Result<bool> {
         let mut out = std::io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
-            // `perennial query ... | head` closes the pipe when it has enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(Error::unreachable("cannot write to stdout").because(error)),
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 }
@@ -123,6 +191,12 @@ fn terminal_width() -> usize {
 /// Rows as one JSON value, an array of objects.
 pub(super) fn rows_json(batches: &[RecordBatch]) -> Result<serde_json::Value> {
     serde_json::from_slice(&json_array(batches)?).map_err(|e| Error::bug("cannot read JSON").because(e))
+}
+
+fn csv_rows(batch: &RecordBatch, with_header: bool) -> Result<Vec<u8>> {
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(with_header).build(Vec::new());
+    writer.write(&without_nesting(batch)?)?;
+    Ok(writer.into_inner())
 }
 
 fn json_array(batches: &[RecordBatch]) -> Result<Vec<u8>> {

@@ -35,8 +35,7 @@ impl Verb for Query {
         };
         let project = context.project()?;
         let reader = Reader::open(&project, self.release).await?;
-        let rows = reader.query(&sql, self.limit).await?;
-        context.printer.rows(&rows)?;
+        context.printer.stream(reader.rows(&sql, self.limit).await?).await?;
         Ok(Outcome::Done)
     }
 }

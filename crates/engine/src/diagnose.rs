@@ -6,7 +6,9 @@
 use super::display_type;
 use super::other_engines::{instead_of_function, instead_of_syntax, instead_of_type};
 use super::patterns;
-use super::spots::{Spot, last_spot, names, spot_named, spot_of, tokens_of};
+use super::spots::{Spot, last_spot, names, second_statement, spot_named, spot_of, spots_of_value, tokens_of};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use datafusion::common::{Column, Diagnostic, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
@@ -14,7 +16,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use perennial_core::error::{Error, Kind, Place, closest, suggestion};
-use perennial_functions::FUNCTIONS;
+use perennial_functions::{FUNCTIONS, Overflow, TooLarge};
+use std::fmt::Display;
 
 /// One problem of a query.
 #[derive(Clone, Debug)]
@@ -27,45 +30,43 @@ pub struct QueryProblem {
     pub spot: Option<Spot>,
     /// The mistake is in the query's text, not in the data, the store or the engine.
     pub of_the_query: bool,
+    /// Two types cannot be compared, as [`super::mistyped_comparisons`] says in better words.
+    pub of_a_comparison: bool,
+    /// The hint is a name much like the one that is unknown.
+    pub(super) near: bool,
 }
 
 impl QueryProblem {
     pub(super) fn new(message: impl Into<String>) -> QueryProblem {
-        QueryProblem { message: message.into(), hint: None, spot: None, of_the_query: true }
+        QueryProblem {
+            message: message.into(),
+            hint: None,
+            spot: None,
+            of_the_query: true,
+            of_a_comparison: false,
+            near: false,
+        }
+    }
+
+    /// As an error without a place. `doing` is what the query is for.
+    pub(crate) fn error(&self, kind: Kind, doing: Option<&dyn Display>) -> Error {
+        let message = match doing {
+            Some(doing) => format!("{doing}: {}", self.message),
+            None => self.message.clone(),
+        };
+        match &self.hint {
+            Some(hint) => Error::new(kind, message).hint(hint.clone()),
+            None => Error::new(kind, message),
+        }
     }
 
     /// As an error of a query that stands in no file.
-    pub(crate) fn error_in(self, name: &str, sql: &str) -> Error {
-        let mut error = Error::project(self.message);
-        if let Some(spot) = self.spot {
-            error = error.at(Place::at(name, sql, spot.line, spot.column).with_width(spot.width));
-        }
-        match self.hint {
-            Some(hint) => error.hint(hint),
+    pub(crate) fn error_in(self, kind: Kind, name: &str, sql: &str) -> Error {
+        let error = self.error(kind, None);
+        match self.spot {
+            Some(spot) => error.at(Place::at(name, sql, spot.line, spot.column).with_width(spot.width)),
             None => error,
         }
-    }
-}
-
-/// An error outside of any query's text, by whose fault it is.
-pub fn failure(error: DataFusionError, doing: impl std::fmt::Display) -> Error {
-    let mut text = plain(&error.find_root().strip_backtrace());
-    if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
-        text = "out of memory for queries (two fifths of `memory_limit`)".into();
-    }
-    let (kind, hint) = match error.find_root() {
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (Kind::Unreachable, None),
-        DataFusionError::ResourcesExhausted(_) => {
-            (Kind::Project, Some("raise `memory_limit` in perennial.yml, or make the query hold fewer rows at once"))
-        }
-        DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => (Kind::Project, None),
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => (Kind::Data, None),
-        _ => (Kind::Bug, None),
-    };
-    let made = Error::new(kind, format!("{doing}: {text}")).because(error);
-    match hint {
-        Some(hint) => made.hint(hint),
-        None => made,
     }
 }
 
@@ -87,19 +88,19 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
         }
         DataFusionError::ArrowError(text, _) => {
             let mut found = QueryProblem::new(plain(&text.to_string()));
-            let cast = found.message.starts_with("cannot cast");
+            let cast = matches!(text.as_ref(), ArrowError::CastError(_));
             found.hint = cast.then(|| "TRY_CAST returns NULL where a value does not fit".into());
             found
         }
         DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| QueryProblem::new(plain(text))),
         DataFusionError::Internal(text) => internal(text),
+        DataFusionError::External(failed) if failed.is::<Overflow>() || failed.is::<TooLarge>() => {
+            too_large(failed.as_ref(), sql)
+        }
         other => QueryProblem { of_the_query: false, ..QueryProblem::new(plain(&other.strip_backtrace())) },
     };
     if let Some(span) = diagnostic.and_then(|d| d.span) {
-        let width =
-            if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
-        let (line, column) = (span.start.line as usize, span.start.column as usize);
-        found.spot = Some(Spot { line, column, width: (width as usize).max(1) });
+        found.spot = Some(span.into());
     }
     if found.spot.is_none() {
         found.spot = spot_named(&found.message, sql);
@@ -115,10 +116,26 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
     // In SQL a word in double quotes is a name, which those who come from other languages forget.
     if let DataFusionError::SchemaError(..) = error.find_root()
         && let Some(word) = found.spot.and_then(|spot| double_quoted(spot, sql))
-        && !found.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean"))
+        && !found.near
     {
         found.hint = Some(format!("text is written in single quotes: '{word}'"));
     }
+    found
+}
+
+/// A result that does not fit into its type, or into memory.
+fn too_large(error: &(dyn std::error::Error + Send + Sync + 'static), sql: &str) -> QueryProblem {
+    let Some(Overflow { computed, data_type, span }) = error.downcast_ref::<Overflow>() else {
+        return QueryProblem::new(error.to_string());
+    };
+    let mut found = QueryProblem::new(format!("{computed} does not fit into {}", display_type(data_type)));
+    found.hint = Some(match data_type {
+        DataType::Decimal128(..) => "cast the values to fewer decimal places first, or to DOUBLE".into(),
+        _ => "cast the values first, as in CAST(x AS DECIMAL(38, 0))".into(),
+    });
+    // Constants have no span.
+    let constant = || computed.split(' ').next().and_then(|value| spots_of_value(value, sql).first().copied());
+    found.spot = span.map(Spot::from).or_else(constant);
     found
 }
 
@@ -211,8 +228,7 @@ pub(super) fn first_spot(expr: &Expr) -> Option<Spot> {
         if let Expr::Column(column) = e
             && let Some(span) = column.spans().first()
         {
-            let width = (span.end.column.saturating_sub(span.start.column) as usize).max(1);
-            spot = Some(Spot { line: span.start.line as usize, column: span.start.column as usize, width });
+            spot = Some(span.into());
             return Ok(TreeNodeRecursion::Stop);
         }
         Ok(TreeNodeRecursion::Continue)
@@ -264,7 +280,9 @@ fn unknown_column(field: &Column, valid: &[Column]) -> QueryProblem {
         found.hint = Some(format!("a unit of time is written in single quotes: '{}'", field.name));
         return found;
     }
-    found.hint = suggestion(&field.name, of_table.iter().map(|c| c.name.as_str()));
+    let names: Vec<&str> = of_table.iter().map(|c| c.name.as_str()).collect();
+    found.near = closest(&field.name, &names).is_some();
+    found.hint = suggestion(&field.name, names);
     found
 }
 
@@ -317,6 +335,13 @@ fn plan_problem(text: &str) -> QueryProblem {
     if let Some(found) = refused_by_function(text).or_else(|| wrong_argument(text)).or_else(|| same_name_twice(text)) {
         return found;
     }
+    if let Some(parts) = patterns::NOT_COMPARABLE.captures(text) {
+        let (left, right) = (with_sql_types(&parts[1]), with_sql_types(&parts[2]));
+        let mut found = QueryProblem::new(format!("{left} cannot be compared with {right}"));
+        found.hint = Some("cast one of them to the type of the other".into());
+        found.of_a_comparison = true;
+        return found;
+    }
     if text.contains("should only return one column") {
         let mut found = QueryProblem::new("this subquery has more than one column");
         found.hint = Some("select one column in it".into());
@@ -361,11 +386,10 @@ pub(super) fn not_one_query(sql: &str) -> Option<QueryProblem> {
     if let Some(verb) = CHANGES.iter().find(|verb| names(&first.token, verb)) {
         return Some(QueryProblem { spot: Some(spot_of(first)), ..only_queries(Some(verb)) });
     }
-    let end = tokens.iter().position(|token| token.token == Token::SemiColon)?;
-    let second = tokens[end..].iter().find(|token| token.token != Token::SemiColon)?;
+    let second = second_statement(sql)?;
     let mut found = QueryProblem::new("only one query is allowed at a time");
     found.hint = Some("run the second one by itself, or write WITH for intermediate results".into());
-    found.spot = Some(spot_of(second));
+    found.spot = Some(second);
     Some(found)
 }
 
@@ -461,10 +485,9 @@ fn unknown_type(text: &str) -> Option<QueryProblem> {
 }
 
 /// A message of the engine's as ours: without its prefixes, in lower case at the start, types in words of SQL.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let text = first_line(&patterns::PREFIX.replace_all(text, ""));
-    let text = patterns::ARROW_TYPES.replace_all(&text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
-    let text = patterns::DECIMAL.replace_all(&text, "DECIMAL($1,$2)");
+    let text = with_sql_types(&text);
     let text = text.trim().trim_end_matches(['.', ' ']);
     let second_is_lower = text.chars().nth(1).is_none_or(|c| c.is_lowercase() || c == ' ');
     let mut letters = text.chars();
@@ -472,6 +495,12 @@ fn plain(text: &str) -> String {
         Some(first) if second_is_lower => first.to_lowercase().collect::<String>() + letters.as_str(),
         _ => text.to_string(),
     }
+}
+
+/// A text with the types of Arrow in words of SQL.
+fn with_sql_types(text: &str) -> String {
+    let text = patterns::ARROW_TYPES.replace_all(text, |parts: &regex::Captures<'_>| type_name(&parts[1]));
+    patterns::DECIMAL.replace_all(&text, "DECIMAL($1,$2)").into_owned()
 }
 
 fn type_name(arrow: &str) -> String {
@@ -483,6 +512,10 @@ fn type_name(arrow: &str) -> String {
         "Float64" => Float64,
         "Date32" => Date32,
         "Boolean" => Boolean,
+        other if other.starts_with("Timestamp") => {
+            let zone = other.split('"').nth(1).map(Into::into);
+            Timestamp(arrow::datatypes::TimeUnit::Microsecond, zone)
+        }
         _ => Interval(arrow::datatypes::IntervalUnit::MonthDayNano),
     })
 }

@@ -6,11 +6,14 @@
 //! Dialect: `duckdb`, the one of DataFusion's parsers that takes the most of what analysts write (`FILTER`, `QUALIFY`,
 //! `GROUP BY ALL`, `ORDER BY ALL`, `EXCLUDE`, `::`, lambdas); the one thing it lacks, `UNNEST` after `FROM`, is added.
 
+mod causes;
 mod comparisons;
+mod complexity;
 mod diagnose;
 mod files;
 mod other_engines;
 mod patterns;
+mod query;
 mod replan;
 mod source_view;
 mod spots;
@@ -20,13 +23,18 @@ mod types;
 mod unnest;
 
 #[cfg(test)]
+mod figures_tests;
+#[cfg(test)]
 mod tests;
 
+pub use causes::{UnknownTable, failure, failure_of_query, query_error};
 pub use comparisons::mistyped_comparisons;
-pub use diagnose::{QueryProblem, diagnose, failure, spot_of_type_error, uncomputable_subquery};
+pub use complexity::too_deep;
+pub use diagnose::{QueryProblem, diagnose, spot_of_type_error, uncomputable_subquery};
+pub use query::{Query, Rows};
 pub use replan::problems_of_planning;
 pub use source_view::{history_schema, history_view_sql, source_schema, source_view_sql};
-pub use spots::{Spot, spot_named};
+pub use spots::{Spot, is_blank, second_statement, spot_named};
 pub use time_patterns::mistaken_time_patterns;
 pub use trial::{analysed, failing_casts, problems_of_run};
 pub use types::{ValueExample, display_type, example_of, readable_schema};
@@ -34,9 +42,9 @@ pub use types::{ValueExample, display_type, example_of, readable_schema};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
-use datafusion::common::TableReference;
-use datafusion::common::config::SpillCompression;
-use datafusion::dataframe::DataFrame;
+use datafusion::common::config::{ConfigNonZeroUsize, SpillCompression};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, TableReference};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
@@ -45,13 +53,13 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer as rules;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use perennial_core::contract::TableName;
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Kind, Result};
 use perennial_core::sql::STANDARD;
 use perennial_functions as functions;
 use perennial_lake::TableVersion;
@@ -61,6 +69,9 @@ use url::Url;
 
 /// The one catalog.
 pub const CATALOG: &str = "perennial";
+
+/// The schema of names without one, which has no tables.
+const DEFAULT_SCHEMA: &str = "public";
 
 /// Of the declared memory the share that the engine's pool may hand out: real memory is up to 2.5 times the pool.
 const POOL_SHARE: f64 = 0.4;
@@ -202,6 +213,7 @@ impl Engine {
 
     /// A stored query that was planned already.
     pub fn register_plan(&self, name: &TableName, plan: LogicalPlan, sql: &str) -> Result<()> {
+        let plan = without_places(plan).map_err(|e| failure(e, format!("cannot create the view {name}")))?;
         self.put(name, Arc::new(ViewTable::new(plan, Some(sql.to_string()))))
     }
 
@@ -241,25 +253,22 @@ impl Engine {
     ///
     /// # Errors
     /// [`perennial_core::error::Kind::Project`] when it is not valid SQL or does more than read.
-    pub async fn query(&self, sql: &str) -> Result<DataFrame> {
-        if let Some(found) = diagnose::not_one_query(sql) {
-            return Err(found.error_in("query", sql));
+    pub async fn query(&self, sql: &str) -> Result<Query> {
+        let refused = |found: QueryProblem| found.error_in(Kind::Project, "query", sql);
+        if let Some(found) = diagnose::not_one_query(sql).or_else(|| too_deep(sql)) {
+            return Err(refused(found));
         }
-        let plan = self.plan(sql).await.map_err(|e| query_error(e, sql))?;
-        if let Some(found) = mistaken_time_patterns(&plan, sql).into_iter().next() {
-            return Err(found.error_in("query", sql));
+        let plan = self.plan(sql).await.map_err(|e| causes::planning_error(e, sql))?;
+        let mistakes = mistyped_comparisons(&plan).into_iter().chain(mistaken_time_patterns(&plan, sql));
+        match mistakes.min_by_key(|found| found.spot.map(|spot| (spot.line, spot.column))) {
+            Some(found) => Err(refused(found)),
+            None => Ok(Query::new(self.clone(), plan, sql)),
         }
-        Ok(DataFrame::new(self.context.state(), plan))
     }
 
     /// All rows of a query, for results known to be small.
     pub async fn collect(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        self.query(sql).await?.collect().await.map_err(|e| query_error(e, sql))
-    }
-
-    /// The rows of a plan made by another session over the same tables.
-    pub async fn run(&self, plan: datafusion::logical_expr::LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
-        DataFrame::new(self.context.state(), plan).collect().await
+        self.query(sql).await?.collect().await
     }
 
     /// The same tables and memory in a session that needs less: one partition, joins that spill, spills compressed.
@@ -274,6 +283,21 @@ impl Engine {
     }
 }
 
+/// A plan that does not say where its columns stand: it becomes part of queries with another text.
+fn without_places(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let plan = plan.transform_up_with_subqueries(|node| {
+        node.map_expressions(|expr| {
+            expr.transform_up(|e| match e {
+                Expr::Column(column) if column.spans.first().is_some() => {
+                    Ok(Transformed::yes(Expr::Column(Column::new(column.relation, column.name))))
+                }
+                other => Ok(Transformed::no(other)),
+            })
+        })
+    })?;
+    Ok(plan.data)
+}
+
 /// Whether an error means that the memory pool was empty.
 pub fn is_out_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
@@ -286,17 +310,6 @@ pub fn only_reads(plan: &LogicalPlan) -> Result<(), DataFusionError> {
         .with_allow_dml(false)
         .with_allow_statements(false)
         .verify_plan(plan)
-}
-
-/// An error of a query given as text: its first diagnosis with line and column in the query.
-pub fn query_error(error: DataFusionError, sql: &str) -> Error {
-    if is_out_of_memory(&error) {
-        return failure(error, "the query needs more memory than is allowed");
-    }
-    match diagnose(&error, sql).into_iter().next() {
-        Some(found) if found.of_the_query => found.error_in("query", sql),
-        _ => failure(error, "the query failed"),
-    }
 }
 
 /// A name as DataFusion takes it.
@@ -321,11 +334,15 @@ pub fn literal(text: &str) -> String {
 
 fn session_config(settings: &EngineSettings) -> SessionConfig {
     let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, "public")
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
         .with_information_schema(true)
         .with_target_partitions(settings.threads.max(1));
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
+    // What is too deep is refused before, with its place.
+    if let Ok(limit) = ConfigNonZeroUsize::try_new(10 * complexity::MAX_NESTING) {
+        options.sql_parser.recursion_limit = limit;
+    }
     options.sql_parser.dialect = datafusion::common::config::Dialect::DuckDB;
     options.execution.time_zone = Some(settings.time_zone.clone());
     // Row groups and pages are skipped by statistics; evaluating filters while decoding costs more than it saves when

@@ -13,6 +13,11 @@ impl Pattern {
         self.0.as_ref()?.captures(text)
     }
 
+    /// Whether it is found.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+
     /// The groups of every match.
     pub fn captures_iter<'p, 't: 'p>(&'p self, text: &'t str) -> impl Iterator<Item = Captures<'t>> + 'p {
         self.0.iter().flat_map(move |regex| regex.captures_iter(text))
@@ -61,8 +66,17 @@ patterns! {
         "Compute error: |Invalid argument error: |Schema error: |External error: |External: |",
         r"Optimizer rule '[^']*' failed|type_coercion|caused by|SQL error: |This feature is not implemented: |\s|\n)+",
     );
+    /// A table that is not registered.
+    UNKNOWN_TABLE = r"^table '([^']+)' not found$";
+    /// Two types that cannot be compared.
+    NOT_COMPARABLE = r"common argument type for comparison operation (.+?) (?:[=!<>]+|IS .*FROM) (.+)$";
+    /// The file that could not be read, in the words of the engine and of the store.
+    LAKE_FILE = r"(?:file|location) (\S+\.parquet)";
+    /// What a store says of a range behind the end of a file: a folder, and S3.
+    CUT = r"Requested range was invalid|Out of range of file|416 Range Not Satisfiable|Range not satisfiable";
     /// Types by the names of Arrow.
-    ARROW_TYPES = r"\b(Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Date32|Boolean|Interval\(\w+\))";
+    ARROW_TYPES =
+        r"\b(Utf8View\b|LargeUtf8\b|Utf8\b|Int64\b|Int32\b|Float64\b|Date32\b|Boolean\b|Interval\(\w+\)|Timestamp\([^)]*\))";
     /// Arrow's decimals: precision and scale.
     DECIMAL = r"Decimal128\((\d+), ?(-?\d+)\)";
 }

@@ -1,6 +1,7 @@
 //! Places in the text of a query, found among its tokens.
 
 use super::patterns;
+use datafusion::common::Span;
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
@@ -15,11 +16,32 @@ pub struct Spot {
     pub width: usize,
 }
 
+impl From<Span> for Spot {
+    fn from(span: Span) -> Spot {
+        let one_line = span.start.line == span.end.line;
+        let width = if one_line { span.end.column.saturating_sub(span.start.column) as usize } else { 1 };
+        Spot { line: span.start.line as usize, column: span.start.column as usize, width: width.max(1) }
+    }
+}
+
 /// The last word of a query.
 pub(super) fn last_spot(sql: &str) -> Spot {
     let text = sql.trim_end();
     let line = text.rsplit('\n').next().unwrap_or("");
     Spot { line: text.matches('\n').count() + 1, column: line.chars().count().max(1), width: 1 }
+}
+
+/// Whether a text holds no SQL, or nothing but comments.
+pub fn is_blank(sql: &str) -> bool {
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize();
+    tokens.is_ok_and(|all| all.iter().all(|token| matches!(token, Token::Whitespace(_) | Token::SemiColon)))
+}
+
+/// Where a second statement begins.
+pub fn second_statement(sql: &str) -> Option<Spot> {
+    let tokens = tokens_of(sql);
+    let end = tokens.iter().position(|token| token.token == Token::SemiColon)?;
+    tokens[end..].iter().find(|token| token.token != Token::SemiColon).map(spot_of)
 }
 
 /// The first token of the query that the message names in quotes, or that its words point to.

@@ -16,6 +16,7 @@ mod exact;
 mod fits;
 mod general;
 mod input;
+mod large;
 mod limits;
 mod manual;
 mod models;
@@ -24,8 +25,9 @@ mod predictions;
 mod retention;
 
 pub use constants::{ConstantProblem, check_constants};
+pub use large::TooLarge;
 pub use manual::{Example, Function, Kind, Page, Section};
-pub use overflow::{NoWrapping, Overflow};
+pub use overflow::{NoWrapping, Overflow, is_arithmetic};
 
 use datafusion::prelude::SessionContext;
 use std::sync::Arc;
@@ -86,9 +88,11 @@ pub const FUNCTIONS: &[Function] = &[
     general::jaro_winkler::FUNCTION,
 ];
 
-/// Registers all of them in a session, in which whole numbers and decimals do not wrap from then on ([`NoWrapping`]).
+/// Registers all of them in a session, in which from then on whole numbers and decimals do not wrap ([`NoWrapping`]) and
+/// no call makes more than 256 MB of one batch of rows ([`TooLarge`]).
 pub fn register(context: &SessionContext) {
     context.add_analyzer_rule(Arc::new(NoWrapping));
+    large::functions().for_each(|function| context.register_udf(function));
     for function in FUNCTIONS {
         match function.kind {
             Kind::Scalar(make) => context.register_udf(make()),

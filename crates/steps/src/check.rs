@@ -385,7 +385,7 @@ impl Checker {
                 let casts = analysed.iter().flat_map(|p| failing_casts(&self.state, p, sql)).collect::<Vec<_>>();
                 let mut found = diagnose(&error, sql);
                 // A cast is among those above, a comparison among the mistyped ones, in better words.
-                found.retain(|one| casts.is_empty() && (!has_mistyped || !one.message.contains("comparison")));
+                found.retain(|one| casts.is_empty() && !(has_mistyped && one.of_a_comparison));
                 for one in &mut found {
                     one.spot = one.spot.or_else(|| spot_of_type_error(&plan));
                 }

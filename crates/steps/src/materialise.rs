@@ -6,8 +6,8 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
-use perennial_core::error::{Error, Kind, Result};
-use perennial_engine::{Engine, diagnose, failure, is_out_of_memory};
+use perennial_core::error::{Error, Result};
+use perennial_engine::{Engine, Spot, failure_of_query, is_out_of_memory};
 use perennial_lake::{DataFile, DataFiles, lake_schema};
 
 /// Why rows could not be computed or written.
@@ -82,27 +82,7 @@ fn step_error(step: &Step, error: AttemptError) -> Error {
 
 /// An error of the engine while a step was computed, at the step's file.
 pub(super) fn engine_error(step: &Step, error: DataFusionError) -> Error {
-    let outer = failure_kind(&error);
-    if outer == Kind::Unreachable || is_out_of_memory(&error) {
-        return failure(error, format!("{} cannot be computed", step.name)).at(step.rendered.start());
-    }
-    let found = diagnose(&error, &step.rendered.sql).into_iter().next();
-    let Some(found) = found else { return failure(error, format!("{} cannot be computed", step.name)) };
-    let place = found.spot.map_or_else(|| step.rendered.start(), |spot| step.rendered.place(spot));
-    let made =
-        Error::new(outer, format!("{} cannot be computed: {}", step.name, found.message)).at(place).because(error);
-    match found.hint {
-        Some(hint) => made.hint(hint),
-        None => made,
-    }
-}
-
-fn failure_kind(error: &DataFusionError) -> Kind {
-    match error.find_root() {
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unreachable,
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Kind::Data,
-        DataFusionError::Plan(_) | DataFusionError::SQL(..) | DataFusionError::SchemaError(..) => Kind::Project,
-        DataFusionError::NotImplemented(_) => Kind::Project,
-        _ => Kind::Bug,
-    }
+    let rendered = &step.rendered;
+    let place = |spot: Option<Spot>| Some(spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot)));
+    failure_of_query(error, format!("{} cannot be computed", step.name), &rendered.sql, place)
 }

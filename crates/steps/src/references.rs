@@ -6,7 +6,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Spanned, TableFactor, Visit, Visitor};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result};
-use perennial_engine::{CATALOG, Spot, diagnose};
+use perennial_engine::{CATALOG, Spot, diagnose, is_blank, second_statement, too_deep};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -23,23 +23,22 @@ pub struct Reference {
 
 /// Parses rendered SQL: one statement.
 pub fn parse(state: &SessionState, rendered: &Rendered) -> Result<Statement, Vec<Error>> {
-    let dialect = state.config().options().sql_parser.dialect;
-    let errors = match state.sql_to_statement(&rendered.sql, &dialect) {
-        Ok(statement) => return Ok(statement),
-        Err(errors) => errors,
-    };
-    let text = errors.to_string();
-    if text.contains("single SQL statement") {
+    if is_blank(&rendered.sql) {
+        return Err(vec![Error::project("the file has no SQL").at(rendered.start())]);
+    }
+    if let Some(second) = second_statement(&rendered.sql) {
         return Err(vec![
             Error::project("only one statement is allowed per file")
-                .at(rendered.start())
+                .at(rendered.place(second))
                 .hint("a file holds one query; use WITH for intermediate results"),
         ]);
     }
-    if text.contains("No SQL statements") {
-        return Err(vec![Error::project("the file has no SQL").at(rendered.start())]);
+    if let Some(found) = too_deep(&rendered.sql) {
+        return Err(vec![rendered.error(found)]);
     }
-    Err(diagnose(&errors, &rendered.sql).into_iter().map(|found| rendered.error(found)).collect())
+    let dialect = state.config().options().sql_parser.dialect;
+    let parsed = state.sql_to_statement(&rendered.sql, &dialect);
+    parsed.map_err(|e| diagnose(&e, &rendered.sql).into_iter().map(|found| rendered.error(found)).collect())
 }
 
 /// The tables a statement reads, in the order of their names, each at its first place. Names of CTEs and table

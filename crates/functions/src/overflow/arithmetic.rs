@@ -1,35 +1,49 @@
 //! `+`, `-`, `*` and the sign of whole numbers and decimals, and `/` of decimals.
+//!
+//! A whole expression of them is one function of its operands. One function for each operator would be simpler, but the
+//! engine takes the cube of the depth to plan calls inside calls.
 
-use super::Overflow;
+use super::{Overflow, checked, span_of};
 use arrow::array::{Array, ArrayRef, AsArray, Datum};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
-use datafusion::common::{ScalarValue, Span, exec_err, plan_err};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::{DFSchema, ScalarValue, Span, exec_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::binary::BinaryTypeCoercer;
-use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::physical_expr_common::datum::apply;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// One operator. Where it stands is no part of what it is: equal expressions are still computed once.
+/// What is done next with a stack of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Act {
+    /// The next operand is put on it.
+    Operand,
+    /// The last two become one.
+    Operator(Operator),
+    /// The last changes its sign.
+    Negate,
+}
+
+/// An expression. Where it stands is no part of what it is: equal expressions are still computed once.
 #[derive(Debug)]
 pub(super) struct Arithmetic {
-    operator: Operator,
-    /// The one with one operand.
-    negates: bool,
+    acts: Vec<Act>,
+    data_type: DataType,
     signature: Signature,
-    span: Option<Span>,
+    /// The first column of each operand.
+    spans: Vec<Option<Span>>,
 }
 
 impl PartialEq for Arithmetic {
     fn eq(&self, other: &Arithmetic) -> bool {
-        self.operator == other.operator && self.negates == other.negates
+        self.acts == other.acts && self.data_type == other.data_type
     }
 }
 
@@ -37,134 +51,215 @@ impl Eq for Arithmetic {}
 
 impl Hash for Arithmetic {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.operator.hash(state);
-        self.negates.hash(state);
+        self.acts.hash(state);
+        self.data_type.hash(state);
+    }
+}
+
+/// An expression taken apart.
+struct Parts<'a> {
+    schema: &'a DFSchema,
+    acts: Vec<Act>,
+    operands: Vec<&'a Expr>,
+}
+
+impl<'a> Parts<'a> {
+    /// Adds an expression, and says its type.
+    fn add(&mut self, expr: &'a Expr) -> Option<DataType> {
+        let (acts, operands) = (self.acts.len(), self.operands.len());
+        let (act, data_type, may_wrap) = match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if checked(*op) => {
+                let (left, right) = (self.add(left)?, self.add(right)?);
+                let decimals = matches!((&left, &right), (DataType::Decimal128(..), DataType::Decimal128(..)));
+                let integers = left.is_integer() && left == right && *op != Operator::Divide;
+                let data_type = BinaryTypeCoercer::new(&left, op, &right).get_result_type().ok()?;
+                (Act::Operator(*op), data_type, decimals || integers)
+            }
+            // The least whole number has no positive counterpart. A negative literal is a literal.
+            Expr::Negative(inner) => {
+                let inner = self.add(inner)?;
+                let may_wrap = inner.is_signed_integer();
+                (Act::Negate, inner, may_wrap)
+            }
+            other => (Act::Operand, other.get_type(self.schema).ok()?, false),
+        };
+        if may_wrap {
+            self.acts.push(act);
+        } else {
+            self.acts.truncate(acts);
+            self.operands.truncate(operands);
+            self.acts.push(Act::Operand);
+            self.operands.push(expr);
+        }
+        Some(data_type)
     }
 }
 
 impl Arithmetic {
-    /// For operands that may wrap.
-    pub(super) fn binary(
-        operator: Operator,
-        types: (Result<DataType>, Result<DataType>),
-        span: impl FnOnce() -> Option<Span>,
-    ) -> Option<Arithmetic> {
-        let (Ok(left), Ok(right)) = types else { return None };
-        let decimals = matches!((&left, &right), (DataType::Decimal128(..), DataType::Decimal128(..)));
-        let integers = left.is_integer() && left == right && operator != Operator::Divide;
-        (decimals || integers).then(|| Arithmetic::new(operator, false, span()))
-    }
-
-    /// For an operand whose least value has no positive counterpart.
-    pub(super) fn negation(operand: Result<DataType>, span: impl FnOnce() -> Option<Span>) -> Option<Arithmetic> {
-        operand.is_ok_and(|t| t.is_signed_integer()).then(|| Arithmetic::new(Operator::Minus, true, span()))
-    }
-
-    fn new(operator: Operator, negates: bool, span: Option<Span>) -> Arithmetic {
-        let arguments = TypeSignature::Any(if negates { 1 } else { 2 });
-        Arithmetic { operator, negates, span, signature: Signature::new(arguments, Volatility::Immutable) }
-    }
-
-    fn written(&self, args: &[impl ToString]) -> String {
-        match args {
-            [operand] => format!("(- {})", operand.to_string()),
-            [left, right] => format!("{} {} {}", left.to_string(), self.operator, right.to_string()),
-            _ => String::new(),
+    /// The function of an expression that may wrap, and its operands.
+    pub(super) fn of(expr: &Expr, schema: &DFSchema) -> Option<(Arithmetic, Vec<Expr>)> {
+        let mut parts = Parts { schema, acts: Vec::new(), operands: Vec::new() };
+        let data_type = parts.add(expr)?;
+        let Parts { acts, operands, .. } = parts;
+        if acts == [Act::Operand] {
+            return None;
         }
+        let signature = Signature::variadic_any(Volatility::Immutable);
+        let spans = operands.iter().map(|operand| span_of(&[operand])).collect();
+        Some((Arithmetic { acts, data_type, signature, spans }, operands.into_iter().cloned().collect()))
     }
 
-    fn compute(&self, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-        match (args, self.operator) {
-            ([operand], _) => match operand {
-                ColumnarValue::Array(array) => Ok(ColumnarValue::Array(numeric::neg(array)?)),
-                ColumnarValue::Scalar(scalar) => {
-                    let negated = numeric::neg(&scalar.to_array()?)?;
-                    Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&negated, 0)?))
+    /// As it was written, but for brackets.
+    fn written(&self, operands: impl IntoIterator<Item = String>) -> String {
+        let (mut operands, mut stack) = (operands.into_iter(), Vec::new());
+        for act in &self.acts {
+            match act {
+                Act::Operand => stack.extend(operands.next()),
+                Act::Operator(operator) => {
+                    let right = stack.pop().unwrap_or_default();
+                    let mut left: String = stack.pop().unwrap_or_default();
+                    left.push_str(&format!(" {operator} {right}"));
+                    stack.push(left);
                 }
-            },
-            ([left, right], Operator::Plus) => apply(left, right, fitting(numeric::add)),
-            ([left, right], Operator::Minus) => apply(left, right, fitting(numeric::sub)),
-            ([left, right], Operator::Multiply) => apply(left, right, fitting(numeric::mul)),
-            ([left, right], Operator::Divide) => apply(left, right, fitting(numeric::div)),
-            (_, other) => exec_err!("{other} is not computed here"),
+                Act::Negate => {
+                    let operand = stack.pop().unwrap_or_default();
+                    stack.push(format!("(- {operand})"));
+                }
+            }
+        }
+        stack.pop().unwrap_or_default()
+    }
+
+    /// The value. `failed` is told the values of an operator that overflows, and which operand was the last before it.
+    fn compute(
+        &self,
+        operands: &[ColumnarValue],
+        failed: &mut dyn FnMut(String, DataType, usize),
+    ) -> Result<ColumnarValue> {
+        let (mut next, mut stack) = (0, Vec::with_capacity(4));
+        for act in &self.acts {
+            let made = match act {
+                Act::Operand => {
+                    next += 1;
+                    operands.get(next - 1).cloned()
+                }
+                Act::Operator(operator) => match (stack.pop(), stack.pop()) {
+                    (Some(right), Some(left)) => {
+                        let made = operate(*operator, &left, &right);
+                        if made.is_err() {
+                            let (l, r) = (left.data_type(), right.data_type());
+                            let data_type = BinaryTypeCoercer::new(&l, operator, &r).get_result_type();
+                            let data_type = data_type.unwrap_or_else(|_| self.data_type.clone());
+                            failed(format!("{} {operator} {}", shown(&left), shown(&right)), data_type, next);
+                        }
+                        Some(made?)
+                    }
+                    _ => None,
+                },
+                Act::Negate => match stack.pop() {
+                    Some(value) => {
+                        let made = negate(&value);
+                        if made.is_err() {
+                            failed(format!("-({})", shown(&value)), value.data_type(), next);
+                        }
+                        Some(made?)
+                    }
+                    None => None,
+                },
+            };
+            match made {
+                Some(made) => stack.push(made),
+                None => return exec_err!("an operand is missing"),
+            }
+        }
+        match stack.pop() {
+            Some(value) => Ok(value),
+            None => exec_err!("an expression without operands"),
         }
     }
 
     /// The first row that does not fit.
-    fn overflow(&self, args: &[ColumnarValue], rows: usize, data_type: &DataType) -> Result<Overflow> {
-        let arrays = ColumnarValue::values_to_arrays(args)?;
-        let rows = if args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) { 1 } else { rows };
-        let at = |row: usize| -> Result<Vec<ScalarValue>> {
-            arrays
-                .iter()
-                .map(|array| ScalarValue::try_from_array(array, if array.len() == 1 { 0 } else { row }))
-                .collect()
-        };
-        for row in 0..rows {
-            let values = at(row)?;
-            let alone: Vec<ColumnarValue> = values.iter().cloned().map(ColumnarValue::Scalar).collect();
-            if self.compute(&alone).is_err() {
-                return Ok(self.failed(self.written(&values), data_type));
+    fn overflow(&self, operands: &[ColumnarValue], rows: usize) -> Result<Overflow> {
+        let mut found = None;
+        for row in 0..rows.max(1) {
+            let of_row = operands.iter().map(|operand| match operand {
+                ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row).map(ColumnarValue::Scalar),
+                scalar => Ok(scalar.clone()),
+            });
+            let of_row = of_row.collect::<Result<Vec<_>>>()?;
+            let mut note = |computed, data_type, last: usize| {
+                let span = self.spans[..last.min(self.spans.len())].iter().rev().find_map(|span| *span);
+                found = Some(Overflow { computed, data_type, span });
+            };
+            if self.compute(&of_row, &mut note).is_err() {
+                break;
             }
         }
-        Ok(self.failed(format!("a result of {}", self.operator), data_type))
-    }
-
-    fn failed(&self, computed: String, data_type: &DataType) -> Overflow {
-        Overflow { computed, data_type: data_type.clone(), span: self.span }
+        let unknown = || Overflow { computed: "a result".into(), data_type: self.data_type.clone(), span: None };
+        Ok(found.unwrap_or_else(unknown))
     }
 }
 
-/// A kernel that also refuses decimals of more digits than their type has, which 128 bits can hold.
-fn fitting(
-    kernel: impl Fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>,
-) -> impl Fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError> {
-    const GREATEST: u128 = 10_u128.pow(DECIMAL128_MAX_PRECISION as u32) - 1;
-    move |left, right| {
-        let result = kernel(left, right)?;
-        if let DataType::Decimal128(DECIMAL128_MAX_PRECISION, _) = result.data_type() {
-            let values = result.as_primitive::<Decimal128Type>();
-            let too_long = |row: usize| values.is_valid(row) && values.value(row).unsigned_abs() > GREATEST;
-            // What stands under a NULL may be anything, so a value that seems too long is looked at twice.
-            if values.values().iter().any(|v| v.unsigned_abs() > GREATEST) && (0..values.len()).any(too_long) {
-                return Err(ArrowError::ArithmeticOverflow("more than 38 digits".into()));
-            }
-        }
-        Ok(result)
+/// The value of one row.
+fn shown(value: &ColumnarValue) -> String {
+    let text = value.to_array(1).and_then(|array| Ok(array_value_to_string(&array, 0)?));
+    text.unwrap_or_else(|_| "?".to_string())
+}
+
+fn operate(operator: Operator, left: &ColumnarValue, right: &ColumnarValue) -> Result<ColumnarValue> {
+    match operator {
+        Operator::Plus => apply(left, right, |left, right| fitting(numeric::add(left, right)?)),
+        Operator::Minus => apply(left, right, |left, right| fitting(numeric::sub(left, right)?)),
+        Operator::Multiply => apply(left, right, |left, right| fitting(numeric::mul(left, right)?)),
+        Operator::Divide => apply(left, right, |left: &dyn Datum, right| fitting(numeric::div(left, right)?)),
+        other => exec_err!("{other} is not computed here"),
     }
+}
+
+fn negate(value: &ColumnarValue) -> Result<ColumnarValue> {
+    Ok(match value {
+        ColumnarValue::Array(array) => ColumnarValue::Array(numeric::neg(array)?),
+        ColumnarValue::Scalar(scalar) => {
+            let negated = numeric::neg(&scalar.to_array()?)?;
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&negated, 0)?)
+        }
+    })
+}
+
+/// Refuses decimals of more digits than their type has, which 128 bits can hold.
+fn fitting(result: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    const GREATEST: u128 = 10_u128.pow(DECIMAL128_MAX_PRECISION as u32) - 1;
+    if let DataType::Decimal128(DECIMAL128_MAX_PRECISION, _) = result.data_type() {
+        let values = result.as_primitive::<Decimal128Type>();
+        let too_long = |row: usize| values.is_valid(row) && values.value(row).unsigned_abs() > GREATEST;
+        // What stands under a NULL may be anything, so that what seems too long is looked at twice.
+        if values.values().iter().any(|v| v.unsigned_abs() > GREATEST) && (0..values.len()).any(too_long) {
+            return Err(ArrowError::ArithmeticOverflow("more than 38 digits".into()));
+        }
+    }
+    Ok(result)
 }
 
 impl ScalarUDFImpl for Arithmetic {
     fn name(&self) -> &str {
-        match self.operator {
-            _ if self.negates => "negate",
-            Operator::Plus => "add",
-            Operator::Minus => "subtract",
-            Operator::Multiply => "multiply",
-            _ => "divide",
-        }
+        "arithmetic"
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(self.written(&args.iter().map(|arg| arg.schema_name().to_string()).collect::<Vec<_>>()))
+        Ok(self.written(args.iter().map(|arg| arg.schema_name().to_string())))
     }
 
     fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match types {
-            [operand] => Ok(operand.clone()),
-            [left, right] => BinaryTypeCoercer::new(left, &self.operator, right).get_result_type(),
-            _ => plan_err!("{} takes one operand or two", self.name()),
-        }
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        Ok(Arc::new(Field::new(self.name(), self.return_type(&types)?, nullable)))
+        Ok(Arc::new(Field::new(self.name(), self.data_type.clone(), nullable)))
     }
 
     fn is_strict(&self) -> bool {
@@ -172,20 +267,11 @@ impl ScalarUDFImpl for Arithmetic {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match self.compute(&args.args) {
+        match self.compute(&args.args, &mut |_, _, _| {}) {
             Err(DataFusionError::ArrowError(error, _)) if matches!(*error, ArrowError::ArithmeticOverflow(_)) => {
-                Err(self.overflow(&args.args, args.number_rows, args.return_type())?.into())
+                Err(self.overflow(&args.args, args.number_rows)?.into())
             }
             other => other,
         }
-    }
-
-    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
-        Ok(match (inputs, self.operator) {
-            ([operand], _) => -operand.sort_properties,
-            ([left, right], Operator::Plus) => left.sort_properties.add(&right.sort_properties),
-            ([left, right], Operator::Minus) => left.sort_properties.sub(&right.sort_properties),
-            _ => SortProperties::Unordered,
-        })
     }
 }

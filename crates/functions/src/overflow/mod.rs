@@ -18,7 +18,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF, WindowFunctionDefinition};
 use datafusion::optimizer::AnalyzerRule;
 use std::error::Error;
 use std::fmt;
@@ -50,6 +50,11 @@ impl From<Overflow> for DataFusionError {
     }
 }
 
+/// Whether a function is one that stands for operators.
+pub fn is_arithmetic(function: &ScalarUDF) -> bool {
+    function.inner().is::<Arithmetic>()
+}
+
 /// Lets whole numbers and decimals be computed by functions that refuse to wrap.
 #[derive(Debug, Default)]
 pub struct NoWrapping;
@@ -76,7 +81,7 @@ fn rewritten(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             return Ok(Transformed::no(expr));
         }
         let name = names.save(&expr);
-        Ok(expr.transform_up(|e| one(e, &schema))?.update_data(|e| name.restore(e)))
+        Ok(expr.transform_down(|e| one(e, &schema))?.update_data(|e| name.restore(e)))
     })
 }
 
@@ -98,19 +103,14 @@ fn checked(operator: Operator) -> bool {
     matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
 }
 
+/// What stands in the place of one node; what it is made of comes next.
 fn one(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if checked(op) => {
-            let types = (left.get_type(schema), right.get_type(schema));
-            match Arithmetic::binary(op, types, || span_of(&[&left, &right])) {
-                Some(function) => Transformed::yes(call(function, vec![*left, *right])),
-                None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+        Expr::BinaryExpr(_) | Expr::Negative(_) => match Arithmetic::of(&expr, schema) {
+            Some((function, operands)) => {
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), operands)))
             }
-        }
-        // A negative literal has been read as one already; what is left is a value that is not known yet.
-        Expr::Negative(inner) => match Arithmetic::negation(inner.get_type(schema), || span_of(&[&inner])) {
-            Some(function) => Transformed::yes(call(function, vec![*inner])),
-            None => Transformed::no(Expr::Negative(inner)),
+            None => Transformed::no(expr),
         },
         Expr::AggregateFunction(mut aggregate) if Sum::replaces(&aggregate.func) => {
             let span = span_of(&aggregate.params.args.iter().collect::<Vec<_>>());
@@ -127,10 +127,6 @@ fn one(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         },
         other => Transformed::no(other),
     })
-}
-
-fn call(function: Arithmetic, args: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), args))
 }
 
 /// Where the first column of these expressions stands.
