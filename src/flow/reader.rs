@@ -177,15 +177,23 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
 
 /// `system.*` from what runs have recorded.
 async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>) -> Result<()> {
+    let files = lake.system_files().await?;
     for (name, schema) in history::tables() {
         let table = TableName::new("system", name);
-        register_stored(engine, &table, schema, lake.system_files(name).await?).await?;
+        register_stored(engine, &table, schema, files.of(name)).await?;
     }
-    // The run that published this release may not have recorded it yet.
     let releases = TableName::new("system", ReleaseRecord::TABLE);
     let newest = TableName::new("newest", ReleaseRecord::TABLE);
-    let record: Vec<ReleaseRecord> = release.map(release_record).into_iter().collect();
-    engine.register_rows(&newest, ReleaseRecord::schema(), vec![ReleaseRecord::batch(&record)?])?;
+    let records: Vec<ReleaseRecord> = match release {
+        // Earlier versions listed nothing; the next run does.
+        Some(_) if lake.system_files(ReleaseRecord::TABLE).await?.is_empty() => {
+            lake.releases().await?.iter().map(release_record).collect()
+        }
+        // The run that published this release may not have recorded it yet.
+        Some(release) => vec![release_record(release)],
+        None => Vec::new(),
+    };
+    engine.register_rows(&newest, ReleaseRecord::schema(), vec![ReleaseRecord::batch(&records)?])?;
     let (stored, newest) = (quoted_name(&releases), quoted_name(&newest));
     let all = format!(
         "SELECT * FROM {stored} UNION ALL SELECT * FROM {newest} WHERE number NOT IN (SELECT number FROM {stored})"

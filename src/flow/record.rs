@@ -147,7 +147,7 @@ pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, obser
 /// Writes the rows of `system.releases` that are missing in a lake of an earlier version, which read every release to
 /// list them.
 async fn list_earlier_releases(lake: &Lake) -> Result<()> {
-    if !lake.system_files(ReleaseRecord::TABLE).await?.is_empty() {
+    if !lake.system_files().await?.of(ReleaseRecord::TABLE).is_empty() {
         return Ok(());
     }
     let releases = lake.releases().await?;

@@ -12,10 +12,11 @@
 //! <lake>/_perennial/delta.json                  the release that every Delta log has reached
 //! <lake>/_perennial/runs/<run_id>.json          runs that have begun and not ended
 //! <lake>/<schema>/<table>/<run_id>-<n>.parquet  rows, with `_delta_log/` beside them
-//! <lake>/system/<name>/<run_id>-<part>-<n>rows.parquet
+//! <lake>/system/<name>/<run_id>-<part>-<n>rows-<checksum>.parquet
 //! ```
 
 mod blocks;
+mod compaction;
 mod content;
 mod damaged;
 mod data_files;
@@ -51,6 +52,7 @@ pub use release::{NewRelease, Publication};
 pub use repair::{KilledRun, Repairs};
 pub use run_ids::{is_run_id, new_run_id};
 pub use shape::lake_schema;
+pub use system::SystemFiles;
 pub use writer::TableWriter;
 
 use arrow::datatypes::SchemaRef;

@@ -10,8 +10,8 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use object_store::buffered::BufWriter;
-use parquet::arrow::AsyncArrowWriter;
 use parquet::arrow::async_writer::AsyncFileWriter;
+use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::properties::WriterProperties;
@@ -163,29 +163,36 @@ impl TableWriter {
     }
 }
 
-/// A writer of one Parquet file, compressed, with statistics.
+/// A writer of one Parquet file to the store.
 fn parquet_writer(lake: &Lake, path: &str, schema: SchemaRef) -> ParquetResult<AsyncArrowWriter<CountingUpload>> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(MAX_ROW_GROUP_ROWS))
-        .set_created_by(format!("perennial {}", env!("CARGO_PKG_VERSION")))
-        .build();
     let upload =
         BufWriter::with_capacity(lake.store(), lake.path(path), PART_BYTES).with_max_concurrency(PARTS_AT_ONCE);
     AsyncArrowWriter::try_new(
         CountingUpload { upload, bytes: 0, blocks: BlockSums::default(), is_shut_down: false },
         schema,
-        Some(properties),
+        Some(properties()?),
     )
 }
 
-/// Writes a batch as one file with the given path; returns its size in bytes.
-pub(crate) async fn write_file(lake: &Lake, path: &str, batch: &RecordBatch) -> Result<u64> {
-    let failed = |e: ParquetError| write_error(lake, path, &e);
-    let mut writer = parquet_writer(lake, path, batch.schema()).map_err(failed)?;
-    writer.write(batch).await.map_err(failed)?;
-    writer.finish().await.map_err(failed)?;
-    Ok(writer.into_inner().bytes)
+/// Files are compressed and have statistics.
+fn properties() -> ParquetResult<WriterProperties> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(MAX_ROW_GROUP_ROWS))
+        .set_created_by(format!("perennial {}", env!("CARGO_PKG_VERSION")))
+        .build())
+}
+
+/// The bytes of a Parquet file of some batches.
+pub(crate) fn file_bytes(schema: SchemaRef, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<Vec<u8>> {
+    let failed = |error: ParquetError| Error::bug(format!("cannot write a Parquet file: {error}"));
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties().map_err(failed)?)).map_err(failed)?;
+    for batch in batches {
+        writer.write(&batch?).map_err(failed)?;
+    }
+    writer.close().map_err(failed)?;
+    Ok(bytes)
 }
 
 fn write_error(lake: &Lake, path: &str, error: &ParquetError) -> Error {

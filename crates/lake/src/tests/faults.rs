@@ -49,6 +49,11 @@ impl FailingStore {
         Arc::new(FailingStore { inner: LocalFileSystem::new(), fault, left: AtomicI64::new(operations) })
     }
 
+    /// Operations until the fault; negative when it has happened.
+    pub(super) fn left(&self) -> i64 {
+        self.left.load(Ordering::SeqCst)
+    }
+
     /// Fails before the operation, or returns whether its response is to be lost.
     fn begin(&self) -> StoreResult<bool> {
         let left = self.left.fetch_sub(1, Ordering::SeqCst);
@@ -196,7 +201,7 @@ async fn fail_everywhere(fault: Fault) {
         let lake = Lake::in_folder_through(folder.path().to_path_buf(), store.clone()).unwrap();
         let result = second_run(&lake).await;
         drop(lake);
-        let reached = store.left.load(Ordering::SeqCst) < 0;
+        let reached = store.left() < 0;
         let case = format!("{fault:?} at operation {k}");
         assert_old_or_new(folder.path(), &old, result.as_ref().ok().map(|p| p.release.number), &case).await;
         if !reached {

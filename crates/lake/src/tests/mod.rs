@@ -1,5 +1,6 @@
 //! Tests of the lake, by what could go wrong.
 
+mod compaction;
 mod damage;
 mod delta;
 mod faults;

@@ -47,7 +47,7 @@ async fn a_run_on_s3() {
     assert_complete(&lake, &latest).await;
     assert_delta_follows(&lake, &second).await;
     lake.append_system("runs", "r2", &rows(1, 3)).await.unwrap();
-    assert_eq!(lake.system_files("runs").await.unwrap()[0].rows, 3);
+    assert_eq!(lake.system_files().await.unwrap().of("runs")[0].rows, 3);
     lock.release().await.unwrap();
 }
 
