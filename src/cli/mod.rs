@@ -161,7 +161,7 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Outcome, Problems> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Deep plans of long SQL need more than the default two megabytes.
-        .thread_stack_size(8 << 20)
+        .thread_stack_size(32 << 20)
         .build()
         .map_err(|e| Error::bug("cannot start the runtime").because(e))?;
     let context = Context { common: &cli.common, printer };
