@@ -112,6 +112,7 @@ impl Run<'_> {
             now,
             previous: latest.as_ref(),
             full_refresh: request.full_refresh,
+            max_data_files: project.merge_raw_files,
             rejects: &*record.rejects,
             observer,
         };

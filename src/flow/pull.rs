@@ -39,6 +39,7 @@ pub(super) struct Pull<'a> {
     pub now: jiff::Timestamp,
     pub previous: Option<&'a Release>,
     pub full_refresh: bool,
+    pub max_data_files: usize,
     pub rejects: &'a dyn RejectSink,
     pub observer: &'a dyn Observer,
 }
@@ -122,6 +123,7 @@ impl Pull<'_> {
             lake: self.lake,
             run_id: self.run_id,
             now: self.now,
+            max_data_files: self.max_data_files,
             rejects,
             progress: &|_bytes, more| {
                 let rows = read.fetch_add(more, Ordering::Relaxed) + more;

@@ -130,6 +130,7 @@ impl Pull<'_> {
             lake: self.lake,
             run_id: self.run_id,
             now: self.now,
+            max_data_files: 0,
             rejects: self.rejects,
             progress: &|_, _| {},
         };

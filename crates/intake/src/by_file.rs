@@ -1,16 +1,16 @@
 //! Loads by file: each file's rows are replaced by what the file contains now.
 
 use super::context::LoadContext;
+use super::diff::Diff;
 use super::fingerprint::{contract_fingerprint, files_fingerprint};
 use super::ingest::{LoadStats, ingest};
 use super::notes::Notes;
-use super::plan::{self, LoadPlan, with_hash};
+use super::plan::{self, LoadPlan, PlannedFile, VanishedFile, with_hash};
 use super::rejects::Tally;
-use super::{FileChange, FileOutcome, LoadOutcome, LoadRequest, file_input, raw_schema};
+use super::{FileChange, FileOutcome, LoadOutcome, LoadRequest, data_files, file_input, raw_schema};
 use perennial_core::error::Result;
-use perennial_lake::{DataFile, LoadState, LoadedFile, TableVersion};
+use perennial_lake::{DataFile, HeldText, LoadState, LoadedFile, TableVersion};
 use perennial_sources::{Files, SourceFile};
-use std::collections::BTreeSet;
 
 /// Reads the files that are new or changed.
 pub(crate) async fn load(
@@ -24,23 +24,26 @@ pub(crate) async fn load(
     let plan = plan::plan(request.table, files, pattern, request.previous, &contract).await?;
     let mut load = FileLoad::new(request, contract, &plan);
     load.notes.remark(&plan.left_out);
-    for (file, change) in &plan.files {
-        if *change == FileChange::Unchanged {
-            load.keep(&file.path, &file.tag, *change);
-        } else {
-            let input = file_input::input(files, file, context.table).await?;
-            let stats = ingest(context, input, &load.state.accepted_columns, tally, None).await?;
-            load.take(file, *change, stats, request.run_id);
+    for PlannedFile { file, change, known } in &plan.files {
+        if !change.is_read() {
+            load.keep(known.as_ref().unwrap_or(&file.path), &file.path, Some(file), *change);
+            continue;
         }
+        let (input, hashes) = file_input::input_and_hashes(files, file, context.table).await?;
+        let mut duplicates = Diff::of_file(request.table, &load.state.accepted_columns)?;
+        let stats = ingest(context, input, &load.state.accepted_columns, tally, duplicates.as_mut()).await?;
+        load.take(file, *change, stats, hashes.as_ref().map(file_input::held), request.run_id);
     }
     tally.finish()?;
-    Ok(load.finish(request, tally))
+    load.finish(request, context, tally).await
 }
 
 /// The new state, file by file.
 struct FileLoad<'a> {
     previous: Option<(&'a TableVersion, &'a LoadState)>,
+    rotated: bool,
     state: LoadState,
+    /// Those that were written.
     data_files: Vec<DataFile>,
     outcomes: Vec<FileOutcome>,
     notes: Notes,
@@ -53,33 +56,34 @@ impl<'a> FileLoad<'a> {
         let LoadState { recent, replayed, .. } = request.previous.map(|(_, state)| state.clone()).unwrap_or_default();
         let mut load = FileLoad {
             previous: request.previous,
+            rotated: request.table.rotated,
             state: LoadState { contract, accepted_columns, recent, replayed, ..LoadState::default() },
             data_files: Vec::new(),
             outcomes: Vec::new(),
             notes: Notes::default(),
             changed: request.previous.is_none(),
         };
-        for path in &plan.vanished {
-            let tag = request.previous.and_then(|(_, state)| state.files.get(path)).map(|file| file.tag.clone());
-            load.keep(path, &tag.unwrap_or_default(), FileChange::Vanished);
+        for VanishedFile { known, path } in &plan.vanished {
+            load.keep(known, path, None, FileChange::Vanished);
         }
         load
     }
 
-    /// Keeps the rows of a file as they are.
-    fn keep(&mut self, path: &str, tag: &str, change: FileChange) {
-        let Some((version, state)) = self.previous else { return };
-        let Some(loaded) = state.files.get(path) else { return };
-        let wanted: BTreeSet<&String> = loaded.data_files.iter().collect();
-        self.data_files.extend(version.files.iter().filter(|file| wanted.contains(&file.path)).cloned());
-        self.outcome(path, change, loaded);
-        self.state.files.insert(path.to_string(), LoadedFile { tag: tag.to_string(), ..loaded.clone() });
+    /// Keeps the rows of a file as they are; `file` is what it is now, unless it has gone.
+    fn keep(&mut self, known: &str, path: &str, file: Option<&SourceFile>, change: FileChange) {
+        let Some(loaded) = self.previous.and_then(|(_, state)| state.files.get(known)) else { return };
+        let kept = plan::keep(loaded, known, path, file);
+        if change == FileChange::Vanished && !loaded.gone && !self.rotated {
+            self.notes.gone(path, loaded.rows);
+        }
+        self.outcome(path, change, &kept);
+        self.state.files.insert(path.to_string(), kept);
     }
 
     /// Takes the rows of a file that was just read.
-    fn take(&mut self, file: &SourceFile, change: FileChange, stats: LoadStats, run_id: &str) {
+    fn take(&mut self, file: &SourceFile, change: FileChange, stats: LoadStats, held: Option<HeldText>, run_id: &str) {
         let tag = with_hash(&file.tag, stats.content_id.as_deref());
-        let loaded = stats.loaded_file(file.bytes, tag, run_id);
+        let loaded = LoadedFile { held, ..stats.loaded_file(file.bytes, tag, run_id) };
         self.changed = true;
         self.outcome(&file.path, change, &loaded);
         self.notes.add(&file.path, &self.state.accepted_columns, &stats);
@@ -93,18 +97,28 @@ impl<'a> FileLoad<'a> {
         self.outcomes.push(FileOutcome { path: path.to_string(), change, bytes, rows, rejects });
     }
 
-    fn finish(mut self, request: &LoadRequest<'_>, tally: &Tally<'_>) -> LoadOutcome {
+    async fn finish(
+        mut self,
+        request: &LoadRequest<'_>,
+        context: &LoadContext<'_>,
+        tally: &Tally<'_>,
+    ) -> Result<LoadOutcome> {
         self.outcomes.sort_by(|a, b| a.path.cmp(&b.path));
         let other_contract = self.previous.is_some_and(|(_, state)| state.contract != self.state.contract);
         self.changed |= other_contract;
         let version = match self.previous {
             Some((version, _)) if !self.changed => version.clone(),
-            _ => {
+            previous => {
+                let mut files = match previous {
+                    Some((version, _)) => data_files::keep_remembered(context, version, &mut self.state).await?,
+                    None => Vec::new(),
+                };
+                files.extend(self.data_files);
                 let schema = raw_schema(request.table, &self.state.accepted_columns);
-                TableVersion::new(schema, self.data_files, files_fingerprint(&self.state))
+                TableVersion::new(schema, files, files_fingerprint(&self.state))
             }
         };
-        LoadOutcome {
+        Ok(LoadOutcome {
             version,
             notes: self.notes.lines(request.table, &self.outcomes),
             state: self.state,
@@ -112,6 +126,6 @@ impl<'a> FileLoad<'a> {
             rows: tally.accepted(),
             rejects: tally.rejected(),
             changed: self.changed,
-        }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of a batch that violate the contract.
 
 use super::rejects::MAX_RAW_CHARACTERS;
+use arrow::array::BooleanArray;
 use std::borrow::Cow;
 
 /// A cell that violates the contract.
@@ -14,6 +15,7 @@ pub(crate) struct CellReject {
 
 /// The rejected rows of a batch, each with the first cell that violates the contract.
 pub(crate) struct CellRejects {
+    /// Rows that are not accepted: rejected ones, and those that are no rows of the table.
     pub(crate) bad: Vec<bool>,
     pub(crate) found: Vec<CellReject>,
     /// The column that is being read.
@@ -35,6 +37,13 @@ impl CellRejects {
     /// Whether all rows are accepted.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty() && !self.skipped
+    }
+
+    /// Which rows are rejected.
+    pub(crate) fn rejected(&self) -> BooleanArray {
+        let mut rejected = vec![false; self.bad.len()];
+        self.found.iter().for_each(|cell| rejected[cell.row] = true);
+        rejected.into()
     }
 
     #[cold]

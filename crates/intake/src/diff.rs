@@ -1,30 +1,28 @@
 //! The difference between the rows of a read and those of the lake, by key.
 
 use super::context::LoadContext;
+use super::duplicates::{DuplicateRow, Duplicates};
 use super::key_index::{Hasher, KeyIndex, RowStatus};
 use super::output::Output;
+use super::raw_schema;
 use super::rejects::Reject;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int64Type, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::datatypes::SchemaRef;
 use futures::TryStreamExt;
-use perennial_core::contract::{DELETED_COLUMN, Extraction, Load, SourceTable};
-use perennial_core::error::{Error, Result};
+use perennial_core::contract::{DELETED_COLUMN, DuplicateKeys, Load, SourceTable};
+use perennial_core::error::Result;
 use perennial_lake::DataFile;
 use std::sync::Arc;
 
-/// Passes on new and changed rows, and finds deleted ones.
+/// Passes on new and changed rows, and finds deleted and duplicate ones.
 pub(super) struct Diff {
     hasher: Hasher,
     index: KeyIndex,
-    /// Of each key the first row counts.
-    keeps_first: bool,
-    /// A duplicate key in one read is allowed: services return a row again when pages shift, and the later one counts.
-    allows_duplicates: bool,
+    passes: Passes,
+    policy: DuplicateKeys,
     /// Rows with a key that the lake did not have.
     new: u64,
     /// Rows with a key that the lake had with other values.
@@ -35,21 +33,70 @@ pub(super) struct Diff {
     pub(super) unreadable_keys: u64,
     /// Of a table without a key: the sum of the hashes of its rows and their number, regardless of their order.
     rows: Option<([u64; 2], u64)>,
+    duplicates: Duplicates,
+}
+
+/// Which rows are passed on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    /// Those that differ from the lake.
+    Differences,
+    /// Those whose key the lake does not have.
+    NewKeys,
+    /// All, but for rejected duplicates.
+    All,
 }
 
 impl Diff {
+    /// The difference between a read and the lake.
     pub(super) fn new(table: &SourceTable, hasher: Hasher, index: KeyIndex) -> Diff {
+        let passes = match table.load {
+            Load::Append { .. } => Passes::NewKeys,
+            _ => Passes::Differences,
+        };
+        let rows = table.key.is_empty().then_some(([0, 0], 0));
+        Diff::with(table, hasher, index, passes, rows)
+    }
+
+    /// The duplicates of one file, whose rows are compared with nothing; `None` for a table without a key.
+    pub(super) fn of_file(table: &SourceTable, accepted: &[String]) -> Result<Option<Diff>> {
+        if table.key.is_empty() {
+            return Ok(None);
+        }
+        let mut key = table.key.clone();
+        if table.duplicate_keys == DuplicateKeys::Newest {
+            // Versions of a row are what `newest_by` is for; of those that are equally new one would be arbitrary.
+            key.extend(table.newest_by.iter().filter(|name| !table.key.contains(name)).cloned());
+        }
+        let columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+        let hasher = Hasher::new(&raw_schema(table, accepted), &key, &columns)?;
+        Ok(Some(Diff::with(table, hasher, KeyIndex::default(), Passes::All, None)))
+    }
+
+    fn with(
+        table: &SourceTable,
+        hasher: Hasher,
+        index: KeyIndex,
+        passes: Passes,
+        rows: Option<([u64; 2], u64)>,
+    ) -> Diff {
         Diff {
             hasher,
             index,
-            keeps_first: matches!(table.load, Load::Append { .. }),
-            allows_duplicates: matches!(table.extraction, Extraction::Pages(_)),
+            passes,
+            policy: table.duplicate_keys,
             new: 0,
             changed: 0,
             deleted: 0,
             unreadable_keys: 0,
-            rows: table.key.is_empty().then_some(([0, 0], 0)),
+            rows,
+            duplicates: Duplicates::default(),
         }
+    }
+
+    /// The duplicates of the read.
+    pub(super) fn take_duplicates(&mut self) -> Duplicates {
+        std::mem::take(&mut self.duplicates)
     }
 
     /// Prepares for the next read of the whole table.
@@ -93,27 +140,33 @@ impl Diff {
         }
         let mut rejects = Vec::new();
         let mut passes = Vec::with_capacity(batch.num_rows());
+        let replaces = self.policy == DuplicateKeys::Newest;
         for row in 0..batch.num_rows() {
             let (key, values) = (hashes.keys[row], hashes.values[row]);
-            if self.keeps_first && self.index.contains(&key) {
-                passes.push(false);
-                continue;
-            }
-            passes.push(match self.index.update(key, values, self.allows_duplicates) {
+            passes.push(match self.index.update(key, values, replaces) {
                 RowStatus::New => {
                     self.new += 1;
                     true
                 }
                 RowStatus::Changed => {
-                    self.changed += 1;
-                    true
+                    let passes = self.passes != Passes::NewKeys;
+                    self.changed += u64::from(passes);
+                    passes
                 }
-                RowStatus::Unchanged | RowStatus::Duplicate { same: true } => false,
-                RowStatus::Duplicate { same: false } => {
-                    if !self.allows_duplicates {
-                        rejects.push(self.duplicate(source, table, batch, row)?);
+                RowStatus::Unchanged => false,
+                RowStatus::Duplicate { same } => {
+                    let duplicate = DuplicateRow { batch, row, key: &self.hasher.key };
+                    let earlier = || hashes.keys[..row].iter().position(|other| *other == key);
+                    self.duplicates.add(&duplicate, same, earlier)?;
+                    match self.policy {
+                        _ if same => self.passes == Passes::All,
+                        DuplicateKeys::Newest => true,
+                        DuplicateKeys::Reject => {
+                            rejects.push(reject(source, table, &duplicate)?);
+                            false
+                        }
+                        DuplicateKeys::Fail => return Err(duplicate.error(table, earlier())?),
                     }
-                    self.allows_duplicates
                 }
             });
         }
@@ -123,11 +176,15 @@ impl Diff {
         Ok((filter_record_batch(batch, &BooleanArray::from(passes))?, rejects))
     }
 
-    /// Marks the keys of rejected rows as seen: the rows exist in the system nevertheless.
-    pub(super) fn note_rejected(&mut self, rejected: &RecordBatch) -> Result<()> {
-        if self.rows.is_some() {
+    /// Marks the keys of rejected rows as seen: the rows exist in the system nevertheless. `rejected` are those of
+    /// `count` rejects that could be parsed.
+    pub(super) fn note_rejected(&mut self, rejected: Option<&RecordBatch>, count: usize) -> Result<()> {
+        if self.rows.is_some() || self.passes != Passes::Differences {
             return Ok(());
         }
+        let parsed = rejected.map_or(0, RecordBatch::num_rows);
+        self.unreadable_keys += count.saturating_sub(parsed) as u64;
+        let Some(rejected) = rejected else { return Ok(()) };
         let keys = self.hasher.keys(rejected)?;
         let columns: Vec<&ArrayRef> = self.hasher.key.iter().filter_map(|name| rejected.column_by_name(name)).collect();
         for (row, key) in keys.iter().enumerate() {
@@ -137,29 +194,6 @@ impl Diff {
             }
         }
         Ok(())
-    }
-
-    fn duplicate(&self, source: &str, table: &SourceTable, batch: &RecordBatch, row: usize) -> Result<Reject> {
-        let text = |name: &String| {
-            let column = batch.column_by_name(name).filter(|column| column.is_valid(row));
-            let options = FormatOptions::default();
-            column.map_or(Ok("NULL".to_string()), |column| {
-                Ok::<_, Error>(ArrayFormatter::try_new(column, &options)?.value(row).to_string())
-            })
-        };
-        let key = table.key.iter().map(text).collect::<Result<Vec<_>>>()?;
-        let file = batch.column_by_name("_file").map(|c| c.as_string::<i32>().value(row).to_string());
-        let line = batch.column_by_name("_line").map(|c| c.as_primitive::<Int64Type>().value(row) as u64);
-        Ok(Reject {
-            source: source.to_string(),
-            table: table.name.clone(),
-            file: file.unwrap_or_default(),
-            line: line.unwrap_or_default(),
-            column: table.key.first().cloned(),
-            raw: key.join(", "),
-            reason: "duplicate key: an earlier row of the same read has it with different values".to_string(),
-            row: None,
-        })
     }
 
     /// Writes a tombstone for every key that a read of the whole table did not bring.
@@ -189,6 +223,20 @@ impl Diff {
         }
         out.finish().await
     }
+}
+
+/// The reject of a duplicate.
+fn reject(source: &str, table: &SourceTable, duplicate: &DuplicateRow<'_>) -> Result<Reject> {
+    Ok(Reject {
+        source: source.to_string(),
+        table: table.name.clone(),
+        file: duplicate.file(),
+        line: duplicate.line() as u64,
+        column: table.key.first().cloned(),
+        raw: duplicate.values()?,
+        reason: "duplicate key: an earlier row of the same read has it with different values".to_string(),
+        row: None,
+    })
 }
 
 /// Rows that mark keys as deleted, as of now.

@@ -5,12 +5,12 @@
 
 use super::plan;
 use perennial_core::contract::{
-    BadRowPolicy, Column, ColumnPolicy, CsvOptions, ExcelOptions, Extraction, Format, Grouping, Load, NumberLocale,
-    Pages, Paging, Percent, Relation, RelationRows, SinceFormat, SourceTable, TextEncoding, TotalRows, ValueLocale,
-    ValueType,
+    BadRowPolicy, Column, ColumnPolicy, CsvOptions, DuplicateKeys, ExcelOptions, Extraction, Format, Grouping, Load,
+    NumberLocale, Pages, Paging, Percent, Relation, RelationRows, SinceFormat, SourceTable, TextEncoding, TotalRows,
+    ValueLocale, ValueType,
 };
 use perennial_core::digest::digest;
-use perennial_lake::{DataFile, LoadState};
+use perennial_lake::{DataFile, LoadState, LoadedFile};
 use std::fmt::Display;
 
 /// Incremented when the same contract would be encoded differently.
@@ -29,10 +29,17 @@ pub(crate) fn files_fingerprint(state: &LoadState) -> String {
     let mut encoder = Encoder::default();
     encoder.put("contract", &state.contract);
     encoder.list("accepted", &state.accepted_columns);
-    for (path, file) in state.files.iter().filter(|(_, file)| file.rows > 0) {
-        encoder.put("path", path);
-        encoder.put("bytes", file.bytes);
-        encoder.put("content", plan::content_id(file));
+    let of = |(path, file): (&'_ String, &'_ LoadedFile)| match &file.held {
+        Some(held) => (file.name(path).to_string(), held.bytes, held.hash.clone()),
+        None => (file.name(path).to_string(), file.bytes, plan::content_id(file).to_string()),
+    };
+    let mut files: Vec<_> = state.files.iter().filter(|(_, file)| file.rows > 0).map(of).collect();
+    // Another name of a file changes no row.
+    files.sort();
+    for (name, bytes, content) in files {
+        encoder.put("path", name);
+        encoder.put("bytes", bytes);
+        encoder.put("content", content);
     }
     digest(encoder.parts)
 }
@@ -61,6 +68,9 @@ pub(crate) fn encoded(table: &SourceTable) -> Vec<String> {
         key,
         // The view over the rows chooses the newest; the rows are the same.
         newest_by: _,
+        duplicate_keys,
+        // Which files are the same, not what their rows are.
+        rotated: _,
         on_new_column,
         on_missing_column,
         on_changed_type: _,
@@ -81,6 +91,10 @@ pub(crate) fn encoded(table: &SourceTable) -> Vec<String> {
     encoder.put("on_new_column", column_policy(*on_new_column));
     encoder.put("on_missing_column", column_policy(*on_missing_column));
     encoder.put("on_bad_row", bad_row_policy(*on_bad_row));
+    // Written only where a contract says it, so that contracts from before it was a key read nothing again.
+    if *duplicate_keys != table.default_duplicate_keys() {
+        encoder.put("duplicate_keys", duplicate_keys_policy(*duplicate_keys));
+    }
     encoder.total_rows(total_rows.as_ref());
     encoder.put("columns#", columns.len());
     columns.iter().for_each(|column| encoder.column(column));
@@ -355,6 +369,14 @@ fn bad_row_policy(policy: BadRowPolicy) -> &'static str {
     match policy {
         BadRowPolicy::Reject => "reject",
         BadRowPolicy::Fail => "fail",
+    }
+}
+
+fn duplicate_keys_policy(policy: DuplicateKeys) -> &'static str {
+    match policy {
+        DuplicateKeys::Reject => "reject",
+        DuplicateKeys::Newest => "newest",
+        DuplicateKeys::Fail => "fail",
     }
 }
 

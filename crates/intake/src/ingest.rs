@@ -4,6 +4,7 @@
 use super::context::LoadContext;
 use super::convert::{ConvertedBatch, Converter, Origin};
 use super::diff::Diff;
+use super::duplicates::Duplicates;
 use super::key_index::cursor_values;
 use super::output::Output;
 use super::rejects::{Tally, reject_runs};
@@ -59,6 +60,10 @@ pub(crate) struct LoadStats {
     pub(crate) warnings: Vec<ValueWarning>,
     /// Differences between total rows and the rows they sum up.
     pub(crate) totals: Vec<String>,
+    /// Rows whose key an earlier row has.
+    pub(crate) duplicates: Duplicates,
+    /// Notes of the reader.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// A message of a reading thread.
@@ -101,9 +106,7 @@ pub(crate) async fn ingest(
         stats.cursor = stats.cursor.max(greatest_cursor(&batch, &cursor, context.now));
         let read = (batch.num_rows() + rejects.len()) as u64;
         if let Some(diff) = &mut diff {
-            if let Some(rejected) = &rejected {
-                diff.note_rejected(rejected)?;
-            }
+            diff.note_rejected(rejected.as_ref(), rejects.len())?;
             let (passed, repeated) = diff.filter(context.source, context.table, &batch)?;
             rejects.extend(repeated);
             batch = passed;
@@ -124,6 +127,7 @@ pub(crate) async fn ingest(
     }
     (context.progress)(input.bytes.saturating_sub(bytes), 0);
     stats.data_files = out.finish().await?;
+    stats.duplicates = diff.map(Diff::take_duplicates).unwrap_or_default();
     stats.rows = tally.accepted() - rows_before;
     stats.rejects = tally.rejected() - rejects_before;
     Ok(stats)
@@ -141,6 +145,7 @@ impl LoadStats {
             data_files: self.data_files.iter().map(|file| file.path.clone()).collect(),
             run_id: run_id.to_string(),
             reject_runs: reject_runs(&[], run_id, self.rejects),
+            ..LoadedFile::default()
         }
     }
 
@@ -149,9 +154,10 @@ impl LoadStats {
         self.newest = self.newest.take().max(end.newest.clone());
         ValueWarning::merge(&mut self.warnings, &end.warnings);
         if first {
-            let LoadStats { content_id, accepted, missing, ignored, types, totals, .. } = end;
+            let LoadStats { content_id, accepted, missing, ignored, types, totals, remarks, .. } = end;
             (self.content_id, self.accepted, self.missing, self.ignored, self.types, self.totals) =
                 (content_id, accepted, missing, ignored, types, totals);
+            self.remarks = remarks;
         }
     }
 }
@@ -196,7 +202,7 @@ fn read_text(
         }
     }
     let content_id = if out.is_closed() { None } else { reader.finish()? };
-    finish(converter, content_id, Vec::new())
+    Ok(LoadStats { remarks: reader.remarks(), ..finish(converter, content_id, Vec::new())? })
 }
 
 fn read_typed(

@@ -193,11 +193,6 @@ impl KeyIndex {
         Ok(index)
     }
 
-    /// Whether the lake or the read so far has a key.
-    pub(super) fn contains(&self, key: &Key) -> bool {
-        self.rows.contains_key(key)
-    }
-
     /// Notes that the system has a row with this key, whatever its values are.
     pub(super) fn mark_seen(&mut self, key: &Key) {
         if let Some(row) = self.rows.get_mut(key) {

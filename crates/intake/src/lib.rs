@@ -17,12 +17,15 @@ mod columns;
 mod context;
 mod control_totals;
 mod convert;
+mod data_files;
 mod diff;
+mod duplicates;
 mod expectations;
 mod file_input;
 mod fingerprint;
 mod full_width;
 mod identifiers;
+mod identity;
 mod infer;
 mod ingest;
 mod key_index;
@@ -73,6 +76,8 @@ pub struct LoadRequest<'a> {
     pub run_id: &'a str,
     /// Written into every row as `_loaded_at`.
     pub now: jiff::Timestamp,
+    /// When a table has more data files than this, small ones are merged; 0 means never.
+    pub max_data_files: usize,
     /// Stores rejected rows.
     pub rejects: &'a dyn RejectSink,
     /// Called for every batch with the bytes and rows read since the last call.
@@ -161,6 +166,9 @@ pub async fn load_table(request: LoadRequest<'_>) -> Result<LoadOutcome> {
     };
     expectations::check(&request, &tally, &mut loaded)?;
     loaded.state.forget_closed();
+    if loaded.changed {
+        data_files::merge_small(&context, &mut loaded.version, &mut loaded.state, request.max_data_files).await?;
+    }
     Ok(loaded)
 }
 
@@ -174,6 +182,10 @@ mod localized_tests;
 mod merge_tests;
 #[cfg(test)]
 mod relation_tests;
+#[cfg(test)]
+mod rotation_tests;
+#[cfg(test)]
+mod merged_files_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

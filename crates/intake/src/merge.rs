@@ -10,6 +10,7 @@ use super::fingerprint::{contract_fingerprint, merge_fingerprint};
 use super::ingest::{Input, LoadStats, Open, ingest};
 use super::key_index::{CursorRange, Hasher, KeyIndex};
 use super::notes::Notes;
+use super::plan::{PlannedFile, VanishedFile};
 use super::read_range::{self, ReadRange};
 use super::rejects::{Tally, reject_runs};
 use super::{FileChange, FileOutcome, LoadOutcome, LoadRequest, file_input, plan, raw_schema};
@@ -17,7 +18,7 @@ use arrow::datatypes::SchemaRef;
 use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, Extraction, Load, SourceTable};
 use perennial_core::error::{Error, Result, list};
 use perennial_lake::{DataFile, LoadState, LoadedFile, TableVersion, Watermark};
-use perennial_sources::{RowReader, SourceFile, System};
+use perennial_sources::{HeldHashes, RowReader, SourceFile, System};
 
 /// Reads a table and merges what is new, changed or deleted.
 pub(super) async fn load(
@@ -60,8 +61,13 @@ pub(super) async fn load(
             let plan = plan::plan(request.table, files, pattern, request.previous, &load.state.contract).await?;
             load.notes.remark(&plan.left_out);
             let newest = plan.files.len().saturating_sub(1);
-            let read_before = load.state.files.keys().max().cloned();
-            for (i, (file, change)) in plan.files.iter().enumerate() {
+            let read_before = load.state.files.iter().map(|(path, file)| file.name(path).to_string()).max();
+            // Each of them is planned or has vanished.
+            load.state.files.clear();
+            for VanishedFile { known, path } in &plan.vanished {
+                load.keep(known, path, None, FileChange::Vanished, request);
+            }
+            for (i, PlannedFile { file, change, known }) in plan.files.iter().enumerate() {
                 // After a change of the contract only the newest file is read again; the others are history.
                 let is_read = match change {
                     FileChange::Reread => i == newest || load.restarted,
@@ -74,14 +80,12 @@ pub(super) async fn load(
                     load.remarks.push(format!("`{}` is older than the files read before and was not read", file.path));
                 }
                 if !is_read || is_old && !load.restarted {
-                    load.keep(&file.path, &file.tag, FileChange::Unchanged, request);
+                    let change = if *change == FileChange::Renamed { *change } else { FileChange::Unchanged };
+                    load.keep(known.as_ref().unwrap_or(&file.path), &file.path, Some(file), change, request);
                     continue;
                 }
-                let input = file_input::input(files, file, context.table).await?;
-                load.take_file(request, context, tally, input, file, *change).await?;
-            }
-            for path in &plan.vanished {
-                load.keep(path, "", FileChange::Vanished, request);
+                let (input, hashes) = file_input::input_and_hashes(files, file, context.table).await?;
+                load.take_file(request, context, tally, input, (file, *change, hashes.as_ref())).await?;
             }
         }
         _ => return Err(Error::bug("the extraction of a table does not match its source")),
@@ -205,13 +209,13 @@ impl<'a> MergeLoad<'a> {
         context: &LoadContext<'_>,
         tally: &mut Tally<'_>,
         input: Input,
-        file: &SourceFile,
-        change: FileChange,
+        (file, change, hashes): (&SourceFile, FileChange, Option<&HeldHashes>),
     ) -> Result<()> {
         self.open_diff(request, None).await?;
         let stats = self.read(request, context, tally, input, request.table.load.finds_deletes()).await?;
         let tag = plan::with_hash(&file.tag, stats.content_id.as_deref());
-        let loaded = stats.loaded_file(file.bytes, tag, request.run_id);
+        let loaded =
+            LoadedFile { held: hashes.map(file_input::held), ..stats.loaded_file(file.bytes, tag, request.run_id) };
         self.changed = true;
         self.outcome(&file.path, change, &loaded);
         self.state.files.insert(file.path.clone(), loaded);
@@ -322,15 +326,22 @@ impl<'a> MergeLoad<'a> {
         });
     }
 
-    /// Keeps the rows of a file as they are.
-    fn keep(&mut self, path: &str, tag: &str, change: FileChange, request: &LoadRequest<'_>) {
-        let Some(loaded) = request.previous.and_then(|(_, state)| state.files.get(path)) else { return };
-        let mut loaded = loaded.clone();
-        if !tag.is_empty() {
-            loaded.tag = tag.to_string();
+    /// Keeps the rows of a file as they are; `file` is what it is now, unless it has gone.
+    fn keep(
+        &mut self,
+        known: &str,
+        path: &str,
+        file: Option<&SourceFile>,
+        change: FileChange,
+        request: &LoadRequest<'_>,
+    ) {
+        let Some(loaded) = request.previous.and_then(|(_, state)| state.files.get(known)) else { return };
+        let kept = plan::keep(loaded, known, path, file);
+        if change == FileChange::Vanished && !loaded.gone && !request.table.rotated {
+            self.notes.gone(path, loaded.rows);
         }
-        self.outcome(path, change, &loaded);
-        self.state.files.insert(path.to_string(), loaded);
+        self.outcome(path, change, &kept);
+        self.state.files.insert(path.to_string(), kept);
     }
 
     fn outcome(&mut self, path: &str, change: FileChange, loaded: &LoadedFile) {

@@ -2,7 +2,7 @@
 
 use super::testing::*;
 use super::*;
-use perennial_core::contract::{Expectations, ValueType};
+use perennial_core::contract::{DuplicateKeys, Expectations, TotalRows, ValueType};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ fn snapshot() -> World {
     world.table.extraction = files("*.csv", csv(true));
     world.table.key = vec!["id".into()];
     world.table.load = Load::Snapshot;
+    world.table.duplicate_keys = DuplicateKeys::Reject;
     world
 }
 
@@ -63,6 +64,29 @@ fn a_duplicate_key_is_rejected_unless_the_rows_are_the_same() {
     assert_eq!((loaded.rows, loaded.rejects), (2, 1));
     assert_eq!(world.rejects(), [("1.csv".to_string(), 5, "id".to_string(), "b".to_string())]);
     assert_eq!(world.reasons(), ["duplicate key: an earlier row of the same read has it with different values"]);
+    assert_eq!(
+        loaded.notes,
+        [
+            "1 row has the key of an earlier row of the same file with different values, such as `id` = `b` in `1.csv` \
+             lines 4 and 5; only the first row of each key is loaded",
+            "1 row is the same as an earlier one of the same file, such as `id` = `a` in `1.csv` lines 2 and 3; rows of \
+             one key count once",
+        ]
+    );
+    // The newest of them is the last.
+    let mut world = snapshot();
+    world.table.duplicate_keys = DuplicateKeys::Newest;
+    world.write("1.csv", "id,amount\nb,2\nb,3\n");
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rows, loaded.rejects), (2, 0));
+    assert!(loaded.notes[0].ends_with("lines 2 and 3; only the last row of each key is shown"), "{:?}", loaded.notes);
+    // What the lake compares with is what it shows.
+    world.write("2.csv", "id,amount\nb,3\n");
+    assert_eq!(world.load().unwrap().rows, 0);
+    world.table.duplicate_keys = DuplicateKeys::Fail;
+    world.write("3.csv", "id,amount\nb,3\nc,1\nb,4\n");
+    let error = data_error(world.load());
+    assert_eq!(error.message(), "two rows have the same key and different values: `id` = `b` in `3.csv` lines 2 and 4");
 }
 
 #[test]
@@ -107,8 +131,11 @@ fn of_events_the_first_is_kept() {
     world.table.load = Load::Append { cursor: None, late_window: perennial_core::contract::Overlap::Count(0) };
     world.write("1.csv", "id,amount\na,1\na,2\n");
     world.load().unwrap();
+    assert_eq!(world.rejects(), [("1.csv".to_string(), 3, "id".to_string(), "a".to_string())]);
+    // An event that is sent again is the same event, whatever it says.
     world.write("2.csv", "id,amount\na,3\nb,4\n");
-    world.load().unwrap();
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rejects, loaded.notes), (0, vec!["rows merged by key: 1 new".to_string()]));
     assert_eq!(world.rows(&["id", "amount"]), ["a|1.00", "b|4.00"]);
 }
 
@@ -202,4 +229,49 @@ fn rows_of_one_line_have_places_of_their_own() {
     world.write("1.json", r#"{"rows": [{"id": "a"}, {"id": "b"}]}"#);
     world.load().unwrap();
     assert_eq!(world.rows(&["id", "_line"]), ["a|1", "b|2"]);
+}
+
+#[test]
+fn a_total_row_is_no_row_so_deletions_arrive() {
+    // Neither total has a key: of the first the date cannot be read, of the second the region is empty.
+    let month = |label: &str, kind: ValueType| {
+        let mut world = World::new(vec![
+            column("month", kind),
+            column("region", ValueType::Text),
+            column("amount", ValueType::Integer),
+        ]);
+        world.table.columns.iter_mut().for_each(|column| column.required = true);
+        world.table.extraction = files("*.csv", csv(true));
+        world.table.key = vec!["month".into(), "region".into()];
+        world.table.load = Load::Snapshot;
+        world.table.total_rows = Some(TotalRows {
+            column: "month".into(),
+            values: vec![label.into()],
+            subtotals: vec![],
+            check: vec!["amount".into()],
+            fail: true,
+        });
+        world
+    };
+    for kind in [day("%Y-%m-%d"), ValueType::Text] {
+        let mut world = month("Sum", kind);
+        world.write("t-1.csv", "month,region,amount\n2026-01-01,north,1\n2026-01-01,south,2\nSum,,3\n");
+        world.load().unwrap();
+        world.write("t-2.csv", "month,region,amount\n2026-01-01,north,1\nSum,,1\n");
+        let loaded = world.load().unwrap();
+        assert_eq!((loaded.notes, loaded.rejects), (vec!["rows merged by key: 1 deleted".to_string()], 0));
+        assert_eq!(world.rows(&["region", "amount", "_deleted"]), ["north|1|false", "south|2|false", "south|∅|true"]);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_parsed_may_be_any_row() {
+    let mut world = snapshot();
+    world.table.max_rejects.rows = Some(9);
+    world.write("1.csv", "id,amount\na,1\nb,2\n");
+    world.load().unwrap();
+    world.write("2.csv", "id,amount\na,1\nb,2,0\n");
+    let loaded = world.load().unwrap();
+    assert_eq!(loaded.notes, ["no row was marked as deleted: the key of 1 rejected rows could not be read"]);
+    assert_eq!(world.rows(&["id", "_deleted"]), ["a|false", "b|false"]);
 }

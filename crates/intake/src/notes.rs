@@ -1,11 +1,15 @@
 //! Notes on a load for the run's output.
 
+use super::duplicates::Duplicates;
 use super::ingest::LoadStats;
 use super::warnings::ValueWarning;
 use super::{FileChange, FileOutcome};
 use perennial_core::contract::{ColumnPolicy, SourceTable};
 use perennial_core::error::list;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Names that are shown of a list.
+const MAX_NAMES: usize = 3;
 
 /// Notes on a load, collected over its files.
 #[derive(Default)]
@@ -15,6 +19,11 @@ pub(super) struct Notes {
     ignored: BTreeSet<String>,
     warnings: Vec<ValueWarning>,
     totals: Vec<String>,
+    duplicates: Duplicates,
+    /// Files that have gone, with their rows.
+    gone: Vec<(String, u64)>,
+    /// What the place of the files and their readers have to say.
+    remarks: BTreeSet<String>,
 }
 
 impl Notes {
@@ -29,11 +38,23 @@ impl Notes {
         self.ignored.extend(ignored.iter().cloned());
         ValueWarning::merge(&mut self.warnings, &stats.warnings);
         self.totals.extend(stats.totals.iter().cloned());
+        self.duplicates.merge(stats.duplicates.clone());
+        self.remark(&stats.remarks);
+    }
+
+    /// Adds a file that was there when it was last looked at.
+    pub(super) fn gone(&mut self, path: &str, rows: u64) {
+        self.gone.push((path.to_string(), rows));
+    }
+
+    /// Adds notes that say everything themselves.
+    pub(super) fn remark(&mut self, remarks: &[String]) {
+        self.remarks.extend(remarks.iter().cloned());
     }
 
     /// The notes, one per line.
     pub(super) fn lines(&self, table: &SourceTable, outcomes: &[FileOutcome]) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
+        let mut notes: Vec<String> = self.remarks.iter().cloned().collect();
         let mut new: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
         for (name, path) in &self.new {
             new.entry(path).or_default().push(name);
@@ -57,18 +78,35 @@ impl Notes {
         }
         notes.extend(self.warnings.iter().map(ValueWarning::to_string));
         notes.extend(self.totals.iter().cloned());
-        for outcome in outcomes {
-            match outcome.change {
-                // A merge replaces no rows.
-                FileChange::Changed if !table.load.merges() => {
-                    notes.push(format!("`{}` changed; its rows were replaced", outcome.path))
-                }
-                FileChange::Vanished => {
-                    notes.push(format!("`{}` is no longer there; its {} rows are kept", outcome.path, outcome.rows));
-                }
-                _ => {}
-            }
+        notes.extend(self.duplicates.notes(table));
+        let renamed = outcomes.iter().filter(|outcome| outcome.change == FileChange::Renamed);
+        // A log is renamed every day.
+        for outcome in renamed.filter(|_| !table.rotated) {
+            notes.push(format!("`{}` was read before under another name, so it was not read again", outcome.path));
         }
+        // A merge replaces no rows.
+        let changed = outcomes.iter().filter(|outcome| outcome.change == FileChange::Changed && !table.load.merges());
+        let changed: Vec<&str> = changed.map(|outcome| outcome.path.as_str()).collect();
+        notes.extend(several(&changed, |files| match changed.len() {
+            1 => format!("{files} changed; its rows were replaced"),
+            many => format!("{many} files changed ({files}); their rows were replaced"),
+        }));
+        let gone: Vec<&str> = self.gone.iter().map(|(path, _)| path.as_str()).collect();
+        let rows: u64 = self.gone.iter().map(|(_, rows)| rows).sum();
+        notes.extend(several(&gone, |files| match gone.len() {
+            1 => format!("{files} is no longer there; its {rows} rows are kept"),
+            many => format!("{many} files are no longer there ({files}); their {rows} rows are kept"),
+        }));
         notes
+    }
+}
+
+/// A note on some files, of which a few are named; none without files.
+fn several(files: &[&str], note: impl Fn(&str) -> String) -> Option<String> {
+    let shown = list(&files[..files.len().min(MAX_NAMES)]);
+    match files.len() {
+        0 => None,
+        count if count > MAX_NAMES => Some(note(&format!("{shown} and {} more", count - MAX_NAMES))),
+        _ => Some(note(&shown)),
     }
 }

@@ -1,10 +1,11 @@
 //! Which files a load has to read: new ones, changed ones, or all of them after a change of the contract.
 
+use super::identity;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use perennial_core::contract::{ColumnPolicy, DELETED_COLUMN, SourceTable, origin_fields};
 use perennial_core::error::{Error, Result, list};
 use perennial_lake::{LoadState, LoadedFile, TableVersion};
-use perennial_sources::{Files, SourceFile};
+use perennial_sources::{Files, Listing, SourceFile};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,10 +16,14 @@ pub enum FileChange {
     New,
     /// Read before and changed since: its rows are replaced.
     Changed,
+    /// A log that was read before, perhaps under another name, and has been appended to since.
+    Grown,
     /// Read before under another contract.
     Reread,
     /// Read before and unchanged.
     Unchanged,
+    /// Read before under another name and unchanged.
+    Renamed,
     /// Read before and no longer there; its rows stay.
     Vanished,
 }
@@ -26,19 +31,44 @@ pub enum FileChange {
 impl FileChange {
     /// Whether the file is read.
     pub fn is_read(self) -> bool {
-        matches!(self, FileChange::New | FileChange::Changed | FileChange::Reread)
+        match self {
+            FileChange::New | FileChange::Changed | FileChange::Grown | FileChange::Reread => true,
+            FileChange::Unchanged | FileChange::Renamed | FileChange::Vanished => false,
+        }
     }
 }
 
 /// What a load will do.
 #[derive(Debug)]
 pub(super) struct LoadPlan {
-    /// Existing files and what to do with them. The tags of unchanged ones are those to remember.
-    pub(super) files: Vec<(SourceFile, FileChange)>,
+    /// Existing files and what to do with them.
+    pub(super) files: Vec<PlannedFile>,
     /// Files that are no longer there.
-    pub(super) vanished: Vec<String>,
+    pub(super) vanished: Vec<VanishedFile>,
     /// Columns accepted earlier that stay.
     pub(super) accepted: Vec<String>,
+    /// Notes on what matches and is no file.
+    pub(super) left_out: Vec<String>,
+}
+
+/// An existing file.
+#[derive(Debug)]
+pub(super) struct PlannedFile {
+    /// The file; of an unchanged one the tag is that to remember.
+    pub(super) file: SourceFile,
+    /// What is to be done with it.
+    pub(super) change: FileChange,
+    /// The file that it was when it was read before, by its path in the load state.
+    pub(super) known: Option<String>,
+}
+
+/// A file that is no longer there.
+#[derive(Debug)]
+pub(super) struct VanishedFile {
+    /// Its path in the load state.
+    pub(super) known: String,
+    /// Its path in the next load state; another one when a file that was never read has its name by now.
+    pub(super) path: String,
 }
 
 /// The schema of a table's rows in `raw.*`: the columns of the contract, accepted ones as text, then the origin of each
@@ -62,29 +92,59 @@ pub(super) async fn plan(
     previous: Option<(&TableVersion, &LoadState)>,
     contract: &str,
 ) -> Result<LoadPlan> {
-    let listed = files.list(pattern).await?;
+    let Listing { files: listed, left_out } = files.list(pattern).await?;
     let Some((version, state)) = previous else {
-        let files = listed.into_iter().map(|file| (file, FileChange::New)).collect();
-        return Ok(LoadPlan { files, vanished: Vec::new(), accepted: Vec::new() });
+        let new = |file| PlannedFile { file, change: FileChange::New, known: None };
+        let files = listed.into_iter().map(new).collect();
+        return Ok(LoadPlan { files, vanished: Vec::new(), accepted: Vec::new(), left_out });
     };
-    let present: BTreeSet<&str> = listed.iter().map(|file| file.path.as_str()).collect();
-    let vanished: Vec<String> = state.files.keys().filter(|path| !present.contains(path.as_str())).cloned().collect();
-    let other_contract = state.contract != contract;
-    let merges = table.load.merges();
-    let accepted = if other_contract && vanished.is_empty() { Vec::new() } else { still_accepted(table, state) };
-    if other_contract && !vanished.is_empty() && !merges {
-        keep_vanished(table, version, &accepted, &vanished)?;
-    }
     let mut planned = Vec::with_capacity(listed.len());
     for mut file in listed {
-        let change = match state.files.get(&file.path) {
-            None => FileChange::New,
-            Some(_) if other_contract => FileChange::Reread,
-            Some(loaded) => compare(files, &mut file, loaded).await?,
+        let (change, known) = match state.files.get(&file.path) {
+            None => (FileChange::New, None),
+            Some(loaded) => (compare(files, &mut file, loaded).await?, Some(file.path.clone())),
         };
-        planned.push((file, change));
+        planned.push(PlannedFile { file, change, known });
     }
-    Ok(LoadPlan { files: planned, vanished, accepted })
+    identity::find(table, files, &mut planned, state).await?;
+    let vanished = vanished(&planned, state);
+    let other_contract = state.contract != contract;
+    let accepted = if other_contract && vanished.is_empty() { Vec::new() } else { still_accepted(table, state) };
+    if other_contract {
+        if !vanished.is_empty() && !table.load.merges() {
+            keep_vanished(table, version, &accepted, &vanished)?;
+        }
+        planned.iter_mut().filter(|file| file.known.is_some()).for_each(|file| file.change = FileChange::Reread);
+    }
+    Ok(LoadPlan { files: planned, vanished, accepted, left_out })
+}
+
+/// The files that are none of the existing ones.
+fn vanished(planned: &[PlannedFile], state: &LoadState) -> Vec<VanishedFile> {
+    let known: BTreeSet<&String> = planned.iter().filter_map(|file| file.known.as_ref()).collect();
+    let present: BTreeSet<&String> = planned.iter().map(|file| &file.file.path).collect();
+    let vanished = state.files.iter().filter(|(path, _)| !known.contains(path));
+    vanished
+        .map(|(path, loaded)| VanishedFile {
+            known: path.clone(),
+            path: match present.contains(path) {
+                // One run reads one file of a name.
+                true => format!("{}@{}", loaded.name(path), loaded.run_id),
+                false => path.clone(),
+            },
+        })
+        .collect()
+}
+
+/// A known file as it is remembered under a path; `file` is what it is now, unless it has gone.
+pub(super) fn keep(loaded: &LoadedFile, known: &str, path: &str, file: Option<&SourceFile>) -> LoadedFile {
+    LoadedFile {
+        tag: file.map_or(&loaded.tag, |file| &file.tag).clone(),
+        bytes: file.map_or(loaded.bytes, |file| file.bytes),
+        read_as: Some(loaded.name(known)).filter(|name| *name != path).map(str::to_string),
+        gone: file.is_none(),
+        ..loaded.clone()
+    }
 }
 
 /// Accepted columns, without those that the contract names by now.
@@ -97,7 +157,12 @@ pub(super) fn still_accepted(table: &SourceTable, state: &LoadState) -> Vec<Stri
 }
 
 /// Rows of vanished files can stay after a change of the contract only if they have its columns.
-fn keep_vanished(table: &SourceTable, version: &TableVersion, accepted: &[String], vanished: &[String]) -> Result<()> {
+fn keep_vanished(
+    table: &SourceTable,
+    version: &TableVersion,
+    accepted: &[String],
+    vanished: &[VanishedFile],
+) -> Result<()> {
     let wanted = raw_schema(table, accepted);
     let same = |a: &Schema, b: &Schema| {
         let shape = |schema: &Schema| -> Vec<_> {
@@ -108,7 +173,7 @@ fn keep_vanished(table: &SourceTable, version: &TableVersion, accepted: &[String
     if same(&wanted, &version.schema) {
         return Ok(());
     }
-    let shown: Vec<&str> = vanished.iter().take(3).map(String::as_str).collect();
+    let shown: Vec<&str> = vanished.iter().take(3).map(|file| file.known.as_str()).collect();
     let more = vanished.len() - shown.len();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let error = Error::data(format!(
@@ -152,7 +217,8 @@ pub(crate) fn with_hash(tag: &str, hash: Option<&str>) -> String {
     }
 }
 
-fn tag_parts(tag: &str) -> (&str, Option<&str>) {
+/// A remembered tag without the hash, and the hash.
+pub(super) fn tag_parts(tag: &str) -> (&str, Option<&str>) {
     tag.split_once(";blake3=").map_or((tag, None), |(tag, hash)| (tag, Some(hash)))
 }
 

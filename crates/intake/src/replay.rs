@@ -15,7 +15,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use futures::TryStreamExt;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result};
-use perennial_lake::{DataFile, LoadState, TableVersion};
+use perennial_lake::{DataFile, LoadState, LoadedFile, TableVersion};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -156,7 +156,11 @@ impl Replay<'_> {
         let mut out = Output::new(&self.context);
         out.write(batch).await?;
         let data_files = out.finish().await?;
-        if let Some(file) = self.state.files.get_mut(&first.file) {
+        // It may have another name by now, and another file may have its name.
+        let is_read = |path: &String, file: &LoadedFile| {
+            file.name(path) == first.file && LoadState::open_runs(file).contains(&first.run_id)
+        };
+        if let Some((_, file)) = self.state.files.iter_mut().find(|(path, file)| is_read(path, file)) {
             file.rows += accepted;
             file.rejects = file.rejects.saturating_sub(read.len() as u64);
             file.data_files.extend(data_files.iter().map(|file| file.path.clone()));

@@ -16,6 +16,8 @@ use std::sync::Mutex;
 /// A lake in memory.
 #[derive(Default)]
 pub(super) struct MemoryLake {
+    /// Rows after which a writer begins a new file; 0 means never.
+    pub(super) file_rows: usize,
     pub(super) files: Arc<Mutex<BTreeMap<String, Vec<RecordBatch>>>>,
 }
 
@@ -23,6 +25,7 @@ pub(super) struct MemoryWriter {
     pub(super) files: Arc<Mutex<BTreeMap<String, Vec<RecordBatch>>>>,
     pub(super) path: String,
     pub(super) batches: Vec<RecordBatch>,
+    pub(super) file_rows: usize,
 }
 
 #[async_trait::async_trait]
@@ -31,7 +34,7 @@ impl DataFiles for MemoryLake {
         let mut files = self.files.lock().unwrap();
         let path = format!("{table}/{run_id}-{}.parquet", files.len());
         files.insert(path.clone(), vec![RecordBatch::new_empty(schema)]);
-        Ok(Box::new(MemoryWriter { files: self.files.clone(), path, batches: Vec::new() }))
+        Ok(Box::new(MemoryWriter { files: self.files.clone(), path, batches: Vec::new(), file_rows: self.file_rows }))
     }
 
     async fn rows(&self, file: &DataFile, wanted: &[String]) -> Result<DataFileRows> {
@@ -45,6 +48,10 @@ impl DataFiles for MemoryLake {
         let batches: Vec<Result<RecordBatch>> = batches.iter().map(chosen).collect();
         Ok(Box::pin(futures::stream::iter(batches)))
     }
+
+    async fn schema(&self, file: &DataFile) -> Result<SchemaRef> {
+        Ok(self.files.lock().unwrap()[&file.path][0].schema())
+    }
 }
 
 #[async_trait::async_trait]
@@ -55,9 +62,18 @@ impl DataFileWriter for MemoryWriter {
     }
 
     async fn finish(self: Box<Self>) -> Result<Vec<DataFile>> {
-        let rows = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        self.files.lock().unwrap().insert(self.path.clone(), self.batches);
-        Ok(vec![DataFile { path: self.path, bytes: 1, rows }])
+        let Some(first) = self.batches.first() else { return Ok(Vec::new()) };
+        let all = arrow::compute::concat_batches(&first.schema(), &self.batches)?;
+        let step = if self.file_rows == 0 { all.num_rows() } else { self.file_rows };
+        let mut written = Vec::new();
+        for from in (0..all.num_rows()).step_by(step) {
+            let part = all.slice(from, step.min(all.num_rows() - from));
+            let path = if from == 0 { self.path.clone() } else { format!("{}+{from}", self.path) };
+            let rows = part.num_rows() as u64;
+            self.files.lock().unwrap().insert(path.clone(), vec![part]);
+            written.push(DataFile { path, bytes: 1, rows, content: None, blocks: None });
+        }
+        Ok(written)
     }
 }
 
@@ -80,13 +96,24 @@ pub(super) struct World {
     pub(super) rejects: Kept,
     pub(super) last: Option<(TableVersion, LoadState)>,
     pub(super) runs: u32,
+    pub(super) now: jiff::Timestamp,
+    pub(super) max_data_files: usize,
 }
 
 impl World {
     pub(super) fn new(columns: Vec<Column>) -> World {
         let table = SourceTable { extraction: files("*", csv(true)), ..source_table(columns) };
         let folder = tempfile::tempdir().unwrap();
-        World { folder, table, lake: MemoryLake::default(), rejects: Kept::default(), last: None, runs: 0 }
+        World {
+            folder,
+            table,
+            lake: MemoryLake::default(),
+            rejects: Kept::default(),
+            last: None,
+            runs: 0,
+            now: "2026-01-02T03:04:05Z".parse().unwrap(),
+            max_data_files: 0,
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -97,26 +124,58 @@ impl World {
         std::fs::write(self.path(name), text).unwrap();
     }
 
+    /// Writes a file that was modified at a time of its own, in seconds.
+    pub(super) fn write_at(&self, name: &str, bytes: impl AsRef<[u8]>, modified: u64) {
+        self.write(name, bytes);
+        let file = std::fs::File::options().append(true).open(self.path(name)).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + modified);
+        file.set_modified(time).unwrap();
+    }
+
     pub(super) fn load(&mut self) -> Result<LoadOutcome> {
         self.runs += 1;
         let source = source("erp", self.folder.path().to_str().unwrap(), vec![]);
         let run_id = format!("run{}", self.runs);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime();
         let system = runtime.block_on(System::open(&source)).unwrap();
-        let request = LoadRequest {
-            system: &system,
-            source: &source,
-            table: &self.table,
-            previous: self.last.as_ref().map(|(version, state)| (version, state)),
-            lake: &self.lake,
-            run_id: &run_id,
-            now: "2026-01-02T03:04:05Z".parse().unwrap(),
-            rejects: &self.rejects,
-            progress: &|_, _| {},
-        };
+        let previous = self.last.as_ref().map(|(version, state)| (version, state));
+        let request = self.request(&system, &source, &run_id, previous);
         let loaded = runtime.block_on(load_table(request))?;
         self.last = Some((loaded.version.clone(), loaded.state.clone()));
         Ok(loaded)
+    }
+
+    /// Replays rejects, in a run of its own.
+    pub(super) fn replay(
+        &self,
+        version: &TableVersion,
+        state: &LoadState,
+        rows: &[RejectedRow],
+    ) -> Result<ReplayOutcome> {
+        let source = source("erp", self.folder.path().to_str().unwrap(), vec![]);
+        let request = self.request(&System::Nothing, &source, "replay", Some((version, state)));
+        runtime().block_on(replay_table(&request, rows))
+    }
+
+    fn request<'a>(
+        &'a self,
+        system: &'a System,
+        source: &'a perennial_core::contract::Source,
+        run_id: &'a str,
+        previous: Option<(&'a TableVersion, &'a LoadState)>,
+    ) -> LoadRequest<'a> {
+        LoadRequest {
+            system,
+            source,
+            table: &self.table,
+            previous,
+            lake: &self.lake,
+            run_id,
+            now: self.now,
+            max_data_files: self.max_data_files,
+            rejects: &self.rejects,
+            progress: &|_, _| {},
+        }
     }
 
     /// All rows of the table as text, sorted; columns joined by `|`, no value as `∅`.
@@ -152,6 +211,10 @@ impl World {
     }
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 pub(super) fn files(pattern: &str, format: Format) -> Extraction {
     Extraction::Files { pattern: pattern.into(), format }
 }
@@ -185,6 +248,25 @@ pub(super) fn data_error(result: Result<LoadOutcome>) -> Error {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     error
+}
+
+/// Bytes as gzip, not compressed.
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    let length = u16::try_from(bytes.len()).unwrap();
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    file.extend(length.to_le_bytes());
+    file.extend((!length).to_le_bytes());
+    file.extend(bytes);
+    file.extend((!crc).to_le_bytes());
+    file.extend(u32::from(length).to_le_bytes());
+    file
 }
 
 /// Makes a file look newer, whatever the clock's resolution.

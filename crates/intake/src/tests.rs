@@ -2,7 +2,7 @@ use super::testing::*;
 use super::*;
 use arrow::datatypes::SchemaRef;
 use perennial_core::contract::ColumnPolicy;
-use perennial_core::contract::{BadRowPolicy, Format, RejectLimit, ValueType};
+use perennial_core::contract::{BadRowPolicy, DuplicateKeys, Format, RejectLimit, ValueType};
 use perennial_core::error::Kind;
 use proptest::prelude::*;
 use std::sync::Mutex;
@@ -100,6 +100,39 @@ fn a_key_without_value_is_a_reject_and_versions_of_a_key_all_stay() {
 }
 
 #[test]
+fn rows_of_one_file_with_one_key_are_counted() {
+    // Trial 14: three invoices of 180.00, two of one number.
+    let mut world = World::new(vec![
+        column("invoice_no", ValueType::Text),
+        column("branch", ValueType::Text),
+        column("amount", money()),
+    ]);
+    world.table.key = vec!["invoice_no".into()];
+    world.write("1.csv", "invoice_no,branch,amount\n2026-1,North,100.00\n2026-1,South,50.00\n2026-2,North,30.00\n");
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rows, loaded.rejects), (3, 0));
+    let found = "1 row has the key of an earlier row of the same file with different values, such as `invoice_no` = \
+                 `2026-1` in `1.csv` lines 2 and 3";
+    assert_eq!(loaded.notes, [format!("{found}; only the last row of each key is shown")]);
+    world.table.duplicate_keys = DuplicateKeys::Reject;
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rows, loaded.rejects), (2, 1));
+    assert_eq!(loaded.notes, [format!("{found}; only the first row of each key is loaded")]);
+    assert_eq!(world.rejects(), [("1.csv".to_string(), 3, "invoice_no".to_string(), "2026-1".to_string())]);
+    world.table.duplicate_keys = DuplicateKeys::Fail;
+    data_error(world.load());
+    // Another file may have newer versions of its rows, and so may a file whose rows say which is newer.
+    world.table.duplicate_keys = DuplicateKeys::Newest;
+    world.table.newest_by = Some("amount".into());
+    let loaded = world.load().unwrap();
+    assert_eq!((loaded.rows, loaded.notes.len()), (3, 0));
+    world.write("2.csv", "invoice_no,branch,amount\n2026-1,North,60.00\n2026-1,South,60.00\n2026-2,North,30.00\n");
+    let loaded = world.load().unwrap();
+    assert!(loaded.notes[0].contains("`invoice_no` = `2026-1`, `amount` = `60.00` in `2.csv` lines 2 and 3"));
+    assert_eq!(loaded.notes.len(), 1);
+}
+
+#[test]
 fn nothing_is_read_twice() {
     let mut world = World::new(two());
     world.write("a.csv", "id,amount\n1,1\n");
@@ -183,6 +216,33 @@ fn another_contract_reads_everything_again() {
     world.table.description = "other words".into();
     world.table.columns[0].description = "other words".into();
     assert!(!world.load().unwrap().changed);
+}
+
+#[test]
+fn more_new_columns_than_a_table_can_take_are_refused() {
+    let more = |count: usize| (0..count).map(|i| format!(",c{i}")).collect::<String>();
+    let mut world = World::new(two());
+    world.write("a.csv", format!("id,amount{}\n1,1{}\n", more(200), ",x".repeat(200)));
+    world.load().unwrap();
+    world.write("b.csv", format!("id,amount{}\n", more(100_000)));
+    let error = data_error(world.load());
+    assert_eq!(error.message(), "`b.csv` has more than 200 columns that are not in the contract");
+    assert!(error.hint_text().unwrap().contains("on_new_column: ignore"));
+    world.table.on_new_column = ColumnPolicy::Ignore;
+    world.load().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_matches_and_is_no_file_is_noted() {
+    let mut world = World::new(two());
+    world.write("a.csv", "id,amount\n1,1\n");
+    assert!(std::process::Command::new("mkfifo").arg(world.path("b.csv")).status().unwrap().success());
+    let loaded = world.load().unwrap();
+    assert_eq!(
+        (loaded.rows, loaded.notes),
+        (1, vec!["`b.csv` is a named pipe, not a file, so it is left out".to_string()])
+    );
 }
 
 #[test]
@@ -428,6 +488,7 @@ fn progress_adds_up() {
         previous: None,
         lake: &world.lake,
         run_id: "r",
+        max_data_files: 0,
         now: jiff::Timestamp::UNIX_EPOCH,
         rejects: &world.rejects,
         progress: &|b, r| {

@@ -66,6 +66,8 @@ pub struct Project {
     pub languages: Vec<Language>,
     /// What the program may use, in bytes.
     pub memory_limit_bytes: u64,
+    /// When a table of `raw.*` has more files than this, small ones are merged; 0 means never.
+    pub merge_raw_files: usize,
     /// The business date figures describe when the command line names none.
     pub as_of: AsOf,
     /// Variables of SQL and templates, as `perennial.yml` sets them.

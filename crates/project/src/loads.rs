@@ -2,7 +2,9 @@
 
 use super::document::{Node, Text, Value};
 use super::fields::{Fields, ON_VIOLATION, one_of};
-use perennial_core::contract::{DuplicateKeys, Expectations, Extraction, Format, Load, Overlap, SourceTable, ValueType};
+use perennial_core::contract::{
+    DuplicateKeys, Expectations, Extraction, Format, Load, Overlap, SourceTable, ValueType,
+};
 use perennial_core::error::Error;
 use std::ops::Range;
 

@@ -22,6 +22,7 @@ fn defaults(root: &Path) -> Project {
         currency: "EUR".to_string(),
         languages: vec![Language::ENGLISH],
         memory_limit_bytes: 1_000_000_000,
+        merge_raw_files: 64,
         as_of: AsOf::Today,
         vars: BTreeMap::new(),
         theme: Theme { accent: Some("#1f5f8b".to_string()), ..Theme::default() },
@@ -58,6 +59,9 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project
         currency: currency(&fields).unwrap_or(defaults.currency),
         languages: languages(&fields).unwrap_or(defaults.languages),
         memory_limit_bytes: memory_limit(&fields).unwrap_or(defaults.memory_limit_bytes),
+        merge_raw_files: fields
+            .number("merge_raw_files", "a number of files, or 0 for never")
+            .map_or(defaults.merge_raw_files, |(files, _)| files),
         as_of: as_of(&fields).unwrap_or(defaults.as_of),
         vars: fields.optional("vars").map(|node| read_vars(document, node)).unwrap_or_default(),
         theme: theme(&fields, root, defaults.theme),

@@ -4,8 +4,8 @@ use super::document::{Document, Node, Text};
 use super::fields::Fields;
 use super::{columns, extraction, format_contract, formats, keys, loads, locale, names, settings};
 use perennial_core::contract::{
-    BadRowPolicy, ColumnPolicy, DuplicateKeys, Expectations, Extraction, Format, Load, RejectLimit, Relation, RelationRows,
-    SourceTable,
+    BadRowPolicy, ColumnPolicy, DuplicateKeys, Expectations, Extraction, Format, Load, RejectLimit, Relation,
+    RelationRows, SourceTable,
 };
 use perennial_core::error::Error;
 use perennial_sources::SourceKind;

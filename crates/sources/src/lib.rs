@@ -29,9 +29,9 @@ mod local_time;
 mod typed;
 
 pub use databases::{Database, FoundColumn, FoundRelation, FoundTable, RelationRequest, Since};
-pub use files::{FileBytes, Files, Listing, SourceFile};
+pub use files::{FileBytes, Files, HeldHashes, Listing, SourceFile};
 pub use http::{Http, PagesReader};
-pub use json::check_paths;
+pub use json::{MAX_NEW_FIELDS, check_paths};
 pub use kinds::{Contents, SOURCE_KINDS, SourceKind, System, kind_of, local_path, scheme_list};
 pub use local_time::LocalTime;
 pub use open::{has_header, open_text};

@@ -11,8 +11,8 @@ pub use postgresql::{PostgresServer, postgres_server};
 
 use object_store::aws::AmazonS3Builder;
 use perennial_core::contract::{
-    Access, BadRowPolicy, Column, ColumnPolicy, Expectations, Extraction, Format, Load, RejectLimit, Source,
-    SourceTable, ValueLocale, ValueType,
+    Access, BadRowPolicy, Column, ColumnPolicy, DuplicateKeys, Expectations, Extraction, Format, Load, RejectLimit,
+    Source, SourceTable, ValueLocale, ValueType,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -50,6 +50,8 @@ pub fn source_table(columns: Vec<Column>) -> SourceTable {
         columns,
         key: vec![],
         newest_by: None,
+        duplicate_keys: DuplicateKeys::Newest,
+        rotated: false,
         on_new_column: ColumnPolicy::Accept,
         on_missing_column: ColumnPolicy::Fail,
         on_changed_type: ColumnPolicy::Accept,

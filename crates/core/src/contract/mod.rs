@@ -119,6 +119,11 @@ pub struct SourceTable {
     pub key: Vec<String>,
     /// Of the rows with one key, the one with the greatest value in this column wins; later files and lines win ties.
     pub newest_by: Option<String>,
+    /// What happens to rows of one read that have the same key and different values.
+    pub duplicate_keys: DuplicateKeys,
+    /// Its files are logs that are appended to, renamed, compressed and in the end deleted: they are known by what they
+    /// hold.
+    pub rotated: bool,
     /// What happens to a column that the contract does not name.
     pub on_new_column: ColumnPolicy,
     /// What happens when the file lacks a column of the contract.
@@ -225,6 +230,17 @@ impl ValueType {
 }
 
 impl SourceTable {
+    /// What happens to rows with the same key where the contract says nothing: what loads by file accept stays in
+    /// `raw.*` and the newest row is shown; services return a row again when pages shift. Of a merge the other rows would
+    /// be nowhere, so they are rejected.
+    pub fn default_duplicate_keys(&self) -> DuplicateKeys {
+        match (&self.load, &self.extraction) {
+            (Load::ByFile, _) => DuplicateKeys::Newest,
+            (Load::Snapshot | Load::Incremental { .. }, Extraction::Pages(_)) => DuplicateKeys::Newest,
+            _ => DuplicateKeys::Reject,
+        }
+    }
+
     /// The format of its files, if it is read from files.
     pub fn format(&self) -> Option<&Format> {
         match &self.extraction {
@@ -258,6 +274,17 @@ pub enum BadRowPolicy {
     /// It is added to `system.rejects`, and loading continues.
     Reject,
     /// The source fails at the first such row.
+    Fail,
+}
+
+/// What happens to rows of one file or read that have the same key and different values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DuplicateKeys {
+    /// The first counts; the others are rejected.
+    Reject,
+    /// The newest is shown.
+    Newest,
+    /// The source fails.
     Fail,
 }
 

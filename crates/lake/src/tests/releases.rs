@@ -24,6 +24,7 @@ async fn a_release_is_read_as_it_was_published() {
         data_files: vec!["x".into()],
         run_id: "r1".into(),
         reject_runs: vec!["r1".into()],
+        ..LoadedFile::default()
     };
     let state = LoadState {
         contract: "c".into(),
@@ -196,7 +197,7 @@ async fn a_load_state_of_many_files_is_kept_in_parts() {
         newest: None,
         data_files: vec![format!("raw/a__b/{run}-1.parquet")],
         run_id: run.into(),
-        reject_runs: Vec::new(),
+        ..LoadedFile::default()
     };
     let mut state = LoadState::default();
     let mut sizes = Vec::new();

@@ -23,6 +23,7 @@ fn the_shipped_project_is_itself_good_and_names_every_option() {
         "currency",
         "languages",
         "memory_limit",
+        "merge_raw_files",
         "as_of",
         "vars",
         "theme",
@@ -47,6 +48,7 @@ fn the_defaults_are_those_the_reference_names() {
     assert_eq!(project.languages, [Language::ENGLISH]);
     assert_eq!(default_of("languages"), "[en]");
     assert_eq!((project.memory_limit_bytes, default_of("memory_limit").as_str()), (1_000_000_000, "1GB"));
+    assert_eq!(project.merge_raw_files.to_string(), default_of("merge_raw_files"));
     assert_eq!((project.as_of, default_of("as_of").as_str()), (AsOf::Today, "today"));
     assert!(project.vars.is_empty() && default_of("vars") == "none" && default_of("shipped") == "none");
     assert_eq!(project.theme.accent.as_deref(), Some("#1f5f8b"));

@@ -2,6 +2,7 @@
 
 use super::compression::Compression;
 use super::file::{SourceFile, changed, unreadable};
+use super::held::HeldHashes;
 use super::local_file::LocalFile;
 use bytes::Bytes;
 use perennial_core::error::{Error, Result};
@@ -23,6 +24,8 @@ pub struct FileBytes {
     expected_bytes: Option<u64>,
     origin: Origin,
     state: Arc<ReadState>,
+    /// Where hashes of its uncompressed content are wanted.
+    held: Option<HeldHashes>,
 }
 
 enum Origin {
@@ -64,6 +67,7 @@ impl FileBytes {
             expected_bytes: Some(file.bytes),
             origin: Origin::Local(opened),
             state: Arc::new(state),
+            held: None,
         })
     }
 
@@ -75,7 +79,12 @@ impl FileBytes {
         pieces: mpsc::Receiver<Result<Bytes>>,
     ) -> FileBytes {
         let origin = Origin::Remote { pieces, current: Bytes::new() };
-        FileBytes { name: name.to_string(), expected_bytes, origin, state: Arc::default() }
+        FileBytes { name: name.to_string(), expected_bytes, origin, state: Arc::default(), held: None }
+    }
+
+    /// Hashes of its uncompressed content, of the first bytes and of all, which are known when it has been read.
+    pub fn hash_held(&mut self, start_bytes: u64) -> HeldHashes {
+        self.held.insert(HeldHashes::new(start_bytes)).clone()
     }
 
     /// The text in it, decompressed when its first bytes are those of gzip or zstd. Blocks.
@@ -89,7 +98,12 @@ impl FileBytes {
         let head = self.by_ref().take(Compression::MAGIC_BYTES).read_to_end(&mut magic);
         head.map_err(|e| failure(&state, &name, &e))?;
         let compression = Compression::of(&magic);
+        let held = self.held.take();
         let reader = compression.decompress(Cursor::new(magic).chain(self))?;
+        let reader = match held {
+            Some(hashes) => hashes.of(reader),
+            None => reader,
+        };
         Ok(TextInput { name, expected_bytes, local, reader, state, compression })
     }
 

@@ -23,9 +23,12 @@ count are rejected.
 - Agents who were rung and did not answer have rows too (`BUSY`, `NO ANSWER`): do not count rows as calls.
 - `billed_seconds` is the time since the answer, `duration_seconds` since the start.
 - No field identifies a row in every setting, so there is no `key`. With all 21 columns, `key: [unique_id, sequence]` does.
+- A file that is rotated is known by what it holds, so that each row is read once: let `files` match all names, as in
+  `Master.csv*`.
 ",
     contract: "\
 time_column: started_at
+rotated: true
 columns:
   account_code: {type: text, from: accountcode}
   caller_number: {type: text, from: src, personal: true}

@@ -26,14 +26,14 @@ are given under a name of their own:
 ends with `COMPLETE...` or `...TRANSFER`; take its talk time from there and nowhere else.
 
 - An id such as `1795301639.10` is text. Read as a number it would lose its last zero and become another call.
-- No field identifies a row, so there is no `key`: each line is a row of its own. The file grows, and when it has changed
-  its rows are replaced as a whole. A file that is renamed when it is rotated (`queue_log` to `queue_log.1`) would be read
-  again under its new name: let `files` match only names that stay, or rotate by date.
+- No field identifies a row, so there is no `key`: each line is a row of its own. A log that is rotated (`queue_log` to
+  `queue_log.1`) is known by what it holds, so that each line is read once: let `files` match all names, as in `queue_log*`.
 - `NONE` means no queue, no agent or no call, and is read as no value.
 - Clocks count seconds, so times of one call may be a second apart from what the CDR says.
 ",
     contract: "\
 time_column: occurred_at
+rotated: true
 columns:
   occurred_at: {type: instant, from: time, formats: [\"%s\"], required: true, description: When the event happened}
   call_id: {type: text, null_values: [NONE], description: Unique id of the caller's channel}

@@ -21,11 +21,12 @@ which is read as `forwarded_for`. The common format ends with the bytes. Lines o
   (`request: {type: text}` under `columns` reads it).
 - `-` means no value. Times have their offset, so no zone is needed.
 - An address is personal data, and behind a proxy it is the proxy's: then take `forwarded_for`.
-- There is no id, so no `key`: each line is a row. A log that is renamed when it is rotated would be read again under its
-  new name; let `files` match only names that stay.
+- There is no id, so no `key`: each line is a row. A log that is rotated is known by what it holds, so that each line is
+  read once: let `files` match all names, as in `access.log*`.
 ",
     contract: "\
 time_column: requested_at
+rotated: true
 columns:
   client_address: {type: text, from: remote_host, required: true, personal: true, description: IP address or name}
   user_name: {type: text, from: remote_user, null_values: [\"-\"], personal: true, description: After authentication by HTTP}

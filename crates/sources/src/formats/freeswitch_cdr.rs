@@ -17,12 +17,15 @@ of the template that the shipped configuration calls `example`; rows with anothe
 your own take `format: {csv: {header: false}}` and name its columns in order.
 
 - Times are local to the server. Say where it stands: `zone: Europe/Berlin` in the table.
+- `Master.csv` grows until it is rotated. It is known by what it holds, so that each row is read once: let `files` match all
+  names, as in `Master.csv*`.
 - Each leg has a row when `legs` is `ab`; the other leg is named by `other_leg_uuid`.
 - Values are not escaped: a caller's name with a quote in it makes its row unreadable, and it is rejected.
 ",
     contract: "\
 key: [uuid]
 time_column: started_at
+rotated: true
 columns:
   caller_name: {type: text, from: caller_id_name, personal: true}
   caller_number: {type: text, from: caller_id_number, personal: true}

@@ -25,9 +25,12 @@ Fields that are not written are empty columns; a field with another name is read
   refused and counted, the others go on.
 - A field that the contract does not name is left out; name it to read it.
 - `request_id` would be a `key`, where it is written in every line.
+- A log that is rotated is known by what it holds, so that each line is read once: let `files` match all names, as in
+  `access.json*`.
 ",
     contract: "\
 time_column: requested_at
+rotated: true
 columns:
   requested_at: {type: instant, from: time_iso8601, required: true}
   request_id: {type: text}

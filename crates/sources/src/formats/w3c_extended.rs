@@ -22,9 +22,11 @@ with `#` are skipped, and lines before the first `#Fields:` are rejected.
 - Fields that are not in the contract are new columns, as in a CSV file (`on_new_column`).
 - There is no id, so no `key`; CloudFront has one: `key: [request_id]` with
   `request_id: {type: text, from: x-edge-request-id, required: true}`.
+- A log that is renamed or compressed is known by what it holds, so that each line is read once.
 ",
     contract: "\
 time_column: requested_at
+rotated: true
 columns:
   requested_at: {type: instant, from: date_time, zone: UTC, required: true, description: When the request was answered}
   client_address: {type: text, from: c-ip, null_values: [\"-\"], personal: true}
