@@ -25,6 +25,7 @@ use perennial_lake::lake_schema;
 use perennial_project::{Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// To be raised when the same SQL makes other files: then every step is computed again.
 const FORMAT_VERSION: &str = "perennial step 2";
@@ -57,6 +58,8 @@ pub struct Step {
     pub definition: String,
     /// Its SQL with a placeholder for the business date, so that it changes only with the project.
     pub undated_sql: String,
+    /// Names of columns that contracts call personal; their values are not shown.
+    pub personal: Arc<BTreeSet<String>>,
 }
 
 impl Step {
@@ -77,6 +80,8 @@ pub struct TestQuery {
     pub rendered: Rendered,
     /// The tables it reads.
     pub reads: BTreeSet<TableName>,
+    /// Names of columns that contracts call personal; their values are not shown.
+    pub personal: Arc<BTreeSet<String>>,
 }
 
 /// A table of a source as steps see it.
@@ -150,6 +155,8 @@ pub struct Checker {
     /// What files with problems of their own would have brought.
     unread: Unread,
     known: BTreeSet<TableName>,
+    /// Names of columns that contracts call personal.
+    personal: Arc<BTreeSet<String>>,
     /// Steps with a problem; who reads them is not reported again.
     broken: BTreeSet<TableName>,
 }
@@ -175,7 +182,9 @@ pub async fn check(
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let unread = project.unread.clone();
-    let mut checker = Checker { engine, state, renderer, undated, unread, known: BTreeSet::new(), broken: BTreeSet::new() };
+    let columns = project.sources.iter().flat_map(|source| &source.tables).flat_map(|table| &table.columns);
+    let personal = Arc::new(columns.filter(|column| column.personal).map(|column| column.name.clone()).collect());
+    let mut checker = Checker { engine, state, renderer, undated, unread, known: BTreeSet::new(), personal, broken: BTreeSet::new() };
     let mut checked = CheckedSql { sources: checker.add_sources(project, input)?, ..CheckedSql::default() };
     for (name, schema) in &input.other_tables {
         checker.add(name, schema.clone())?;
@@ -305,6 +314,7 @@ impl Checker {
             schema,
             definition,
             undated_sql,
+            personal: self.personal.clone(),
         }))
     }
 
@@ -317,6 +327,7 @@ impl Checker {
                     severity: file.header.severity,
                     rendered: query.rendered,
                     reads: query.reads,
+                    personal: self.personal.clone(),
                 }),
                 Ok(None) => {}
                 Err(found) => problems.extend(found),

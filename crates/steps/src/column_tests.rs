@@ -1,7 +1,8 @@
 //! Failing rows counted: rules of columns, the grain, and the queries of `sql/tests`.
 //!
 //! Rules about single rows (`not_null`, `accepted_values`, `range`) of one table are counted in one scan; `unique`, the
-//! grain and `relationships` take a query each. An example is only fetched where rows fail.
+//! grain and `relationships` take a query each. An example is only fetched where rows fail; it has the grain and the
+//! tested column, and of personal columns no value: examples are kept and printed where everybody reads them.
 
 use super::check::{CheckedSql, Step, TestQuery};
 use super::materialise::rows_of;
@@ -15,6 +16,7 @@ use perennial_core::error::{Error, Result};
 use perennial_engine::{Engine, failure, literal, quoted, quoted_name};
 use perennial_lake::history::TestStatus;
 use perennial_project::{ColumnRule, Severity};
+use std::collections::BTreeSet;
 
 /// One test of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub struct TestOutcome {
     /// One of the failing rows, as `column = value, ...`.
     pub example: Option<String>,
 }
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "***";
 
 /// A test as a query: what to count, and where an example is.
 struct TestPlan {
@@ -64,7 +69,7 @@ pub async fn test_step(
             Some(_) => row_counts.next().unwrap_or(0),
             None => count_alone(engine, &test.failing_rows).await?,
         };
-        let example = if failures > 0 { first_row(engine, &test.failing_rows).await? } else { None };
+        let example = if failures > 0 { first_row(engine, &test.failing_rows, &step.personal).await? } else { None };
         outcomes.push(TestOutcome {
             name: test.name.clone(),
             table: step.name.clone(),
@@ -89,7 +94,7 @@ pub async fn test_query(engine: &Engine, test: &TestQuery) -> Result<TestOutcome
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(fail)?;
         if example.is_none() && batch.num_rows() > 0 {
-            example = Some(row_text(&batch, 0)?);
+            example = Some(row_text(&batch, 0, &test.personal)?);
         }
         failures += batch.num_rows() as u64;
     }
@@ -159,8 +164,10 @@ fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Tes
 /// Name of the rule, condition of a failing row where the row alone decides, and the query of failing rows.
 fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'static str, Option<String>, String) {
     let name = quoted(column);
+    let grain = step.header.grain.iter().filter(|key| *key != column);
+    let shown: Vec<String> = grain.map(|key| quoted(key)).chain([name.clone()]).collect();
     let by_row = |word, predicate: String| {
-        let failing = format!("SELECT * FROM {table} WHERE {predicate}");
+        let failing = format!("SELECT {} FROM {table} WHERE {predicate}", shown.join(", "));
         (word, Some(predicate), failing)
     };
     match rule {
@@ -181,9 +188,11 @@ fn rule_sql(step: &Step, table: &str, column: &str, rule: &ColumnRule) -> (&'sta
         ColumnRule::Unique => ("unique", None, more_than_once(table, &name, &format!("WHERE {name} IS NOT NULL"))),
         ColumnRule::Relationships { to, column: other } => {
             let (to, other) = (quoted_name(to), quoted(other));
+            let shown: Vec<String> = shown.iter().map(|column| format!("a.{column}")).collect();
             let failing = format!(
-                "SELECT a.* FROM {table} a WHERE a.{name} IS NOT NULL \
-                 AND NOT EXISTS (SELECT 1 FROM {to} b WHERE b.{other} = a.{name})"
+                "SELECT {shown} FROM {table} a WHERE a.{name} IS NOT NULL \
+                 AND NOT EXISTS (SELECT 1 FROM {to} b WHERE b.{other} = a.{name})",
+                shown = shown.join(", ")
             );
             ("relationships", None, failing)
         }
@@ -236,18 +245,22 @@ async fn count_alone(engine: &Engine, failing_rows: &str) -> Result<u64> {
     Ok(row.column(0).as_primitive::<Int64Type>().value(0) as u64)
 }
 
-async fn first_row(engine: &Engine, sql: &str) -> Result<Option<String>> {
+async fn first_row(engine: &Engine, sql: &str, personal: &BTreeSet<String>) -> Result<Option<String>> {
     let rows = engine.collect(&format!("SELECT * FROM ({sql}) ORDER BY ALL LIMIT 1")).await?;
-    rows.iter().find(|b| b.num_rows() > 0).map(|batch| row_text(batch, 0)).transpose()
+    rows.iter().find(|b| b.num_rows() > 0).map(|batch| row_text(batch, 0, personal)).transpose()
 }
 
-/// A row as `column = value, ...`.
-pub(super) fn row_text(batch: &RecordBatch, row: usize) -> Result<String> {
+/// A row as `column = value, ...`; the values of personal columns are not in it.
+pub(super) fn row_text(batch: &RecordBatch, row: usize, personal: &BTreeSet<String>) -> Result<String> {
     let options = FormatOptions::default().with_null("NULL").with_date_format(Some("%Y-%m-%d"));
     let mut parts = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let value = ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).try_to_string()?;
-        let value = if column.is_null(row) { "NULL".into() } else { value };
+        let value = match column.is_null(row) {
+            true => "NULL".into(),
+            false if personal.contains(field.name()) => HIDDEN.into(),
+            false => value,
+        };
         parts.push(format!("{} = {value}", field.name()));
     }
     Ok(parts.join(", "))

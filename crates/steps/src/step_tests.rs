@@ -285,7 +285,7 @@ fn texts_of(batches: &[RecordBatch]) -> Result<Vec<String>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
-            rows.push(row_text(batch, row)?);
+            rows.push(row_text(batch, row, &BTreeSet::new())?);
         }
     }
     Ok(rows)

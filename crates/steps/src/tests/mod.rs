@@ -8,7 +8,7 @@ mod run;
 mod step_tests;
 
 use super::*;
-use perennial_core::contract::{Source, SourceTable, TableName, ValueType};
+use perennial_core::contract::{Column, Source, SourceTable, TableName, ValueType};
 use perennial_core::error::{Problems, render_all};
 use perennial_project::{
     AsOf, ColumnHeader, ColumnRule, ColumnTest, Language, Materialize, Project, Severity, SqlFile, StepHeader,
@@ -79,7 +79,7 @@ pub fn view(mut file: SqlFile) -> SqlFile {
 /// `erp.orders(order_id, customer_id, ordered_on, amount)`, key `order_id`.
 fn erp() -> Source {
     let columns = vec![
-        column("order_id", ValueType::Text),
+        Column { personal: true, ..column("order_id", ValueType::Text) },
         column("customer_id", ValueType::Integer),
         column("ordered_on", ValueType::Date { formats: vec![] }),
         column("amount", ValueType::Decimal { precision: 18, scale: 2 }),
@@ -98,6 +98,7 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         currency: "EUR".into(),
         languages: vec![Language::ENGLISH],
         memory_limit_bytes: 1 << 30,
+        merge_raw_files: 64,
         as_of: AsOf::Today,
         vars: BTreeMap::new(),
         theme: Theme::default(),

@@ -322,15 +322,15 @@ async fn failing_rows_are_counted_and_shown() {
     assert_eq!(outcome.tests.iter().filter(|t| t.status == TestStatus::Warned).count(), 2);
     insta::assert_snapshot!(lines.join("\n"), @r#"
     core.a.id.relationships failed 1 id = 7
-    core.orders.amount.range failed 2 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    core.orders.amount.range failed 2 customer_id = 1, amount = 10.00
     core.orders.customer_id.accepted_values passed 0 -
-    core.orders.customer_id.not_null warned 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.customer_id.not_null warned 1 customer_id = NULL
     core.orders.customer_id.unique failed 1 customer_id = 1, times = 2
     core.orders.grain failed 1 customer_id = 1, times = 2
-    core.orders.order_id.accepted_values failed 1 order_id = c, customer_id = NULL, ordered_on = 1970-01-04, amount = -0.50
+    core.orders.order_id.accepted_values failed 1 customer_id = NULL, order_id = ***
     core.orders.order_id.not_null passed 0 -
     core.orders.order_id.unique passed 0 -
-    core.orders.ordered_on.range failed 1 order_id = a, customer_id = 1, ordered_on = 1970-01-01, amount = 10.00
+    core.orders.ordered_on.range failed 1 customer_id = 1, ordered_on = 1970-01-01
     tests.behind skipped 0 -
     tests.none passed 0 -
     tests.one warned 1 id = 1, why = x
