@@ -101,6 +101,11 @@ async fn arithmetic_does_not_wrap() {
         ("SELECT array_transform([n, 1], e -> e + 1) FROM core.t", "[2, 2]"),
         ("SELECT n FROM core.t LIMIT 1 + 1", "1"),
         ("SELECT NULL + n, n + NULL FROM core.t", "NULL, NULL"),
+        (
+            "SELECT CASE WHEN w > 2 THEN round(w * 0.5::DECIMAL(2, 1), 2) * 2 ELSE round(w, 2) END \
+             FROM (SELECT n::DECIMAL(18, 6) * 1.5::DECIMAL(26, 8) AS w FROM core.t WHERE n = 3) AS t",
+            "4.50",
+        ),
     ] {
         assert_eq!(row(sql).await, expected, "{sql}");
     }

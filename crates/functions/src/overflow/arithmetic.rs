@@ -109,6 +109,28 @@ impl Arithmetic {
         Some((Arithmetic { acts, data_type, signature, spans }, operands.into_iter().cloned().collect()))
     }
 
+    /// The type of the value. It is made anew from those of the operands, which may change as a plan is made simpler:
+    /// `round(x, 2)` has two decimal places once the 2 is known to be a literal, and before as many as `x`.
+    fn result_type(&self, operands: &[DataType]) -> DataType {
+        let mut next = operands.iter();
+        let mut stack: Vec<DataType> = Vec::new();
+        for act in &self.acts {
+            let made = match act {
+                Act::Operand => next.next().cloned(),
+                Act::Operator(operator) => match (stack.pop(), stack.pop()) {
+                    (Some(right), Some(left)) => BinaryTypeCoercer::new(&left, operator, &right).get_result_type().ok(),
+                    _ => None,
+                },
+                Act::Negate => stack.pop(),
+            };
+            match made {
+                Some(made) => stack.push(made),
+                None => return self.data_type.clone(),
+            }
+        }
+        stack.pop().unwrap_or_else(|| self.data_type.clone())
+    }
+
     /// As it was written, but for brackets.
     fn written(&self, operands: impl IntoIterator<Item = String>) -> String {
         let (mut operands, mut stack) = (operands.into_iter(), Vec::new());
@@ -253,13 +275,14 @@ impl ScalarUDFImpl for Arithmetic {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.data_type.clone())
+    fn return_type(&self, operands: &[DataType]) -> Result<DataType> {
+        Ok(self.result_type(operands))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
-        Ok(Arc::new(Field::new(self.name(), self.data_type.clone(), nullable)))
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        Ok(Arc::new(Field::new(self.name(), self.result_type(&types), nullable)))
     }
 
     fn is_strict(&self) -> bool {
