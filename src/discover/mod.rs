@@ -187,11 +187,13 @@ struct Place {
 impl Place {
     fn of(request: &DiscoverRequest) -> Result<Place> {
         let location = request.location.as_str();
-        let kind = perennial_sources::kind_of(location)?.contents;
+        let kind = perennial_sources::kind_of(location)?;
         perennial_core::location::forbid_password(
             location,
             "remove it, and name an environment variable that holds it: `--password-env ERP_PASSWORD`",
         )?;
+        kind.forbid_secrets(location)?;
+        let kind = kind.contents;
         if kind == Contents::Pages {
             return Place::of_service(location);
         }

@@ -57,37 +57,40 @@ pub fn forbid_credentials(location: &str, hint: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a query whose names say that it holds a token (`?api_key=...`). `hint` says where it belongs.
+/// Refuses a query whose names say that it holds a token (`?api_key=...`), unless it is taken from the environment
+/// (`?api_key=${NAME}`). `hint` says where it belongs.
 ///
 /// # Errors
 /// Of kind `Project`; the location is not shown.
 pub fn forbid_tokens(location: &str, hint: &str) -> Result<()> {
     let query = location.split_once('?').map_or("", |(_, query)| query);
-    let names = query.split(['&', ';', '#']).map(|pair| pair.split('=').next().unwrap_or(pair));
-    match names.into_iter().find(|name| names_secret(name)) {
-        Some(name) => Err(Error::project(format!("the query of the location contains `{name}`")).hint(hint)),
+    let pairs = query.split(['&', ';', '#']).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let written = pairs.filter(|(_, value)| !value.contains("${")).map(|(name, _)| name);
+    match written.into_iter().find(|name| names_secret(name)) {
+        Some(name) => {
+            Err(Error::project(format!("the query contains `{name}`, which is a secret by its name")).hint(hint))
+        }
         None => Ok(()),
     }
 }
+
+/// Parts of names of secrets.
+const SECRETS: [&str; 9] =
+    ["token", "secret", "password", "passwd", "signature", "credential", "apikey", "accesskey", "authkey"];
+/// Parts of names of tokens that are none: those of pages.
+const OF_PAGES: [&str; 5] = ["page", "next", "start", "continu", "sync"];
+/// Words before `key` that make it a secret; a `sort_key` is none.
+const KEYS_OF: [&str; 9] = ["api", "access", "account", "app", "auth", "client", "private", "shared", "subscription"];
 
 /// Whether the name of a parameter says that its value is a secret: `api_key`, `X-Amz-Signature`, `access_token`.
 pub fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    let has_word = |of: &[&str]| words.iter().any(|word| of.contains(word));
-    let holds = |of: &[&str]| of.iter().any(|part| name.contains(part));
-    has_word(&["sig", "key", "auth", "pwd", "pass", "jwt"])
-        || holds(&[
-            "token",
-            "secret",
-            "password",
-            "passwd",
-            "signature",
-            "credential",
-            "apikey",
-            "accesskey",
-            "authkey",
-        ])
+    let holds = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    name == "key"
+        || words.iter().any(|word| ["sig", "auth", "pwd", "pass", "jwt"].contains(word))
+        || words.windows(2).any(|pair| pair[1] == "key" && KEYS_OF.contains(&pair[0]))
+        || holds(&SECRETS) && !(name.contains("token") && holds(&OF_PAGES))
 }
 
 /// The part of a URL, without its scheme, that says where the server is.
@@ -176,10 +179,21 @@ mod tests {
             let error = forbid_tokens(&format!("https://h/x?a=1&{name}=s3cret"), "use `headers`").unwrap_err();
             assert!(error.message().contains(name) && !format!("{error:?}").contains("s3cret"), "{error:?}");
         }
-        for name in ["format", "per_page", "keyword", "author", "since", "monkey", "zipcode", "signed_in"] {
+        for name in [
+            "format",
+            "per_page",
+            "keyword",
+            "author",
+            "since",
+            "monkey",
+            "zipcode",
+            "signed_in",
+            "sort_key",
+            "pageToken",
+        ] {
             assert!(!names_secret(name), "{name}");
         }
-        forbid_tokens("https://h/token/key?format=json", "").unwrap();
+        forbid_tokens("https://h/token/key?format=json&token=${TOKEN}", "").unwrap();
     }
 
     #[test]

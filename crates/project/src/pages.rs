@@ -4,6 +4,7 @@ use super::document::{Node, Value};
 use super::fields::{Fields, one_of};
 use perennial_core::contract::{Pages, Paging, SinceFormat};
 use perennial_core::error::Error;
+use perennial_core::location::forbid_tokens;
 
 const SINCE_FORMATS: [(&str, SinceFormat); 5] = [
     ("as_is", SinceFormat::AsIs),
@@ -18,7 +19,13 @@ const DEFAULT_LIMIT: u64 = 100;
 
 /// Reads where the rows of a table are in a service.
 pub(super) fn read(fields: &Fields) -> Pages {
-    let path = fields.required_text("path").map(|text| text.value).unwrap_or_default();
+    let path = fields.required_text("path").map(|text| {
+        if let Err(error) = forbid_tokens(&text.value, "take it from the environment: `name=${NAME}`") {
+            fields.document.report_secret(&text.span, error);
+        }
+        text.value
+    });
+    let path = path.unwrap_or_default();
     Pages {
         path,
         rows: fields.text("rows").map(|text| text.value),

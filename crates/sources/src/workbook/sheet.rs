@@ -10,6 +10,8 @@ use std::sync::mpsc::SyncSender;
 
 /// Bytes of text after which a batch is sent.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// No row may have more text, before its last cell.
+const MAX_ROW_BYTES: usize = 64 * 1024 * 1024;
 /// Rows among which a misplaced header is looked for.
 const HEADER_ROWS: u32 = 30;
 
@@ -121,6 +123,11 @@ impl Sheet {
             self.row.number = row + 1;
         }
         let start = self.row.text.len();
+        if start > MAX_ROW_BYTES {
+            let (number, max) = (self.row.number, MAX_ROW_BYTES / 1024 / 1024);
+            let error = Error::data(format!("`{}`: row {number} of the sheet is longer than {max} MiB", self.file));
+            return Err(error.hint("many cells share one long text; export the sheet as CSV").into());
+        }
         let kind = write_cell(value, &mut self.row.text);
         self.keep(column, kind, start);
         Ok(())
@@ -260,5 +267,23 @@ impl Sheet {
 
     fn send(&self, message: Message) -> Result<(), Stopped> {
         self.out.send(Ok(message)).map_err(|_| Stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn a_row_of_cells_that_share_a_long_text_ends() {
+        let (out, _rows) = sync_channel(1);
+        let mut sheet = Sheet::new("f", &[], None, RowFilter::new(&[]).unwrap(), out);
+        let long = "x".repeat(1024 * 1024);
+        let ended = (0..16_384).try_for_each(|column| sheet.cell(6, column, &DataRef::SharedString(&long)));
+        match ended {
+            Err(End::Error(error)) => assert_eq!(error.message(), "`f`: row 7 of the sheet is longer than 64 MiB"),
+            _ => panic!("16 GiB were kept"),
+        }
     }
 }
