@@ -5,10 +5,11 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use indicatif::HumanCount;
 use perennial_core::error::{Error, Place, Problems, Result, render_all};
+use perennial_core::visible::visible;
 use perennial_engine::Rows;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,15 +46,15 @@ impl Printer {
         Printer { format, colour: terminal && !no_colour, terminal, width, in_rows: AtomicBool::new(false) }
     }
 
-    /// A line to stderr.
+    /// A line to stderr. What it quotes cannot steer the terminal.
     pub(super) fn say(&self, line: impl AsRef<str>) {
         // A closed stderr must not stop a run.
-        let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+        let _ = writeln!(std::io::stderr(), "{}", visible(line.as_ref()));
     }
 
     /// A line of results.
     pub(super) fn line(&self, line: impl AsRef<str>) -> Result<()> {
-        self.write(format!("{}\n", line.as_ref()).as_bytes())
+        self.write(format!("{}\n", visible(line.as_ref())).as_bytes())
     }
 
     /// Text as it is, line breaks included.
@@ -68,14 +69,14 @@ impl Printer {
             // If stdout is closed, the exit code still tells.
             let _ = self.json(&serde_json::json!({ "problems": items }));
         } else {
-            self.say(render_all(problems, self.colour));
+            let _ = writeln!(std::io::stderr(), "{}", render_all(problems, self.colour));
         }
     }
 
     /// One JSON value.
     pub(super) fn json(&self, value: &serde_json::Value) -> Result<()> {
         let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug("cannot write JSON").because(e))?;
-        self.line(text)
+        self.write(format!("{text}\n").as_bytes())
     }
 
     /// Rows of a table, in the chosen format.

@@ -1,6 +1,7 @@
 //! Text in columns, folded to the width of the screen.
 
 use super::text::fold;
+use perennial_core::visible::visible;
 use unicode_width::UnicodeWidthStr;
 
 /// What stands between two columns.
@@ -20,7 +21,9 @@ pub(super) struct Table {
 impl Table {
     /// A table whose columns are aligned to the left.
     pub(super) fn new(header: &[&str], rows: Vec<Vec<String>>) -> Table {
-        let header: Vec<String> = header.iter().map(ToString::to_string).collect();
+        let header: Vec<String> = header.iter().map(|name| visible(name).into_owned()).collect();
+        let shown = |row: Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
+        let rows = rows.into_iter().map(shown).collect();
         Table { right: vec![false; header.len()], header, rows }
     }
 

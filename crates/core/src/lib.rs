@@ -9,3 +9,4 @@ pub mod location;
 pub mod reasons;
 pub mod regular_file;
 pub mod sql;
+pub mod visible;

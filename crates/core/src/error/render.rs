@@ -1,24 +1,29 @@
 //! Errors as text for a terminal or a log: the message, the line with a mark under the place, the hint.
 
 use super::{Error, Place, Problems};
+use crate::visible::visible;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// One error as text. `colour` only where the reader's terminal shows it.
+/// One error as text. `colour` only where the reader's terminal shows it. What the error quotes cannot steer that
+/// terminal.
 pub fn render(error: &Error, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let hint = error.hint_text();
+    let hint = error.hint_text().map(visible);
+    let hint = hint.as_deref();
     if let Some(Place::File { file, line, column, width, text: Some(text) }) = error.place() {
+        let (file, message) = (visible(file), visible(error.message()));
         let start = byte_offset(text, *line, *column);
         let end = byte_offset(text, *line, *column + *width).max(start);
         let mark = AnnotationKind::Primary.span(start..end);
-        let snippet = Snippet::source(text.as_ref()).path(file.as_str()).annotation(mark);
-        let group = Level::ERROR.primary_title(error.message()).element(snippet);
+        let snippet = Snippet::source(text.as_ref()).path(file.as_ref()).annotation(mark);
+        let group = Level::ERROR.primary_title(message.as_ref()).element(snippet);
         let group = hint.into_iter().fold(group, |group, hint| group.element(Level::HELP.message(hint)));
         return renderer.render(&[group]).to_string();
     }
     let message = error.to_string();
+    let message = visible(&message);
     // Rendered together, two titles would be tied by a line that leads nowhere.
-    let mut text = renderer.render(&[Group::with_title(Level::ERROR.primary_title(message.as_str()))]).to_string();
+    let mut text = renderer.render(&[Group::with_title(Level::ERROR.primary_title(message.as_ref()))]).to_string();
     if let Some(hint) = hint {
         text.push('\n');
         text.push_str(&renderer.render(&[Group::with_title(Level::HELP.secondary_title(hint))]).to_string());
@@ -59,6 +64,18 @@ mod tests {
         let error =
             Error::unreachable("the lake cannot be reached").at(Place::Whole("s3://a/b".into())).hint("try again");
         assert_eq!(render(&error, false), "error: s3://a/b: the lake cannot be reached\nhelp: try again");
+    }
+
+    #[test]
+    fn nothing_that_is_quoted_steers_the_terminal() {
+        let text = "a: \u{1b}]0;owned\u{7}\n";
+        let error = Error::project("`\u{1b}[31m` is unknown")
+            .at(Place::at("x\u{202e}.yml", text, 1, 4))
+            .hint("the first: \u{1b}[2J");
+        let whole = Error::data("\u{9b}2J").at(Place::Whole("\u{1b}c".into())).hint("\u{1b}[0m");
+        for shown in [render(&error, false), render(&whole, false)] {
+            assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{shown:?}");
+        }
     }
 
     #[test]
