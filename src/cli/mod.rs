@@ -8,6 +8,7 @@ mod demo;
 mod formats;
 mod functions;
 mod init;
+mod lake;
 mod ls;
 mod migrate;
 mod output;
@@ -107,6 +108,7 @@ verbs! {
     rollback::Rollback,
     runs::Runs,
     rejects::Rejects,
+    lake::Lake,
     sources::Sources,
     functions::Functions,
     templates::Templates,

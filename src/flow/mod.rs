@@ -71,8 +71,9 @@ pub(crate) async fn run(
         record.failed(first);
     }
     // A failure to record never fails a run.
-    if let Err(error) = record.write(&lock).await {
-        observer.event(Event::Note(note_of("cannot record the run", &error)));
+    match record.write(&lock).await {
+        Ok(()) => record::compact(&lake, &lock, observer).await,
+        Err(error) => observer.event(Event::Note(note_of("cannot record the run", &error))),
     }
     match (outcome, lock.release().await) {
         (Ok(_), Err(error)) => Err(error.into()),

@@ -144,6 +144,16 @@ pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, obser
     list_earlier_releases(lake).await
 }
 
+/// Merges the files of `system.*` when there are many. Nothing that goes wrong here fails a run.
+pub(super) async fn compact(lake: &Lake, lock: &Lock, observer: &dyn Observer) {
+    match lake.compact_system(lock).await {
+        Ok(foreign) => foreign.iter().for_each(|path| {
+            observer.event(Event::Note(format!("{path} is not a file of this lake and is left out; move it elsewhere")));
+        }),
+        Err(error) => observer.event(Event::Note(note_of("the files of `system` cannot be merged", &error))),
+    }
+}
+
 /// Writes the rows of `system.releases` that are missing in a lake of an earlier version, which read every release to
 /// list them.
 async fn list_earlier_releases(lake: &Lake) -> Result<()> {

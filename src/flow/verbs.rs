@@ -195,6 +195,7 @@ pub(crate) async fn rollback(
         Err(error) => record.failed(error),
     }
     record.write(&lock).await?;
+    record::compact(&lake, &lock, observer).await;
     lock.release().await?;
     Ok(published?.release)
 }

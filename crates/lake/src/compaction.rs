@@ -127,7 +127,7 @@ impl Lake {
     }
 
     /// A file of a system table, whose bytes have been verified and are held in memory.
-    async fn open_system(&self, file: &SystemFile) -> Result<ParquetRecordBatchReaderBuilder<Bytes>> {
+    pub(crate) async fn open_system(&self, file: &SystemFile) -> Result<ParquetRecordBatchReaderBuilder<Bytes>> {
         let path = &file.file.path;
         let failed = |error| self.failed(&format!("read {path} from"), error);
         let bytes = self.store().get(&self.path(path)).await.map_err(failed)?.bytes().await.map_err(failed)?;

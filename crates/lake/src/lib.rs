@@ -40,6 +40,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod verified;
+mod verify;
 mod writer;
 
 pub use blocks::Blocks;
@@ -53,6 +54,7 @@ pub use repair::{KilledRun, Repairs};
 pub use run_ids::{is_run_id, new_run_id};
 pub use shape::lake_schema;
 pub use system::SystemFiles;
+pub use verify::{Finding, Part, Verification};
 pub use writer::TableWriter;
 
 use arrow::datatypes::SchemaRef;

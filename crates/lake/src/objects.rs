@@ -82,5 +82,15 @@ impl Lake {
 
 /// The path of an object below the lake's root.
 pub(crate) fn object_path(hash: &str) -> String {
-    format!("{RECORDS}/objects/{}/{hash}", hash.get(..2).unwrap_or("00"))
+    format!("{}/{}/{hash}", objects_folder(), hash.get(..2).unwrap_or("00"))
+}
+
+/// The folder of all objects below the lake's root.
+pub(crate) fn objects_folder() -> String {
+    format!("{RECORDS}/objects")
+}
+
+/// The hash of the object that has a path.
+pub(crate) fn object_hash(path: &str) -> Option<String> {
+    path.rsplit('/').next().filter(|hash| object_path(hash) == path).map(str::to_string)
 }

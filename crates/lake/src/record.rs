@@ -10,6 +10,7 @@ use super::load_states::{read_load_state, store_load_state};
 use super::objects::{NewObjects, OBJECTS_AT_ONCE};
 use super::open::Lake;
 use super::release::record_path;
+use super::verify::Part;
 use super::{DataFile, LoadState, Release, TableVersion, TestCounts, TestResult, ViewVersion, earlier_record};
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use futures::{StreamExt, TryStreamExt};
@@ -28,7 +29,7 @@ const FORMAT: u32 = 3;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
     format: u32,
-    number: u64,
+    pub(crate) number: u64,
     run_id: String,
     published_at: jiff::Timestamp,
     as_of: jiff::civil::Date,
@@ -47,6 +48,18 @@ pub(crate) struct Record {
     /// The list of the project's files, by hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<String>,
+}
+
+impl Record {
+    /// The objects that it names: what they are, of which table, and their hashes.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (Part, Option<&TableName>, &str)> {
+        let tables = self.tables.iter().map(|(name, entry)| (Part::Manifest, Some(name), entry.manifest.as_str()));
+        let loaded = self.loaded.iter().map(|(name, hash)| (Part::LoadState, Some(name), hash.as_str()));
+        let views = self.views.iter().map(|(name, hash)| (Part::View, Some(name), hash.as_str()));
+        let tests = std::iter::once((Part::Tests, None, self.tests.as_str()));
+        let project = self.project.iter().map(|hash| (Part::Project, None, hash.as_str()));
+        tables.chain(loaded).chain(views).chain(tests).chain(project)
+    }
 }
 
 fn no_counts(counts: &TestCounts) -> bool {

@@ -1,0 +1,483 @@
+//! Reading a whole lake to find what is damaged, which releases need it, and what repairs it.
+
+use super::damaged::{Damage, Damaged, damage_in};
+use super::delta::DeltaLog;
+use super::objects::{object_hash, object_path, objects_folder};
+use super::open::{Lake, table_folder};
+use super::release::record_path;
+use super::verified::READ_BYTES;
+use super::{DataFile, DataFiles, earlier_record, history, record};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
+use perennial_core::contract::TableName;
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Kind, Result};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Files read at a time.
+const READS_AT_ONCE: usize = 8;
+
+/// What a file of the lake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The record of a release.
+    Record,
+    /// The version of a table: its columns and files.
+    Manifest,
+    /// What has been read of a source table.
+    LoadState,
+    /// A stored query.
+    View,
+    /// Results of tests.
+    Tests,
+    /// Files of the project as a release keeps them.
+    Project,
+    /// An object that nothing needs in order to read a release.
+    Other,
+    /// Rows of a table.
+    Data,
+    /// Rows of a system table.
+    System,
+    /// A Delta log, for readers from outside.
+    Delta,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Record => "release record",
+            Part::Manifest => "manifest",
+            Part::LoadState => "load state",
+            Part::View => "view",
+            Part::Tests => "results of tests",
+            Part::Project => "project files",
+            Part::Other => "object",
+            Part::Data => "rows",
+            Part::System => "system rows",
+            Part::Delta => "Delta log",
+        })
+    }
+}
+
+/// A damaged file, and what to do.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The file and what is wrong with it.
+    pub damaged: Damaged,
+    /// What it is.
+    pub part: Part,
+    /// Whose it is; `None` for what is of no table.
+    pub table: Option<TableName>,
+    /// The releases that need it, ascending.
+    pub releases: Vec<u64>,
+    /// Whether the newest release is among them.
+    pub in_newest: bool,
+    /// What repairs it, or why nothing has to.
+    pub repair: String,
+}
+
+/// What was found in a lake.
+#[derive(Clone, Debug, Default)]
+pub struct Verification {
+    /// Files that were read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those of earlier versions that have no checksum: only whether their rows can be read was verified.
+    pub without_checksum: u64,
+    /// What is damaged, that of the newest release first.
+    pub findings: Vec<Finding>,
+    /// Files of other programs in the folders of system tables.
+    pub foreign: Vec<String>,
+}
+
+/// What releases need a file for.
+struct Use {
+    part: Part,
+    table: Option<TableName>,
+    releases: Vec<u64>,
+}
+
+impl Use {
+    fn new(part: Part, table: Option<TableName>) -> Use {
+        Use { part, table, releases: Vec::new() }
+    }
+
+    fn by(&mut self, releases: &[u64]) {
+        self.releases.extend(releases);
+        self.releases.sort_unstable();
+        self.releases.dedup();
+    }
+}
+
+/// What has been found so far.
+struct Check<'a> {
+    lake: &'a Lake,
+    progress: &'a (dyn Fn(u64) + Sync),
+    files: AtomicU64,
+    bytes: AtomicU64,
+    without_checksum: AtomicU64,
+    findings: Vec<Finding>,
+    objects: BTreeMap<String, Use>,
+    data: BTreeMap<String, (DataFile, Use)>,
+}
+
+/// The part of a manifest that names files.
+#[derive(Deserialize)]
+struct FilesOnly {
+    files: Vec<DataFile>,
+}
+
+/// The part of a load state that names another object.
+#[derive(Deserialize)]
+struct ListOnly {
+    #[serde(default)]
+    list: Option<String>,
+}
+
+impl Lake {
+    /// Reads every file of the lake. `progress` is told after each how many have been read.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails, `Project` when a newer version of the program wrote a release. What is damaged
+    /// is no error but a [`Finding`].
+    pub async fn verify(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Verification> {
+        let mut check = Check {
+            lake: self,
+            progress,
+            files: AtomicU64::default(),
+            bytes: AtomicU64::default(),
+            without_checksum: AtomicU64::default(),
+            findings: Vec::new(),
+            objects: BTreeMap::new(),
+            data: BTreeMap::new(),
+        };
+        let numbers = self.release_numbers().await?;
+        check.records(&numbers).await?;
+        check.objects().await?;
+        check.data_files().await?;
+        let foreign = check.system_files().await?;
+        check.delta_logs(numbers.last().copied()).await?;
+        let mut findings = check.findings;
+        advise(&mut findings, &numbers);
+        findings.sort_by(|a, b| (b.in_newest, &a.damaged.path).cmp(&(a.in_newest, &b.damaged.path)));
+        Ok(Verification {
+            files: check.files.into_inner(),
+            bytes: check.bytes.into_inner(),
+            without_checksum: check.without_checksum.into_inner(),
+            findings,
+            foreign,
+        })
+    }
+}
+
+impl Check<'_> {
+    /// Counts a file that has been read.
+    fn read(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        (self.progress)(self.files.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+
+    fn found(&mut self, damaged: Damaged, part: Part, table: Option<TableName>, releases: Vec<u64>) {
+        self.findings.push(Finding { damaged, part, table, releases, in_newest: false, repair: String::new() });
+    }
+
+    /// Reads the records of all releases and collects what they name.
+    async fn records(&mut self, numbers: &[u64]) -> Result<()> {
+        let lake = self.lake;
+        let reads = numbers
+            .iter()
+            .map(|number| async move { Ok::<_, Error>((*number, lake.read(&record_path(*number)).await?)) });
+        let mut reads = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+        while let Some((number, text)) = reads.try_next().await? {
+            // It may have been deleted since the listing.
+            let Some(text) = text else { continue };
+            let path = record_path(number);
+            self.read(text.len() as u64);
+            let parsed = record::parse(&path, &text).and_then(|record| match record {
+                Some(record) => Ok((record.number == number).then(|| self.name_objects(&record, number))),
+                None => earlier_record::read(&path, &text).map(|release| {
+                    let tables = release
+                        .tables
+                        .into_iter()
+                        .flat_map(|(name, table)| table.files.into_iter().map(move |file| (name.clone(), file)));
+                    tables.for_each(|(name, file)| self.name_data_file(file, &Some(name), &[number]));
+                    (release.number == number).then_some(())
+                }),
+            });
+            match parsed {
+                Ok(Some(())) => {}
+                Ok(None) => self.found(Damaged::changed(&path), Part::Record, None, vec![number]),
+                Err(error) if error.kind() == Kind::Data => {
+                    self.found(Damaged::changed(&path), Part::Record, None, vec![number]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn name_objects(&mut self, record: &record::Record, number: u64) {
+        for (part, table, hash) in record.objects() {
+            self.name_object(hash, part, table, &[number]);
+        }
+    }
+
+    fn name_object(&mut self, hash: &str, part: Part, table: Option<&TableName>, releases: &[u64]) {
+        let known = self.objects.entry(hash.to_string()).or_insert_with(|| Use::new(part, table.cloned()));
+        known.by(releases);
+    }
+
+    fn name_data_file(&mut self, file: DataFile, table: &Option<TableName>, releases: &[u64]) {
+        let path = file.path.clone();
+        let (_, known) = self.data.entry(path).or_insert_with(|| (file, Use::new(Part::Data, table.clone())));
+        known.by(releases);
+    }
+
+    /// Reads the objects that records name, those that these name, and all others.
+    async fn objects(&mut self) -> Result<()> {
+        let listed = self.lake.list(&objects_folder()).await?;
+        let mut left: BTreeSet<String> = listed.iter().filter_map(|(path, _)| object_hash(path)).collect();
+        let mut next: Vec<String> = self.objects.keys().cloned().collect();
+        while !next.is_empty() {
+            let known: BTreeSet<String> = self.objects.keys().cloned().collect();
+            for hash in &next {
+                left.remove(hash);
+            }
+            self.read_objects(next).await?;
+            next = self.objects.keys().filter(|hash| !known.contains(*hash)).cloned().collect();
+        }
+        // What no record names may be of a run in progress. If it was changed, the next run may take it for what it is.
+        for hash in &left {
+            self.objects.insert(hash.clone(), Use::new(Part::Other, None));
+        }
+        self.read_objects(left.into_iter().collect()).await
+    }
+
+    async fn read_objects(&mut self, hashes: Vec<String>) -> Result<()> {
+        let lake = self.lake;
+        let reads = hashes.into_iter().map(|hash| async move {
+            let content = lake.read(&object_path(&hash)).await?;
+            Ok::<_, Error>((hash, content))
+        });
+        let mut reads = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
+        while let Some((hash, content)) = reads.try_next().await? {
+            let Some(known) = self.objects.get(&hash) else { continue };
+            let (part, table, releases) = (known.part, known.table.clone(), known.releases.clone());
+            let path = object_path(&hash);
+            let Some(content) = content else {
+                self.found(Damaged::missing(&path), part, table, releases);
+                continue;
+            };
+            self.read(content.len() as u64);
+            let is_whole = digest([&content]) == hash && self.follow(part, &table, &releases, &content).is_some();
+            if !is_whole {
+                self.found(Damaged::changed(&path), part, table, releases);
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects what an object names; `None` if it is not what it should be.
+    fn follow(&mut self, part: Part, table: &Option<TableName>, releases: &[u64], content: &Bytes) -> Option<()> {
+        match part {
+            Part::Manifest => {
+                let FilesOnly { files } = serde_json::from_slice(content).ok()?;
+                files.into_iter().for_each(|file| self.name_data_file(file, table, releases));
+            }
+            Part::LoadState => {
+                // The list that a state refers to has no list of its own, but is a map of files.
+                if let Ok(ListOnly { list: Some(list) }) = serde_json::from_slice(content) {
+                    self.name_object(&list, part, table.as_ref(), releases);
+                }
+            }
+            Part::Project => {
+                // The list of the files is JSON; the files themselves are what they are.
+                let files: BTreeMap<String, String> = serde_json::from_slice(content).unwrap_or_default();
+                files.values().filter(|hash| is_hash(hash)).for_each(|hash| {
+                    self.name_object(hash, part, None, releases);
+                });
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    async fn data_files(&mut self) -> Result<()> {
+        let data = std::mem::take(&mut self.data);
+        let this = &*self;
+        let reads = data.into_values().map(|(file, known)| async move {
+            let damage = this.data_file(&file).await?;
+            this.read(file.bytes);
+            Ok::<_, Error>((file, known, damage))
+        });
+        let found: Vec<_> = futures::stream::iter(reads)
+            .buffer_unordered(READS_AT_ONCE)
+            .try_filter_map(|(file, known, damage)| async move { Ok(damage.map(|damage| (file, known, damage))) })
+            .try_collect()
+            .await?;
+        for (file, known, damage) in found {
+            self.found(Damaged { path: file.path, damage }, known.part, known.table, known.releases);
+        }
+        Ok(())
+    }
+
+    async fn data_file(&self, file: &DataFile) -> Result<Option<Damage>> {
+        let (lake, path) = (self.lake, self.lake.path(&file.path));
+        let failed = |error| lake.failed(&format!("read {} from", file.path), error);
+        if file.blocks.is_none() {
+            self.without_checksum.fetch_add(1, Ordering::Relaxed);
+            return match lake.store().head(&path).await {
+                Ok(meta) if meta.size != file.bytes => Ok(Some(Damage::Changed)),
+                Ok(_) => self.rows_of(file).await,
+                Err(object_store::Error::NotFound { .. }) => Ok(Some(Damage::Missing)),
+                Err(error) => Err(failed(error)),
+            };
+        }
+        lake.register_blocks(file);
+        let mut start = 0;
+        while start < file.bytes {
+            let end = file.bytes.min(start + READ_BYTES);
+            if let Err(error) = lake.store().get_range(&path, start..end).await {
+                return damage_in(&error).map(|damaged| Some(damaged.damage)).ok_or_else(|| failed(error));
+            }
+            start = end;
+        }
+        Ok(None)
+    }
+
+    /// Whether all rows of a file without a checksum can be read.
+    async fn rows_of(&self, file: &DataFile) -> Result<Option<Damage>> {
+        let read = async {
+            let columns = DataFiles::schema(self.lake, file).await?;
+            let wanted: Vec<String> = columns.fields().iter().map(|field| field.name().clone()).collect();
+            let mut rows = self.lake.rows(file, &wanted).await?;
+            let mut count = 0;
+            while let Some(batch) = rows.try_next().await? {
+                count += batch.num_rows() as u64;
+            }
+            Ok(count)
+        };
+        match read.await {
+            Ok(count) => Ok((count != file.rows).then_some(Damage::Changed)),
+            Err(error) => damage_of(error).map(Some),
+        }
+    }
+
+    async fn system_files(&mut self) -> Result<Vec<String>> {
+        let files = self.lake.system_files().await?;
+        for (name, _) in history::tables() {
+            for file in files.visible(name) {
+                let damage = match self.lake.open_system(file).await {
+                    Ok(_) => None,
+                    // A run may have merged files since the listing.
+                    Err(_) if !self.lake.system_files().await?.visible(name).any(|other| other == file) => continue,
+                    Err(error) => Some(damage_of(error)?),
+                };
+                if file.name.hash.is_none() {
+                    self.without_checksum.fetch_add(1, Ordering::Relaxed);
+                }
+                self.read(file.file.bytes);
+                if let Some(damage) = damage {
+                    let table = TableName::new("system", name);
+                    let path = file.file.path.clone();
+                    self.found(Damaged { path, damage }, Part::System, Some(table), Vec::new());
+                }
+            }
+        }
+        Ok(files.foreign)
+    }
+
+    /// Reads the Delta logs of the newest release, as far as it can be read.
+    async fn delta_logs(&mut self, newest: Option<u64>) -> Result<()> {
+        let Some(newest) = newest else { return Ok(()) };
+        let tables = match self.lake.release(newest).await {
+            Ok(release) => release.tables,
+            // What is damaged of it has been found already.
+            Err(error) if error.kind() == Kind::Data => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for name in tables.into_keys() {
+            match DeltaLog::new(self.lake, &name)?.read().await {
+                Ok(_) => self.read(0),
+                Err(error) if error.kind() == Kind::Data => {
+                    let path = format!("{}/_delta_log", table_folder(&name)?);
+                    self.found(Damaged::changed(&path), Part::Delta, Some(name), Vec::new());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an error says is wrong with a file; the error itself where it is about something else.
+fn damage_of(error: Error) -> Result<Damage> {
+    match damage_in(&error) {
+        Some(damaged) => Ok(damaged.damage),
+        None if error.kind() == Kind::Data => Ok(Damage::Changed),
+        None => Err(error),
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == digest([""]).len() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Says of each finding what repairs it.
+fn advise(findings: &mut [Finding], numbers: &[u64]) {
+    let Some(newest) = numbers.last().copied() else { return };
+    let needed = |finding: &&Finding| !matches!(finding.part, Part::Project | Part::Other | Part::Delta | Part::System);
+    let damaged: BTreeSet<u64> =
+        findings.iter().filter(needed).flat_map(|finding| finding.releases.iter().copied()).collect();
+    let whole = numbers.iter().rev().copied().find(|number| !damaged.contains(number));
+    for finding in findings {
+        finding.in_newest = finding.releases.contains(&newest);
+        finding.repair = repair(finding, newest, whole);
+    }
+}
+
+/// What repairs a damaged file. `whole` is the newest release that needs none of the damaged files.
+fn repair(finding: &Finding, newest: u64, whole: Option<u64>) -> String {
+    let path = &finding.damaged.path;
+    let table = finding.table.as_ref().map(ToString::to_string).unwrap_or_default();
+    let backup = "put the file back from a backup";
+    match (finding.part, finding.in_newest) {
+        (Part::Other, _) => "delete it: no release needs it, and a run that does writes it again".to_string(),
+        (Part::Project, _) => format!(
+            "{backup}; without it only `perennial report --as-published` fails, and the next release writes anew what it keeps"
+        ),
+        (Part::System, _) => format!("{backup}, or delete it: then what its runs recorded in {table} is lost"),
+        (Part::Delta, _) => {
+            format!("delete the folder {path} and _perennial/delta.json: the next run writes both again")
+        }
+        (Part::Data, true) => {
+            let again = match finding.table.as_ref().is_some_and(TableName::is_raw) {
+                true => "`perennial run --full-refresh` reads again what the source still has",
+                false => "`perennial run --full-refresh` makes the table again",
+            };
+            match whole {
+                Some(whole) => format!("{again}; `perennial rollback {whole}` returns to the newest undamaged release"),
+                None => format!("{again}; or {backup}"),
+            }
+        }
+        (_, true) => match whole {
+            Some(whole) => {
+                let first = whole + 1;
+                let records = match first == newest {
+                    true => format!("the record {}", record_path(newest)),
+                    false => format!("the records of releases {first} to {newest} in _perennial/releases"),
+                };
+                format!(
+                    "{backup}, or delete {records}: then release {whole} is the newest, and the next run reads on from it"
+                )
+            }
+            None => backup.to_string(),
+        },
+        (_, false) => "nothing: the newest release does not need it; those that do can no longer be read".to_string(),
+    }
+}
