@@ -156,7 +156,8 @@ pub(super) fn still_accepted(table: &SourceTable, state: &LoadState) -> Vec<Stri
     state.accepted_columns.iter().filter(|name| !named(name)).cloned().collect()
 }
 
-/// Rows of vanished files can stay after a change of the contract only if they have its columns.
+/// Rows of vanished files can stay after a change of the contract only if they have its columns. Logs are always deleted
+/// in the end; in the rows that are left new columns are NULL, and only types must be the same.
 fn keep_vanished(
     table: &SourceTable,
     version: &TableVersion,
@@ -164,13 +165,17 @@ fn keep_vanished(
     vanished: &[VanishedFile],
 ) -> Result<()> {
     let wanted = raw_schema(table, accepted);
-    let same = |a: &Schema, b: &Schema| {
-        let shape = |schema: &Schema| -> Vec<_> {
-            schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
-        };
-        shape(a) == shape(b)
+    let shape = |schema: &Schema| -> Vec<_> {
+        schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
     };
-    if same(&wanted, &version.schema) {
+    let has_type = |field: &Arc<Field>| {
+        version.schema.field_with_name(field.name()).map_or(true, |before| before.data_type() == field.data_type())
+    };
+    let fits = match table.rotated {
+        true => wanted.fields().iter().all(has_type),
+        false => shape(&wanted) == shape(&version.schema),
+    };
+    if fits {
         return Ok(());
     }
     let shown: Vec<&str> = vanished.iter().take(3).map(|file| file.known.as_str()).collect();

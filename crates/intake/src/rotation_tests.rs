@@ -115,6 +115,22 @@ fn logs_read_by_earlier_versions_are_known_by_their_hash() {
 }
 
 #[test]
+fn a_log_may_get_a_column_when_others_were_deleted() {
+    let mut world = logs("access.log*");
+    world.table.extraction = files("access.log*", csv(true));
+    world.write_at("access.log", "n,m\n1,1\n", 1);
+    world.load().unwrap();
+    world.remove("access.log");
+    world.write_at("access.log", "n,m\n2,2\n", 2);
+    world.table.columns.push(column("k", ValueType::Integer));
+    world.table.columns[1].from = "m".into();
+    world.load().unwrap();
+    assert_eq!(world.rows(&["n", "k"]), ["1|∅", "2|2"]);
+    world.table.columns[0].data_type = ValueType::Text;
+    data_error(world.load());
+}
+
+#[test]
 fn rejects_of_a_renamed_log_are_replayed_into_its_rows() {
     let mut world = logs("access.log*");
     world.write_at("access.log", "1\nx\n", 1);

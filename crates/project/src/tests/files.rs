@@ -78,6 +78,18 @@ fn a_contract_is_checked_key_by_key() {
         pipelines/sources/erp.yml:6:16: `newest_by` has no effect without a `key` [list the columns that identify a row in `key`]
         pipelines/sources/erp.yml:7:5: `max_rejects` needs `rows`, `share` or `times_usual`
         "##);
+    insta::assert_snapshot!(table_problems("files: a.csv\nformat: csv\nduplicate_keys: newest\nload: {append: {}}\nkey: [a]\nrotated: maybe\ncolumns:\n  a: {type: text}"), @r##"
+        pipelines/sources/erp.yml:6:5: `duplicate_keys: newest` contradicts `load: append`, which keeps the first row of each key
+        pipelines/sources/erp.yml:9:14: `rotated` is `maybe` [write `true` or `false`]
+        "##);
+    insta::assert_snapshot!(table_problems("files: a.csv\nformat: csv\nduplicate_keys: last\nload: snapshot\nkey: [a]\nrotated: true\ncolumns:\n  a: {type: text}"), @r##"
+        pipelines/sources/erp.yml:6:21: `duplicate_keys` is `last` [expected one of `reject`, `newest`, `fail`]
+        pipelines/sources/erp.yml:9:5: `rotated` contradicts `load: snapshot`, where each file is the whole table
+        "##);
+    insta::assert_snapshot!(table_problems("files: a.csv\nformat: excel\nduplicate_keys: fail\nrotated: true\ncolumns:\n  a: {type: text}"), @r##"
+        pipelines/sources/erp.yml:6:5: `duplicate_keys` has no effect without a `key`
+        pipelines/sources/erp.yml:7:5: `rotated` is for files of text that are appended to
+        "##);
     insta::assert_snapshot!(table_problems("format: {parquet: {rows: 1}}\ncolumns: []"), @r##"
         pipelines/sources/erp.yml:3:3: a table needs `files`
         pipelines/sources/erp.yml:4:24: unknown key `rows` in this format [it has no options]
@@ -139,7 +151,7 @@ fn a_header_is_checked_line_by_line() {
          \x20     - not_null: 3\n      - {unique: , not_null: }\n      - [x]\n"), @r##"
         sql/marts/rfm.sql:2:1: unknown key `grian` in a header [did you mean `grain`?]
         sql/marts/rfm.sql:3:14: `materialize` is `incremental` [expected one of `table`, `view`]
-        sql/marts/rfm.sql:4:1: unknown key `severity` in a header [expected one of `description`, `grain`, `materialize`, `tags`, `columns`]
+        sql/marts/rfm.sql:4:1: unknown key `severity` in a header [expected one of `description`, `grain`, `materialize`, `tags`, `columns`, `mixed_as_of`]
         sql/marts/rfm.sql:8:9: unknown test `not_nul` [did you mean `not_null`?]
         sql/marts/rfm.sql:9:9: `range` needs `min` or `max` [write it as `range: {min: 0, max: 100}`]
         sql/marts/rfm.sql:10:9: `accepted_values` is empty, so every row would fail
