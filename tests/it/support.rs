@@ -115,6 +115,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A copy of a whole folder.
+pub fn copy_everything(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_everything(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
 /// Python with the packages the tests need, as `scripts/test` installs them.
 pub fn python() -> Command {
     Command::new(std::env::var("PERENNIAL_TEST_PYTHON").unwrap_or_else(|_| "python3".into()))

@@ -415,11 +415,12 @@ async fn rows(reader: &Reader, sql: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for batch in reader.query(sql, None).await.unwrap_or_else(|e| panic!("{sql}: {e}")) {
         let schema = batch.schema();
-        let kept: Vec<usize> = (0..batch.num_columns())
-            .filter(|index| {
-                !["_loaded_at", "_run_id", "valid_from", "valid_to"].contains(&schema.field(*index).name().as_str())
-            })
-            .collect();
+        // A row of a database has the number that it had in the read which brought it.
+        let by_read: &[&str] = if sql.contains("raw.erp__") { &["_line"] } else { &[] };
+        let by_run = ["_loaded_at", "_run_id", "valid_from", "valid_to"];
+        let left_out = |name: &str| by_run.contains(&name) || by_read.contains(&name);
+        let kept: Vec<usize> =
+            (0..batch.num_columns()).filter(|index| !left_out(schema.field(*index).name())).collect();
         let options = FormatOptions::default().with_null("NULL");
         let shown: Vec<_> =
             kept.iter().map(|index| ArrayFormatter::try_new(batch.column(*index), &options).unwrap()).collect();

@@ -25,7 +25,7 @@ enum Happening {
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Order,
-    ChangeOrder,
+    OrderAgain,
     Customers,
     Visit,
     RotateVisits,
@@ -46,8 +46,8 @@ struct RunOf {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    use Change::{ChangeOrder, Customers, NewColumn, Order, RotateVisits, Sale, SalesAgain, Visit};
-    proptest::sample::select(vec![Order, ChangeOrder, Customers, Visit, RotateVisits, Sale, SalesAgain, NewColumn])
+    use Change::{Customers, NewColumn, Order, OrderAgain, RotateVisits, Sale, SalesAgain, Visit};
+    proptest::sample::select(vec![Order, OrderAgain, Customers, Visit, RotateVisits, Sale, SalesAgain, NewColumn])
 }
 
 fn fault() -> impl Strategy<Value = Option<Fault>> {
@@ -121,7 +121,7 @@ impl History {
         let company = &mut self.company;
         match change {
             Change::Order => company.order(),
-            Change::ChangeOrder => company.change_order(),
+            Change::OrderAgain => company.change_order(),
             Change::Customers => company.customers(),
             Change::Visit => company.visit(),
             Change::Sale => company.sale(),
@@ -134,7 +134,7 @@ impl History {
                 }
             }
         }
-        self.rows_changed |= matches!(change, Change::ChangeOrder | Change::Customers);
+        self.rows_changed |= matches!(change, Change::OrderAgain | Change::Customers);
     }
 
     fn attempt(&mut self, pipeline: &str, as_of: Date) -> Option<Result<Ending, String>> {
