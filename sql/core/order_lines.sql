@@ -2,7 +2,7 @@
 description: >-
   What was sold and what came back, one row per line. Cancelled orders are out, and so are lines of quantity 0 without
   an amount, which is how a line is cancelled. A return is a row of its own with negative quantity, dated on its own
-  day, and names the order and line it belongs to; returns of lines that are not there (refused or cancelled) are out.
+  day, and names the order and line it belongs to; returns of lines that are not there (rejected or cancelled) are out.
   A return without its original is a line sold of negative quantity. Only facts dated before the as-of date, and none
   before `earliest_day` (1980-01-01), which is how systems write that a date is not known.
 grain: [order_id, line_number, return_id]

@@ -266,7 +266,7 @@ impl Company {
         }
     }
 
-    /// Writes what is new as the ERP does. The lines of every fiftieth order come without it, as after a refusal.
+    /// Writes what is new as the ERP does. The lines of every fiftieth order come without it, as after a reject.
     fn deliver(&mut self, project: &Path, night: usize, as_of: Day) {
         let now = format!("{} 23:00:{night:02}", date(as_of - 1));
         let mut customers = String::from("customer_id,name,email,phone,region,segment,created_on,updated_at\n");
@@ -290,7 +290,7 @@ impl Company {
             }
         }
         let mut orders = String::from("order_id,customer_id,order_time,status,channel,currency,updated_at\n");
-        for order in std::mem::take(&mut self.new_orders).into_iter().filter(|order| !is_refused(*order)) {
+        for order in std::mem::take(&mut self.new_orders).into_iter().filter(|order| !is_rejected(*order)) {
             let Order { account, day, second, status, currency } = &self.orders[order];
             let time = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
             writeln!(orders, "A{order},{},{} {time},{status},web,{currency},{now}", id(*account), date(*day)).unwrap();
@@ -302,7 +302,7 @@ impl Company {
             let (price, discount) = (cents_text(price), cents_text(discount));
             writeln!(lines, "A{},{},{product},{quantity},{price},{discount},{now}", key.0, key.1).unwrap();
         }
-        // A line with the article's barcode for a quantity, which is refused.
+        // A line with the article's barcode for a quantity, which is rejected.
         writeln!(lines, "A0,{},P1,4006381333931,9999.99,0.00,{now}", 50 + night).unwrap();
         self.barcodes += 1;
         let mut returns = String::from("return_id,order_id,line_no,quantity,returned_on,reason\n");
@@ -370,7 +370,7 @@ fn line(chance: &mut Chance, habit: Habit) -> Line {
     }
 }
 
-fn is_refused(order: usize) -> bool {
+fn is_rejected(order: usize) -> bool {
     order % 50 == 49
 }
 
@@ -425,7 +425,7 @@ impl Ledger {
     fn new(company: &Company, as_of: Day) -> Ledger {
         let counts = |place: usize| {
             let order = &company.orders[place];
-            !is_refused(place)
+            !is_rejected(place)
                 && order.status != "cancelled"
                 && order.currency == "EUR"
                 && (EARLIEST_DAY..as_of).contains(&order.day)
@@ -450,10 +450,10 @@ impl Ledger {
                 entries.push(entry(back.order, line, back.day, -back.quantity));
             }
         }
-        // Whose order was refused says nothing of its currency.
+        // Whose order was rejected says nothing of its currency.
         let is_owed = |invoice: &&Invoice| {
             let order = &company.orders[invoice.order];
-            order.day < as_of && (order.currency == "EUR" || is_refused(invoice.order))
+            order.day < as_of && (order.currency == "EUR" || is_rejected(invoice.order))
         };
         let mut receivables = (0, 0, 0);
         for invoice in company.invoices.iter().filter(is_owed) {
@@ -463,7 +463,7 @@ impl Ledger {
             receivables.2 += (settled - invoice.due).max(0);
         }
         let is_foreign = |(place, order): (usize, &Order)| {
-            !is_refused(place) && order.status != "cancelled" && order.currency != "EUR" && order.day < as_of
+            !is_rejected(place) && order.status != "cancelled" && order.currency != "EUR" && order.day < as_of
         };
         Ledger {
             as_of,
@@ -567,8 +567,8 @@ fn laws(ledger: &Ledger, project: &Path, case: &str) {
     let (invoices, amount, days) = ledger.receivables;
     let sql = "SELECT count(*), sum(amount), sum(overdue_days) FROM core.receivables";
     same("receivables", sql, vec![format!("{invoices},{},{days}", cents_text(amount))]);
-    let refused = "SELECT count(*) FROM system.rejects WHERE source = 'erp'";
-    same("barcodes alone are refused", refused, vec![ledger.barcodes.to_string()]);
+    let rejects = "SELECT count(*) FROM system.rejects WHERE source = 'erp'";
+    same("barcodes alone are rejected", rejects, vec![ledger.barcodes.to_string()]);
     same("revenue by month", MONTHS, company_months(ledger));
     retention_is_right(ledger, project, case);
     same("the bridge", BRIDGE, bridge(ledger));
