@@ -61,6 +61,8 @@ pub(crate) struct Additions {
     pub tables: Vec<String>,
     /// New columns, as `orders.channel`.
     pub columns: Vec<String>,
+    /// What could not be looked at, and why.
+    pub left_out: Vec<String>,
 }
 
 /// Drafts the contract of a system.
@@ -120,8 +122,8 @@ pub(crate) async fn discover_new(
     }
     let place = Place { only: None, ..Place::of(&request)? };
     let look = Look::new(&request, &source.name, place)?;
-    let (found, _) = look.draft(source).await?;
-    Ok(additions(source, found, time_zone))
+    let (found, left_out) = look.draft(source).await?;
+    Ok(Additions { left_out, ..additions(source, found, time_zone) })
 }
 
 fn additions(source: &Source, found: Vec<TableDraft>, time_zone: &str) -> Additions {

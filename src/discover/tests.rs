@@ -169,3 +169,19 @@ async fn a_service_and_an_account_that_are_not_there_are_told_and_no_secret_is_s
     let keys = super::access(&access, "erp");
     assert!(keys.iter().all(|(_, value)| !value.contains("s3cretword")), "{keys:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_looked_at_is_not_said_to_be_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let orders = folder.path().join("orders");
+    std::fs::create_dir(&orders).unwrap();
+    std::fs::write(orders.join("orders-1.csv"), "id,name\n1,a\n2,b\n").unwrap();
+    let location = orders.to_str().unwrap();
+    let found = discover(&request(location, folder.path())).await.unwrap();
+    let source = perennial_project::read_contract(&found.name, &found.yaml, folder.path(), "UTC").unwrap();
+    // A newer file has another column, and bytes of no encoding.
+    std::fs::write(orders.join("orders-2.csv"), b"id,name,Rabatt\n1,a\xff\xff,5\n").unwrap();
+    let new = discover_new(&source, folder.path(), "UTC", &[], 1000).await.unwrap();
+    assert_eq!((new.columns.len(), new.left_out.len()), (0, 1));
+    assert!(new.left_out[0].contains("its encoding is neither UTF-8, GB18030 nor Big5"), "{:?}", new.left_out);
+}

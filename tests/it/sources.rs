@@ -69,8 +69,11 @@ fn other_letters_are_not_taken_without_a_word() {
     }
     // Müller in windows-1252.
     std::fs::write(&file, b"id,name\n1,M\xfcller\n").unwrap();
-    let ran = verb(folder.path(), &["run"]).ended(0);
-    assert!(ran.stderr.contains("stand in words of ASCII letters, such as `M黮`"), "{}", ran.stderr);
+    for args in [&["run"][..], &["sources", "test"]] {
+        let ran = verb(folder.path(), args).ended(0);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains("stand in words of ASCII letters, such as `M黮`"), "{args:?} {said}");
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct ProbeOutcome {
     pub rejects: Vec<Reject>,
     /// Fields that the contract does not name.
     pub new_columns: Vec<String>,
+    /// What else a person should know of the files.
+    pub notes: Vec<String>,
 }
 
 impl ProbeOutcome {
@@ -46,6 +48,7 @@ pub async fn probe_table(system: &System, source: &Source, table: &SourceTable) 
         (System::Files(files), Extraction::Files { pattern, .. }) => {
             let listed = files.list(pattern).await?;
             probed.files = listed.files.len() as u64;
+            probed.notes = listed.left_out;
             probed.newest = listed.files.into_iter().max_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
             let Some(newest) = &probed.newest else { return Ok(probed) };
             file_input::input(files, newest, &shared).await?
@@ -80,7 +83,8 @@ pub async fn probe_table(system: &System, source: &Source, table: &SourceTable) 
         }
         (first, ..) => {
             let first = first?;
-            Ok(ProbeOutcome { files: probed.files, newest: probed.newest, ..first })
+            probed.notes.extend(first.notes);
+            Ok(ProbeOutcome { files: probed.files, newest: probed.newest, notes: probed.notes, ..first })
         }
     }
 }
@@ -109,6 +113,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 fn first_rows(input: Input, mut converter: Converter) -> Result<ProbeOutcome> {
     let Some(open) = input.readers.into_iter().next() else { return Ok(ProbeOutcome::default()) };
+    let mut notes = Vec::new();
     let converted = match open()? {
         RowReader::Text(mut reader) => {
             converter.bind(reader.fields())?;
@@ -116,13 +121,15 @@ fn first_rows(input: Input, mut converter: Converter) -> Result<ProbeOutcome> {
                 let hint = |name: &str| reader.hint_for_missing(name);
                 converter.check_missing(hint, reader.fields()).map_err(|e| with_kind(e, Kind::Project))?;
             }
-            match reader.next_rows()? {
+            let converted = match reader.next_rows()? {
                 Some(rows) => {
                     converter.bind(rows.fields())?;
                     Some(converter.convert_text(&rows)?)
                 }
                 None => None,
-            }
+            };
+            notes = reader.remarks();
+            converted
         }
         RowReader::Typed(mut reader) => {
             converter.bind(reader.fields())?;
@@ -137,7 +144,7 @@ fn first_rows(input: Input, mut converter: Converter) -> Result<ProbeOutcome> {
     let mut new_columns = converter.accepted();
     new_columns.extend(converter.ignored.iter().cloned());
     let (batch, rejects) = converted.map_or((None, Vec::new()), |c| (Some(c.batch), c.rejects));
-    Ok(ProbeOutcome { batch, rejects, new_columns, ..ProbeOutcome::default() })
+    Ok(ProbeOutcome { batch, rejects, new_columns, notes, ..ProbeOutcome::default() })
 }
 
 /// Rows of files as they are, without a contract.

@@ -152,11 +152,14 @@ fn located(location: &str, root: &Path) -> String {
 fn print_additions(source: &str, new: &Additions, printer: &Printer) -> Result<()> {
     if printer.format == Format::Json {
         return printer.json(&serde_json::json!({
-            "source": source, "tables": new.tables, "columns": new.columns, "contract": new.yaml,
+            "source": source, "tables": new.tables, "columns": new.columns, "left_out": new.left_out, "contract": new.yaml,
         }));
     }
     let (tables, columns) = (new.tables.len() as u64, new.columns.len() as u64);
     match new.yaml.is_empty() {
+        true if !new.left_out.is_empty() => printer.say(format!(
+            "{source}: the contract has every table and column that could be looked at, but not all could"
+        )),
         true => printer.say(format!("{source}: the contract has every table and column")),
         false => printer.say(format!(
             "{source}: {} and {} that the contract lacks",
@@ -164,6 +167,7 @@ fn print_additions(source: &str, new: &Additions, printer: &Printer) -> Result<(
             count(columns, "column", "columns")
         )),
     }
+    new.left_out.iter().for_each(|reason| printer.say(format!("left out: {reason}")));
     printer.text(&new.yaml)
 }
 

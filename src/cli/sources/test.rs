@@ -153,6 +153,9 @@ fn details(test: &SourceTest) -> Vec<String> {
         lines.push(format!("{}: {problem}", tables.join(", ")));
         lines.extend(hint);
     }
+    let notes = |table: &TableTest| table.found.as_ref().map(|found| found.notes.clone()).unwrap_or_default();
+    let notes = test.tables.iter().flat_map(|table| notes(table).into_iter().map(|note| (&table.table, note)));
+    lines.extend(notes.map(|(table, note)| format!("{table}: {note}")));
     lines
 }
 
@@ -215,6 +218,7 @@ fn table_json(table: &TableTest) -> serde_json::Value {
         "first_rows": found.map(|found| found.rows()),
         "rejected": found.map(|found| found.rejects.len()),
         "new_columns": found.map(|found| found.new_columns.clone()),
+        "notes": found.map(|found| found.notes.clone()),
         "problem": problem(table),
         "error": table.found.as_ref().err().map(error_json),
     })

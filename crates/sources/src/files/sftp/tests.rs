@@ -168,6 +168,51 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_parquet_file_that_changes_while_it_is_read_is_noticed() {
+    let server = SshServer::start();
+    let folder = server.path("in");
+    let bytes = long_parquet(400_000);
+    write(&folder, "a.parquet", &bytes);
+    let files = open(&server, &folder, &server.access()).await;
+    let file = files.list("*").await.unwrap().files.remove(0);
+    let later = std::time::SystemTime::from(file.modified) + Duration::from_secs(5);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut reader = ParquetReader::open(&files, &file, None, |_| true).unwrap();
+        reader.next_rows().unwrap().unwrap();
+        // In place, of the same size.
+        let mut rewritten = std::fs::File::options().write(true).open(folder.join("a.parquet")).unwrap();
+        std::io::Write::write_all(&mut rewritten, &bytes).unwrap();
+        rewritten.set_modified(later).unwrap();
+        while reader.next_rows().unwrap().is_some() {}
+        reader.finish()
+    });
+    let error = read.await.unwrap().unwrap_err();
+    assert!(error.message().contains("`a.parquet` changed while it was read: last modified"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_is_named() {
+    let server = SshServer::start();
+    let folder = server.path("in");
+    write(&folder, "t-1.csv", b"a,b\n1,2\n");
+    write(&folder, "t-2.csv/part.csv", b"x");
+    assert!(std::process::Command::new("mkfifo").arg(folder.join("t-3.csv")).status().unwrap().success());
+    let files = open(&server, &folder, &server.access()).await;
+    let listing = files.list("t-*.csv").await.unwrap();
+    assert_eq!(listing.files.len(), 1);
+    assert_eq!(
+        listing.left_out,
+        [
+            "`t-2.csv` is a folder, not a file, so it is left out",
+            "`t-3.csv` is a pipe, a device or a socket, not a file, so it is left out"
+        ]
+    );
+    let error = files.list("t-3.csv").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Data);
+    assert!(error.message().contains("`t-3.csv` is a pipe, a device or a socket where a file is expected"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hosts_are_known_by_their_keys() {
     let server = SshServer::start();
     let mut access = server.access();
