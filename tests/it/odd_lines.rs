@@ -450,7 +450,7 @@ impl Ledger {
                 entries.push(entry(back.order, line, back.day, -back.quantity));
             }
         }
-        // Whose order was rejected says nothing of its currency.
+        // Of a rejected order no currency is known.
         let is_owed = |invoice: &&Invoice| {
             let order = &company.orders[invoice.order];
             order.day < as_of && (order.currency == "EUR" || is_rejected(invoice.order))
