@@ -15,7 +15,7 @@ pub(crate) struct CellReject {
 
 /// The rejected rows of a batch, each with the first cell that violates the contract.
 pub(crate) struct CellRejects {
-    /// Rows that are not accepted: rejected ones, and those that are no rows of the table.
+    /// Rows that are not accepted: rejected ones, and total rows.
     pub(crate) bad: Vec<bool>,
     pub(crate) found: Vec<CellReject>,
     /// The column that is being read.

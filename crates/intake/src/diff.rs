@@ -23,6 +23,8 @@ pub(super) struct Diff {
     index: KeyIndex,
     passes: Passes,
     policy: DuplicateKeys,
+    /// The number of keys that are remembered.
+    max_keys: usize,
     /// Rows with a key that the lake did not have.
     new: u64,
     /// Rows with a key that the lake had with other values.
@@ -35,6 +37,9 @@ pub(super) struct Diff {
     rows: Option<([u64; 2], u64)>,
     duplicates: Duplicates,
 }
+
+/// Keys of a file that are remembered where duplicates are only counted, which takes 110 MB.
+const MAX_KEYS: usize = 3_500_000;
 
 /// Which rows are passed on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,12 @@ impl Diff {
         Ok(Some(Diff::with(table, hasher, KeyIndex::default(), Passes::All, None)))
     }
 
+    /// With another number of keys that are remembered.
+    #[cfg(test)]
+    pub(super) fn with_max_keys(self, max_keys: usize) -> Diff {
+        Diff { max_keys, ..self }
+    }
+
     fn with(
         table: &SourceTable,
         hasher: Hasher,
@@ -85,6 +96,10 @@ impl Diff {
             index,
             passes,
             policy: table.duplicate_keys,
+            max_keys: match (passes, table.duplicate_keys) {
+                (Passes::All, DuplicateKeys::Newest) => MAX_KEYS,
+                _ => usize::MAX,
+            },
             new: 0,
             changed: 0,
             deleted: 0,
@@ -143,6 +158,11 @@ impl Diff {
         let replaces = self.policy == DuplicateKeys::Newest;
         for row in 0..batch.num_rows() {
             let (key, values) = (hashes.keys[row], hashes.values[row]);
+            if self.index.len() >= self.max_keys && !self.index.contains(&key) {
+                self.duplicates.not_compared += 1;
+                passes.push(true);
+                continue;
+            }
             passes.push(match self.index.update(key, values, replaces) {
                 RowStatus::New => {
                     self.new += 1;

@@ -35,6 +35,8 @@ pub(super) struct Duplicates {
     different: Found,
     /// With the same values.
     same: Found,
+    /// Rows that were compared with the first rows of their file only.
+    pub(super) not_compared: u64,
 }
 
 /// A row whose key an earlier row of the read has.
@@ -69,6 +71,7 @@ impl Duplicates {
 
     /// Adds those of another read.
     pub(super) fn merge(&mut self, other: Duplicates) {
+        self.not_compared += other.not_compared;
         for (found, other) in [(&mut self.different, other.different), (&mut self.same, other.same)] {
             found.rows += other.rows;
             found.example = found.example.take().or(other.example);
@@ -97,6 +100,13 @@ impl Duplicates {
             let are =
                 if self.same.rows == 1 { "is the same as an earlier one" } else { "are the same as earlier ones" };
             notes.push(format!("{rows} {are} of the same {read}, such as {example}; rows of one key count once"));
+        }
+        if self.not_compared > 0 {
+            let rows = self.not_compared;
+            notes.push(format!(
+                "{rows} rows of large files were compared only with the first rows of their file for duplicate keys; \
+                 `duplicate_keys: reject` compares all"
+            ));
         }
         notes
     }

@@ -193,6 +193,16 @@ impl KeyIndex {
         Ok(index)
     }
 
+    /// Whether it has a key.
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    /// Number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Notes that the system has a row with this key, whatever its values are.
     pub(super) fn mark_seen(&mut self, key: &Key) {
         if let Some(row) = self.rows.get_mut(key) {

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Names that are shown of a list.
 const MAX_NAMES: usize = 3;
 
+/// Remarks on single files that a run shows.
+const MAX_REMARKS: usize = 10;
+
 /// Notes on a load, collected over its files.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -54,7 +57,10 @@ impl Notes {
 
     /// The notes, one per line.
     pub(super) fn lines(&self, table: &SourceTable, outcomes: &[FileOutcome]) -> Vec<String> {
-        let mut notes: Vec<String> = self.remarks.iter().cloned().collect();
+        let mut notes: Vec<String> = self.remarks.iter().take(MAX_REMARKS).cloned().collect();
+        if self.remarks.len() > MAX_REMARKS {
+            notes.push(format!("{} more notes of this kind on other files", self.remarks.len() - MAX_REMARKS));
+        }
         let mut new: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
         for (name, path) in &self.new {
             new.entry(path).or_default().push(name);

@@ -47,7 +47,7 @@ pub(super) struct LoadPlan {
     pub(super) vanished: Vec<VanishedFile>,
     /// Columns accepted earlier that stay.
     pub(super) accepted: Vec<String>,
-    /// Notes on what matches and is no file.
+    /// Notes on what matches and is not a file.
     pub(super) left_out: Vec<String>,
 }
 

@@ -133,6 +133,28 @@ fn rows_of_one_file_with_one_key_are_counted() {
 }
 
 #[test]
+fn keys_of_a_large_file_are_remembered_as_far_as_memory_allows() {
+    let table = SourceTable { key: vec!["id".into()], ..World::new(two()).table };
+    let mut diff = crate::diff::Diff::of_file(&table, &[]).unwrap().unwrap().with_max_keys(2);
+    let rows = |ids: [&str; 4]| {
+        let ids = Arc::new(arrow::array::StringArray::from(ids.to_vec()));
+        let amounts = arrow::array::Decimal128Array::from(vec![1, 2, 3, 4]).with_precision_and_scale(18, 2).unwrap();
+        arrow::array::RecordBatch::try_from_iter([
+            ("id", ids as arrow::array::ArrayRef),
+            ("amount", Arc::new(amounts) as arrow::array::ArrayRef),
+        ])
+        .unwrap()
+    };
+    // `c` is one too many, so that its second row is not seen; that of `a` is.
+    let (passed, rejects) = diff.filter("erp", &table, &rows(["a", "b", "c", "c"])).unwrap();
+    assert_eq!((passed.num_rows(), rejects.len()), (4, 0));
+    diff.filter("erp", &table, &rows(["d", "a", "e", "f"])).unwrap();
+    let notes = diff.take_duplicates().notes(&table);
+    assert!(notes[0].starts_with("1 row has the key of an earlier row"), "{notes:?}");
+    assert!(notes[1].starts_with("5 rows of large files were compared only with the first rows"), "{notes:?}");
+}
+
+#[test]
 fn nothing_is_read_twice() {
     let mut world = World::new(two());
     world.write("a.csv", "id,amount\n1,1\n");
