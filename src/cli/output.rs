@@ -266,7 +266,8 @@ pub(super) fn table(batches: &[RecordBatch]) -> Result<Table> {
             (0..batch.num_rows()).map(|row| formatters.iter().map(|f| one_line(&f.value(row).to_string())).collect()),
         );
     }
-    let header: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let header: Vec<String> = schema.fields().iter().map(|f| one_line(f.name())).collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let right: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
     Ok(Table::new(&header, rows).aligned(right))
 }
@@ -274,8 +275,9 @@ pub(super) fn table(batches: &[RecordBatch]) -> Result<Table> {
 /// Characters shown of one value; `--format json` and `csv` show all.
 const MAX_CELL_CHARACTERS: usize = 100;
 
-/// A value on one line.
+/// A value on one line, which cannot steer the terminal.
 fn one_line(value: &str) -> String {
+    let value = &visible(value);
     let characters = value.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut text: String = characters.take(MAX_CELL_CHARACTERS).collect();
     if value.chars().nth(MAX_CELL_CHARACTERS).is_some() {
@@ -297,6 +299,7 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_and_stays_on_its_line() {
         assert_eq!(one_line("a\nb"), "a b");
+        assert_eq!(one_line("a\u{1b}]0;b\u{202e}"), "a\\u{1b}]0;b\\u{202e}");
         assert_eq!(one_line(&"x".repeat(100)).len(), 100);
         let long = one_line(&"客".repeat(101));
         assert_eq!(long.chars().count(), 100);

@@ -325,9 +325,7 @@ fn plan_problem(text: &str) -> QueryProblem {
         found.hint = instead_of_function(&name).map(str::to_string).or(near.map(|n| format!("did you mean `{n}`?")));
         return found;
     }
-    if text.contains("must appear in the GROUP BY")
-        && let Some(parts) = patterns::NOT_GROUPED.captures(text)
-    {
+    if let Some(parts) = patterns::NOT_GROUPED.captures(text) {
         let mut found = QueryProblem::new(format!("column `{}` is neither grouped by nor aggregated", &parts[1]));
         found.hint = Some("add it to GROUP BY, or write GROUP BY ALL".into());
         return found;
@@ -342,12 +340,12 @@ fn plan_problem(text: &str) -> QueryProblem {
         found.of_a_comparison = true;
         return found;
     }
-    if text.contains("should only return one column") {
+    if patterns::ONE_COLUMN.is_match(text) {
         let mut found = QueryProblem::new("this subquery has more than one column");
         found.hint = Some("select one column in it".into());
         return found;
     }
-    if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|start| text.contains(start)) {
+    if patterns::NO_QUERY.is_match(text) {
         return only_queries(None);
     }
     let (text, hint) = match text.split_once(". Consider ") {
@@ -356,7 +354,7 @@ fn plan_problem(text: &str) -> QueryProblem {
     };
     let mut found = QueryProblem::new(plain(text.split(": Invalid argument error").next().unwrap_or(text)));
     found.hint = hint;
-    if text.contains("Interval") && text.contains("Int64") {
+    if patterns::INTERVAL_TIMES.is_match(text) {
         found.hint = Some("write `day + (n || ' months')::INTERVAL`".into());
     }
     found
@@ -452,18 +450,17 @@ fn unsupported_statement(text: &str, sql: &str) -> Option<QueryProblem> {
         found.spot = top.map(|pair| spot_of(&pair[1]));
         return Some(found);
     }
-    let verb = text.strip_prefix("Query ")?.split(' ').next()?;
+    let verb = &patterns::QUERY_THAT_CHANGES.captures(text)?[1];
     CHANGES.contains(&verb.to_lowercase().as_str()).then(|| only_queries(Some(verb)))
 }
 
 fn unsupported(text: &str) -> String {
-    if text.contains("Subquery") || text.contains("OuterReferenceColumn") {
+    if patterns::CORRELATED.is_match(text) {
         return "this correlated subquery is not supported; write it as a join".into();
     }
-    for (sign, what) in [("Pivot", "PIVOT"), ("Unpivot", "UNPIVOT"), ("AsOf", "ASOF JOIN")] {
-        if text.contains(&format!("node {sign}")) {
-            return format!("{what} is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join");
-        }
+    if let Some(parts) = patterns::NODE.captures(text) {
+        let what = if &parts[1] == "AsOf" { "ASOF JOIN".to_string() } else { parts[1].to_uppercase() };
+        return format!("{what} is not supported; write `sum(x) FILTER (WHERE ...)`, UNION ALL or a join");
     }
     let text = plain(text);
     let cut = text.char_indices().nth(160).map_or(text.as_str(), |(i, _)| &text[..i]);

@@ -49,6 +49,20 @@ patterns! {
     UNKNOWN_FUNCTION = r"Invalid function '([^']+)'\.?(?:\s+Did you mean '([^']+)')?";
     /// A column that is neither grouped by nor aggregated.
     NOT_GROUPED = r#"column "([^"]+)" must appear"#;
+    /// A subquery of several columns where one value is wanted.
+    ONE_COLUMN = r"should only return one column";
+    /// A statement that is no query, as a whole and behind WITH.
+    NO_QUERY = r"(?:DDL|DML|Statement) not supported";
+    QUERY_THAT_CHANGES = r"^Query (\w+) ";
+    /// An interval times a number.
+    INTERVAL_TIMES = r"Interval.*Int64";
+    /// A subquery that reads columns around it, and cannot become a join.
+    CORRELATED = r"Subquery|OuterReferenceColumn";
+    /// Nodes that the engine can parse and not run.
+    NODE = r"node (Pivot|Unpivot|AsOf)";
+    /// Aggregates that cannot be prepared.
+    DISTINCT_OF_MANY = r"COUNT DISTINCT with multiple arguments";
+    NOT_SLIDING = r"sliding accumulator";
     /// A function and the type it does not take:
     /// `Function 'sum' failed to match any signature, errors: ... received String (DataType: Utf8View)...`
     SIGNATURE = r"Function '(\w+)' failed to match any signature(?s:.*?)DataType: ([^.]*?)\)\.?(?:,|$|\s)";

@@ -365,6 +365,40 @@ async fn what_a_run_computes_is_no_problem() {
     }
 }
 
+/// What is read from the engine's words, in its words of today.
+#[tokio::test]
+async fn what_the_engine_says_is_understood() {
+    let engine = engine();
+    let columns = [("day", DataType::Date32), ("n", DataType::Int64), ("name", DataType::Utf8)];
+    engine.register_schema(&TableName::new("core", "t"), schema(&columns)).unwrap();
+    let mut misunderstood = Vec::new();
+    for (sql, message) in [
+        ("SELECT day, sum(n) FROM core.t", "column `core.t.day` is neither grouped by nor aggregated"),
+        ("SELECT n FROM core.t WHERE n = (SELECT n, day FROM core.t)", "this subquery has more than one column"),
+        ("SELECT n FROM core.t WHERE n IN (SELECT n, day FROM core.t)", "this subquery has more than one column"),
+        ("EXPLAIN ANALYZE INSERT INTO core.t SELECT * FROM core.t", "only queries are allowed"),
+        ("WITH x AS (SELECT 1) DELETE FROM core.t", "only queries are allowed, found DELETE"),
+        ("SELECT day * INTERVAL '1 month' FROM core.t", ""),
+        ("SELECT * FROM core.t PIVOT (sum(n) FOR name IN ('a'))", "PIVOT is not supported"),
+        ("SELECT * FROM core.t UNPIVOT (x FOR y IN (n))", "UNPIVOT is not supported"),
+        ("SELECT n FROM core.t t WHERE n = (SELECT u.n FROM core.t u WHERE u.day > t.day LIMIT 1)", "correlated"),
+        ("SELECT n AS a, name AS a FROM core.t", "duplicate column `a`"),
+        ("SELECT sum(name) FROM core.t", "function `sum` does not accept TEXT"),
+        ("SELECT mode(name, 1) FROM core.t", "`mode`: "),
+        ("SELECT n = true FROM core.t", "BIGINT cannot be compared with BOOLEAN"),
+        ("SELECT nosuch(n) FROM core.t", "unknown function `nosuch`"),
+        ("SELECT 1 FROM core.nosuch", "unknown table `core.nosuch`"),
+        ("SELECT FROM WHERE", "syntax error: expected "),
+        ("SELECT n::VARIANT FROM core.t", "unknown type `VARIANT`"),
+    ] {
+        let error = engine.collect(sql).await.expect_err(sql);
+        if !error.message().contains(message) || error.kind().exit_code() == 70 {
+            misunderstood.push(format!("{sql}: {error}"));
+        }
+    }
+    assert_eq!(misunderstood, [""; 0]);
+}
+
 #[tokio::test]
 async fn habits_of_other_engines_come_with_what_to_write() {
     let mut all = String::new();

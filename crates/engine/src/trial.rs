@@ -5,6 +5,7 @@
 //! at all, and every aggregate and window function is prepared as it would be for a run.
 
 use super::diagnose::{QueryProblem, UNITS, diagnose_one};
+use super::patterns;
 use super::spots::{Spot, spot_of_placeholder, spots_of_call, spots_of_value};
 use super::types::{ValueExample, display_type, example_of};
 use arrow::record_batch::RecordBatch;
@@ -219,7 +220,7 @@ impl Trial<'_> {
                     ..found
                 }
             }
-            DataFusionError::NotImplemented(_) if text.contains("COUNT DISTINCT with multiple arguments") => {
+            DataFusionError::NotImplemented(_) if patterns::DISTINCT_OF_MANY.is_match(&text) => {
                 let mut problem = QueryProblem::new("`count(DISTINCT ...)` takes one argument");
                 let list: Vec<String> = args.iter().map(shown).collect();
                 problem.hint = Some(format!(
@@ -228,7 +229,7 @@ impl Trial<'_> {
                 ));
                 problem
             }
-            DataFusionError::NotImplemented(_) if text.contains("sliding accumulator") => {
+            DataFusionError::NotImplemented(_) if patterns::NOT_SLIDING.is_match(&text) => {
                 let mut problem = QueryProblem::new(format!("`{name}` cannot be computed over a sliding window frame"));
                 problem.hint = Some(match name {
                     "string_agg" => "write array_to_string(array_agg(x) OVER (...), ',')".into(),
