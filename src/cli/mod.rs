@@ -31,6 +31,7 @@ use crate::flow::Invoker;
 use clap::{Args, Parser, Subcommand};
 use output::{Format, Printer};
 use perennial_core::error::{Error, Problems, Result};
+use perennial_core::file_mode::FileMode;
 use perennial_project::{LoadOptions, Project};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +47,19 @@ struct Cli {
     #[command(subcommand)]
     verb: AnyVerb,
 }
+
+/// Lets this process give what it writes no other permissions than those of the project's files.
+#[cfg(unix)]
+fn mask_permissions(project: &Project) {
+    use nix::sys::stat::{Mode, mode_t, umask};
+    // The account's own mask is known by setting another one.
+    let own = umask(Mode::from_bits_truncate(0o077)).bits();
+    let mask = project.file_mode.map_or(own | FileMode::GROUP_READS.umask() as mode_t, |mode| mode.umask() as mode_t);
+    umask(Mode::from_bits_truncate(mask));
+}
+
+#[cfg(not(unix))]
+fn mask_permissions(_project: &Project) {}
 
 /// What every verb accepts.
 #[derive(Args)]
@@ -180,6 +194,7 @@ impl Context<'_> {
     /// The project that `--project` names or that contains the current folder.
     fn project(&self) -> Result<Project, Problems> {
         let project = Project::load(&self.root()?, &self.load_options())?;
+        mask_permissions(&project);
         self.print_notes(&project);
         Ok(project)
     }

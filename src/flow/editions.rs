@@ -83,7 +83,7 @@ impl ReportRun<'_> {
     }
 
     fn not_issued(&self, report: &str, period: Period, reason: &str) -> Result<String> {
-        record_not_issued(&self.project.reports_folder, report, period, reason, self.run_id, self.now)?;
+        record_not_issued(self.project, report, period, reason, self.run_id, self.now)?;
         Ok(format!("{report} {} not issued: {reason}", period.label()))
     }
 }

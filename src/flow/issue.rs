@@ -67,8 +67,9 @@ impl Issue<'_> {
             (None, _) => Ok(self.release.as_of),
             (Some((date, _)), None) => Ok(date),
             (Some((earlier, table)), Some((later, other))) => {
-                let error = format!("{table} describes {earlier} and {other} describes {later}");
-                Err(Error::data(error).hint("run the pipelines that make the tables of this report for the same date"))
+                let error = format!("its tables describe two dates: {table} {earlier}, and {other} {later}");
+                let hint = format!("run the pipelines that make the tables of {} as of the same date", report.name);
+                Err(Error::data(error).context(format!("report {}", report.name)).hint(hint))
             }
         }
     }

@@ -8,6 +8,7 @@
 )]
 
 mod company;
+mod damage;
 mod databases;
 mod discover;
 mod earlier_lakes;
@@ -21,6 +22,7 @@ mod odd_lines;
 mod pages;
 mod pipelines;
 mod readers;
+mod privacy;
 mod ready_made;
 mod real;
 mod rust_source;

@@ -19,7 +19,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         }
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&beside, &path)
+        std::fs::rename(&beside, &path)?;
+        // The name is kept by the folder.
+        match path.parent().filter(|_| cfg!(unix)) {
+            Some(folder) => std::fs::File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     };
     let written = write();
     if written.is_err() {

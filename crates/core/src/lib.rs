@@ -5,6 +5,7 @@ pub mod digest;
 pub mod environment;
 pub mod error;
 pub mod file;
+pub mod file_mode;
 pub mod location;
 pub mod reasons;
 pub mod regular_file;

@@ -133,6 +133,10 @@ fn lock_folder(
     let path = folder.join(RECORDS).join("lock");
     let failed = |e: std::io::Error| Error::unreachable(format!("cannot lock {}: {e}", path.display()));
     std::fs::create_dir_all(folder.join(RECORDS)).map_err(failed)?;
+    if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+        let error = Error::project(format!("cannot lock {}: it is not a regular file", path.display()));
+        return Err(error.hint("delete it; what it leads to would be overwritten"));
+    }
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {

@@ -43,6 +43,7 @@ pub use variables::template_value;
 
 use perennial_core::contract::{Source, TableName};
 use perennial_core::error::{Error, Place, Problems, Result};
+use perennial_core::file_mode::FileMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +65,10 @@ pub struct Project {
     pub currency: String,
     /// Languages of reports, where a report does not say otherwise.
     pub languages: Vec<Language>,
+    /// Permissions of what is written to the lake; left out, those of [`FileMode::GROUP_READS`] that the account allows.
+    pub file_mode: Option<FileMode>,
+    /// Permissions of pages, which a web server may read.
+    pub page_mode: FileMode,
     /// What the program may use, in bytes.
     pub memory_limit_bytes: u64,
     /// When a table of `raw.*` has more files than this, small ones are merged; 0 means never.

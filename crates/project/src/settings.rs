@@ -5,6 +5,7 @@ use super::environment::{self, Lookup};
 use super::fields::Fields;
 use super::{AsOf, Language, Phrases, Project, Theme, Unread, names};
 use perennial_core::error::Error;
+use perennial_core::file_mode::FileMode;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ fn defaults(root: &Path) -> Project {
         time_zone: "UTC".to_string(),
         currency: "EUR".to_string(),
         languages: vec![Language::ENGLISH],
+        file_mode: None,
+        page_mode: FileMode::ALL_READ,
         memory_limit_bytes: 1_000_000_000,
         merge_raw_files: 64,
         as_of: AsOf::Today,
@@ -47,17 +50,15 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project
     let defaults = defaults(root);
     let Some(node) = document.parse_all() else { return (defaults, Vec::new()) };
     let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return (defaults, Vec::new()) };
-    let expanded = |text: Text| environment::expand(document, &text, lookup);
     let project = Project {
         name: fields.required_text("name").map_or(defaults.name, |text| text.value),
-        lake: fields
-            .required_text("lake")
-            .and_then(expanded)
-            .map_or(defaults.lake, |place| environment::locate(root, &place)),
+        lake: fields.required_text("lake").and_then(|text| lake(document, root, text, lookup)).unwrap_or(defaults.lake),
         reports_folder: reports_folder(&fields, root, lookup).unwrap_or(defaults.reports_folder),
         time_zone: fields.text("time_zone").and_then(|text| time_zone(document, text)).unwrap_or(defaults.time_zone),
         currency: currency(&fields).unwrap_or(defaults.currency),
         languages: languages(&fields).unwrap_or(defaults.languages),
+        file_mode: file_mode(&fields, "file_mode"),
+        page_mode: file_mode(&fields, "page_mode").unwrap_or(defaults.page_mode),
         memory_limit_bytes: memory_limit(&fields).unwrap_or(defaults.memory_limit_bytes),
         merge_raw_files: fields
             .number("merge_raw_files", "a number of files, or 0 for never")
@@ -70,6 +71,28 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project
     let shipped = fields.texts("shipped");
     fields.finish();
     (project, shipped)
+}
+
+/// Where the lake is. It cannot be the project's folder or one above it, whose files would be taken for tables.
+fn lake(document: &Document, root: &Path, text: Text, lookup: Lookup) -> Option<String> {
+    let place = environment::locate(root, &environment::expand(document, &text, lookup)?);
+    if root.starts_with(&place) {
+        let error = Error::project("the lake would be the folder of the project or one above it");
+        document.report(&text.span, error.hint("name a folder of its own, as in `lake: lake`"));
+        return None;
+    }
+    Some(place)
+}
+
+fn file_mode(fields: &Fields, key: &'static str) -> Option<FileMode> {
+    let text = fields.text(key)?;
+    let mode = FileMode::parse(&text.value);
+    if mode.is_none() {
+        let error = Error::project(format!("`{key}` is `{}`, which is not the mode of a file", text.value));
+        let hint = "write three octal digits with which the owner can read and write, such as `0640` or `0644`";
+        fields.document.report(&text.span, error.hint(hint));
+    }
+    mode
 }
 
 fn reports_folder(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBuf> {

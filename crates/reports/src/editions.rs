@@ -6,16 +6,18 @@
 
 use super::fingerprint;
 use super::footer::EditionFacts;
-use super::records::{FORMAT, NotIssued, Record, entries, read};
+use super::records::{self, FORMAT, NotIssued, Record, entries, newest, read};
 use super::setting::Setting;
 use super::template::{self, Page, Source};
 use super::theme::Style;
 use super::{IssueRequest, Output, html, index, pdf};
 use minijinja::value::Value;
 use perennial_core::error::{Error, Result};
-use perennial_project::Language;
+use perennial_core::file_mode::FileMode;
+use perennial_project::{Language, Project};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What happened to a report.
 #[derive(Debug)]
@@ -39,7 +41,11 @@ pub struct Edition {
 pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Result<Edition> {
     let folder = request.folder.join(&request.report.name).join(request.period.label());
     let style = Style::read(&request.project.theme, &request.project.root)?;
-    let last: Option<Record> = read(&folder.join("edition.json"))?;
+    let last = newest(&folder)?;
+    let mut notes = Vec::new();
+    if last.as_ref().is_some_and(Record::is_rebuilt) {
+        notes.push(format!("{} could not be read; it is written anew", folder.join("edition.json").display()));
+    }
     // The report's first language stands for all, so that an edition does not depend on which are asked for.
     let first = request.report.languages.first().or(request.languages.first()).copied().unwrap_or_default();
     let probe = render_all(request, rows, &[first], &EditionFacts::default())?;
@@ -61,9 +67,10 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
         last_figures: before.map(|b| b.figures).unwrap_or_default(),
     };
     let pages = render_all(request, rows, request.languages, &facts)?;
-    std::fs::create_dir_all(&folder).map_err(|e| cannot_write(&folder, e))?;
+    let mode = request.project.page_mode;
+    mode.create_folders(&folder).map_err(|e| cannot_write(&folder, e))?;
+    remove_temporary(&folder);
     let mut refused = Vec::new();
-    let mut notes = Vec::new();
     let mut written: Vec<(String, Vec<u8>)> = Vec::new();
     let mut asked = Vec::new();
     for page in &pages {
@@ -94,22 +101,22 @@ pub(super) fn issue(request: &IssueRequest<'_>, rows: &[(String, Value)]) -> Res
         }
     }
     if let Some(last) = last.as_ref().filter(|_| is_new) {
-        put_aside(&folder, last)?;
+        put_aside(&folder, last, mode)?;
     }
     for (name, bytes) in &written {
-        write(&folder.join(name), bytes)?;
+        write(&folder.join(name), bytes, mode)?;
     }
     if let Some(last) = last.as_ref().filter(|_| is_new) {
         remove_others(&folder, &last.files, &written)?;
     }
     let mut record = record(request, &pages, number, content);
-    record.files = present(&folder);
+    record.files = records::pages(&folder);
     if let Some(mut last) = last.filter(|_| !is_new) {
         last.title.extend(record.title);
         last.verdict.extend(record.verdict);
         record = Record { files: record.files, ..last };
     }
-    write_json(&folder.join("edition.json"), &record)?;
+    write_json(&folder.join("edition.json"), &record, mode)?;
     let not_issued = folder.join("not-issued.json");
     if not_issued.exists() {
         std::fs::remove_file(&not_issued).map_err(|e| cannot_write(&not_issued, e))?;
@@ -179,9 +186,23 @@ fn record(request: &IssueRequest<'_>, pages: &[Page], edition: u32, content: Str
     }
 }
 
+/// Removes what processes that died left of files they were writing: a page is written in less than an hour. One that
+/// cannot be removed harms nobody.
+fn remove_temporary(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let is_temporary =
+            entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"));
+        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_temporary && age.is_some_and(|age| age > Duration::from_secs(3_600)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Copies the files of the edition before to names with its number. The copies are complete before anything is
 /// replaced, and a copy that is there is not made again: a process that died here loses no edition.
-fn put_aside(folder: &Path, last: &Record) -> Result<()> {
+fn put_aside(folder: &Path, last: &Record, mode: FileMode) -> Result<()> {
     let mut record = last.clone();
     record.files.clear();
     for name in &last.files {
@@ -190,13 +211,13 @@ fn put_aside(folder: &Path, last: &Record) -> Result<()> {
         let (from, to) = (folder.join(name), folder.join(&aside));
         if !to.is_file() && from.is_file() {
             let bytes = std::fs::read(&from).map_err(|e| cannot_write(&from, e))?;
-            write(&to, &bytes)?;
+            write(&to, &bytes, mode)?;
         }
         if to.is_file() {
             record.files.push(aside);
         }
     }
-    write_json(&folder.join(format!("edition-{}.json", last.edition)), &record)
+    write_json(&folder.join(format!("edition-{}.json", last.edition)), &record, mode)
 }
 
 /// Removes files of the edition before that this one does not have (a PDF that was refused).
@@ -210,28 +231,22 @@ fn remove_others(folder: &Path, before: &[String], written: &[(String, Vec<u8>)]
     Ok(())
 }
 
-/// Pages of the newest edition in a folder.
-fn present(folder: &Path) -> Vec<String> {
-    let names = Language::all().flat_map(|l| Output::ALL.map(|o| format!("{}.{}", l.tag(), o.extension())));
-    names.filter(|name| folder.join(name).is_file()).collect()
-}
-
 /// The newest edition of a report for a period, if there is one.
 pub fn newest_edition(folder: &Path, report: &str, period: super::Period) -> Result<Option<Record>> {
-    read(&folder.join(report).join(period.label()).join("edition.json"))
+    newest(&folder.join(report).join(period.label()))
 }
 
 /// Notes that a report was not issued and why; the edition before stays. The index shows it.
 pub fn record_not_issued(
-    folder: &Path,
+    project: &Project,
     report: &str,
     period: super::Period,
     reason: &str,
     run_id: &str,
     at: jiff::Timestamp,
 ) -> Result<()> {
-    let place = folder.join(report).join(period.label());
-    std::fs::create_dir_all(&place).map_err(|e| cannot_write(&place, e))?;
+    let place = project.reports_folder.join(report).join(period.label());
+    project.page_mode.create_folders(&place).map_err(|e| cannot_write(&place, e))?;
     let note = NotIssued {
         format: FORMAT,
         report: report.into(),
@@ -240,24 +255,29 @@ pub fn record_not_issued(
         run_id: run_id.into(),
         at,
     };
-    write_json(&place.join("not-issued.json"), &note)
+    write_json(&place.join("not-issued.json"), &note, project.page_mode)
 }
 
 /// Writes `index.html` over all reports in a folder, in the project's first language.
-pub fn write_index(project: &perennial_project::Project, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
+pub fn write_index(project: &Project, folder: &Path) -> Result<()> {
+    project.page_mode.create_folders(folder).map_err(|e| cannot_write(folder, e))?;
     let style = Style::read(&project.theme, &project.root)?;
-    write(&folder.join("index.html"), index::write(project, &entries(folder)?, &style)?.as_bytes())
+    remove_temporary(folder);
+    let page = index::write(project, &entries(folder)?, &style)?;
+    write(&folder.join("index.html"), page.as_bytes(), project.page_mode)
 }
 
-fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+fn write_json<T: serde::Serialize>(path: &Path, value: &T, mode: FileMode) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::bug(format!("cannot write {}: {e}", path.display())).because(e))?;
-    write(path, format!("{text}\n").as_bytes())
+    write(path, format!("{text}\n").as_bytes(), mode)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    perennial_core::file::replace(path, bytes).map_err(|error| cannot_write(path, error))
+/// Writes a file that others may read as `mode` says, unless it is there and somebody has said otherwise.
+fn write(path: &Path, bytes: &[u8], mode: FileMode) -> Result<()> {
+    let is_new = !path.exists();
+    perennial_core::file::replace(path, bytes).map_err(|error| cannot_write(path, error))?;
+    if is_new { mode.give_to_file(path).map_err(|error| cannot_write(path, error)) } else { Ok(()) }
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {

@@ -1,8 +1,10 @@
 //! What the folder of a report says of its editions, in files that older and newer programs read.
 
+use super::Output;
 use super::footer::NamedFigure;
 use perennial_core::error::{Error, Result};
 use perennial_lake::TestCounts;
+use perennial_project::Language;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -44,6 +46,13 @@ pub struct Record {
     pub files: Vec<String>,
 }
 
+impl Record {
+    /// Whether it stands for one that could not be read.
+    pub(crate) fn is_rebuilt(&self) -> bool {
+        self.content.is_empty() && self.run_id.is_empty()
+    }
+}
+
 /// `not-issued.json`: why the newest run issued nothing for a period.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct NotIssued {
@@ -78,7 +87,7 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>> {
         periods.reverse();
         for period in periods {
             let place = folder.join(&report).join(&period);
-            let newest: Option<Record> = read(&place.join("edition.json"))?;
+            let newest = newest(&place)?;
             let not_issued: Option<NotIssued> = read(&place.join("not-issued.json"))?;
             if newest.is_none() && not_issued.is_none() {
                 continue;
@@ -111,15 +120,65 @@ fn folders(folder: &Path) -> Result<Vec<String>> {
 
 /// A file of this module; nothing where it does not exist.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(cannot_read(path, error)),
     };
-    serde_json::from_str(&text).map(Some).map_err(|error| {
-        Error::data(format!("{} is not an edition record: {error}", path.display()))
-            .hint("move the file away; the report is then issued as a first edition")
-    })
+    let format = serde_json::from_slice::<FormatOnly>(&text).map(|record| record.format);
+    if let Ok(format) = format
+        && format > FORMAT
+    {
+        let error = format!("{} has format {format}, which a newer version of perennial wrote", path.display());
+        return Err(Error::project(error).hint("update perennial"));
+    }
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+#[derive(serde::Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+/// The record of the newest edition in a folder. One that cannot be read, as a power cut may leave it, is replaced by
+/// what the files beside it say: the number, and which pages there are. Such an edition equals no other, so that the next
+/// one is issued and the pages of this one are kept.
+pub(crate) fn newest(place: &Path) -> Result<Option<Record>> {
+    let path = place.join("edition.json");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    if let Some(record) = read(&path)? {
+        return Ok(Some(record));
+    }
+    let mut earlier = 0;
+    while place.join(format!("edition-{}.json", earlier + 1)).is_file() {
+        earlier += 1;
+    }
+    let name = |path: Option<&Path>| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Some(Record {
+        format: FORMAT,
+        report: name(place.parent()),
+        title: BTreeMap::new(),
+        period: name(Some(place)),
+        period_status: String::new(),
+        edition: earlier + 1,
+        release: 0,
+        run_id: String::new(),
+        as_of: String::new(),
+        issued_at: jiff::Timestamp::UNIX_EPOCH,
+        tests: TestCounts::default(),
+        verdict: BTreeMap::new(),
+        figures: Vec::new(),
+        content: String::new(),
+        files: pages(place),
+    }))
+}
+
+/// The names of the pages of the newest edition in a folder.
+pub(crate) fn pages(folder: &Path) -> Vec<String> {
+    let names = Language::all().flat_map(|l| Output::ALL.map(|o| format!("{}.{}", l.tag(), o.extension())));
+    names.filter(|name| folder.join(name).is_file()).collect()
 }
 
 fn cannot_read(path: &Path, error: std::io::Error) -> Error {

@@ -17,15 +17,14 @@ use perennial_core::contract::{SourceTable, TableName};
 use perennial_core::digest::digest;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_engine::{
-    Engine, EngineSettings, QueryProblem, analysed, diagnose, failing_casts, history_schema, history_view_sql,
-    mistaken_time_patterns, mistyped_comparisons, only_reads, problems_of_planning, problems_of_run, source_schema,
-    source_view_sql, spot_named, spot_of_type_error, uncomputable_subquery,
+    Engine, EngineSettings, Origin, QueryProblem, analysed, diagnose, failing_casts, history_schema, history_view_sql,
+    mistaken_time_patterns, mistyped_comparisons, only_reads, origins, problems_of_planning, problems_of_run,
+    source_schema, source_view_sql, spot_named, spot_of_type_error, uncomputable_subquery,
 };
 use perennial_lake::lake_schema;
 use perennial_project::{Project, Severity, SqlFile, StepHeader, TextFile, Unread};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 /// To be raised when the same SQL makes other files: then every step is computed again.
 const FORMAT_VERSION: &str = "perennial step 2";
@@ -58,8 +57,8 @@ pub struct Step {
     pub definition: String,
     /// Its SQL with a placeholder for the business date, so that it changes only with the project.
     pub undated_sql: String,
-    /// Names of columns that contracts call personal; their values are not shown.
-    pub personal: Arc<BTreeSet<String>>,
+    /// Those of its columns that are computed from personal ones; their values are not shown.
+    pub personal: BTreeSet<String>,
 }
 
 impl Step {
@@ -80,8 +79,8 @@ pub struct TestQuery {
     pub rendered: Rendered,
     /// The tables it reads.
     pub reads: BTreeSet<TableName>,
-    /// Names of columns that contracts call personal; their values are not shown.
-    pub personal: Arc<BTreeSet<String>>,
+    /// Those of its columns that are computed from personal ones; their values are not shown.
+    pub personal: BTreeSet<String>,
 }
 
 /// A table of a source as steps see it.
@@ -143,6 +142,15 @@ pub struct CheckedQuery {
     pub reads: BTreeSet<TableName>,
     /// Its columns.
     pub schema: SchemaRef,
+    /// Those of its columns that are computed from personal ones.
+    pub personal: BTreeSet<String>,
+}
+
+/// A query that was planned.
+struct Planned {
+    schema: SchemaRef,
+    /// Those of its columns that are computed from personal ones.
+    personal: BTreeSet<String>,
 }
 
 /// Plans queries against tables of which only the columns are known.
@@ -155,8 +163,8 @@ pub struct Checker {
     /// What files with problems of their own would have brought.
     unread: Unread,
     known: BTreeSet<TableName>,
-    /// Names of columns that contracts call personal.
-    personal: Arc<BTreeSet<String>>,
+    /// The columns of tables that hold personal data: by the contracts, and computed from such.
+    personal: BTreeSet<Origin>,
     /// Steps with a problem; who reads them is not reported again.
     broken: BTreeSet<TableName>,
 }
@@ -182,9 +190,16 @@ pub async fn check(
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let unread = project.unread.clone();
-    let columns = project.sources.iter().flat_map(|source| &source.tables).flat_map(|table| &table.columns);
-    let personal = Arc::new(columns.filter(|column| column.personal).map(|column| column.name.clone()).collect());
-    let mut checker = Checker { engine, state, renderer, undated, unread, known: BTreeSet::new(), personal, broken: BTreeSet::new() };
+    let mut checker = Checker {
+        engine,
+        state,
+        renderer,
+        undated,
+        unread,
+        known: BTreeSet::new(),
+        personal: BTreeSet::new(),
+        broken: BTreeSet::new(),
+    };
     let mut checked = CheckedSql { sources: checker.add_sources(project, input)?, ..CheckedSql::default() };
     for (name, schema) in &input.other_tables {
         checker.add(name, schema.clone())?;
@@ -233,6 +248,10 @@ impl Checker {
                 for relation in source_relations(&source.name, table, input) {
                     self.add(&relation.raw, relation.raw_schema.clone())?;
                     self.add(&relation.name, relation.schema.clone())?;
+                    for column in table.columns.iter().filter(|column| column.personal) {
+                        self.personal.insert((relation.raw.clone(), column.name.clone()));
+                        self.personal.insert((relation.name.clone(), column.name.clone()));
+                    }
                     relations.push(relation);
                 }
             }
@@ -269,6 +288,7 @@ impl Checker {
             match self.step(one).await {
                 Ok(Some(step)) => {
                     self.engine.register_schema(name, step.schema.clone())?;
+                    self.personal.extend(step.personal.iter().map(|column| (name.clone(), column.clone())));
                     checked.steps.push(step);
                 }
                 Ok(None) => {
@@ -296,8 +316,8 @@ impl Checker {
     /// Plans a step; `None` when something it reads is broken.
     async fn step(&self, parsed: Parsed<'_>) -> Result<Option<Step>, Vec<Error>> {
         let Parsed { file, rendered, statement, references } = parsed;
-        let Some(schema) = self.plan(&rendered, statement, &references).await? else { return Ok(None) };
-        let schema = lake_schema(&file.name, &schema).map_err(|e| {
+        let Some(planned) = self.plan(&rendered, statement, &references).await? else { return Ok(None) };
+        let schema = lake_schema(&file.name, &planned.schema).map_err(|e| {
             let spot = spot_named(e.message(), &rendered.sql);
             vec![e.at(spot.map_or_else(|| rendered.start(), |spot| rendered.place(spot)))]
         })?;
@@ -314,7 +334,7 @@ impl Checker {
             schema,
             definition,
             undated_sql,
-            personal: self.personal.clone(),
+            personal: planned.personal,
         }))
     }
 
@@ -327,7 +347,7 @@ impl Checker {
                     severity: file.header.severity,
                     rendered: query.rendered,
                     reads: query.reads,
-                    personal: self.personal.clone(),
+                    personal: query.personal,
                 }),
                 Ok(None) => {}
                 Err(found) => problems.extend(found),
@@ -353,7 +373,12 @@ impl Checker {
         let statement = parse(&self.state, &rendered)?;
         let references = references(&self.state, &statement).map_err(|e| vec![e])?;
         let planned = self.plan(&rendered, statement, &references).await?;
-        Ok(planned.map(|schema| CheckedQuery { reads: tables_of(&references), schema, rendered }))
+        Ok(planned.map(|Planned { schema, personal }| CheckedQuery {
+            reads: tables_of(&references),
+            schema,
+            personal,
+            rendered,
+        }))
     }
 
     async fn plan(
@@ -361,7 +386,7 @@ impl Checker {
         rendered: &Rendered,
         statement: Statement,
         references: &[Reference],
-    ) -> Result<Option<SchemaRef>, Vec<Error>> {
+    ) -> Result<Option<Planned>, Vec<Error>> {
         let unknown: Vec<Error> = references.iter().filter_map(|r| self.unknown_table(r, rendered)).collect();
         if !unknown.is_empty() {
             return Err(unknown);
@@ -414,7 +439,11 @@ impl Checker {
             return Err(errors(problems));
         }
         // The types are those of the analysed plan: before it, `CASE WHEN x THEN 0 ELSE 0.5 END` is a whole number.
-        Ok(Some(optimised.schema().inner().clone()))
+        let schema = optimised.schema().inner().clone();
+        let is_personal = |origins: &BTreeSet<Origin>| !origins.is_disjoint(&self.personal);
+        let columns = schema.fields().iter().zip(origins(&plan)).filter(|(_, origins)| is_personal(origins));
+        let personal = columns.map(|(field, _)| field.name().clone()).collect();
+        Ok(Some(Planned { schema, personal }))
     }
 
     fn unknown_table(&self, reference: &Reference, rendered: &Rendered) -> Option<Error> {

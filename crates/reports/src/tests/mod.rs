@@ -260,7 +260,7 @@ fn the_same_content_is_issued_once_and_other_content_is_a_new_edition() {
     assert!(page(folder.path(), "en").contains("Late data: erp.orders, 14 rows of August 2026"));
     let reason = "3 tests failed";
     super::record_not_issued(
-        folder.path(),
+        &perennial_project::Project { reports_folder: folder.path().to_path_buf(), ..other.project.clone() },
         "management-review",
         other.period,
         reason,
@@ -273,6 +273,21 @@ fn the_same_content_is_issued_once_and_other_content_is_a_new_edition() {
     for part in ["management-review/2026-09/en.html", "en.edition-1.html", reason, "September 2026"] {
         assert!(index.contains(part), "{part} is missing from the index");
     }
+
+    // A power cut has left the record empty and a page half written: nothing that was issued is lost.
+    std::fs::write(place.join("edition.json"), "").unwrap();
+    let temporary = place.join(".en.html.123.tmp");
+    std::fs::write(&temporary, "<html").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    std::fs::File::options().write(true).open(&temporary).unwrap().set_modified(long_ago).unwrap();
+    super::write_index(&other.project, folder.path()).unwrap();
+    let before = page(folder.path(), "en");
+    let third = issue(&other, folder.path(), &[Output::Html], 10).unwrap();
+    assert!(third.is_new && third.number == 3, "{third:?}");
+    assert_eq!(std::fs::read_to_string(place.join("en.edition-2.html")).unwrap(), before);
+    assert!(place.join("edition-1.json").is_file() && place.join("edition-2.json").is_file());
+    assert!(!temporary.exists());
+    assert!(third.notes[0].contains("could not be read"), "{:?}", third.notes);
 }
 
 /// A calendar from July to September 2026 and no rows else.

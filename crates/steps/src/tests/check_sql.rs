@@ -41,10 +41,10 @@ async fn syntax_and_types() {
 
     == two statements
     error: only one statement is allowed per file
-     --> sql/marts/x.sql:4:1
+     --> sql/marts/x.sql:4:16
       |
     4 | SELECT 1 AS a; SELECT 2 AS b
-      | ^^^^^^
+      |                ^^^^^^
       |
       = help: a file holds one query; use WITH for intermediate results
 
@@ -325,4 +325,24 @@ async fn patterns_of_times() {
       |
       = help: patterns are those of strftime: write '%Y-%m'
     ");
+}
+
+/// What is computed from a personal column is personal, under whatever name; what is only filtered by it is not.
+#[tokio::test]
+async fn personal_columns_are_followed_through_the_sql() {
+    let one = project(vec![
+        step("core.keys", "SELECT lower(order_id) AS k, customer_id, amount FROM source.erp__orders"),
+        view(step("core.both", "SELECT k || '!' AS shout, amount FROM core.keys UNION ALL SELECT 'x', 1")),
+        step(
+            "marts.counts",
+            "SELECT b.amount, max(b.shout) AS last, count(*) AS n, row_number() OVER (ORDER BY b.amount) AS r, \
+             (SELECT min(k) FROM core.keys) AS first FROM core.both b JOIN core.keys a ON a.k = b.shout \
+             WHERE a.k <> 'y' GROUP BY b.amount",
+        ),
+    ]);
+    let checked = no_problems(&one).await;
+    let personal = |table: &str| checked.step(&name(table)).unwrap().personal.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(personal("core.keys"), ["k"]);
+    assert_eq!(personal("core.both"), ["shout"]);
+    assert_eq!(personal("marts.counts"), ["first", "last"]);
 }

@@ -10,6 +10,7 @@ mod step_tests;
 use super::*;
 use perennial_core::contract::{Column, Source, SourceTable, TableName, ValueType};
 use perennial_core::error::{Problems, render_all};
+use perennial_core::file_mode::FileMode;
 use perennial_project::{
     AsOf, ColumnHeader, ColumnRule, ColumnTest, Language, Materialize, Project, Severity, SqlFile, StepHeader,
     StepTest, TextFile, Theme, read_step_test,
@@ -97,6 +98,8 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         time_zone: "Europe/Berlin".into(),
         currency: "EUR".into(),
         languages: vec![Language::ENGLISH],
+        file_mode: None,
+        page_mode: FileMode::ALL_READ,
         memory_limit_bytes: 1 << 30,
         merge_raw_files: 64,
         as_of: AsOf::Today,
