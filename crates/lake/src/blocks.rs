@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for Blocks {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Blocks, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = || serde::de::Error::custom("checksums of blocks have 16 hexadecimal digits each");
-        if !text.is_ascii() || text.len() % DIGITS != 0 {
+        if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) || text.len() % DIGITS != 0 {
             return Err(wrong());
         }
         let checksum = |start: usize| u64::from_str_radix(&text[start..start + DIGITS], 16).map_err(|_| wrong());
@@ -73,5 +73,29 @@ impl BlockSums {
             self.blocks.push(xxh3_64(&self.open));
         }
         Blocks(self.blocks.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two whole blocks and ten bytes; the checksums were made with Python's xxhash 3.6.
+    #[test]
+    fn checksums_do_not_depend_on_how_the_bytes_come() {
+        let bytes: Vec<u8> = (0..2 * BLOCK_BYTES + 10).map(|i| ((i * 7 + i / 256) % 251) as u8).collect();
+        for piece in [1000, 4096, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, bytes.len()] {
+            let mut sums = BlockSums::default();
+            bytes.chunks(piece).for_each(|piece| sums.add(piece));
+            let blocks = sums.finish();
+            let text = serde_json::to_string(&blocks).unwrap();
+            assert_eq!(text, "\"f48627a537fab6c5cb1e3d3cbfc2d4dc55f90da6ea63e59d\"", "pieces of {piece}");
+            assert_eq!(serde_json::from_str::<Blocks>(&text).unwrap(), blocks);
+            assert!(blocks.matches(2, &bytes[2 * BLOCK_BYTES..]));
+            assert!(!blocks.matches(1, &bytes[..BLOCK_BYTES]) && !blocks.matches(3, b""));
+        }
+        for wrong in ["\"f48627a537fab6c\"", "\"f48627a537fab6cg\"", "\"é8627a537fab6c5\"", "\"+48627a537fab6c5\""] {
+            assert!(serde_json::from_str::<Blocks>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The newest release is found with one short listing, and the hint where to begin may be anything.
 
 use super::*;
+use crate::tests::faults::{FailingStore, Fault};
 
 async fn publish(lake: &Lake, number: u64) {
     let run = format!("r{number}");
@@ -43,4 +44,51 @@ async fn a_hint_that_is_missing_torn_old_or_ahead_is_harmless() {
     std::fs::write(&hint, "12\n").unwrap();
     std::fs::remove_file(lake.folder().unwrap().join("_perennial/releases/00000012.json")).unwrap();
     assert_eq!(lake.latest_number().await.unwrap(), Some(11));
+}
+
+/// The operations of one night, and those of a reader that opens the lake after it.
+async fn operations(folder: &std::path::Path, number: u64) -> (i64, i64) {
+    let count = |store: &FailingStore| i64::MAX - store.left();
+    let store = FailingStore::new(Fault::Once, i64::MAX);
+    let lake = Lake::in_folder_through(folder.to_path_buf(), store.clone()).unwrap();
+    let run = format!("20261122T041500Z-{number:04x}");
+    let latest = lake.latest().await.unwrap();
+    lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await.unwrap();
+    let lock = lake.lock(holder(&run), now()).await.unwrap();
+    lake.repair(&lock).await.unwrap();
+    lake.begin_run(&lock, now()).await.unwrap();
+    let tables = ["marts.a", "marts.b"];
+    let mut new = new_release(&run, []);
+    for name_of_table in tables {
+        new.tables.insert(name(name_of_table), table(&lake, name_of_table, &run, &rows(1, number as i64)).await);
+    }
+    lake.publish(&lock, new).await.unwrap();
+    for table in ["runs", "steps", "releases"] {
+        lake.append_system(table, &run, &rows(1, 1)).await.unwrap();
+    }
+    lake.end_run(&lock, &run).await.unwrap();
+    lake.compact_system(&lock).await.unwrap();
+    let night = count(&store);
+    let store = FailingStore::new(Fault::Once, i64::MAX);
+    let lake = Lake::in_folder_through(folder.to_path_buf(), store.clone()).unwrap();
+    assert_eq!(lake.latest().await.unwrap().unwrap().number, number);
+    lake.system_files().await.unwrap();
+    (night, count(&store))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_and_a_reader_need_as_many_requests_after_many_nights_as_after_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nights = Vec::new();
+    let mut readers = Vec::new();
+    for number in 1..=140 {
+        let (night, reader) = operations(folder.path(), number).await;
+        nights.push(night);
+        readers.push(reader);
+    }
+    assert!(readers.iter().all(|reader| *reader == readers[5]), "{readers:?}");
+    // Delta logs have a checkpoint, and system tables are merged, once in a while.
+    let (few, many): (i64, i64) = (nights[5..45].iter().sum(), nights[100..140].iter().sum());
+    assert!(many * 10 <= few * 11, "{few} requests in nights 6 to 45, {many} in nights 101 to 140");
+    assert!(readers[0] <= 8, "a reader needs {} requests", readers[0]);
 }
