@@ -38,7 +38,7 @@ pub(super) struct Diff {
     duplicates: Duplicates,
 }
 
-/// Keys of a file that are remembered where duplicates are only counted, which takes 110 MB.
+/// Keys of a file that are remembered where duplicates are only counted, which takes 140 MB.
 const MAX_KEYS: usize = 3_500_000;
 
 /// Which rows are passed on.
