@@ -416,7 +416,15 @@ fn a_flipped_bit_is_never_another_figure() {
         } else {
             kinds[flip / 2 % kinds.len()]
         };
-        let file = files[kind].choose(&mut random).unwrap();
+        // Files of core and marts that only earlier releases hold are read by nobody: mostly the newest of a table.
+        let newest: Vec<&PathBuf> = match kind.as_str() {
+            "core" | "marts" => files[kind].chunk_by(|a, b| a.parent() == b.parent()).filter_map(<[_]>::last).collect(),
+            _ => Vec::new(),
+        };
+        let file = match newest.choose(&mut random) {
+            Some(file) if random.random_bool(0.8) => *file,
+            _ => files[kind].choose(&mut random).unwrap(),
+        };
         std::fs::remove_dir_all(project.join("lake")).unwrap();
         copy_everything(&kept, &project.join("lake"));
         let mut bytes = std::fs::read(kept.join(file)).unwrap();

@@ -48,10 +48,8 @@ impl Lake {
         let project = self.company.project("lake", None);
         let request = request("all", as_of(self.nights), time_of(self.nights));
         let outcome = self.company.run(&project, &request, None).unwrap().unwrap();
-        assert_eq!(
-            outcome.ending,
-            Ending::Published { release: self.nights, changed_tables: changed(&outcome.ending) }
-        );
+        let published = matches!(outcome.ending, Ending::Published { release, .. } if release == self.nights);
+        assert!(published, "{:?}", outcome.ending);
     }
 
     /// The size of the newest release record.
@@ -62,7 +60,7 @@ impl Lake {
     }
 
     /// Measures in another process, whose environment says where the store is, on copies of the lake.
-    fn cost(&mut self) -> Cost {
+    fn cost(&mut self, with_times: bool) -> Cost {
         let (record_bytes, root) = (self.record_bytes(), self.company.root().to_path_buf());
         let store = CountingStore::start(&root);
         copy(&root.join("lake"), &root.join("lake-on-the-store"));
@@ -89,30 +87,25 @@ impl Lake {
                 ticks.unwrap_or_else(|| panic!("{operation}: {said}{}", String::from_utf8_lossy(&output.stderr))),
             )
         };
-        cost.open_time = measure("open", "lake-in-a-folder", self.nights) / REPEATED;
-        cost.idle_time = measure("run", "lake-in-a-folder", self.nights) / REPEATED;
+        if with_times {
+            cost.open_time = measure("open", "lake-in-a-folder", self.nights) / REPEATED;
+            cost.idle_time = measure("run", "lake-in-a-folder", self.nights) / REPEATED;
+        }
         measure("open-once", "s3://company/lake-on-the-store", self.nights);
         cost.open_requests = store.take_counts();
-        // A night with nothing new, then some with a row, as a run knows what those before it left.
+        // A run with nothing new, then nights with a row each.
         measure("run-once", "s3://company/lake-on-the-store", self.nights);
         cost.idle_requests = store.take_counts();
         for more in 1..=NIGHTS_ON_THE_STORE {
             self.company.order();
             self.company.sale();
-            measure("run-once", "s3://company/lake-on-the-store", self.nights + more);
+            measure("night-once", "s3://company/lake-on-the-store", self.nights + more);
             cost.night_requests = store.take_counts();
         }
         for copy in ["lake-on-the-store", "lake-in-a-folder"] {
             std::fs::remove_dir_all(root.join(copy)).unwrap();
         }
         cost
-    }
-}
-
-fn changed(ending: &Ending) -> u64 {
-    match ending {
-        Ending::Published { changed_tables, .. } => *changed_tables,
-        _ => 0,
     }
 }
 
@@ -151,14 +144,19 @@ fn measured() {
     let before = processor_time();
     runtime.block_on(async {
         for repeated in 0..times {
-            if operation.starts_with("open") {
-                let reader = Reader::open(&project, None).await.unwrap();
-                reader.query("SELECT sum(rows) FROM marts.rows", None).await.unwrap();
-            } else {
-                let now = time_of(night).checked_add(Span::new().hours(1).minutes(i64::from(repeated))).unwrap();
-                let outcome = flow::run(&project, &request("all", as_of(night), now), &Silent).await.unwrap();
-                assert!(outcome.ending != Ending::NotPublished && outcome.problems.is_empty(), "{outcome:?}");
-            }
+            let now = time_of(night).checked_add(Span::new().hours(1).minutes(i64::from(repeated))).unwrap();
+            let pipeline = match operation.split('-').next() {
+                Some("open") => {
+                    let reader = Reader::open(&project, None).await.unwrap();
+                    reader.query("SELECT sum(rows) FROM marts.rows", None).await.unwrap();
+                    continue;
+                }
+                // Its one raw table does not grow: this is what a run costs without the scan of raw tables that do.
+                Some("run") => "web",
+                _ => "all",
+            };
+            let outcome = flow::run(&project, &request(pipeline, as_of(night), now), &Silent).await.unwrap();
+            assert!(outcome.ending != Ending::NotPublished && outcome.problems.is_empty(), "{outcome:?}");
         }
     });
     println!("milliseconds: {}", processor_time() - before);
@@ -187,23 +185,24 @@ fn print(costs: &[Cost]) {
     let lines: [Line<'_>; 7] = [
         ("bytes of the release record", &|cost| cost.record_bytes.to_string()),
         ("requests to open and query", &|cost| fixed(&cost.open_requests).to_string()),
-        ("requests of a night with nothing new", &|cost| fixed(&cost.idle_requests).to_string()),
+        ("requests of a run with nothing new", &|cost| fixed(&cost.idle_requests).to_string()),
         ("requests of a night, without reads of raw", &|cost| fixed(&cost.night_requests).to_string()),
         ("reads of raw of a night", &|cost| cost.night_requests.get("GET raw").copied().unwrap_or(0).to_string()),
         ("milliseconds to open and query", &|cost| cost.open_time.as_millis().to_string()),
-        ("milliseconds of a night with nothing new", &|cost| cost.idle_time.as_millis().to_string()),
+        ("milliseconds of a run with nothing new", &|cost| cost.idle_time.as_millis().to_string()),
     ];
     let row = |name: &str, cells: Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>10}")).collect();
         eprintln!("{name:<44}{}", cells.join(""));
     };
     row("after so many nights", costs.iter().map(|cost| cost.nights.to_string()).collect());
-    for (name, cell) in lines {
+    let with_times = costs.iter().any(|cost| cost.open_time > Duration::ZERO);
+    for (name, cell) in lines.into_iter().filter(|(name, _)| with_times || !name.starts_with("milliseconds")) {
         row(name, costs.iter().map(cell).collect());
     }
     for (name, of) in [
         ("open and query", (|cost| &cost.open_requests) as fn(&Cost) -> &BTreeMap<String, u64>),
-        ("a night with nothing new", |cost| &cost.idle_requests),
+        ("a run with nothing new", |cost| &cost.idle_requests),
         ("a night", |cost| &cost.night_requests),
     ] {
         eprintln!("{name}:");
@@ -218,7 +217,7 @@ fn print(costs: &[Cost]) {
 }
 
 /// After `nights` every cost is at most one and a half times that after ten.
-fn cost_stays(nights: &[u64], check_times: bool) {
+fn cost_stays(nights: &[u64], with_times: bool) {
     let mut lake = Lake::new();
     let mut costs: Vec<Cost> = Vec::new();
     for until in nights {
@@ -227,7 +226,7 @@ fn cost_stays(nights: &[u64], check_times: bool) {
             lake.night();
         }
         eprintln!("{until} nights: the last ones took {:.1} s", began.elapsed().as_secs_f64());
-        costs.push(lake.cost());
+        costs.push(lake.cost(with_times));
     }
     print(&costs);
     let (first, last) = (&costs[0], &costs[costs.len() - 1]);
@@ -243,11 +242,11 @@ fn cost_stays(nights: &[u64], check_times: bool) {
         );
     };
     within("requests to open", &|cost| fixed(&cost.open_requests));
-    within("requests of a night with nothing new", &|cost| fixed(&cost.idle_requests));
+    within("requests of a run with nothing new", &|cost| fixed(&cost.idle_requests));
     within("requests of a night", &|cost| fixed(&cost.night_requests));
-    if check_times {
+    if with_times {
         within("milliseconds to open", &|cost| cost.open_time.as_millis() as u64);
-        within("milliseconds of a night with nothing new", &|cost| cost.idle_time.as_millis() as u64);
+        within("milliseconds of a run with nothing new", &|cost| cost.idle_time.as_millis() as u64);
     }
 }
 
