@@ -41,21 +41,17 @@ impl State {
 }
 
 impl LocalFile {
-    /// Opens a file as it was listed.
+    /// Opens a file as it was listed. One that was replaced since by another of the same size is read as it is now; that it
+    /// is another shows the next time, in its tag.
     ///
     /// # Errors
-    /// Of kind `Unreachable` when it cannot be read, is not a regular file, or changed since it was listed.
+    /// Of kind `Unreachable` when it cannot be read, is not a regular file, or has another size than listed.
     pub(crate) fn open(path: &Path, listed: &SourceFile) -> Result<LocalFile> {
         let name = listed.path.clone();
         let file = regular_file::open(path).map_err(|e| unreadable(&name, e))?;
         let data = file.metadata().map_err(|e| unreadable(&name, e))?;
         if data.len() != listed.bytes {
             return Err(changed(&name, &format!("{} bytes when listed, {} when opened", listed.bytes, data.len())));
-        }
-        let modified = data.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-        if let Some(modified) = modified.filter(|modified| *modified != listed.modified) {
-            let how = format!("last modified {} when listed, {modified} when opened", listed.modified);
-            return Err(changed(&name, &how));
         }
         Ok(LocalFile { opened: State::of(&data), file, name })
     }
