@@ -4,7 +4,7 @@ use crate::support::run;
 use std::path::{Path, PathBuf};
 
 /// A project of one source and the steps given.
-fn project(folder: &Path, steps: &[(&str, &str)]) -> PathBuf {
+pub(crate) fn project(folder: &Path, steps: &[(&str, &str)]) -> PathBuf {
     let write = |path: &str, text: &str| {
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -25,7 +25,7 @@ fn project(folder: &Path, steps: &[(&str, &str)]) -> PathBuf {
     folder.to_path_buf()
 }
 
-const DAILY: (&str, &str) = (
+pub(crate) const DAILY: (&str, &str) = (
     "sql/marts/daily.sql",
     "/* ---\ndescription: Sales by day\ngrain: [sold_on]\ncolumns:\n  amount: {tests: [not_null]}\n--- */\n\
      SELECT sold_on, sum(amount) AS amount FROM source.shop__sales GROUP BY sold_on\n",

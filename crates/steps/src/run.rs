@@ -440,8 +440,9 @@ async fn make(
     let written = |rows| progress.rows(&step.name, rows);
     let (schema, files) = materialise(engine, step, input.run_id, lake, &written).await?;
     let mut made = version(schema, files);
-    // The same rows as before: the old files stay, and with them everything that was made from them.
-    if let Some(before) = before.filter(|before| before.rows_id() == made.rows_id()) {
+    // The same rows as before: the old files stay, and with them everything that was made from them. A full refresh
+    // writes anew, for the old ones may be damaged.
+    if let Some(before) = before.filter(|before| !input.full_refresh && before.rows_id() == made.rows_id()) {
         made.files.clone_from(&before.files);
     }
     engine.register_files(&step.name, &made)?;
