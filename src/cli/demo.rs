@@ -6,7 +6,8 @@ use super::{Context, Outcome, Output, Verb};
 use crate::flow::{RunOutcome, RunRequest};
 use perennial_core::error::Problems;
 use perennial_demo::{DemoOptions, Summary};
-use perennial_project::{Project, shipped};
+use perennial_project::Project;
+use perennial_project::shipped::{self, Shipped};
 use std::path::PathBuf;
 
 /// Create an example company, run two of its nights and say where the reports are
@@ -37,7 +38,7 @@ impl Verb for Demo {
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let options = DemoOptions { seed: self.seed, customers: self.customers };
         let data = self.folder.join("data");
-        shipped::write_to(&self.folder, None)?;
+        shipped::write_to(&self.folder, &Shipped::Demo)?;
         let first = perennial_demo::generate(&data, &options)?;
         let accounts = count(first.customers as u64, "account", "accounts");
         self.say(context, format!("{}: a company of {accounts}", self.folder.display()));
@@ -66,8 +67,12 @@ impl Verb for Demo {
 impl Demo {
     async fn night(&self, context: &Context<'_>, night: &Summary) -> Result<RunOutcome, Problems> {
         let project = Project::load(&self.folder, &context.load_options())?;
-        let request =
-            RunRequest { as_of: Some(night.as_of), ..RunRequest::new(context.now(), context.invoker("demo")) };
+        let request = RunRequest {
+            as_of: Some(night.as_of),
+            // The company is invented: its days may be still to come.
+            allow_future: true,
+            ..RunRequest::new(context.now(), context.invoker("demo"))
+        };
         execute(&project, &request, context).await
     }
 

@@ -4,7 +4,7 @@ use super::output::{Format, count};
 use super::{Context, Outcome, Output, Verb};
 use perennial_core::error::{Error, Problems};
 use perennial_demo::DemoOptions;
-use perennial_project::shipped::{self, Company};
+use perennial_project::shipped::{self, Company, Shipped};
 use std::path::PathBuf;
 
 /// Create a project from the shipped pipelines, SQL and templates
@@ -36,16 +36,19 @@ impl Verb for Init {
     }
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let company = self.erp.as_ref().map(|erp| Company {
-            erp: erp.clone(),
-            currency: self.currency.clone(),
-            time_zone: self.time_zone.clone(),
-        });
-        let files = shipped::write_to(&self.folder, company.as_ref())?;
-        if company.is_some() {
-            self.make_empty_folders()?;
-        } else if !self.no_data {
-            perennial_demo::generate(&self.folder.join("data"), &DemoOptions::default())?;
+        let project = match &self.erp {
+            Some(erp) => Shipped::WithErp(Company {
+                erp: erp.clone(),
+                currency: self.currency.clone(),
+                time_zone: self.time_zone.clone(),
+            }),
+            None => Shipped::Own,
+        };
+        let files = shipped::write_to(&self.folder, &project)?;
+        match project {
+            Shipped::WithErp(_) => self.make_empty_folders()?,
+            _ if self.no_data => {}
+            _ => drop(perennial_demo::generate(&self.folder.join("data"), &DemoOptions::default())?),
         }
         let folder = self.folder.display();
         if context.printer.format == Format::Json {

@@ -55,6 +55,7 @@ impl<'a> Progress<'a> {
 impl Observer for Progress<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
+            Event::Started { pipeline, as_of } => self.done("", Some(format!("run      {pipeline} as of {as_of}"))),
             Event::Note(text) => self.done("", Some(format!("note     {text}"))),
             Event::SourceProgress { table, rows } => {
                 self.bar(table, format!("source   {table}  {} rows", HumanCount(rows)));

@@ -3,7 +3,7 @@
 use super::output::{Format, count};
 use super::progress::Progress;
 use super::{Context, Outcome, Output, Verb};
-use crate::flow::{self, Ending, RunOutcome, RunRequest};
+use crate::flow::{self, Changed, Ending, RunOutcome, RunRequest};
 use indicatif::HumanCount;
 use perennial_core::error::Problems;
 use perennial_project::Project;
@@ -23,9 +23,15 @@ pub(super) struct Run {
     /// The business date that figures describe; only facts before it are seen
     #[arg(long, value_name = "DATE")]
     as_of: Option<jiff::civil::Date>,
+    /// Accept an as-of date in the future: days that have not been count as days without a sale
+    #[arg(long)]
+    allow_future: bool,
     /// Read every file and run every step again
     #[arg(long)]
     full_refresh: bool,
+    /// Do everything but publish: the newest release stays current, and no report is issued
+    #[arg(long)]
+    no_publish: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -38,13 +44,16 @@ impl Verb for Run {
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
+        let command = self.pipeline.as_ref().map_or("run".to_string(), |name| format!("run {name}"));
         let request = RunRequest {
             pipeline: self.pipeline.clone(),
             select: self.select.clone(),
             exclude: self.exclude.clone(),
             as_of: self.as_of,
+            allow_future: self.allow_future,
             full_refresh: self.full_refresh,
-            ..RunRequest::new(context.now(), context.invoker("run"))
+            publish: !self.no_publish,
+            ..RunRequest::new(context.now(), context.invoker(&command))
         };
         run_and_print(&project, &request, context).await
     }
@@ -108,17 +117,7 @@ fn print(project: &Project, outcome: &RunOutcome, seconds: f64, context: &Contex
         HumanCount(tests.warned),
         HumanCount(tests.failed)
     ));
-    match &outcome.ending {
-        Ending::Published { release, changed_tables } => {
-            say(format!("release  {release} published, {} changed", count(*changed_tables, "table", "tables")));
-        }
-        Ending::NothingNew { release } => say(format!("release  {release} stays current: nothing new")),
-        Ending::Withheld { changed_tables } => {
-            let changed = count(*changed_tables, "table", "tables");
-            say(format!("release  not published, as asked: {changed} would change"));
-        }
-        Ending::NotPublished => say("release  not published: the previous one stays current".to_string()),
-    }
+    release_lines(outcome).into_iter().for_each(|line| say(format!("release  {line}")));
     for edition in &outcome.editions {
         let state = if edition.is_new { format!("edition {}", edition.number) } else { "unchanged".to_string() };
         say(format!("report   {} {}  {state}", edition.report, edition.period));
@@ -131,6 +130,41 @@ fn print(project: &Project, outcome: &RunOutcome, seconds: f64, context: &Contex
     }
     let state = if outcome_of(outcome) == Outcome::Done { "done " } else { "ended" };
     say(format!("{state}    run {} in {seconds:.1} s", outcome.run_id));
+}
+
+/// What readers see after a run, in words.
+fn release_lines(outcome: &RunOutcome) -> Vec<String> {
+    let current = match outcome.before {
+        Some((release, _)) => format!("release {release} stays current"),
+        None => "nothing is published yet".to_string(),
+    };
+    match &outcome.ending {
+        Ending::Published { release, changed } => {
+            let mut lines = vec![format!("{release} published as of {}, {} changed", outcome.as_of, counted(*changed))];
+            if let Some((before, describes)) = outcome.before.filter(|(_, describes)| *describes > outcome.as_of) {
+                let back = format!("`perennial rollback {before}` brings release {before} back");
+                lines.push(format!("{before} described {describes}, a later day; {back}"));
+            }
+            lines
+        }
+        Ending::NothingNew { .. } if outcome.failed_sources > 0 => {
+            let failed = count(outcome.failed_sources, "source", "sources");
+            vec![format!("not published: {failed} failed, and nothing else is new; {current}")]
+        }
+        Ending::NothingNew { release } => vec![format!("{release} stays current: nothing new")],
+        Ending::Withheld { changed } => {
+            vec![format!("not published, as asked: {} would change; {current}", counted(*changed))]
+        }
+        Ending::NotPublished => vec![format!("not published: {current}")],
+    }
+}
+
+fn counted(changed: Changed) -> String {
+    let tables = count(changed.tables, "table", "tables");
+    match changed.views {
+        0 => tables,
+        views => format!("{tables} and {}", count(views, "view", "views")),
+    }
 }
 
 /// What a run did, for programs.
@@ -150,8 +184,8 @@ pub(super) fn outcome_json(outcome: &RunOutcome) -> serde_json::Value {
     let problems = outcome.problems.iter().map(|p| p.to_string());
     let tests = outcome.tests;
     serde_json::json!({
-        "run_id": outcome.run_id, "ending": ending, "release": release,
-        "replayed": outcome.replayed,
+        "run_id": outcome.run_id, "as_of": outcome.as_of, "ending": ending, "release": release,
+        "failed_sources": outcome.failed_sources, "replayed": outcome.replayed,
         "tests": { "passed": tests.passed, "warned": tests.warned, "failed": tests.failed },
         "editions": editions.collect::<Vec<_>>(), "not_issued": outcome.not_issued,
         "problems": problems.collect::<Vec<_>>(),

@@ -3,6 +3,13 @@
 /// A step of the way.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
+    /// The project is in order and the run begins.
+    Started {
+        /// The pipeline.
+        pipeline: &'a str,
+        /// The business date that its figures describe.
+        as_of: jiff::civil::Date,
+    },
     /// Something worth a line.
     Note(String),
     /// Rows of a source table have been read.

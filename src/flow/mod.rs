@@ -17,14 +17,16 @@ mod record;
 mod reject_buffer;
 mod replay;
 mod request;
+mod test;
 mod verbs;
 #[cfg(test)]
 mod tests;
 
 use build::Build;
 use editions::ReportRun;
-use perennial_core::error::{Error, Problems, Result};
 use next_release::{load_state_changed, next_release};
+use perennial_core::contract::TableName;
+use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::{Lake, Lock, Release, new_run_id};
 use perennial_project::Project;
 use plan::Plan;
@@ -36,26 +38,27 @@ pub(crate) use plan::check;
 pub(crate) use probe::{ProbeStatus, SourceTest, TableTest, test_sources};
 pub(crate) use reader::Reader;
 pub(crate) use replay::{Correction, ReplayRequest};
-pub(crate) use request::{EditionOutcome, Ending, Invoker, RunOutcome, RunRequest};
-pub(crate) use verbs::{ReportRequest, as_published, report, rollback, show, test};
+pub(crate) use request::{Changed, EditionOutcome, Ending, Invoker, RunOutcome, RunRequest};
+pub(crate) use test::{TestReport, Tested, test};
+pub(crate) use verbs::{ReportRequest, as_published, report, rollback, show};
 
 /// One run: pull, build, test, publish, report, record.
 ///
 /// # Errors
 /// What kept the run from starting or finishing: a mistake in the project, a lake that cannot be reached or is locked by
-/// another run, a failed source of which no earlier rows exist. Everything else (a failed step or test, a stale source,
-/// a page without its font) is in the [`RunOutcome`].
+/// another run. Everything else (a failed source, step or test, a page without its font) is in the [`RunOutcome`].
 pub(crate) async fn run(
     project: &Project,
     request: &RunRequest,
     observer: &dyn Observer,
 ) -> Result<RunOutcome, Problems> {
     let pipeline = request.pipeline(project)?;
-    let as_of = request::as_of(project, request.as_of, request.now)?;
+    let as_of = request.as_of(project)?;
     let lake = Lake::open(&project.lake).await?;
     // The project is checked before the lock is taken: that needs no data of this run.
     let latest = lake.latest().await?;
     let plan = plan::plan(project, pipeline, request, as_of, latest.as_ref()).await?;
+    observer.event(Event::Started { pipeline: &pipeline.name, as_of });
 
     let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
     let run_id = new_run_id(request.now, last_run_id.as_deref());
@@ -63,6 +66,13 @@ pub(crate) async fn run(
     record::repair(&lake, &lock, request.now, observer).await?;
     let latest = lake.latest().await?;
     let now = clock::not_before(latest.as_ref(), &run_id, request.now, observer)?;
+    if let Some(later) = latest.as_ref().filter(|latest| request.publish && latest.as_of > as_of) {
+        let (number, describes) = (later.number, later.as_of);
+        observer.event(Event::Note(format!(
+            "release {number} describes {describes}: with what this run publishes readers go back to {as_of}; \
+             `--no-publish` leaves release {number} current"
+        )));
+    }
     lake.begin_run(&lock, now).await?;
     let mut record = Record::new(&lake, &run_id, &request.invoker, Some(as_of), now);
     let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, now };
@@ -127,8 +137,12 @@ impl Run<'_> {
         };
         pulled.carry_over(project, latest.as_ref());
         record.pulled(&pulled.records);
+        let mut outcome = RunOutcome { replayed, ..RunOutcome::new(&run_id, plan.as_of, latest.as_ref()) };
+        outcome.failed_sources = pulled.problems.len() as u64;
+        outcome.problems.extend(std::mem::take(&mut pulled.problems));
         if pulled.incomplete {
-            return Err(pulled.problems);
+            record.ended(&outcome);
+            return Ok(outcome);
         }
 
         let plan = plan.with_columns_of(project, &pulled.loaded).await?;
@@ -137,8 +151,7 @@ impl Run<'_> {
         let mut built = build.all(request.full_refresh).await?;
         record.built(&built);
 
-        let mut outcome = RunOutcome { replayed, ..RunOutcome::new(&run_id, built.tests) };
-        outcome.problems.extend(std::mem::take(&mut pulled.problems));
+        outcome.tests = built.tests;
         outcome.problems.extend(std::mem::take(&mut built.problems));
         let reports = ReportRun { project, plan: &plan, observer, run_id: &run_id, now: record.now() };
         if !built.publishable {
@@ -149,8 +162,14 @@ impl Run<'_> {
 
         let new = next_release(project, &plan, &pulled, &built, latest.as_ref(), &run_id, record.now());
         let changes = new.changes(latest.as_ref())?;
+        let before = latest.as_ref().map(|release| &release.tables);
+        let is_table = |name: &&TableName| {
+            new.tables.contains_key(*name) || before.is_some_and(|before| before.contains_key(*name))
+        };
+        let tables = changes.iter().filter(is_table).count();
+        let changed = Changed { tables: tables as u64, views: (changes.len() - tables) as u64 };
         if !request.publish {
-            outcome.ending = Ending::Withheld { changed_tables: changes.len() as u64 };
+            outcome.ending = Ending::Withheld { changed };
             record.ended(&outcome);
             return Ok(outcome);
         }
@@ -161,8 +180,7 @@ impl Run<'_> {
             }
             _ => {
                 let published = lake.publish(lock, new).await?;
-                let (release, changed_tables) = (published.release.number, changes.len() as u64);
-                outcome.ending = Ending::Published { release, changed_tables };
+                outcome.ending = Ending::Published { release: published.release.number, changed };
                 record.published(&published.release);
                 if let Some(error) = published.delta_behind {
                     let what = "the next run brings the Delta logs up to date";

@@ -1,7 +1,7 @@
 //! The plan of a run: the project, checked before anything is touched, and what of it the run is to do.
 
 use super::RunRequest;
-use super::request::as_of;
+use super::request::{as_of, past_as_of};
 use perennial_core::contract::{Source, TableName};
 use perennial_core::error::{Problems, Result};
 use perennial_lake::{Lake, LoadState, Release, history};
@@ -14,7 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// queries. YAML was checked when the project was loaded.
 pub(crate) async fn check(project: &Project, now: jiff::Timestamp) -> Result<CheckedSql, Problems> {
     let columns = released_columns(project).await;
-    Ok(check_against(project, as_of(project, None, now)?, columns).await?.checked)
+    let checked = check_against(project, as_of(project, None, now)?, columns).await?.checked;
+    past_as_of(project, None, now)?;
+    Ok(checked)
 }
 
 /// The columns that the newest release accepted beyond the contracts if the lake is a folder: a check does not use the

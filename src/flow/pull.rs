@@ -163,6 +163,7 @@ impl Pull<'_> {
 
     /// Uses the rows of the previous release for all tables of a failed source, so that they still fit each other.
     fn fall_back(&self, source: &Source, failed: &SourceTable, error: Error, pulled: &mut PullOutcome) {
+        let mut missing = false;
         for table in &source.tables {
             let raw = TableName::raw(&source.name, &table.name);
             let previous = self.previous.and_then(|r| Some((r.tables.get(&raw)?.clone(), r.loaded.get(&raw)?.clone())));
@@ -179,13 +180,15 @@ impl Pull<'_> {
                     pulled.versions.insert(raw.clone(), version);
                     pulled.loaded.insert(raw, state);
                 }
-                None => pulled.incomplete = true,
+                None => missing = true,
             }
         }
-        self.observer.event(Event::Note(format!(
-            "source {} failed; its tables keep the rows of the previous release",
-            source.name
-        )));
+        pulled.incomplete |= missing;
+        let rows = match missing {
+            true => "no release has its rows",
+            false => "its tables keep the rows of the previous release",
+        };
+        self.observer.event(Event::Note(format!("source {} failed; {rows}", source.name)));
         pulled.problems.push(error.context(format!("source {}.{}", source.name, failed.name)));
     }
 }

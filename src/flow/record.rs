@@ -83,6 +83,7 @@ impl<'a> Record<'a> {
     pub fn ended(&mut self, outcome: &RunOutcome) {
         (self.run.status, self.run.release) = match outcome.ending {
             Ending::Published { release, .. } => (RunStatus::Done, Some(release)),
+            Ending::NothingNew { .. } if outcome.failed_sources > 0 => (RunStatus::Failed, None),
             Ending::NothingNew { .. } => (RunStatus::NothingNew, None),
             Ending::Withheld { .. } => (RunStatus::Done, None),
             Ending::NotPublished => (RunStatus::Failed, None),

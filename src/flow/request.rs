@@ -2,7 +2,7 @@
 
 use super::replay::{ReplayCounts, ReplayRequest};
 use perennial_core::error::{Error, Problems, Result, expected};
-use perennial_lake::{Holder, TestCounts};
+use perennial_lake::{Holder, Release, TestCounts};
 use perennial_project::{AsOf, Pipeline, Project};
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub(crate) struct RunRequest {
     pub exclude: Vec<String>,
     /// The business date that figures describe; `None` for the project's.
     pub as_of: Option<jiff::civil::Date>,
+    /// Whether that date may lie in the future.
+    pub allow_future: bool,
     /// Read every file and build every step again.
     pub full_refresh: bool,
     /// Whether a run that succeeds publishes what it has made.
@@ -37,11 +39,23 @@ impl RunRequest {
             select: Vec::new(),
             exclude: Vec::new(),
             as_of: None,
+            allow_future: false,
             full_refresh: false,
             publish: true,
             replay: None,
             now,
             invoker,
+        }
+    }
+
+    /// The business date that the figures of this run describe.
+    ///
+    /// # Errors
+    /// `Project` when it lies in the future and may not.
+    pub(super) fn as_of(&self, project: &Project) -> Result<jiff::civil::Date> {
+        match self.allow_future {
+            true => as_of(project, self.as_of, self.now),
+            false => past_as_of(project, self.as_of, self.now),
         }
     }
 
@@ -77,12 +91,37 @@ pub(super) fn as_of(
 ) -> Result<jiff::civil::Date> {
     match (asked, project.as_of) {
         (Some(date), _) | (None, AsOf::Date(date)) => Ok(date),
-        (None, AsOf::Today) => {
-            let zoned = now.in_tz(&project.time_zone);
-            let unknown = |e| Error::project(format!("unknown time zone `{}`", project.time_zone)).because(e);
-            Ok(zoned.map_err(unknown)?.date())
-        }
+        (None, AsOf::Today) => today(project, now),
     }
+}
+
+/// The day in the project's time zone.
+fn today(project: &Project, now: jiff::Timestamp) -> Result<jiff::civil::Date> {
+    let zoned = now.in_tz(&project.time_zone);
+    let unknown = |e| Error::project(format!("unknown time zone `{}`", project.time_zone)).because(e);
+    Ok(zoned.map_err(unknown)?.date())
+}
+
+/// The business date that the project's figures describe when none is asked for, which may not lie in the future: months
+/// that have not been would be closed without a sale.
+///
+/// # Errors
+/// `Project` when it lies in the future.
+pub(super) fn past_as_of(
+    project: &Project,
+    asked: Option<jiff::civil::Date>,
+    now: jiff::Timestamp,
+) -> Result<jiff::civil::Date> {
+    let (date, today) = (as_of(project, asked, now)?, today(project, now)?);
+    if date <= today {
+        return Ok(date);
+    }
+    let error = format!("the as-of date {date} is in the future: today is {today} in {}", project.time_zone);
+    let hint = match asked {
+        Some(_) => "days that have not been would count as days without a sale; `--allow-future` runs it nevertheless",
+        None => "write `as_of: today` in perennial.yml; `perennial run --allow-future` runs it nevertheless",
+    };
+    Err(Error::project(error).hint(hint))
 }
 
 /// Who runs a command, for the lock and the record.
@@ -118,8 +157,8 @@ pub(crate) enum Ending {
     Published {
         /// Its number.
         release: u64,
-        /// Tables that differ from the previous release.
-        changed_tables: u64,
+        /// What differs from the previous release.
+        changed: Changed,
     },
     /// Nothing changed: the previous release stays current.
     NothingNew {
@@ -128,11 +167,20 @@ pub(crate) enum Ending {
     },
     /// Everything was made and passed its tests, and nothing was to be published: the previous release stays current.
     Withheld {
-        /// Tables that differ from the previous release.
-        changed_tables: u64,
+        /// What differs from the previous release.
+        changed: Changed,
     },
     /// A test, step or source failed: the previous release stays current.
     NotPublished,
+}
+
+/// How much of a release differs from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// Tables kept in files.
+    pub tables: u64,
+    /// Stored queries.
+    pub views: u64,
 }
 
 /// What a run did.
@@ -140,8 +188,14 @@ pub(crate) enum Ending {
 pub(crate) struct RunOutcome {
     /// Its id.
     pub run_id: String,
+    /// The business date of its figures.
+    pub as_of: jiff::civil::Date,
+    /// The newest release when it began and the business date of that.
+    pub before: Option<(u64, jiff::civil::Date)>,
     /// How it ended.
     pub ending: Ending,
+    /// Sources that could not be read.
+    pub failed_sources: u64,
     /// Tests, counted.
     pub tests: TestCounts,
     /// What became of rejected rows that were tried again.
@@ -156,11 +210,14 @@ pub(crate) struct RunOutcome {
 
 impl RunOutcome {
     /// A run that has not published anything yet.
-    pub(super) fn new(run_id: &str, tests: TestCounts) -> RunOutcome {
+    pub(super) fn new(run_id: &str, as_of: jiff::civil::Date, before: Option<&Release>) -> RunOutcome {
         RunOutcome {
             run_id: run_id.to_string(),
+            as_of,
+            before: before.map(|release| (release.number, release.as_of)),
             ending: Ending::NotPublished,
-            tests,
+            failed_sources: 0,
+            tests: TestCounts::default(),
             replayed: None,
             editions: Vec::new(),
             not_issued: Vec::new(),

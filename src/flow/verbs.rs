@@ -1,20 +1,19 @@
-//! The other things one does with a project: show a step, test, issue a report, roll back.
+//! The other things one does with a project: show a step, issue a report, roll back.
 
-use super::build::test_record;
 use super::issue::Issue;
 use super::plan::{accepted, check_against};
 use super::reader::{Reader, nothing_published, open_engine};
 use super::record::{self, Record};
 use super::request::as_of;
+use super::test::obstacle_error;
 use super::{Invoker, Observer, clock};
 use arrow::array::RecordBatch;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
-use perennial_lake::history::{TestRecord, TestStatus};
 use perennial_lake::{Lake, Release, new_run_id};
 use perennial_project::{Language, LoadOptions, Project, TextFile};
 use perennial_reports::{Edition, Output, Period};
-use perennial_steps::{CheckedSql, RunContext};
+use perennial_steps::CheckedSql;
 
 /// The first rows of a step, computed now over the newest release; nothing is written.
 pub(crate) async fn show(
@@ -41,7 +40,10 @@ pub(crate) async fn show(
     };
     let release = release.ok_or_else(nothing_published)?;
     let engine = open_engine(project, Some(&lake))?;
-    perennial_steps::register(&engine, &checked, &release.tables).await?;
+    let obstacles = perennial_steps::register(&engine, &checked, &release.tables).await?;
+    if let Some(obstacle) = step.reads.iter().find_map(|table| obstacles.get(table)) {
+        return Err(obstacle_error(project, &release, obstacle, &format!("{} cannot be shown", step.name)).into());
+    }
     Ok(perennial_steps::show(&engine, step, limit).await?)
 }
 
@@ -53,56 +55,6 @@ fn of_source(checked: &CheckedSql, given: &str) -> Option<Error> {
     let table = by_name.into_iter().chain(by_names).find(is_source)?;
     let error = Error::project(format!("`{given}` is a table of a source, not a step"));
     Some(error.hint(format!("perennial query \"SELECT * FROM {table}\" --limit 10 shows its rows")))
-}
-
-/// Runs the tests of the selected steps and of `sql/tests` against the newest release, and the given and expected rows
-/// of `tests/steps`. Without a release only the latter.
-pub(crate) async fn test(
-    project: &Project,
-    select: &[String],
-    exclude: &[String],
-    now: jiff::Timestamp,
-) -> Result<Vec<TestRecord>, Problems> {
-    let lake = Lake::open(&project.lake).await?;
-    let release = lake.latest().await?;
-    // A release is tested as of the day it describes and with the columns it has.
-    let as_of = release.as_ref().map_or_else(|| as_of(project, None, now), |r| Ok(r.as_of))?;
-    let columns = release.as_ref().map(|r| accepted(&r.loaded)).unwrap_or_default();
-    let checked = check_against(project, as_of, columns).await?.checked;
-    let all = ["*".to_string()];
-    let selected = checked.select(if select.is_empty() { &all } else { select }, exclude)?;
-    let context = RunContext { as_of, vars: project.vars.clone() };
-    let mut results = Vec::new();
-    for file in &project.step_tests {
-        let outcome = perennial_steps::run_step_test(project, &checked, &context, file).await?;
-        if selected.contains(&outcome.step) {
-            results.push(step_test_record(&outcome));
-        }
-    }
-    let Some(release) = release else { return Ok(results) };
-    let engine = open_engine(project, Some(&lake))?;
-    perennial_steps::register(&engine, &checked, &release.tables).await?;
-    for step in checked.steps.iter().filter(|s| selected.contains(&s.name)) {
-        let outcomes = perennial_steps::test_step(&engine, step, &|_| true).await?;
-        results.extend(outcomes.iter().map(|t| test_record(&release.run_id, t)));
-    }
-    for test in checked.tests.iter().filter(|t| t.reads.iter().any(|table| selected.contains(table))) {
-        results.push(test_record(&release.run_id, &perennial_steps::test_query(&engine, test).await?));
-    }
-    Ok(results)
-}
-
-fn step_test_record(outcome: &perennial_steps::StepTestOutcome) -> TestRecord {
-    TestRecord {
-        run_id: String::new(),
-        test: outcome.file.clone(),
-        table: Some(outcome.step.to_string()),
-        column: None,
-        severity: "error".to_string(),
-        status: if outcome.failure.is_none() { TestStatus::Passed } else { TestStatus::Failed },
-        failures: u64::from(outcome.failure.is_some()),
-        example: outcome.failure.as_ref().map(ToString::to_string),
-    }
 }
 
 /// One report, named.

@@ -102,13 +102,23 @@ pub struct Company {
     pub time_zone: String,
 }
 
-/// Writes the shipped project into a folder, which is made if need be and must be empty; with a company, that of its
-/// ERP instead of the demo's. Says how many files.
+/// What of the shipped project is written.
+#[derive(Clone, Debug)]
+pub enum Shipped {
+    /// The demo company, whose data end at a fixed date.
+    Demo,
+    /// The beginning of a company's own project, whose figures describe the present day.
+    Own,
+    /// The same with the company's ERP instead of the demo's.
+    WithErp(Company),
+}
+
+/// Writes the shipped project into a folder, which is made if need be and must be empty. Says how many files.
 ///
 /// # Errors
 /// Of kind `Project` when the ERP is not ready-made, the folder not empty or not to be written to.
-pub fn write_to(folder: &Path, company: Option<&Company>) -> Result<usize> {
-    let files = files_of(company)?;
+pub fn write_to(folder: &Path, project: &Shipped) -> Result<usize> {
+    let files = project.files()?;
     refuse_non_empty(folder)?;
     for (path, content) in &files {
         let path = folder.join(path);
@@ -121,43 +131,55 @@ pub fn write_to(folder: &Path, company: Option<&Company>) -> Result<usize> {
     Ok(files.len())
 }
 
-/// The files of a new project by their paths.
-fn files_of(company: Option<&Company>) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut all: BTreeMap<String, Vec<u8>> = files().iter().map(|file| (file.path(), file.content.to_vec())).collect();
-    let Some(company) = company else { return Ok(all) };
-    let Some(folder) = erps().into_iter().find(|name| *name == company.erp).and_then(|name| READY_MADE.get_dir(name))
-    else {
-        let error = Error::project(format!("unknown ERP `{}`", company.erp));
-        return Err(error.suggest(&company.erp, erps()));
-    };
-    all.retain(|path, _| !OF_DEMO_ERP.iter().any(|beginning| path.starts_with(beginning)));
-    let mut own = Vec::new();
-    collect("ready-made", folder, &mut own);
-    for file in own {
-        let path = file.below.strip_prefix(&company.erp).unwrap_or(file.below).to_string_lossy().replace('\\', "/");
-        if path != "source.yml" {
-            all.insert(path, file.content.to_vec());
+impl Shipped {
+    /// The files of a new project by their paths.
+    fn files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut all: BTreeMap<String, Vec<u8>> =
+            files().iter().map(|file| (file.path(), file.content.to_vec())).collect();
+        if let Shipped::WithErp(company) = self {
+            all.retain(|path, _| !OF_DEMO_ERP.iter().any(|beginning| path.starts_with(beginning)));
+            all.extend(company.files()?);
         }
+        all.insert("perennial.yml".to_string(), self.project_file().into_bytes());
+        Ok(all)
     }
-    all.insert("perennial.yml".to_string(), company.project_file().into_bytes());
-    Ok(all)
-}
 
-impl Company {
     /// The project file with the company's own in place of the demo's.
     fn project_file(&self) -> String {
-        let own = [
-            ("name: ", "name: Customer value".to_string()),
-            ("time_zone: ", format!("time_zone: {}", self.time_zone)),
-            ("currency: ", format!("currency: {}", self.currency)),
-            ("as_of: ", "as_of: today".to_string()),
-        ];
+        let mut own = match self {
+            Shipped::Demo => return PROJECT_FILE.to_string(),
+            Shipped::Own => Vec::new(),
+            Shipped::WithErp(company) => vec![
+                ("time_zone: ", format!("time_zone: {}", company.time_zone)),
+                ("currency: ", format!("currency: {}", company.currency)),
+            ],
+        };
+        own.extend([("name: ", "name: Customer value".to_string()), ("as_of: ", "as_of: today".to_string())]);
         let line = |line: &str| {
             let found = own.iter().find(|(beginning, _)| line.starts_with(beginning));
             found.map_or_else(|| line.to_string(), |(_, own)| own.clone())
         };
         let lines: Vec<String> = PROJECT_FILE.lines().map(line).collect();
         lines.join("\n").replace(" The demo data end there.", "") + "\n"
+    }
+}
+
+impl Company {
+    /// The files of the ERP by their paths in a project.
+    fn files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let Some(folder) = erps().into_iter().find(|name| *name == self.erp).and_then(|name| READY_MADE.get_dir(name))
+        else {
+            let error = Error::project(format!("unknown ERP `{}`", self.erp));
+            return Err(error.suggest(&self.erp, erps()));
+        };
+        let mut own = Vec::new();
+        collect("ready-made", folder, &mut own);
+        let path = |file: &ShippedFile| {
+            let path = file.below.strip_prefix(&self.erp).unwrap_or(file.below);
+            path.to_string_lossy().replace('\\', "/")
+        };
+        let files = own.iter().map(|file| (path(file), file.content.to_vec()));
+        Ok(files.filter(|(path, _)| path != "source.yml").collect())
     }
 }
 

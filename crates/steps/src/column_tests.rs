@@ -41,14 +41,32 @@ pub struct TestOutcome {
 const HIDDEN: &str = "***";
 
 /// A test as a query: what to count, and where an example is.
-struct TestPlan {
+pub(super) struct TestPlan {
     name: String,
-    column: Option<String>,
+    /// The column it is about; `None` for the grain.
+    pub column: Option<String>,
     severity: Severity,
+    /// The table and column that it is held against.
+    pub other: Option<(TableName, String)>,
     /// Condition under which a row fails, where the row alone decides.
     predicate: Option<String>,
     /// Query of the failing rows.
     failing_rows: String,
+}
+
+impl TestPlan {
+    /// The outcome when it is not run.
+    pub fn skipped(&self, step: &Step) -> TestOutcome {
+        TestOutcome {
+            name: self.name.clone(),
+            table: step.name.clone(),
+            column: self.column.clone(),
+            severity: self.severity,
+            status: TestStatus::Skipped,
+            failures: 0,
+            example: None,
+        }
+    }
 }
 
 /// Runs those tests in a step's header that `which` takes on its table, which must be registered.
@@ -60,25 +78,34 @@ pub async fn test_step(
     step: &Step,
     which: &(dyn Fn(&ColumnRule) -> bool + Sync),
 ) -> Result<Vec<TestOutcome>> {
-    let tests = planned(step, which);
+    run_planned(engine, step, &planned(step, which)).await
+}
+
+/// Runs tests of a step. What is wrong with their queries is said without their text, which nobody wrote.
+pub(super) async fn run_planned(engine: &Engine, step: &Step, tests: &[TestPlan]) -> Result<Vec<TestOutcome>> {
+    outcomes(engine, step, tests).await.map_err(|error| {
+        let message = format!("the tests of {} cannot be run: {}", step.name, error.message());
+        let said = Error::new(error.kind(), message);
+        let said = match error.hint_text() {
+            Some(hint) => said.hint(hint.to_string()),
+            None => said,
+        };
+        said.because(error)
+    })
+}
+
+async fn outcomes(engine: &Engine, step: &Step, tests: &[TestPlan]) -> Result<Vec<TestOutcome>> {
     let together: Vec<&TestPlan> = tests.iter().filter(|t| t.predicate.is_some()).collect();
     let mut row_counts = count_together(engine, step, &together).await?.into_iter();
     let mut outcomes = Vec::new();
-    for test in &tests {
+    for test in tests {
         let failures = match test.predicate {
             Some(_) => row_counts.next().unwrap_or(0),
             None => count_alone(engine, &test.failing_rows).await?,
         };
         let example = if failures > 0 { first_row(engine, &test.failing_rows, &step.personal).await? } else { None };
-        outcomes.push(TestOutcome {
-            name: test.name.clone(),
-            table: step.name.clone(),
-            column: test.column.clone(),
-            severity: test.severity,
-            status: status(failures, test.severity),
-            failures,
-            example,
-        });
+        let status = status(failures, test.severity);
+        outcomes.push(TestOutcome { status, failures, example, ..test.skipped(step) });
     }
     Ok(outcomes)
 }
@@ -132,7 +159,8 @@ pub(super) fn looks_elsewhere(rule: &ColumnRule, step: &Step, checked: &CheckedS
     }
 }
 
-fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<TestPlan> {
+/// The tests in a step's header that `which` takes.
+pub(super) fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<TestPlan> {
     let table = quoted_name(&step.name);
     let mut tests = Vec::new();
     // The grain is tested with the rules about one table, not with those that compare two.
@@ -142,6 +170,7 @@ fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Tes
             name: format!("{}.grain", step.name),
             column: None,
             severity: Severity::Error,
+            other: None,
             predicate: None,
             failing_rows: more_than_once(&table, &columns.join(", "), ""),
         });
@@ -153,6 +182,10 @@ fn planned(step: &Step, which: &(dyn Fn(&ColumnRule) -> bool + Sync)) -> Vec<Tes
                 name: format!("{}.{}.{word}", step.name, column.name),
                 column: Some(column.name.clone()),
                 severity: test.severity,
+                other: match &test.rule {
+                    ColumnRule::Relationships { to, column } => Some((to.clone(), column.clone())),
+                    _ => None,
+                },
                 predicate,
                 failing_rows,
             });

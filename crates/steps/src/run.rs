@@ -145,7 +145,7 @@ enum Relation {
 
 /// What is known of a relation that steps read.
 #[derive(Clone, Debug, Default)]
-struct Prints {
+pub(super) struct Prints {
     /// Names its rows.
     rows: String,
     /// The business dates that it describes, each with the table or view that does: none for what depends on none, and
@@ -172,7 +172,7 @@ impl Prints {
     }
 }
 
-type AllPrints = BTreeMap<TableName, Prints>;
+pub(super) type AllPrints = BTreeMap<TableName, Prints>;
 
 /// Brings the selected steps up to date, runs their tests and then the queries of `sql/tests` that can be run.
 ///
@@ -501,7 +501,7 @@ async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Opti
 }
 
 /// Makes raw tables and the relations over them known; the fingerprints of all of them.
-async fn register_given(
+pub(super) async fn register_given(
     engine: &Engine,
     sources: &[SourceRelation],
     given: &BTreeMap<TableName, TableVersion>,
@@ -535,21 +535,4 @@ fn widened(version: &TableVersion, source: &SourceRelation) -> Result<arrow::dat
         }
     }
     Ok(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-/// Makes everything of a release known to an engine, for queries and reports: raw tables, relations of sources, tables
-/// and views, those of a step by the step's present SQL. A step whose table the release lacks is known with its columns
-/// and no rows.
-pub async fn register(engine: &Engine, checked: &CheckedSql, tables: &BTreeMap<TableName, TableVersion>) -> Result<()> {
-    let made: BTreeSet<&TableName> = checked.steps.iter().map(|s| &s.name).collect();
-    let given = tables.iter().filter(|(name, _)| !made.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-    register_given(engine, &checked.sources, &given).await?;
-    for step in &checked.steps {
-        match (step.header.materialize, tables.get(&step.name)) {
-            (Materialize::View, _) => engine.register_view(&step.name, &step.rendered.sql).await?,
-            (Materialize::Table, Some(version)) => engine.register_files(&step.name, version)?,
-            (Materialize::Table, None) => engine.register_schema(&step.name, step.schema.clone())?,
-        }
-    }
-    Ok(())
 }

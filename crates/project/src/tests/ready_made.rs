@@ -76,11 +76,13 @@ fn mistakes_name_what_there_is() {
 #[test]
 fn a_project_with_an_erp_has_its_files_in_place_of_the_demos() {
     let folder = tempfile::tempdir().unwrap();
-    let company =
-        |erp: &str| shipped::Company { erp: erp.into(), currency: "CNY".into(), time_zone: "Asia/Shanghai".into() };
-    let error = shipped::write_to(folder.path(), Some(&company("sap"))).unwrap_err();
+    let with = |erp: &str| {
+        let (currency, time_zone) = ("CNY".into(), "Asia/Shanghai".into());
+        shipped::Shipped::WithErp(shipped::Company { erp: erp.into(), currency, time_zone })
+    };
+    let error = shipped::write_to(folder.path(), &with("sap")).unwrap_err();
     assert_eq!(error.hint_text(), Some("expected one of `odoo`, `tryton`"));
-    shipped::write_to(folder.path(), Some(&company("tryton"))).unwrap();
+    shipped::write_to(folder.path(), &with("tryton")).unwrap();
     let project = Project::load(folder.path(), &LoadOptions { vars: None, env: &|_| None }).unwrap();
     assert_eq!((project.currency.as_str(), project.time_zone.as_str()), ("CNY", "Asia/Shanghai"));
     assert_eq!((project.name.as_str(), project.as_of), ("Customer value", AsOf::Today));

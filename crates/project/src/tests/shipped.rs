@@ -78,11 +78,11 @@ fn shipped_files_stand_in_where_the_project_has_none() {
 fn the_shipped_project_is_written_into_an_empty_folder_only() {
     let folder = tempfile::tempdir().unwrap();
     let new = folder.path().join("shop");
-    let written_files = shipped::write_to(&new, None).unwrap();
+    let written_files = shipped::write_to(&new, &shipped::Shipped::Demo).unwrap();
     assert_eq!(written_files, shipped::files().len());
     assert!(new.join("pipelines/sources/erp.yml").is_file());
     Project::load(&new, &LoadOptions::of_process()).unwrap();
-    let error = shipped::write_to(&new, None).unwrap_err();
+    let error = shipped::write_to(&new, &shipped::Shipped::Demo).unwrap_err();
     assert!(error.message().contains("is not empty: it contains perennial.yml, pipelines"), "{error}");
     assert!(shipped::files().iter().all(|file| !file.path().contains("/.")));
 }
