@@ -30,7 +30,7 @@ fn unfolded(column: SampleColumn, depth: usize) -> Vec<SampleColumn> {
             // A text that only begins like an object is left as it is.
             let Ok((name, value)) = entry else { return vec![column] };
             let name = format!("{}.{name}", column.name);
-            // Names that are made from data are no columns.
+            // Names that are made from data are not columns.
             if fields.len() > MAX_NEW_FIELDS {
                 return vec![column];
             }
