@@ -6,7 +6,6 @@ use super::{Context, Outcome, Output, Verb};
 use crate::flow::{RunOutcome, RunRequest};
 use perennial_core::error::Problems;
 use perennial_demo::{DemoOptions, Summary};
-use perennial_project::Project;
 use perennial_project::shipped::{self, Shipped};
 use std::path::PathBuf;
 
@@ -66,7 +65,7 @@ impl Verb for Demo {
 
 impl Demo {
     async fn night(&self, context: &Context<'_>, night: &Summary) -> Result<RunOutcome, Problems> {
-        let project = Project::load(&self.folder, &context.load_options())?;
+        let project = context.project_in(&self.folder)?;
         let request = RunRequest {
             as_of: Some(night.as_of),
             // The company is invented: its days may be still to come.

@@ -33,7 +33,7 @@ use output::{Format, Printer};
 use perennial_core::error::{Error, Problems, Result};
 use perennial_core::file_mode::FileMode;
 use perennial_project::{LoadOptions, Project};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The nightly customer-value pipeline: sources to Parquet, SQL steps, tests, one release, reports.
@@ -193,7 +193,12 @@ struct Context<'a> {
 impl Context<'_> {
     /// The project that `--project` names or that contains the current folder.
     fn project(&self) -> Result<Project, Problems> {
-        let project = Project::load(&self.root()?, &self.load_options())?;
+        self.project_in(&self.root()?)
+    }
+
+    /// The project in a folder.
+    fn project_in(&self, root: &Path) -> Result<Project, Problems> {
+        let project = Project::load(root, &self.load_options())?;
         mask_permissions(&project);
         self.print_notes(&project);
         Ok(project)
