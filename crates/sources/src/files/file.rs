@@ -28,18 +28,18 @@ impl SourceFile {
 pub struct Listing {
     /// The files, by path.
     pub files: Vec<SourceFile>,
-    /// Notes on what else matches, and is left out because it is no file.
+    /// Notes on what else matches, and is left out because it is not a file.
     pub left_out: Vec<String>,
 }
 
 impl Listing {
-    /// Leaves out what matches and is no file; `what` it is: `a folder`.
+    /// Leaves out what matches and is not a file; `what` it is: `a folder`.
     pub(crate) fn leave_out(&mut self, path: &str, what: &str) {
         self.left_out.push(format!("`{path}` is {what}, not a file, so it is left out"));
     }
 }
 
-/// That a pattern names exactly something that is no file; `what` it is: `a folder`.
+/// That a pattern names exactly something that is not a file; `what` it is: `a folder`.
 pub(crate) fn no_file(path: &str, what: &str) -> Error {
     Error::data(format!("`{path}` is {what} where a file is expected"))
         .hint(format!("remove it, or name files: `{path}/*` are those in a folder"))

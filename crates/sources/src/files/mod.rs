@@ -50,7 +50,7 @@ impl Files {
     ///
     /// # Errors
     /// Of kind `Project` when the glob is malformed or the server refuses the login, `Data` when a name is not UTF-8 or the
-    /// glob names exactly something that is no file, `Unreachable` when the location cannot be read.
+    /// glob names exactly something that is not a file, `Unreachable` when the location cannot be read.
     pub async fn list(&self, glob: &str) -> Result<Listing> {
         let pattern = Pattern::new(glob)?;
         let found = self.store.list(&pattern).await;

@@ -119,7 +119,7 @@ fn is_file(data: &Metadata) -> bool {
     data.permissions.is_none() || data.file_type() == FileType::File
 }
 
-/// What it is that is no file; the protocol does not tell more.
+/// What it is that is not a file; the protocol does not tell more.
 fn kind(data: &Metadata) -> &'static str {
     if data.is_dir() { "a folder" } else { "a pipe, a device or a socket" }
 }
