@@ -473,9 +473,15 @@ async fn register_view(engine: &Engine, step: &Step, view: &ViewVersion) -> Resu
 
 /// A step that was not selected, as the release has it.
 async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Option<Relation>> {
+    let needed = || input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
     if step.header.materialize == Materialize::View {
         let before = input.previous_views.iter().find(|(name, _)| *name == step.name);
-        let view = before.map_or_else(|| view(step, input.as_of), |(_, view)| view.clone());
+        // What it reads may be in no release either, unless a step of this run reads it.
+        let Some(view) = before.map(|(_, view)| view.clone()).or_else(|| needed().map(|_| view(step, input.as_of)))
+        else {
+            engine.register_schema(&step.name, step.schema.clone())?;
+            return Ok(None);
+        };
         register_view(engine, step, &view).await?;
         return Ok(Some(Relation::View(view)));
     }
@@ -484,19 +490,16 @@ async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Opti
             engine.register_files(&step.name, version)?;
             Ok(Some(Relation::Table(version.clone())))
         }
-        None => {
-            let needed = input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
-            match needed {
-                Some(reader) => {
-                    Err(Error::project(format!("{reader} reads {}, which is not in any release yet", step.name))
-                        .hint(format!("select it as well: `+{reader}`")))
-                }
-                None => {
-                    engine.register_schema(&step.name, step.schema.clone())?;
-                    Ok(None)
-                }
+        None => match needed() {
+            Some(reader) => {
+                Err(Error::project(format!("{reader} reads {}, which is not in any release yet", step.name))
+                    .hint(format!("select it as well: `+{reader}`")))
             }
-        }
+            None => {
+                engine.register_schema(&step.name, step.schema.clone())?;
+                Ok(None)
+            }
+        },
     }
 }
 

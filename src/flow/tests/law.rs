@@ -278,6 +278,8 @@ fn law(happenings: &[Happening]) -> Result<(), String> {
     let mut history = History::new();
     for happening in happenings {
         history.happen(happening)?;
+        // A release can be read, whatever made it.
+        content(&history.company.project("lake", None));
     }
     let settled = history.settle()?;
     let differences = differences(&settled, &history.at_once(), history.rows_changed);
@@ -351,5 +353,17 @@ fn a_lake_that_lacks_a_pipeline_differs() {
         "what was loaded of raw.shop__sales",
     ] {
         assert!(differences.iter().any(|said| said.starts_with(name)), "{name} is not in {differences:?}");
+    }
+}
+
+/// Whichever pipeline is the first, what it publishes can be read: not a view of a table that is not there yet.
+#[test]
+fn what_the_first_pipeline_publishes_can_be_read() {
+    for pipeline in ["erp", "web", "shop"] {
+        let mut history = History::new();
+        history.attempt(pipeline, date(2026, 3, 1)).unwrap().unwrap();
+        let found = content(&history.company.project("lake", None));
+        let view = "staging.open_orders";
+        assert_eq!(found.relations.contains_key(view), pipeline == "erp", "{pipeline}: {:?}", found.relations.keys());
     }
 }
