@@ -79,11 +79,11 @@ impl Reader {
     /// The release an edition was made from, if it is not this one and the lake still has it.
     pub(super) async fn other(&self, edition: &EditionRecord) -> Result<Option<Release>> {
         let here = self.release.as_ref().map_or(0, |r| r.number);
-        if edition.release == here || !self.lake.release_numbers().await?.contains(&edition.release) {
+        if edition.release == here {
             return Ok(None);
         }
-        let other = self.lake.release(edition.release).await?;
-        Ok(Some(other).filter(|release| release.run_id == edition.run_id))
+        let other = self.lake.find_release(edition.release).await?;
+        Ok(other.filter(|release| release.run_id == edition.run_id))
     }
 
     /// Registers an earlier state of a source table, and returns its name.
@@ -186,7 +186,7 @@ async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>
     let newest = TableName::new("newest", ReleaseRecord::TABLE);
     let records: Vec<ReleaseRecord> = match release {
         // Earlier versions listed nothing; the next run does.
-        Some(_) if lake.system_files(ReleaseRecord::TABLE).await?.is_empty() => {
+        Some(_) if files.of(ReleaseRecord::TABLE).is_empty() => {
             lake.releases().await?.iter().map(release_record).collect()
         }
         // The run that published this release may not have recorded it yet.

@@ -30,7 +30,7 @@ impl Lake {
     }
 
     /// The numbers of all releases, ascending; one listing of all of them.
-    pub async fn release_numbers(&self) -> Result<Vec<u64>> {
+    pub(crate) async fn release_numbers(&self) -> Result<Vec<u64>> {
         let found = self.list(&releases_folder()).await?;
         Ok(numbers(found.iter().filter_map(|(path, _)| path.rsplit('/').next())))
     }

@@ -233,10 +233,38 @@ impl Lake {
         }
     }
 
-    pub(crate) async fn find_release(&self, number: u64) -> Result<Option<Release>> {
+    /// One release by its number; `None` when there is none of that number.
+    ///
+    /// # Errors
+    /// Those of [`Lake::latest`].
+    pub async fn find_release(&self, number: u64) -> Result<Option<Release>> {
+        let Some(text) = self.read(&record_path(number)).await? else { return Ok(None) };
+        if let Some((last, known, release)) = &*self.last_read()
+            && (*last, known) == (number, &text)
+        {
+            return Ok(Some(release.clone()));
+        }
+        let release = record::read(self, number, &text, LoadStates::Read).await?;
+        *self.last_read() = Some((number, text, release.clone()));
+        Ok(Some(release))
+    }
+
+    /// The newest release, or the one of a number, for queries: without what has been read of its sources, a list that
+    /// grows with every file.
+    ///
+    /// # Errors
+    /// Those of [`Lake::latest`] and [`Lake::release`].
+    pub async fn release_for_queries(&self, number: Option<u64>) -> Result<Option<Release>> {
+        let number = match number {
+            Some(number) => number,
+            None => match self.latest_number().await? {
+                Some(number) => number,
+                None => return Ok(None),
+            },
+        };
         match self.read(&record_path(number)).await? {
-            Some(text) => Ok(Some(record::read(self, number, &text).await?)),
-            None => Ok(None),
+            Some(text) => record::read(self, number, &text, LoadStates::Skip).await.map(Some),
+            None => self.release(number).await.map(Some),
         }
     }
 
@@ -260,6 +288,13 @@ impl Lake {
         let read = files.into_iter().map(|(path, hash)| async move { Ok((path, self.object(&hash).await?)) });
         futures::stream::iter(read).buffered(READS_AT_ONCE).try_collect().await
     }
+}
+
+/// Whether load states are wanted with a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoadStates {
+    Read,
+    Skip,
 }
 
 /// What a release repeats of an earlier one.
