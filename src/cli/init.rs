@@ -45,17 +45,26 @@ impl Verb for Init {
             None => Shipped::Own,
         };
         let files = shipped::write_to(&self.folder, &project)?;
-        match project {
-            Shipped::WithErp(_) => self.make_empty_folders()?,
-            _ if self.no_data => {}
-            _ => drop(perennial_demo::generate(&self.folder.join("data"), &DemoOptions::default())?),
-        }
+        let demo = match project {
+            Shipped::WithErp(_) => {
+                self.make_empty_folders()?;
+                None
+            }
+            _ if self.no_data => None,
+            _ => Some(perennial_demo::generate(&self.folder.join("data"), &DemoOptions::default())?),
+        };
         let folder = self.folder.display();
         if context.printer.format == Format::Json {
             context.printer.json(&serde_json::json!({ "folder": folder.to_string(), "files": files }))?;
         } else {
             context.printer.say(format!("{folder}: {} written", count(files as u64, "file", "files")));
             context.printer.say(format!("next: cd {folder}, {}", self.next()));
+            if let Some(demo) = demo {
+                let as_of = demo.as_of;
+                context.printer.say(format!(
+                    "note: its data are those of the demo, which end before {as_of}: `perennial run --as-of {as_of}` shows them"
+                ));
+            }
         }
         Ok(Outcome::Done)
     }

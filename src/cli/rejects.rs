@@ -77,6 +77,7 @@ impl Rejects {
         let mut conditions = vec!["TRUE".to_string()];
         conditions.extend(self.source.iter().map(|s| format!("source = {}", literal(s))));
         conditions.extend(self.table.iter().map(|t| format!("table_name = {}", literal(t))));
+        let everything = conditions.join(" AND ");
         if !self.all {
             conditions.push(reader.open_rejects());
         }
@@ -94,6 +95,15 @@ impl Rejects {
         };
         let rows = reader.query(&sql, Some(self.limit)).await?;
         context.printer.rows(&rows)?;
+        if !self.all && context.printer.format == Format::Text && rows.iter().all(|batch| batch.num_rows() == 0) {
+            let others = format!("SELECT 1 FROM system.rejects WHERE {everything}");
+            if reader.query(&others, Some(1)).await?.iter().any(|batch| batch.num_rows() > 0) {
+                context.printer.say(
+                    "note: there are rejects in files that were read again since, or of sources that failed; `--all` \
+                     shows them",
+                );
+            }
+        }
         Ok(Outcome::Done)
     }
 

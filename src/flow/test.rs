@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct TestReport {
     /// Every test.
     pub tests: Vec<Tested>,
-    /// What is worth a line although it is no problem.
+    /// What else is worth a line.
     pub notes: Vec<String>,
     /// Why tests were not run, and errors of those that stopped.
     pub problems: Problems,

@@ -328,3 +328,165 @@ fn a_function_that_is_mistyped_or_called_wrongly_is_explained() {
         assert!(ran.stderr.contains(words), "{words} is not in\n{}", ran.stderr);
     }
 }
+
+/// Runs the program in a project.
+fn in_project(project: &Path, args: &[&str]) -> crate::support::Ran {
+    run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()]))
+}
+
+/// Tests by name with their status and the reason why they were skipped.
+fn tested(project: &Path, code: i32) -> Vec<(String, String, String)> {
+    let tests = in_project(project, &["test", "--format", "json"]).ended(code).json();
+    let text = |test: &serde_json::Value, key: &str| test[key].as_str().unwrap_or_default().to_string();
+    let all = tests.as_array().unwrap();
+    all.iter().map(|test| (text(test, "test"), text(test, "status"), text(test, "reason"))).collect()
+}
+
+#[test]
+fn a_test_of_what_no_release_has_is_not_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path(), &[DAILY]);
+    let before = in_project(&project, &["test"]).ended(2);
+    assert!(before.stderr.contains("nothing has been published yet"), "{}", before.stderr);
+    in_project(&project, &["run"]).ended(0);
+    in_project(&project, &["test"]).ended(0);
+    // A mart whose every row fails, a query that gives all of them, a view over it, a new column, and one of another type.
+    let write = |path: &str, text: &str| {
+        let path = project.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "sql/marts/fresh.sql",
+        "/* ---\ndescription: New\ngrain: [sold_on]\ncolumns:\n  amount: {tests: [{accepted_values: [none]}]}\n--- */\n\
+         SELECT sold_on, amount FROM marts.daily\n",
+    );
+    write("sql/tests/none.sql", "SELECT * FROM marts.fresh\n");
+    write(
+        "sql/marts/shown.sql",
+        "/* ---\ndescription: Shown\nmaterialize: view\ngrain: [sold_on]\n--- */\nSELECT sold_on FROM marts.fresh\n",
+    );
+    write(
+        "sql/marts/more.sql",
+        "/* ---\ndescription: More\nmaterialize: view\ngrain: [sold_on]\n--- */\n\
+         SELECT sold_on, extra FROM marts.daily\n",
+    );
+    write("sql/tests/extra.sql", "SELECT * FROM marts.daily WHERE extra <> 'a'\n");
+    write(
+        "sql/marts/daily.sql",
+        "/* ---\ndescription: Sales by day\ngrain: [sold_on]\ncolumns:\n  amount: {tests: [not_null]}\n\
+         \x20 extra: {tests: [not_null]}\n--- */\n\
+         SELECT sold_on, concat('about ', sum(amount)) AS amount, 'a' AS extra FROM source.shop__sales GROUP BY sold_on\n",
+    );
+    in_project(&project, &["check"]).ended(0);
+    let absent = "marts.fresh is not in release 1";
+    let skipped = |test: &str, reason: &str| (test.to_string(), "skipped".to_string(), reason.to_string());
+    let mut found = tested(&project, 2);
+    found.sort();
+    // The sum of DECIMAL(18,2) has ten digits more.
+    let changed = "column `amount` of marts.daily is DECIMAL(28,2) in release 1, and TEXT by its SQL";
+    let mut expected = vec![
+        skipped("marts.daily.amount.not_null", changed),
+        skipped("marts.daily.extra.not_null", "marts.daily has no column `extra` in release 1 yet"),
+        ("marts.daily.grain".to_string(), "passed".to_string(), String::new()),
+        skipped("marts.fresh.amount.accepted_values", absent),
+        skipped("marts.fresh.grain", absent),
+        skipped("marts.more.grain", "marts.more does not fit release 1: unknown column `extra`"),
+        skipped("marts.shown.grain", absent),
+        skipped("tests.extra", "tests.extra does not fit release 1: unknown column `extra`"),
+        skipped("tests.none", absent),
+    ];
+    expected.sort();
+    assert_eq!(found, expected);
+    let text = in_project(&project, &["test"]).ended(2).stderr;
+    assert!(text.contains("1 passed, 0 warned, 0 failed, 8 skipped"), "{text}");
+    assert!(text.contains("4 tests are not run: marts.fresh is not in release 1"), "{text}");
+    assert!(text.contains("`perennial run --select marts.fresh` first"), "{text}");
+    assert!(!text.contains("query:") && !text.contains("count("), "nobody wrote that SQL: {text}");
+    // What reads such a table is not shown as if it had no rows.
+    let shown = in_project(&project, &["show", "shown"]).ended(2).stderr;
+    assert!(shown.contains("marts.shown cannot be shown: marts.fresh is not in release 1"), "{shown}");
+    // Once it is run, it is judged.
+    write("sql/tests/none.sql", "SELECT * FROM marts.fresh WHERE sold_on IS NULL\n");
+    let fresh = std::fs::read_to_string(project.join("sql/marts/fresh.sql")).unwrap();
+    write("sql/marts/fresh.sql", &fresh.replace("{tests: [{accepted_values: [none]}]}", "{tests: [not_null]}"));
+    in_project(&project, &["run"]).ended(0);
+    let found = tested(&project, 0);
+    assert!(found.iter().all(|(_, status, _)| status == "passed") && found.len() == 9, "{found:?}");
+}
+
+#[test]
+fn a_query_over_tables_of_another_date_is_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let dated = |name: &str| {
+        format!(
+            "/* ---\ndescription: A date\ngrain: [day]\n--- */\nSELECT DATE '{{{{ as_of }}}}' AS day, '{name}' AS name\n"
+        )
+    };
+    let project = project(folder.path(), &[DAILY, ("sql/marts/a.sql", &dated("a")), ("sql/marts/b.sql", &dated("b"))]);
+    let write = |path: &str, text: &str| std::fs::write(project.join(path), text).unwrap();
+    std::fs::create_dir_all(project.join("sql/tests")).unwrap();
+    for name in ["a", "b"] {
+        write(
+            &format!("sql/tests/{name}.sql"),
+            &format!("SELECT * FROM marts.{name} WHERE day <> DATE '{{{{ as_of }}}}'\n"),
+        );
+    }
+    in_project(&project, &["run"]).ended(0);
+    in_project(&project, &["run", "--select", "marts.a", "--as-of", "2026-02-03"]).ended(0);
+    let said = in_project(&project, &["test"]).ended(0).stderr;
+    let note = "tests.b is not run: marts.b describes 2026-02-01, and release 2 2026-02-03";
+    assert!(said.contains(note) && said.contains("0 failed, 1 skipped"), "{said}");
+}
+
+#[test]
+fn an_as_of_date_in_the_future_needs_a_word_and_one_in_the_past_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let dated = DAILY.1.replace("GROUP BY", "WHERE sold_on < DATE '{{ as_of }}' GROUP BY");
+    let project = project(folder.path(), &[(DAILY.0, &dated)]);
+    let said = in_project(&project, &["run", "--as-of", "2999-01-01"]).ended(2).stderr;
+    assert!(said.contains("2999-01-01 is in the future") && said.contains("--allow-future"), "{said}");
+    let said = in_project(&project, &["run"]).ended(0).stderr;
+    assert!(said.starts_with("run      nightly as of 2026-02-01\n"), "{said}");
+    // What is counted agrees with what is listed.
+    assert!(said.contains("1 published as of 2026-02-01, 2 tables and 1 view changed"), "{said}");
+    assert_eq!(crate::support::value(&project, "SELECT tables FROM system.releases"), "2");
+    // A past day is said before and after, with the way back.
+    let said = in_project(&project, &["run", "--as-of", "2026-01-15"]).ended(0).stderr;
+    assert!(said.contains("release 1 describes 2026-02-01") && said.contains("--no-publish"), "{said}");
+    assert!(said.contains("2 published as of 2026-01-15") && said.contains("`perennial rollback 1`"), "{said}");
+    // Without publishing nobody goes back.
+    let said = in_project(&project, &["run", "--as-of", "2026-01-10", "--no-publish"]).ended(0).stderr;
+    assert!(said.contains("not published, as asked") && said.contains("release 2 stays current"), "{said}");
+    assert!(!said.contains("go back"), "{said}");
+    assert_eq!(crate::support::value(&project, "SELECT max(number) FROM system.releases"), "2");
+    // The project's own date as well.
+    let file = project.join("perennial.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("2026-02-01", "2999-01-01")).unwrap();
+    for args in [["check"], ["run"]] {
+        let said = in_project(&project, &args).ended(2).stderr;
+        assert!(said.contains("in the future") && said.contains("`as_of: today`"), "{said}");
+    }
+    in_project(&project, &["run", "--allow-future", "--no-publish"]).ended(0);
+}
+
+#[test]
+fn a_run_whose_sources_fail_says_that_nothing_is_new_or_nothing_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("new");
+    run(["init".as_ref(), new.as_os_str(), "--no-data".as_ref()]).ended(0);
+    let said = in_project(&new, &["run"]).ended(3).stderr;
+    assert!(said.contains("not published: nothing is published yet"), "{said}");
+    assert!(!said.contains("previous"), "there is none: {said}");
+    let today = std::fs::read_to_string(new.join("perennial.yml")).unwrap();
+    assert!(today.contains("\nas_of: today\n") && today.contains("\nname: Customer value\n"), "{today}");
+
+    let project = project(&folder.path().join("shop"), &[DAILY]);
+    in_project(&project, &["run"]).ended(0);
+    std::fs::remove_dir_all(project.join("data")).unwrap();
+    let said = in_project(&project, &["run"]).ended(3).stderr;
+    assert!(said.contains("1 source failed, and nothing else is new; release 1 stays current"), "{said}");
+    let status = "SELECT status FROM system.runs ORDER BY started_at DESC LIMIT 1";
+    assert_eq!(crate::support::value(&project, status), "failed");
+}
