@@ -55,11 +55,10 @@ impl Cause {
             return damaged_file(&whole, "it is shorter than what was written");
         }
         if let Some(failed) = from_store {
-            return Cause::outside(
-                Kind::Unreachable,
-                format!("the lake's store failed: {}", scrub(&failed.to_string())),
-                STORE,
-            );
+            return store_failed(&failed.to_string());
+        }
+        if let Some(said) = patterns::FOOTER.captures(&whole).map(|parts| parts[1].to_string()) {
+            return footer_unread(&whole, &said);
         }
         if let Some(unreadable) = chain().find_map(|one| one.downcast_ref::<ParquetError>()) {
             return damaged_file(&whole, &plain(&unreadable.to_string()));
@@ -88,6 +87,25 @@ impl Cause {
             _ => Cause::of_the_query(Kind::Bug),
         }
     }
+}
+
+fn store_failed(said: &str) -> Cause {
+    Cause::outside(Kind::Unreachable, format!("the lake's store failed: {}", scrub(said)), STORE)
+}
+
+/// The end of a Parquet file, which is read first.
+fn footer_unread(error: &str, said: &str) -> Cause {
+    let path = patterns::LAKE_FILE.captures(error).map(|parts| parts[1].to_string()).unwrap_or_default();
+    if let Some(found) = patterns::OF_THE_LAKE.captures(said) {
+        return Cause::outside(Kind::Data, with_table(found[1].to_string(), &path), DAMAGED);
+    }
+    if patterns::NOT_FOUND.is_match(said) {
+        return Cause::outside(Kind::Data, with_table(format!("{path} is missing from the lake"), &path), DAMAGED);
+    }
+    if patterns::CUT.is_match(said) {
+        return damaged_file(error, "it is shorter than what was written");
+    }
+    store_failed(said)
 }
 
 /// A Parquet file that cannot be read.

@@ -293,6 +293,25 @@ async fn damage_and_outages_are_told_apart() {
     assert_eq!(read(of_store(generic("server returned 503 Slow Down"))).1, 3);
     assert_eq!(read(DataFusionError::ObjectStore(Box::new(generic("timed out")))).1, 3);
     assert_eq!(read(DataFusionError::ParquetError(Box::new(ParquetError::General("Corrupt footer".into())))).1, 1);
+    // The footer is read first, and what the store said of it comes as a text.
+    let footer = |said: StoreError| {
+        let error = format!(
+            "Failed to fetch metadata for file lake/core/orders/2.parquet: {}",
+            DataFusionError::ObjectStore(Box::new(said))
+        );
+        read(DataFusionError::ParquetError(Box::new(ParquetError::General(error))))
+    };
+    let (message, code) = footer(generic("server returned 503 Slow Down"));
+    assert_eq!(message, "the query failed: the lake's store failed: Generic S3 error: server returned 503 Slow Down");
+    assert_eq!(code, 3);
+    let damaged =
+        perennial_lake::Damaged { path: "core/orders/2.parquet".into(), damage: perennial_lake::Damage::Changed };
+    let (message, code) = footer(StoreError::Generic { store: "lake", source: Box::new(damaged) });
+    assert_eq!(
+        message,
+        "the query failed: core/orders/2.parquet is damaged: its content is not what was written (a file of core.orders)"
+    );
+    assert_eq!(code, 1);
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     assert_eq!(read(DataFusionError::IoError(full)).1, 3);
     let memory = DataFusionError::ResourcesExhausted("pool".into());
@@ -340,6 +359,7 @@ async fn damaged_files_of_a_folder_name_their_table() {
         let error = engine.collect("SELECT sum(n) FROM core.orders").await.expect_err(what);
         assert_eq!(error.kind(), Kind::Data, "{what}: {error}");
         assert!(error.to_string().contains("(a file of core.orders)"), "{what}: {error}");
+        assert!(!error.to_string().contains("Object Store"), "{what}: {error}");
         assert!(error.hint_text().is_some_and(|hint| hint.contains("perennial lake verify")), "{what}");
     }
 }

@@ -86,6 +86,12 @@ patterns! {
     NOT_COMPARABLE = r"common argument type for comparison operation (.+?) (?:[=!<>]+|IS .*FROM) (.+)$";
     /// The file that could not be read, in the words of the engine and of the store.
     LAKE_FILE = r"(?:file|location) (\S+\.parquet)";
+    /// Why the end of a file could not be read, which the engine passes on as a text: what the store said.
+    FOOTER = r"(?s)Failed to fetch metadata for file \S+: Object Store error: (.*)$";
+    /// A file that the store does not have.
+    NOT_FOUND = r"^Object at location \S+ not found";
+    /// What the lake's own store found, whose name stands in front.
+    OF_THE_LAKE = r"(?s)^Generic lake error: (.*)$";
     /// What a store says of a range behind the end of a file: a folder, and S3.
     CUT = r"Requested range was invalid|Out of range of file|416 Range Not Satisfiable|Range not satisfiable";
     /// Types by the names of Arrow.
