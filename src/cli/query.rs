@@ -34,7 +34,7 @@ impl Verb for Query {
             sql => sql.to_string(),
         };
         let project = context.project()?;
-        let reader = Reader::open(&project, self.release).await?;
+        let reader = Reader::for_queries(&project, self.release).await?;
         context.printer.stream(reader.rows(&sql, self.limit).await?).await?;
         Ok(Outcome::Done)
     }

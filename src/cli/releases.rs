@@ -20,7 +20,7 @@ impl Verb for Releases {
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let reader = Reader::open(&project, None).await?;
+        let reader = Reader::for_queries(&project, None).await?;
         let rows = reader.query("SELECT * FROM system.releases ORDER BY number DESC", None).await?;
         context.printer.rows(&rows)?;
         Ok(Outcome::Done)

@@ -30,7 +30,7 @@ impl Verb for Runs {
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let project = context.project()?;
-        let reader = Reader::open(&project, None).await?;
+        let reader = Reader::for_queries(&project, None).await?;
         match &self.run_id {
             Some(run_id) => one(run_id, &reader, context).await?,
             None => {

@@ -24,6 +24,17 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Opens the newest release of the project's lake, or the one with a number, for queries alone: its release does not
+    /// say what has been read of its sources.
+    ///
+    /// # Errors
+    /// Those of [`Reader::open`].
+    pub async fn for_queries(project: &Project, number: Option<u64>) -> Result<Reader> {
+        let lake = Lake::open(&project.lake).await?;
+        let release = lake.release_for_queries(number).await?;
+        Reader::over(project, lake, release).await
+    }
+
     /// Opens the newest release of the project's lake, or the one with a number.
     ///
     /// # Errors

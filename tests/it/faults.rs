@@ -109,15 +109,16 @@ fn files_on_disk(project: &Path) -> BTreeSet<String> {
     files
 }
 
-/// The data files that release records and the objects they refer to name.
+/// The data files that the manifests of the releases name. A run that was killed before its release may have left others.
 fn files_of_releases(project: &Path) -> BTreeSet<String> {
+    let records = project.join("lake/_perennial");
+    let read = |path: &Path| serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap();
     let mut files = BTreeSet::new();
-    for folder in ["releases", "objects"].map(|folder| project.join("lake/_perennial").join(folder)) {
-        for file in all_files(&folder) {
-            // Of the objects some are SQL and templates.
-            if let Ok(record) = serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()) {
-                collect_paths(&record, &mut files);
-            }
+    for file in all_files(&records.join("releases")) {
+        let record = read(&records.join("releases").join(file));
+        for table in record["release"]["tables"].as_object().unwrap().values() {
+            let hash = table["manifest"].as_str().unwrap();
+            collect_paths(&read(&records.join("objects").join(&hash[..2]).join(hash)), &mut files);
         }
     }
     files

@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     system_parts: Mutex<HashMap<(String, String), u64>>,
     /// Objects that this process has read or written, by hash.
     objects: Mutex<HashMap<String, bytes::Bytes>>,
+    /// The release that was read last, with its number and the text of its record: a run asks for it several times.
+    last_read: Mutex<Option<(u64, bytes::Bytes, Release)>>,
     /// A release record was sent and it is not known whether it was written: this process may delete nothing.
     publication_unknown: AtomicBool,
 }
@@ -112,6 +114,7 @@ impl Lake {
             written: Mutex::default(),
             system_parts: Mutex::default(),
             objects: Mutex::default(),
+            last_read: Mutex::default(),
             publication_unknown: AtomicBool::new(false),
         };
         Lake { inner: Arc::new(inner) }
@@ -192,6 +195,10 @@ impl Lake {
     /// has read needs it.
     pub fn verify_files_of(&self, release: &Release) {
         release.tables.values().flat_map(|table| &table.files).for_each(|file| self.register_blocks(file));
+    }
+
+    pub(crate) fn last_read(&self) -> MutexGuard<'_, Option<(u64, bytes::Bytes, Release)>> {
+        self.inner.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn publication_unknown(&self) -> &AtomicBool {

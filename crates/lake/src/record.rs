@@ -9,7 +9,7 @@ use super::damaged::Damaged;
 use super::load_states::{read_load_state, store_load_state};
 use super::objects::{NewObjects, OBJECTS_AT_ONCE};
 use super::open::Lake;
-use super::release::record_path;
+use super::release::{LoadStates, record_path};
 use super::verify::Part;
 use super::{DataFile, LoadState, Release, TableVersion, TestCounts, TestResult, ViewVersion, earlier_record};
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
@@ -200,10 +200,12 @@ fn newer_format(from: &str, format: u32) -> Error {
 /// # Errors
 /// `Data` when a record or an object is missing or damaged, `Project` when a newer version wrote it, `Unreachable` when
 /// the store fails.
-pub(crate) async fn read(lake: &Lake, number: u64, text: &[u8]) -> Result<Release> {
+pub(crate) async fn read(lake: &Lake, number: u64, text: &[u8], load_states: LoadStates) -> Result<Release> {
     let from = record_path(number);
     let release = match parse(&from, text)? {
-        Some(record) => resolve(lake, record).await.map_err(|error| error.context(format!("release {number}")))?,
+        Some(record) => {
+            resolve(lake, record, load_states).await.map_err(|error| error.context(format!("release {number}")))?
+        }
         None => earlier_record::read(&from, text)?,
     };
     if release.number != number {
@@ -216,7 +218,10 @@ pub(crate) async fn read(lake: &Lake, number: u64, text: &[u8]) -> Result<Releas
 }
 
 /// A record with the objects that it names.
-async fn resolve(lake: &Lake, record: Record) -> Result<Release> {
+async fn resolve(lake: &Lake, mut record: Record, load_states: LoadStates) -> Result<Release> {
+    if load_states == LoadStates::Skip {
+        record.loaded.clear();
+    }
     let tables = futures::stream::iter(record.tables).map(|(name, entry)| async move {
         let manifest: Manifest = lake.object_json(&entry.manifest).await.map_err(|error| error.context(&name))?;
         let version = version(&name, manifest, entry.changed_in)?;

@@ -147,7 +147,7 @@ fn measured() {
             let now = time_of(night).checked_add(Span::new().hours(1).minutes(i64::from(repeated))).unwrap();
             let pipeline = match operation.split('-').next() {
                 Some("open") => {
-                    let reader = Reader::open(&project, None).await.unwrap();
+                    let reader = Reader::for_queries(&project, None).await.unwrap();
                     reader.query("SELECT sum(rows) FROM marts.rows", None).await.unwrap();
                     continue;
                 }

@@ -1,6 +1,7 @@
 //! A release exists completely or not at all, keeps what it names, and Delta logs follow it.
 
 use super::*;
+use crate::release::LoadStates;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_lake_has_no_release() {
@@ -132,10 +133,10 @@ async fn rollback_is_a_new_release_with_the_old_tables() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_newer_version_is_an_error_that_says_so() {
     let (_folder, lake) = new_lake().await;
-    let error = record::read(&lake, 1, br#"{"format": 99, "whatever": 1}"#).await.unwrap_err();
+    let error = record::read(&lake, 1, br#"{"format": 99, "whatever": 1}"#, LoadStates::Read).await.unwrap_err();
     let newer = "_perennial/releases/00000001.json has format 99, which a newer version of perennial wrote";
     assert_eq!(error.message(), newer);
-    let error = record::read(&lake, 1, b"{").await.unwrap_err();
+    let error = record::read(&lake, 1, b"{", LoadStates::Read).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
 }
 
@@ -143,7 +144,7 @@ async fn a_record_of_a_newer_version_is_an_error_that_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_format_1_is_read() {
     let (_folder, lake) = new_lake().await;
-    let release = record::read(&lake, 12, include_bytes!("release-format-1.json")).await.unwrap();
+    let release = record::read(&lake, 12, include_bytes!("release-format-1.json"), LoadStates::Read).await.unwrap();
     assert_eq!((release.number, release.rollback_of), (12, Some(3)));
     let table = &release.tables[&name("marts.rfm")];
     let types: Vec<String> = table.schema.fields().iter().map(|f| f.data_type().to_string()).collect();
@@ -151,7 +152,7 @@ async fn a_record_of_format_1_is_read() {
     assert_eq!((table.rows(), table.changed_in), (42, 12));
     assert_eq!((table.as_of, release.test_counts(None)), (Some(release.as_of), release.earlier_counts));
     let text = write_record(&lake, &release).await;
-    let again = record::read(&lake, 12, text.as_bytes()).await.unwrap();
+    let again = record::read(&lake, 12, text.as_bytes(), LoadStates::Read).await.unwrap();
     assert_eq!((again.earlier_counts, &again.views), (release.earlier_counts, &release.views));
     assert_eq!(again.tables[&name("marts.rfm")].schema, table.schema);
     assert_eq!(again.loaded, release.loaded);
