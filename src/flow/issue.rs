@@ -67,9 +67,11 @@ impl Issue<'_> {
             (None, _) => Ok(self.release.as_of),
             (Some((date, _)), None) => Ok(date),
             (Some((earlier, table)), Some((later, other))) => {
-                let error = format!("its tables describe two dates: {table} {earlier}, and {other} {later}");
-                let hint = format!("run the pipelines that make the tables of {} as of the same date", report.name);
-                Err(Error::data(error).context(format!("report {}", report.name)).hint(hint))
+                let error = format!(
+                    "the tables of the report `{}` describe two dates: {table} {earlier}, {other} {later}",
+                    report.name
+                );
+                Err(Error::data(error).hint("run the pipelines that make them as of the same date"))
             }
         }
     }
