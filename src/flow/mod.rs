@@ -28,7 +28,7 @@ use next_release::{load_state_changed, next_release};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::{Lake, Lock, Release, new_run_id};
-use perennial_project::Project;
+use perennial_project::{AsOf, Project};
 use plan::Plan;
 use pull::Pull;
 use record::Record;
@@ -137,6 +137,12 @@ impl Run<'_> {
         };
         pulled.carry_over(project, latest.as_ref());
         record.pulled(&pulled.records);
+        // A date that was asked for in this run needs no reminder.
+        if let (None, AsOf::Date(date)) = (request.as_of, project.as_of)
+            && let Some(unseen) = pulled.unseen(date)
+        {
+            observer.event(Event::Note(unseen));
+        }
         let mut outcome = RunOutcome { replayed, ..RunOutcome::new(&run_id, plan.as_of, latest.as_ref()) };
         outcome.failed_sources = pulled.problems.len() as u64;
         outcome.problems.extend(std::mem::take(&mut pulled.problems));

@@ -200,6 +200,20 @@ fn may_retry(source: &Source, error: &Error, rejects: &RejectBuffer<'_>) -> bool
 }
 
 impl PullOutcome {
+    /// The newest row that lies on a later day than the as-of date, in words, if there is one. Moments count by their day
+    /// in UTC, so that the as-of date itself, where the zone matters, is passed over.
+    pub(super) fn unseen(&self, as_of: jiff::civil::Date) -> Option<String> {
+        let later = self.records.iter().filter_map(|record| {
+            let day: jiff::civil::Date = record.newest.as_ref()?.get(..10)?.parse().ok()?;
+            (day > as_of).then(|| (day, format!("{}.{}", record.source, record.table)))
+        });
+        let (day, table) = later.max()?;
+        Some(format!(
+            "{table} has rows up to {day}, and figures as of {as_of} do not see them: `as_of` in perennial.yml, or \
+             `--as-of`, says which day they describe"
+        ))
+    }
+
     /// Adds the tables of the project that this run did not read, as the previous release has them.
     pub(super) fn carry_over(&mut self, project: &Project, previous: Option<&Release>) {
         let Some(previous) = previous else { return };

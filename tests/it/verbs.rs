@@ -460,7 +460,19 @@ fn an_as_of_date_in_the_future_needs_a_word_and_one_in_the_past_is_said() {
     assert!(said.contains("not published, as asked") && said.contains("release 2 stays current"), "{said}");
     assert!(!said.contains("go back"), "{said}");
     assert_eq!(crate::support::value(&project, "SELECT max(number) FROM system.releases"), "2");
-    // The project's own date as well.
+    // The project's own date is fixed, and the till has gone on.
+    let sales = project.join("data/sales.csv");
+    let text = std::fs::read_to_string(&sales).unwrap();
+    std::fs::write(&sales, format!("{text}4,2026-03-01,5.00\n")).unwrap();
+    let contract = project.join("pipelines/sources/shop.yml");
+    let yaml = std::fs::read_to_string(&contract).unwrap();
+    std::fs::write(&contract, yaml.replace("    key:", "    time_column: sold_on\n    key:")).unwrap();
+    let said = in_project(&project, &["run"]).ended(0).stderr;
+    assert!(
+        said.contains("shop.sales has rows up to 2026-03-01, and figures as of 2026-02-01 do not see them"),
+        "{said}"
+    );
+    // It may not lie in the future either.
     let file = project.join("perennial.yml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("2026-02-01", "2999-01-01")).unwrap();
