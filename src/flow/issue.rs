@@ -82,7 +82,7 @@ impl Issue<'_> {
         let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let mut causes = Vec::new();
         if let Some(last) = perennial_reports::newest_edition(folder, &report.name, period)? {
-            // An old release that can no longer be read is no reason to issue nothing.
+            // The page is issued also when the old release can no longer be read.
             causes = match self.causes(inputs, period, &last).await {
                 Err(error) if error.kind() == Kind::Data => {
                     vec![Cause { kind: CauseKind::Unknown, what: last.release.to_string() }]

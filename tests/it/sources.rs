@@ -152,7 +152,7 @@ fn what_a_store_answers_is_kept_without_tokens() {
             let folder = project(location, &format!("files: {files}\n    format: csv"));
             let command = |args: &[&str]| {
                 let mut command = perennial(args.iter().copied().chain(["--project", folder.path().to_str().unwrap()]));
-                env.iter().for_each(|(name, value)| drop(command.env(name, value)));
+                env.iter().for_each(|(name, value)| _ = command.env(name, value));
                 Ran::from(command.output().unwrap())
             };
             let mut said = Vec::new();

@@ -51,7 +51,7 @@ patterns! {
     NOT_GROUPED = r#"column "([^"]+)" must appear"#;
     /// A subquery of several columns where one value is wanted.
     ONE_COLUMN = r"should only return one column";
-    /// A statement that is no query, as a whole and behind WITH.
+    /// A statement other than a query, as a whole and behind WITH.
     NO_QUERY = r"(?:DDL|DML|Statement) not supported";
     QUERY_THAT_CHANGES = r"^Query (\w+) ";
     /// An interval times a number.

@@ -29,7 +29,7 @@ impl Query {
         Query { engine, plan, sql: sql.to_string() }
     }
 
-    /// The same query with at most so many rows.
+    /// The same query with this maximum number of rows.
     pub fn limit(self, rows: usize) -> Result<Query> {
         let Query { engine, plan, sql } = self;
         let limited = LogicalPlanBuilder::from(plan).limit(0, Some(rows)).and_then(LogicalPlanBuilder::build);

@@ -143,8 +143,8 @@ impl Lake {
     /// Reads every file of the lake. `progress` is told after each how many have been read.
     ///
     /// # Errors
-    /// `Unreachable` when the store fails, `Project` when a newer version of the program wrote a release. What is damaged
-    /// is no error but a [`Finding`].
+    /// `Unreachable` when the store fails, `Project` when a newer version of the program wrote a release. Damage is a
+    /// [`Finding`], not an error.
     pub async fn verify(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Verification> {
         let mut check = Check {
             lake: self,

@@ -31,7 +31,7 @@ enum Act {
     Negate,
 }
 
-/// An expression. Where it stands is no part of what it is: equal expressions are still computed once.
+/// An expression. Its place does not count: equal expressions are still computed once.
 #[derive(Debug)]
 pub(super) struct Arithmetic {
     acts: Vec<Act>,

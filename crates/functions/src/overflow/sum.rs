@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// `sum`. Where it stands is no part of what it is.
+/// `sum`. Its place does not count.
 #[derive(Debug)]
 pub(super) struct Sum {
     engines: Arc<AggregateUDF>,
