@@ -55,7 +55,7 @@ patterns! {
     NO_QUERY = r"(?:DDL|DML|Statement) not supported";
     QUERY_THAT_CHANGES = r"^Query (\w+) ";
     /// An interval times a number.
-    INTERVAL_TIMES = r"Interval.*Int64";
+    INTERVAL_TIMES = r"Interval.*Int64|Int64.*Interval";
     /// A subquery that reads columns around it, and cannot become a join.
     CORRELATED = r"Subquery|OuterReferenceColumn";
     /// Nodes that the engine can parse and not run.
