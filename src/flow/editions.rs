@@ -21,12 +21,7 @@ pub(super) struct ReportRun<'a> {
 
 impl ReportRun<'_> {
     /// Issues every report for its newest closed period. One that cannot be issued does not stop the others.
-    pub async fn issue_all(
-        &self,
-        release: &Release,
-        sources: &[SourceRecord],
-        outcome: &mut RunOutcome,
-    ) -> Result<()> {
+    pub async fn issue_all(&self, release: &Release, sources: &[SourceRecord], outcome: &mut RunOutcome) -> Result<()> {
         if self.plan.reports.is_empty() {
             return Ok(());
         }

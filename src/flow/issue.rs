@@ -204,7 +204,7 @@ fn compare(time_zone: &str, now: &TableName, before: &TableName, table: &SourceT
             ValueType::Instant { .. } => {
                 // Not AT TIME ZONE, which knows no day after 2262.
                 format!("CAST(arrow_cast({time}, 'Timestamp(Microsecond, Some(\"{time_zone}\"))') AS DATE)")
-            },
+            }
             _ => time,
         };
         Some(format!("({day} >= DATE '{}' AND {day} < DATE '{}')", period.start, period.end))

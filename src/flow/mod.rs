@@ -122,7 +122,8 @@ impl Run<'_> {
             run_id: &run_id,
             now,
             previous: latest.as_ref(),
-            full_refresh: request.full_refresh,
+            // Of a selection only the steps are made anew: rows of files that are gone cannot be read again.
+            full_refresh: request.full_refresh && request.select.is_empty(),
             max_data_files: project.merge_raw_files,
             rejects: &*record.rejects,
             observer,
@@ -167,6 +168,7 @@ impl Run<'_> {
         }
 
         let new = next_release(project, &plan, &pulled, &built, latest.as_ref(), &run_id, record.now());
+        reader::check_readable(project, lake, &new).await?;
         let changes = new.changes(latest.as_ref())?;
         let before = latest.as_ref().map(|release| &release.tables);
         let is_table = |name: &&TableName| {

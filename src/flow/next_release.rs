@@ -5,7 +5,8 @@ use super::plan::Plan;
 use super::pull::PullOutcome;
 use perennial_core::contract::TableName;
 use perennial_lake::{LoadState, NewRelease, Release, TestResult, ViewVersion};
-use perennial_project::{Materialize, Project};
+use perennial_project::Project;
+use perennial_steps::widened;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The release that a run publishes if everything has succeeded. `pulled` and `built` hold every table that the project
@@ -21,10 +22,16 @@ pub(super) fn next_release(
 ) -> NewRelease {
     let mut tables = pulled.versions.clone();
     tables.extend(built.tables.clone());
-    let sources = plan.checked.sources.iter().filter(|source| tables.contains_key(&source.raw));
-    let of_source = |sql: &String| ViewVersion { sql: sql.clone(), as_of: None, definition: None };
-    let mut views: Vec<(TableName, ViewVersion)> = sources.map(|s| (s.name.clone(), of_source(&s.sql))).collect();
-    let of_steps = plan.checked.steps.iter().filter(|step| step.header.materialize == Materialize::View);
+    let mut views: Vec<(TableName, ViewVersion)> = Vec::new();
+    for source in &plan.checked.sources {
+        let Some(version) = tables.get_mut(&source.raw) else { continue };
+        // A table that was read under an earlier contract lacks columns that the relation over it names.
+        version.schema = widened(version, source);
+        let reads = [source.raw.clone()].into();
+        let view = ViewVersion { sql: source.sql.clone(), as_of: None, definition: None, reads };
+        views.push((source.name.clone(), view));
+    }
+    let of_steps = plan.checked.steps.iter();
     views.extend(of_steps.filter_map(|step| Some((step.name.clone(), built.views.get(&step.name)?.clone()))));
     let released: BTreeSet<TableName> = tables.keys().chain(views.iter().map(|(name, _)| name)).cloned().collect();
     NewRelease {
@@ -40,6 +47,9 @@ pub(super) fn next_release(
     }
 }
 
+/// What the names of queries of `sql/tests` begin with.
+const QUERIES: &str = "tests.";
+
 /// The latest result of every test: of this run, and of earlier ones where it judged neither the table nor the query.
 fn tests(
     plan: &Plan<'_>,
@@ -49,14 +59,17 @@ fn tests(
 ) -> BTreeMap<String, TestResult> {
     let queries: BTreeMap<String, &BTreeSet<TableName>> =
         plan.checked.tests.iter().map(|test| (test.name.to_string(), &test.reads)).collect();
+    let untouched = |table: &TableName| released.contains(table) && !plan.selected.contains(table);
     let stands = |name: &str, test: &TestResult| match queries.get(name) {
-        Some(reads) => reads.iter().all(|table| released.contains(table)),
-        None => test.tables.iter().all(|table| released.contains(table) && !plan.selected.contains(table)),
+        Some(reads) => reads.iter().all(untouched),
+        // A query that the project no longer has, or a rule in the header of a step.
+        None => !name.starts_with(QUERIES) && test.tables.iter().all(untouched),
     };
     let earlier = previous.iter().flat_map(|release| &release.tests).filter(|(name, test)| stands(name, test));
     let mut tests: BTreeMap<String, TestResult> = earlier.map(|(name, test)| (name.clone(), test.clone())).collect();
     for outcome in &built.tested {
-        let tables = queries.get(&outcome.name).map_or_else(|| [outcome.table.clone()].into(), |reads| (*reads).clone());
+        let of_rule = || [outcome.table.clone()].into_iter().chain(outcome.against.clone()).collect();
+        let tables = queries.get(&outcome.name).map_or_else(of_rule, |reads| (*reads).clone());
         tests.insert(outcome.name.clone(), TestResult { tables, failures: outcome.failures });
     }
     tests
@@ -81,9 +94,15 @@ pub(super) fn load_state_changed(pulled: &PullOutcome, previous: &Release) -> bo
                 || now.replayed != then.replayed
                 || now.types != then.types
                 || now.compared_at != then.compared_at
+                || gone_files(now) != gone_files(then)
                 || (now.watermark != then.watermark && now.watermark.as_ref().is_some_and(|mark| mark.lake.is_none()))
         })
     })
+}
+
+/// The files of which it was said that they are gone.
+pub(super) fn gone_files(state: &LoadState) -> usize {
+    state.files.values().filter(|file| file.gone).count()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Sources into `raw.*`: only files that are new or changed, and each source as a whole or not at all.
 
 use super::issue::newest;
+use super::next_release::gone_files;
 use super::reject_buffer::RejectBuffer;
 use super::{Event, Observer};
 use perennial_core::contract::{Extraction, Source, SourceTable, TableName};
@@ -138,7 +139,11 @@ impl Pull<'_> {
             let note = format!("{label} has never had a file: none matches {place}");
             self.observer.event(Event::Note(note));
         }
-        if loaded.changed {
+        if self.full_refresh {
+            loaded.notes.extend(self.lost_files(&raw, &loaded));
+        }
+        let says_more = previous.is_some_and(|(_, before)| gone_files(before) != gone_files(&loaded.state));
+        if loaded.changed || says_more {
             loaded.version.notes.clone_from(&loaded.notes);
         }
         for note in &loaded.notes {
@@ -159,6 +164,17 @@ impl Pull<'_> {
             seconds: began.elapsed().as_secs_f64(),
         });
         Ok(loaded)
+    }
+
+    /// What a full refresh could not read again, because the source no longer has it.
+    fn lost_files(&self, raw: &TableName, loaded: &LoadOutcome) -> Option<String> {
+        let before = self.previous?.loaded.get(raw)?;
+        let lost = before.files.iter().filter(|(path, file)| file.rows > 0 && !loaded.state.files.contains_key(*path));
+        let lost: Vec<_> = lost.collect();
+        let ((first, _), rows) = (lost.first()?, lost.iter().map(|(_, file)| file.rows).sum::<u64>());
+        let files = if lost.len() == 1 { "1 file".to_string() } else { format!("{} files", lost.len()) };
+        let rows = if rows == 1 { "1 row".to_string() } else { format!("{rows} rows") };
+        Some(format!("the full refresh has dropped {rows} of {files} that are gone from the source, such as `{first}`"))
     }
 
     /// Uses the rows of the previous release for all tables of a failed source, so that they still fit each other.

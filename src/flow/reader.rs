@@ -9,7 +9,7 @@ use perennial_engine::{
     Engine, EngineSettings, EngineStore, Query, Rows, UnknownTable, literal, quoted, quoted_name, source_view_sql,
 };
 use perennial_lake::history::{self, RENAMED_COLUMNS, ReleaseRecord, RenamedColumn, Row};
-use perennial_lake::{DataFile, Lake, LoadState, Release, TableVersion};
+use perennial_lake::{DataFile, Lake, LoadState, NewRelease, Release, TableVersion, ViewVersion};
 use perennial_project::Project;
 use perennial_reports::EditionRecord;
 use perennial_steps::suggest_table;
@@ -62,9 +62,7 @@ impl Reader {
             for (name, version) in &release.tables {
                 engine.register_files(name, version)?;
             }
-            for (name, view) in &release.views {
-                engine.register_view(name, &view.sql).await?;
-            }
+            register_views(&engine, &release.views).await?;
         }
         Ok(Reader { release, engine, lake })
     }
@@ -186,6 +184,39 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
     Engine::open(settings, store)
 }
 
+/// Whether every view of a release that is to be published can be read over its tables: one that cannot would keep all
+/// queries from being answered.
+///
+/// # Errors
+/// The first view that cannot be read, and why.
+pub(super) async fn check_readable(project: &Project, lake: &Lake, new: &NewRelease) -> Result<()> {
+    let engine = open_engine(project, Some(lake))?;
+    for (name, version) in &new.tables {
+        engine.register_files(name, version)?;
+    }
+    register_views(&engine, &new.views).await
+}
+
+/// Registers views, each after those it reads: the SQL of those that a run has left alone may read others than now.
+async fn register_views(engine: &Engine, views: &[(TableName, ViewVersion)]) -> Result<()> {
+    let mut waiting: Vec<&(TableName, ViewVersion)> = views.iter().collect();
+    while !waiting.is_empty() {
+        let mut failed = Vec::new();
+        let mut first_error = None;
+        for view in &waiting {
+            if let Err(error) = engine.register_view(&view.0, &view.1.sql).await {
+                failed.push(*view);
+                first_error.get_or_insert(error);
+            }
+        }
+        match first_error {
+            Some(error) if failed.len() == waiting.len() => return Err(error),
+            _ => waiting = failed,
+        }
+    }
+    Ok(())
+}
+
 /// `system.*` from what runs have recorded.
 async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>) -> Result<()> {
     let files = lake.system_files().await?;
@@ -198,7 +229,7 @@ async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>
     let records: Vec<ReleaseRecord> = match release {
         // Earlier versions listed nothing; the next run does.
         Some(_) if files.of(ReleaseRecord::TABLE).is_empty() => {
-            lake.releases().await?.iter().map(release_record).collect()
+            lake.readable_releases().await?.iter().map(release_record).collect()
         }
         // The run that published this release may not have recorded it yet.
         Some(release) => vec![release_record(release)],

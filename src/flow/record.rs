@@ -129,42 +129,45 @@ pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, obser
     if let Some(error) = &repairs.delta_behind {
         observer.event(Event::Note(note_of("the Delta logs are still behind", error)));
     }
+    let are_listed = list_earlier_releases(lake).await?;
     for killed in &repairs.killed {
         observer
             .event(Event::Note(format!("run {} was killed; what it left behind is repaired", killed.holder.run_id)));
         if !killed.recorded {
             let released = match killed.release {
-                Some(number) => Some(release_record(&lake.release(number).await?)),
-                None => None,
+                Some(number) if !are_listed => Some(release_record(&lake.release(number).await?)),
+                _ => None,
             };
             append(lake, &killed.holder.run_id, released.as_slice()).await?;
             append(lake, &killed.holder.run_id, &[killed_run(killed, now)]).await?;
         }
         lake.end_run(lock, &killed.holder.run_id).await?;
     }
-    list_earlier_releases(lake).await
+    Ok(())
 }
 
 /// Merges the files of `system.*` when there are many. Nothing that goes wrong here fails a run.
 pub(super) async fn compact(lake: &Lake, lock: &Lock, observer: &dyn Observer) {
     match lake.compact_system(lock).await {
         Ok(foreign) => foreign.iter().for_each(|path| {
-            observer.event(Event::Note(format!("{path} is not a file of this lake and is left out; move it elsewhere")));
+            observer
+                .event(Event::Note(format!("{path} is not a file of this lake and is left out; move it elsewhere")));
         }),
         Err(error) => observer.event(Event::Note(note_of("the files of `system` cannot be merged", &error))),
     }
 }
 
 /// Writes the rows of `system.releases` that are missing in a lake of an earlier version, which read every release to
-/// list them.
-async fn list_earlier_releases(lake: &Lake) -> Result<()> {
+/// list them. Returns whether there were any.
+async fn list_earlier_releases(lake: &Lake) -> Result<bool> {
     if !lake.system_files().await?.of(ReleaseRecord::TABLE).is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    let releases = lake.releases().await?;
-    let Some(latest) = releases.last() else { return Ok(()) };
+    let releases = lake.readable_releases().await?;
+    let Some(latest) = releases.last() else { return Ok(false) };
     let records: Vec<ReleaseRecord> = releases.iter().map(release_record).collect();
-    append(lake, &latest.run_id, &records).await
+    append(lake, &latest.run_id, &records).await?;
+    Ok(true)
 }
 
 /// The row of `system.releases` of a release.

@@ -14,7 +14,7 @@ use perennial_lake::Release;
 use perennial_lake::history::SourceRecord;
 use perennial_project::Pipeline;
 use perennial_sources::System;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which rejected rows are tried again.
 #[derive(Clone, Debug, Default)]
@@ -28,18 +28,27 @@ pub struct ReplayRequest {
 }
 
 impl ReplayRequest {
-    /// The one pipeline of several that reads the source.
+    /// The one pipeline of several that reads the source, or the sources of the corrections where none is named.
     pub(super) fn pipeline<'a>(&self, pipelines: &'a [Pipeline]) -> Result<&'a Pipeline> {
-        let reads = |pipeline: &&Pipeline| self.source.as_ref().is_none_or(|name| pipeline.sources.contains(name));
+        let sources: BTreeSet<&String> = match &self.source {
+            Some(source) => BTreeSet::from([source]),
+            None => self.corrections.iter().map(|correction| &correction.source).collect(),
+        };
+        let reads = |pipeline: &&Pipeline| sources.iter().all(|name| pipeline.sources.contains(*name));
         let reading: Vec<&Pipeline> = pipelines.iter().filter(reads).collect();
         let names: Vec<&str> = reading.iter().map(|pipeline| pipeline.name.as_str()).collect();
-        match (reading.as_slice(), &self.source) {
+        let quoted: Vec<String> = sources.iter().map(|source| format!("`{source}`")).collect();
+        match (reading.as_slice(), quoted.as_slice()) {
             ([only], _) => Ok(only),
-            ([], Some(source)) => Err(Error::project(format!("no pipeline reads a source `{source}`"))),
-            (_, Some(source)) => Err(Error::project(format!("several pipelines read the source `{source}`"))
-                .hint(format!("{}, with `--pipeline`", expected(&names)))),
-            (_, None) => Err(Error::project("the project has several pipelines, and none is named")
+            ([], [source]) => Err(Error::project(format!("no pipeline reads a source {source}"))),
+            ([], _) => Err(Error::project(format!("no pipeline reads all of the sources {}", quoted.join(", ")))
+                .hint("replay one source after the other, with `--source`")),
+            (_, []) => Err(Error::project("the project has several pipelines, and none is named")
                 .hint(format!("{}, with `--pipeline`, or name a source with `--source`", expected(&names)))),
+            (_, [source]) => Err(Error::project(format!("several pipelines read the source {source}"))
+                .hint(format!("{}, with `--pipeline`", expected(&names)))),
+            _ => Err(Error::project(format!("several pipelines read the sources {}", quoted.join(", ")))
+                .hint(format!("{}, with `--pipeline`", expected(&names)))),
         }
     }
 }

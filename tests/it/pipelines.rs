@@ -179,12 +179,15 @@ fn rejects_are_replayed_whatever_pipelines_there_are() {
     let file = project.join("corrected.json");
     std::fs::write(&file, serde_json::to_string(&corrected).unwrap()).unwrap();
     let corrections = file.display().to_string();
-    // The pipeline is the one that reads the source; without a source it cannot be known.
-    let unnamed = perennial(project, &["rejects", "replay", "--corrections", &corrections]).ended(2);
-    assert!(unnamed.stderr.contains("--source"), "{}", unnamed.stderr);
-    for source in ["orders", "payments"] {
-        perennial(project, &["rejects", "replay", "--source", source, "--corrections", &corrections]).ended(0);
+    // The pipeline is the one that reads the source, which is named by the caller or by all corrections.
+    for arguments in [&["--corrections", &corrections][..], &[]] {
+        let unnamed = perennial(project, &[&["rejects", "replay"], arguments].concat()).ended(2);
+        assert!(unnamed.stderr.contains("--source"), "{}", unnamed.stderr);
     }
+    perennial(project, &["rejects", "replay", "--source", "orders", "--corrections", &corrections]).ended(0);
+    let of_payments: Vec<_> = corrected.iter().filter(|reject| reject["source"] == "payments").collect();
+    std::fs::write(&file, serde_json::to_string(&of_payments).unwrap()).unwrap();
+    perennial(project, &["rejects", "replay", "--corrections", &corrections]).ended(0);
     for table in ["core.orders", "core.payments"] {
         assert_eq!(value(project, &format!("SELECT count(*) FROM {table}")), "6", "{table}");
     }
@@ -196,4 +199,114 @@ fn rejects_are_replayed_whatever_pipelines_there_are() {
         perennial(project, &["run", half]).ended(0);
         assert_eq!(value(project, &format!("SELECT count(*) FROM core.{half}")), "6", "{half}");
     }
+}
+
+/// Replaces a text in a file of the project.
+fn edit(project: &Path, file: &str, from: &str, to: &str) {
+    let path = project.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+/// The other pipeline's contract gains a column, one of its tables becomes a view, another view reads another table: a run
+/// that leaves them alone publishes what can be read, and the same figures.
+#[test]
+fn a_run_publishes_what_can_be_read_whatever_was_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("halves");
+    two_pipelines(&project);
+    let view = "/* ---\nmaterialize: view\n--- */\nSELECT customer, amount FROM core.payments\n";
+    std::fs::create_dir_all(project.join("sql/marts")).unwrap();
+    std::fs::write(project.join("sql/marts/shown.sql"), view).unwrap();
+    for half in ["orders", "payments"] {
+        deliver(&project, half, 1);
+        perennial(&project, &["run", half]).ended(0);
+    }
+    let paid = value(&project, "SELECT sum(amount) FROM marts.shown");
+
+    // The contract of the payments names one more column, and a night of the orders comes first.
+    edit(
+        &project,
+        "pipelines/sources/payments.yml",
+        "columns:\n",
+        "columns:\n      note: {type: text, from: customer}\n",
+    );
+    deliver(&project, "orders", 2);
+    perennial(&project, &["run", "orders"]).ended(0);
+    assert_eq!(value(&project, "SELECT sum(amount) FROM marts.shown"), paid);
+    assert_eq!(value(&project, "SELECT count(note) FROM source.payments__payments"), "0", "not read yet");
+
+    // A table of the other pipeline becomes a view, and a view is to read another table.
+    edit(&project, "sql/marts/by_customer.sql", "grain: [customer]", "grain: [customer]\nmaterialize: view");
+    edit(&project, "sql/marts/shown.sql", "FROM core.payments", "FROM marts.renamed");
+    let renamed = "SELECT customer, 2 * amount AS amount FROM core.payments\n";
+    std::fs::write(project.join("sql/marts/renamed.sql"), renamed).unwrap();
+    let customers = value(&project, "SELECT count(*) FROM marts.by_customer");
+    deliver(&project, "orders", 3);
+    perennial(&project, &["run", "orders"]).ended(0);
+    assert_eq!(value(&project, "SELECT sum(amount) FROM marts.shown"), paid, "as it was released");
+    assert_eq!(value(&project, "SELECT count(*) FROM marts.by_customer"), customers);
+
+    perennial(&project, &["run", "payments"]).ended(0);
+    assert_eq!(
+        value(&project, "SELECT sum(amount) * 1 FROM marts.shown"),
+        value(&project, "SELECT 2 * sum(amount) FROM core.payments")
+    );
+    assert_eq!(value(&project, "SELECT count(note) FROM source.payments__payments"), ROWS.to_string());
+
+    // A column that a kept view names gets another name: the view follows the project.
+    edit(&project, "sql/core/orders.sql", "SELECT order_id,", "SELECT order_id AS number,");
+    edit(&project, "sql/core/orders.sql", "grain: [order_id]", "grain: [number]");
+    perennial(&project, &["run", "orders"]).ended(0);
+    perennial(&project, &["query", "SELECT number FROM core.orders"]).ended(0);
+}
+
+/// What a test has found no longer stands when another pipeline makes the other table anew, and one of a table that no
+/// release has is not judged.
+#[test]
+fn results_of_tests_hold_for_the_tables_that_are_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("halves");
+    two_pipelines(&project);
+    let rule = "grain: [order_id]\ncolumns:\n  order_id: {tests: [{warn: {relationships: {to: core.payments, field: payment_id}}}]}";
+    edit(&project, "sql/core/orders.sql", "grain: [order_id]", rule);
+    std::fs::create_dir_all(project.join("sql/tests")).unwrap();
+    let paid = "SELECT 1 AS nothing WHERE NOT EXISTS (SELECT 1 FROM source.payments__payments)\n";
+    std::fs::write(project.join("sql/tests/there_are_payments.sql"), paid).unwrap();
+    deliver(&project, "orders", 1);
+    // No payment has been loaded yet: neither the rule nor the query can be judged.
+    let first = perennial(&project, &["run", "orders"]).ended(0);
+    assert!(first.stderr.contains("tests    1 passed, 0 warned"), "the grain alone: {}", first.stderr);
+    deliver(&project, "payments", 1);
+    perennial(&project, &["run", "payments"]).ended(0);
+    assert_eq!(value(&project, "SELECT max(tests_warned) FROM system.releases"), "0");
+
+    // The first delivery of payments is replaced by others: the orders, left alone, now miss them.
+    std::fs::write(
+        project.join("data/payments-00001.csv"),
+        "payment_id,customer,paid_on,amount\n77,c1,2026-03-01,1.00\n",
+    )
+    .unwrap();
+    let third = perennial(&project, &["run", "payments"]).ended(0);
+    assert!(third.stderr.contains("core.orders.order_id.relationships"), "{}", third.stderr);
+    assert_eq!(value(&project, "SELECT max(tests_warned) FROM system.releases"), "1");
+}
+
+/// A full refresh of some steps reads sources as ever; one of everything says what it could not read again.
+#[test]
+fn a_full_refresh_of_a_step_loses_no_rows_of_files_that_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("halves");
+    ran_once(&project);
+    std::fs::remove_file(project.join("data/orders-00001.csv")).unwrap();
+    deliver(&project, "orders", 2);
+    perennial(&project, &["run", "orders"]).ended(0);
+    let rows = value(&project, "SELECT count(*) FROM core.orders");
+    perennial(&project, &["run", "orders", "--full-refresh", "--select", "core.orders"]).ended(0);
+    assert_eq!(value(&project, "SELECT count(*) FROM core.orders"), rows);
+    let all = perennial(&project, &["run", "orders", "--full-refresh"]).ended(0);
+    let said =
+        "the full refresh has dropped 5 rows of 1 file that are gone from the source, such as `orders-00001.csv`";
+    assert!(all.stderr.contains(said), "{}", all.stderr);
 }

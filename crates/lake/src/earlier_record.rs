@@ -5,7 +5,7 @@ use super::{DataFile, LoadState, Release, TableVersion, TestCounts, ViewVersion}
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ pub(crate) fn read(from: &str, text: &[u8]) -> Result<Release> {
     let views = record.views.into_iter().map(|(name, sql)| {
         let definition = definitions.remove(&name);
         let as_of = definition.is_some().then_some(record.as_of);
-        (name, ViewVersion { sql, as_of, definition })
+        (name, ViewVersion { sql, as_of, definition, reads: BTreeSet::new() })
     });
     Ok(Release {
         number: record.number,

@@ -150,6 +150,9 @@ pub struct ViewVersion {
     pub as_of: Option<jiff::civil::Date>,
     /// Hash of a step's SQL without the business date; `None` for relations of sources.
     pub definition: Option<String>,
+    /// What its query reads; empty in releases of earlier versions.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reads: BTreeSet<TableName>,
 }
 
 /// How many tests of a run had which result.

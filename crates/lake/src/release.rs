@@ -8,7 +8,8 @@ use super::{LoadState, Release, TableVersion, TestCounts, TestResult, ViewVersio
 use futures::{StreamExt, TryStreamExt};
 use object_store::{PutMode, PutPayload};
 use perennial_core::contract::TableName;
-use perennial_core::error::{Error, Result};
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Kind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
@@ -80,7 +81,18 @@ impl NewRelease {
         let tables = self.stored_tables()?;
         let same_tables = tables.len() == before.tables.len()
             && tables.iter().all(|(name, new)| before.tables.get(name).is_some_and(|old| same_but_number(old, new)));
-        Ok(!same_tables || self.views != before.views || self.tests != before.tests)
+        let same_project = self.project.is_empty() || self.project_list()?.1 == before.project;
+        Ok(!same_tables || !same_project || self.views != before.views || self.tests != before.tests)
+    }
+
+    /// The list of the project's files with their hashes, and its own hash; `None` for the hash without files.
+    fn project_list(&self) -> Result<(BTreeMap<String, String>, Option<String>)> {
+        let hashes = self.project.iter().map(|(path, content)| (path.clone(), digest([content])));
+        let list: BTreeMap<String, String> = hashes.collect();
+        let text = serde_json::to_vec(&list)
+            .map_err(|e| Error::bug(format!("the list of the project's files cannot be written as JSON: {e}")))?;
+        let hash = (!list.is_empty()).then(|| digest([text]));
+        Ok((list, hash))
     }
 
     /// The tables with their columns as the lake keeps them.
@@ -139,6 +151,22 @@ impl Lake {
         futures::stream::iter(numbers).map(|n| self.release(n)).buffered(READS_AT_ONCE).try_collect().await
     }
 
+    /// All releases that can be read, oldest first: a damaged one that nobody needs any more is left out.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails.
+    pub async fn readable_releases(&self) -> Result<Vec<Release>> {
+        let numbers = self.release_numbers().await?;
+        let read = futures::stream::iter(numbers).map(|number| self.release(number)).buffered(READS_AT_ONCE);
+        let readable = read.filter_map(|release| async {
+            match release {
+                Err(error) if error.kind() == Kind::Data => None,
+                other => Some(other),
+            }
+        });
+        readable.try_collect().await
+    }
+
     /// Publishes a release: readers see the old one before and the new one after, and nothing in between. Delta logs
     /// follow.
     ///
@@ -174,7 +202,10 @@ impl Lake {
     }
 
     async fn publish_as(&self, lock: &Lock, mut new: NewRelease, repeated: Repeated) -> Result<Publication> {
+        let given = self.given_numbers().await?;
         let before = self.latest().await?;
+        // A number whose record was lost is not given again: readers, reports and Delta logs have seen it.
+        let number = given.greatest(before.as_ref().map_or(0, |before| before.number)) + 1;
         let mut objects = NewObjects::default();
         for sql in std::mem::take(&mut new.sql) {
             objects.add(sql);
@@ -185,7 +216,7 @@ impl Lake {
             true => repeated.project.clone(),
             false => Some(objects.add_json("the list of the project's files", &files)?),
         };
-        let release = number_release(before.as_ref(), new, repeated, project)?;
+        let release = number_release(number, before.as_ref(), new, repeated, project)?;
         let record_before = match &before {
             Some(before) => self.find_record(before.number).await?,
             None => None,
@@ -311,12 +342,12 @@ pub(crate) fn record_path(number: u64) -> String {
 
 /// The next release; tables with the same rows keep the number of the release in which they last changed.
 fn number_release(
+    number: u64,
     before: Option<&Release>,
     new: NewRelease,
     repeated: Repeated,
     project: Option<String>,
 ) -> Result<Release> {
-    let number = before.map_or(0, |r| r.number) + 1;
     let mut tables = new.tables;
     for (name, table) in &mut tables {
         table.schema = lake_schema(name, &table.schema)?;

@@ -27,6 +27,8 @@ pub struct TestOutcome {
     pub table: TableName,
     /// The column, for rules of one column.
     pub column: Option<String>,
+    /// The table that it is held against.
+    pub against: Option<TableName>,
     /// What a failure does.
     pub severity: Severity,
     /// Its status.
@@ -61,6 +63,7 @@ impl TestPlan {
             name: self.name.clone(),
             table: step.name.clone(),
             column: self.column.clone(),
+            against: self.other.as_ref().map(|(table, _)| table.clone()),
             severity: self.severity,
             status: TestStatus::Skipped,
             failures: 0,
@@ -134,6 +137,7 @@ pub fn skipped_query(test: &TestQuery) -> TestOutcome {
         name: test.name.to_string(),
         table: test.name.clone(),
         column: None,
+        against: None,
         severity: test.severity,
         status: TestStatus::Skipped,
         failures: 0,

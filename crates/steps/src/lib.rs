@@ -26,9 +26,9 @@ mod tests;
 pub use check::{CheckInput, CheckedSql, Checker, SourceRelation, Step, TestQuery, check};
 pub use column_tests::{TestOutcome, test_query, test_step};
 
-pub use render::{Rendered, Renderer, RunContext, suggest_table};
 pub use released::{Obstacle, ReleaseTest, register, test_released};
-pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, definition_id, run};
+pub use render::{Rendered, Renderer, RunContext, suggest_table};
+pub use run::{Progress, RunInput, RunOutcome, StepOutcome, StepResult, definition_id, run, widened};
 pub use show::show;
 pub use step_tests::{StepTestOutcome, run_step_test};
 pub use template::Template;

@@ -187,6 +187,9 @@ pub async fn run(
     let mut prints = register_given(engine, &input.checked.sources, input.given).await?;
     let mut outcome = RunOutcome::default();
     let mut state = State::new(input);
+    // A source that no run has loaded has no rows to be judged.
+    let never_loaded = input.checked.sources.iter().filter(|source| !input.given.contains_key(&source.raw));
+    state.absent.extend(never_loaded.flat_map(|source| [source.raw.clone(), source.name.clone()]));
     let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = EndedStep> + Send + '_>>> = FuturesUnordered::new();
     loop {
         while under_way.len() < input.parallel_steps.max(1)
@@ -194,9 +197,11 @@ pub async fn run(
         {
             if let Some(because) = state.failed_upstream(step) {
                 state.fail(&step.name, because.clone());
-                let skipped = skipped(step, because);
-                progress.finished(&skipped);
-                outcome.steps.push(skipped);
+                if input.selected.contains(&step.name) {
+                    let skipped = skipped(step, because);
+                    progress.finished(&skipped);
+                    outcome.steps.push(skipped);
+                }
                 continue;
             }
             if !input.selected.contains(&step.name) {
@@ -206,7 +211,7 @@ pub async fn run(
                         outcome.tables.insert(step.name.clone(), version);
                     }
                     Some(Relation::View(view)) => {
-                        let known = Prints::of_view(&step.name, &view, &step.reads, &prints);
+                        let known = Prints::of_view(&step.name, &view, state.reads_of(step), &prints);
                         prints.insert(step.name.clone(), known);
                         outcome.views.insert(step.name.clone(), view);
                     }
@@ -220,7 +225,13 @@ pub async fn run(
             let inputs = Inputs::of(step, input, &prints);
             under_way.push(Box::pin(one_step(engine, step, input, inputs, lake, progress)));
         }
-        let Some(ended) = under_way.next().await else { if state.is_empty() { break } else { continue } };
+        let Some(ended) = under_way.next().await else {
+            match state.waiting.first() {
+                None => break,
+                // Only a view of the release, which may read what its present SQL does not, closes a cycle here.
+                Some(step) => return Err(does_not_fit(step, "what it reads follows from it now")),
+            }
+        };
         let name = ended.outcome.name.clone();
         let test_failed = ended.tests.iter().any(|t| t.status == TestStatus::Failed);
         if test_failed || ended.outcome.result.status() == StepStatus::Failed {
@@ -243,13 +254,13 @@ pub async fn run(
         outcome.tests.extend(ended.tests);
         outcome.steps.push(ended.outcome);
     }
-    for tested in test_against_others(engine, input, &state).await? {
-        progress.tested(&tested);
-        outcome.tests.push(tested);
-    }
     // What was not asked for and was never made cannot be judged, nor what describes another date than the query.
     let has_other_date =
         |table: &TableName| prints.get(table).is_some_and(|read| read.as_of.keys().any(|date| *date != input.as_of));
+    for tested in test_against_others(engine, input, &state, &has_other_date).await? {
+        progress.tested(&tested);
+        outcome.tests.push(tested);
+    }
     let judged =
         |test: &&TestQuery| !test.reads.iter().any(|table| state.absent.contains(table) || has_other_date(table));
     for test in input.checked.tests.iter().filter(judged) {
@@ -261,16 +272,26 @@ pub async fn run(
     Ok(outcome)
 }
 
-/// Rules of the selected steps that hold them against steps they do not follow from: once all stand. Where the other
-/// table could not be made the run fails anyway, and the rule is left out.
-async fn test_against_others(engine: &Engine, input: &RunInput<'_>, state: &State<'_>) -> Result<Vec<TestOutcome>> {
+/// Rules that hold a step against one that it does not follow from, where this run has made one of them: once all stand.
+/// Where a table could not be made the run fails anyway, and the rule is left out; so it is where one is in no release or
+/// describes another date.
+async fn test_against_others(
+    engine: &Engine,
+    input: &RunInput<'_>,
+    state: &State<'_>,
+    has_other_date: &(dyn Fn(&TableName) -> bool + Sync),
+) -> Result<Vec<TestOutcome>> {
     let mut outcomes = Vec::new();
-    for step in input.checked.steps.iter().filter(|s| input.selected.contains(&s.name)) {
-        if state.failed.contains_key(&step.name) {
-            continue;
-        }
+    let there = |table: &TableName| {
+        !state.failed.contains_key(table)
+            && !state.absent.contains(table)
+            && engine.has(table)
+            && !has_other_date(table)
+    };
+    for step in input.checked.steps.iter().filter(|step| there(&step.name)) {
+        let is_made = input.selected.contains(&step.name);
         let stands = |rule: &ColumnRule| match rule {
-            ColumnRule::Relationships { to, .. } => !state.failed.contains_key(to) && engine.has(to),
+            ColumnRule::Relationships { to, .. } => there(to) && (is_made || input.selected.contains(to)),
             _ => false,
         };
         let which = |rule: &ColumnRule| looks_elsewhere(rule, step, input.checked) && stands(rule);
@@ -288,12 +309,24 @@ struct State<'a> {
     /// Not selected, and in no release.
     absent: BTreeSet<TableName>,
     steps: BTreeSet<&'a TableName>,
+    /// What each step reads in this run: one that is kept reads what it read when it was released.
+    reads: BTreeMap<&'a TableName, BTreeSet<TableName>>,
 }
 
 impl<'a> State<'a> {
     fn new(input: &RunInput<'a>) -> State<'a> {
         let checked: &'a CheckedSql = input.checked;
+        let reads = |step: &Step| match (input.selected.contains(&step.name), input.previous.contains_key(&step.name)) {
+            (true, _) => step.reads.clone(),
+            (false, true) => BTreeSet::new(),
+            (false, false) => {
+                let kept =
+                    input.previous_views.iter().find(|(name, view)| *name == step.name && !view.reads.is_empty());
+                kept.map_or_else(|| step.reads.clone(), |(_, view)| view.reads.clone())
+            }
+        };
         State {
+            reads: checked.steps.iter().map(|step| (&step.name, reads(step))).collect(),
             waiting: checked.steps.iter().collect(),
             done: BTreeSet::new(),
             failed: BTreeMap::new(),
@@ -307,20 +340,20 @@ impl<'a> State<'a> {
         let ended = |table: &TableName| {
             !self.steps.contains(table) || self.done.contains(table) || self.failed.contains_key(table)
         };
-        let index = self.waiting.iter().position(|step| step.reads.iter().all(ended))?;
+        let index = self.waiting.iter().position(|step| self.reads_of(step).iter().all(ended))?;
         Some(self.waiting.remove(index))
     }
 
     fn failed_upstream(&self, step: &Step) -> Option<TableName> {
-        step.reads.iter().find_map(|table| self.failed.get(table)).cloned()
+        self.reads_of(step).iter().find_map(|table| self.failed.get(table)).cloned()
+    }
+
+    fn reads_of<'s>(&'s self, step: &'s Step) -> &'s BTreeSet<TableName> {
+        self.reads.get(&step.name).unwrap_or(&step.reads)
     }
 
     fn fail(&mut self, step: &TableName, because: TableName) {
         self.failed.insert(step.clone(), because);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 }
 
@@ -455,6 +488,7 @@ fn view(step: &Step, as_of: jiff::civil::Date) -> ViewVersion {
         sql: step.rendered.sql.clone(),
         as_of: step.is_dated().then_some(as_of),
         definition: Some(definition_id(&step.undated_sql)),
+        reads: step.reads.clone(),
     }
 }
 
@@ -471,36 +505,50 @@ async fn register_view(engine: &Engine, step: &Step, view: &ViewVersion) -> Resu
     engine.register_plan(&step.name, plan, &view.sql)
 }
 
-/// A step that was not selected, as the release has it.
+/// A step that was not selected, as the release has it, whatever its header says now. A view of the release that no
+/// longer fits what it reads is defined as the project has it.
 async fn keep(engine: &Engine, step: &Step, input: &RunInput<'_>) -> Result<Option<Relation>> {
-    let needed = || input.checked.graph.downstream(&step.name).into_iter().find(|d| input.selected.contains(d));
-    if step.header.materialize == Materialize::View {
-        let before = input.previous_views.iter().find(|(name, _)| *name == step.name);
-        // What it reads may be in no release either, unless a step of this run reads it.
-        let Some(view) = before.map(|(_, view)| view.clone()).or_else(|| needed().map(|_| view(step, input.as_of)))
-        else {
-            engine.register_schema(&step.name, step.schema.clone())?;
-            return Ok(None);
+    if let Some(version) = input.previous.get(&step.name) {
+        engine.register_files(&step.name, version)?;
+        return Ok(Some(Relation::Table(version.clone())));
+    }
+    if let Some((_, kept)) = input.previous_views.iter().find(|(name, _)| *name == step.name) {
+        let present = view(step, input.as_of);
+        let view = match engine.plan(&kept.sql).await {
+            Ok(_) => kept.clone(),
+            Err(error) => match engine.plan(&present.sql).await {
+                Ok(_) => present,
+                Err(_) => return Err(does_not_fit(step, &error.to_string())),
+            },
         };
         register_view(engine, step, &view).await?;
         return Ok(Some(Relation::View(view)));
     }
-    match input.previous.get(&step.name) {
-        Some(version) => {
-            engine.register_files(&step.name, version)?;
-            Ok(Some(Relation::Table(version.clone())))
+    let read_by =
+        |reader: &&TableName| input.checked.step(reader).is_some_and(|other| other.reads.contains(&step.name));
+    let downstream = input.checked.graph.downstream(&step.name);
+    let needed: Vec<&TableName> = downstream.iter().filter(|table| input.selected.contains(*table)).collect();
+    match needed.iter().copied().find(read_by).or(needed.first().copied()) {
+        // What it reads may be in no release either, unless a step of this run reads it.
+        Some(_) if step.header.materialize == Materialize::View => {
+            let view = view(step, input.as_of);
+            register_view(engine, step, &view).await?;
+            Ok(Some(Relation::View(view)))
         }
-        None => match needed() {
-            Some(reader) => {
-                Err(Error::project(format!("{reader} reads {}, which is not in any release yet", step.name))
-                    .hint(format!("select it as well: `+{reader}`")))
-            }
-            None => {
-                engine.register_schema(&step.name, step.schema.clone())?;
-                Ok(None)
-            }
-        },
+        Some(reader) => Err(Error::project(format!("{reader} reads {}, which is not in any release yet", step.name))
+            .hint(format!("run the pipeline that makes it first, or select it as well: `+{reader}`"))),
+        None => {
+            engine.register_schema(&step.name, step.schema.clone())?;
+            Ok(None)
+        }
     }
+}
+
+/// The error for a view that is in the way of a run although the run leaves it alone.
+fn does_not_fit(step: &Step, why: &str) -> Error {
+    let name = &step.name;
+    Error::project(format!("{name}, which this run leaves as the release has it, does not fit what it reads: {why}"))
+        .hint(format!("run it as well: `--select {name}` together with what this run makes"))
 }
 
 /// Makes raw tables and the relations over them known; the fingerprints of all of them.
@@ -519,7 +567,7 @@ pub(super) async fn register_given(
             engine.register_schema(&source.raw, source.raw_schema.clone())?;
         } else if let Some(version) = given.get(&source.raw) {
             // A column the contract has gained since is read as NULL.
-            let schema = widened(version, source)?;
+            let schema = widened(version, source);
             engine.register_files(&source.raw, &TableVersion { schema, ..version.clone() })?;
         }
         engine.register_view(&source.name, &source.sql).await?;
@@ -530,12 +578,13 @@ pub(super) async fn register_given(
     Ok(prints)
 }
 
-fn widened(version: &TableVersion, source: &SourceRelation) -> Result<arrow::datatypes::SchemaRef> {
+/// The columns of a raw table together with those that its contract has gained since it was read; they are NULL.
+pub fn widened(version: &TableVersion, source: &SourceRelation) -> arrow::datatypes::SchemaRef {
     let mut fields: Vec<_> = version.schema.fields().iter().cloned().collect();
     for field in source.raw_schema.fields() {
         if version.schema.field_with_name(field.name()).is_err() {
             fields.push(field.clone());
         }
     }
-    Ok(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)))
+    std::sync::Arc::new(arrow::datatypes::Schema::new(fields))
 }
