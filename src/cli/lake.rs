@@ -99,6 +99,7 @@ fn damage(finding: &Finding) -> String {
     match finding.damaged.damage {
         Damage::Missing => "missing".to_string(),
         Damage::Changed => "changed".to_string(),
+        Damage::Differs => "differs".to_string(),
         Damage::Block(block) => format!("block {block}"),
     }
 }

@@ -19,6 +19,8 @@ pub enum Damage {
     Missing,
     /// Its content does not have the checksum that it was written with.
     Changed,
+    /// It can be read, but it does not describe the files and rows of the newest release.
+    Differs,
     /// The content of one block, counted from 0, does not have the checksum that it was written with.
     Block(u64),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Damaged {
         match self.damage {
             Damage::Missing => write!(f, "{path} is missing from the lake"),
             Damage::Changed => write!(f, "{path} is damaged: its content is not what was written"),
+            Damage::Differs => write!(f, "{path} has other files or rows than the newest release"),
             Damage::Block(block) => write!(f, "{path} is damaged: block {block} is not what was written"),
         }
     }

@@ -9,11 +9,14 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use perennial_core::error::Result;
 use std::collections::BTreeSet;
 
+/// How far the numbers of lost releases may be from those of records. What is further ahead is not a number that was
+/// given, but damage.
+pub(crate) const MOST_LOST: u64 = 1000;
+
 impl Lake {
     /// The number of the newest release.
     pub(crate) async fn latest_number(&self) -> Result<Option<u64>> {
-        let hint = self.read(&hint_path()).await.ok().flatten();
-        let hint = hint.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse::<u64>().ok());
+        let hint = self.hint().await.ok().flatten();
         // The listing begins with the release of the hint itself: if that is not there, the hint is ahead.
         if let Some(before) = hint.and_then(|hint| hint.checked_sub(1)) {
             let numbers = self.release_numbers_after(before).await?;
@@ -22,6 +25,19 @@ impl Lake {
             }
         }
         Ok(self.release_numbers().await?.last().copied())
+    }
+
+    /// What the hint says; `None` where it is missing or torn.
+    async fn hint(&self) -> Result<Option<u64>> {
+        let text = self.read(&hint_path()).await?;
+        Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()))
+    }
+
+    /// The numbers that were given to releases besides those that records have: by the hint and by the Delta logs.
+    ///
+    /// To be asked before the records are listed: a number that another process gives meanwhile is not a lost one.
+    pub(crate) async fn given_numbers(&self) -> Result<GivenNumbers> {
+        Ok(GivenNumbers([self.hint().await?.unwrap_or(0), self.delta_progress().await?.release]))
     }
 
     /// Notes the number of the newest release where readers look first. If that fails, they only look longer.
@@ -46,6 +62,17 @@ impl Lake {
         };
         let paths: Vec<Path> = found.into_iter().map(|meta| meta.location).collect();
         Ok(numbers(paths.iter().filter_map(Path::filename)))
+    }
+}
+
+/// Numbers that were given to releases; 0 where nothing says one.
+pub(crate) struct GivenNumbers([u64; 2]);
+
+impl GivenNumbers {
+    /// The greatest number that was given. `newest` is that of the newest record, 0 where there is none.
+    pub(crate) fn greatest(&self, newest: u64) -> u64 {
+        let plausible = self.0.iter().filter(|number| number.saturating_sub(newest) <= MOST_LOST);
+        plausible.copied().max().unwrap_or(0).max(newest)
     }
 }
 

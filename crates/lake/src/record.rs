@@ -7,7 +7,7 @@
 
 use super::damaged::Damaged;
 use super::load_states::{read_load_state, store_load_state};
-use super::objects::{NewObjects, OBJECTS_AT_ONCE};
+use super::objects::{NewObjects, OBJECTS_AT_ONCE, object_path};
 use super::open::Lake;
 use super::release::{LoadStates, record_path};
 use super::verify::Part;
@@ -73,6 +73,7 @@ struct TableEntry {
     /// The hash of its manifest.
     manifest: String,
     changed_in: u64,
+    /// The rows of its files, against a manifest that is not of this table.
     rows: u64,
 }
 
@@ -225,6 +226,9 @@ async fn resolve(lake: &Lake, mut record: Record, load_states: LoadStates) -> Re
     let tables = futures::stream::iter(record.tables).map(|(name, entry)| async move {
         let manifest: Manifest = lake.object_json(&entry.manifest).await.map_err(|error| error.context(&name))?;
         let version = version(&name, manifest, entry.changed_in)?;
+        if version.rows() != entry.rows {
+            return Err(Damaged::changed(&object_path(&entry.manifest)).into());
+        }
         Ok::<_, Error>((name, version))
     });
     let loaded = futures::stream::iter(record.loaded).map(|(name, hash)| async move {

@@ -9,7 +9,7 @@ use super::open::{Lake, RECORDS};
 use super::run_ids::started_at;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Kind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -140,9 +140,12 @@ impl Lake {
             && earliest.number > 1
             && earliest.run_id.as_str() >= oldest
         {
-            match self.find_release(earliest.number - 1).await? {
-                Some(release) => releases.push(release),
-                None => break,
+            match self.find_release(earliest.number - 1).await {
+                Ok(Some(release)) => releases.push(release),
+                Ok(None) => break,
+                // What cannot be read names nothing that could be kept, and is said elsewhere.
+                Err(error) if error.kind() == Kind::Data => break,
+                Err(error) => return Err(error),
             }
         }
         Ok(releases)

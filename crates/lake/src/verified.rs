@@ -99,9 +99,7 @@ impl VerifiedStore {
     /// The error of a read. A file that is missing, or is no longer as long as it was written, is damaged.
     async fn explain(&self, at: &Path, file: &KnownFile, error: object_store::Error) -> object_store::Error {
         match error {
-            object_store::Error::NotFound { path, .. } => {
-                object_store::Error::NotFound { path, source: Box::new(file.damage(Damage::Missing)) }
-            }
+            object_store::Error::NotFound { .. } => file.damaged(Damage::Missing),
             // Stores and disks say in several ways that a file ends before what was asked for.
             error if error.to_string().to_lowercase().contains("range") => match self.inner.head(at).await {
                 Ok(meta) if meta.size != file.bytes => file.damaged(Damage::Changed),
@@ -113,12 +111,9 @@ impl VerifiedStore {
 }
 
 impl KnownFile {
-    fn damage(&self, damage: Damage) -> Damaged {
-        Damaged { path: self.path.clone(), damage }
-    }
-
     fn damaged(&self, damage: Damage) -> object_store::Error {
-        object_store::Error::Generic { store: "lake", source: Box::new(self.damage(damage)) }
+        let damaged = Damaged { path: self.path.clone(), damage };
+        object_store::Error::Generic { store: "lake", source: Box::new(damaged) }
     }
 
     /// The part of the file that has to be read so that a range can be verified.

@@ -1,7 +1,8 @@
 //! Reading a whole lake to find what is damaged, which releases need it, and what repairs it.
 
 use super::damaged::{Damage, Damaged, damage_in};
-use super::delta::DeltaLog;
+use super::delta::{DeltaLog, is_log_of};
+use super::latest::{GivenNumbers, MOST_LOST};
 use super::objects::{object_hash, object_path, objects_folder};
 use super::open::{Lake, table_folder};
 use super::release::record_path;
@@ -20,6 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files read at a time.
 const READS_AT_ONCE: usize = 8;
+/// The first version of definitions whose SQL is kept as an object.
+const FIRST_KEPT_DEFINITION: u32 = 3;
 
 /// What a file of the lake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub enum Part {
     Tests,
     /// Files of the project as a release keeps them.
     Project,
+    /// The SQL of a step.
+    Definition,
     /// An object that nothing needs in order to read a release.
     Other,
     /// Rows of a table.
@@ -55,6 +60,7 @@ impl fmt::Display for Part {
             Part::View => "view",
             Part::Tests => "results of tests",
             Part::Project => "project files",
+            Part::Definition => "SQL of a step",
             Part::Other => "object",
             Part::Data => "rows",
             Part::System => "system rows",
@@ -126,10 +132,19 @@ struct Check<'a> {
     data: BTreeMap<String, (DataFile, Use)>,
 }
 
-/// The part of a manifest that names files.
+/// The part of a manifest that names files and the SQL.
 #[derive(Deserialize)]
-struct FilesOnly {
+struct ManifestParts {
     files: Vec<DataFile>,
+    #[serde(default)]
+    definition: Option<String>,
+}
+
+/// The part of a stored query that names the SQL of its step.
+#[derive(Deserialize)]
+struct ViewParts {
+    #[serde(default)]
+    definition: Option<String>,
 }
 
 /// The part of a load state that names another object.
@@ -156,7 +171,9 @@ impl Lake {
             objects: BTreeMap::new(),
             data: BTreeMap::new(),
         };
+        let given = self.given_numbers().await?;
         let numbers = self.release_numbers().await?;
+        check.lost_records(&numbers, &given).await?;
         check.records(&numbers).await?;
         check.objects().await?;
         check.data_files().await?;
@@ -184,6 +201,25 @@ impl Check<'_> {
 
     fn found(&mut self, damaged: Damaged, part: Part, table: Option<TableName>, releases: Vec<u64>) {
         self.findings.push(Finding { damaged, part, table, releases, in_newest: false, repair: String::new() });
+    }
+
+    /// Finds the releases that were published and have no record: numbers are given without a gap.
+    async fn lost_records(&mut self, numbers: &[u64], given: &GivenNumbers) -> Result<()> {
+        let newest = numbers.last().copied().unwrap_or(0);
+        let greatest = given.greatest(newest);
+        // The number of the last release may be all that is left of those after the newest record.
+        let last = (greatest > newest).then_some(greatest);
+        let known: Vec<u64> = numbers.iter().copied().chain(last).collect();
+        let gaps = known.iter().zip(known.iter().skip(1)).filter(|(before, after)| *after - *before <= MOST_LOST);
+        let lost: Vec<u64> = gaps.flat_map(|(before, after)| before + 1..*after).chain(last).collect();
+        for number in lost {
+            let path = record_path(number);
+            // It may have been written since the listing.
+            if self.lake.read(&path).await?.is_none() {
+                self.found(Damaged::missing(&path), Part::Record, None, vec![number]);
+            }
+        }
+        Ok(())
     }
 
     /// Reads the records of all releases and collects what they name.
@@ -286,8 +322,13 @@ impl Check<'_> {
     fn follow(&mut self, part: Part, table: &Option<TableName>, releases: &[u64], content: &Bytes) -> Option<()> {
         match part {
             Part::Manifest => {
-                let FilesOnly { files } = serde_json::from_slice(content).ok()?;
+                let ManifestParts { files, definition } = serde_json::from_slice(content).ok()?;
                 files.into_iter().for_each(|file| self.name_data_file(file, table, releases));
+                self.name_definition(definition, table, releases);
+            }
+            Part::View => {
+                let ViewParts { definition } = serde_json::from_slice(content).ok()?;
+                self.name_definition(definition, table, releases);
             }
             Part::LoadState => {
                 // The list that a state refers to has no list of its own, but is a map of files.
@@ -305,6 +346,15 @@ impl Check<'_> {
             _ => {}
         }
         Some(())
+    }
+
+    /// The object of a definition, `<version>:<hash>`. Definitions of the first two versions are hashes of what is not kept.
+    fn name_definition(&mut self, definition: Option<String>, table: &Option<TableName>, releases: &[u64]) {
+        if let Some((version, hash)) = definition.as_deref().and_then(|definition| definition.split_once(':'))
+            && version.parse::<u32>().is_ok_and(|version| version >= FIRST_KEPT_DEFINITION)
+        {
+            self.name_object(hash, Part::Definition, table.as_ref(), releases);
+        }
     }
 
     async fn data_files(&mut self) -> Result<()> {
@@ -392,7 +442,7 @@ impl Check<'_> {
         Ok(files.foreign)
     }
 
-    /// Reads the Delta logs of the newest release, as far as it can be read.
+    /// Reads the Delta logs of the newest release, as far as it can be read, and compares them with it.
     async fn delta_logs(&mut self, newest: Option<u64>) -> Result<()> {
         let Some(newest) = newest else { return Ok(()) };
         let tables = match self.lake.release(newest).await {
@@ -401,14 +451,24 @@ impl Check<'_> {
             Err(error) if error.kind() == Kind::Data => return Ok(()),
             Err(error) => return Err(error),
         };
-        for name in tables.into_keys() {
-            match DeltaLog::new(self.lake, &name)?.read().await {
-                Ok(_) => self.read(0),
-                Err(error) if error.kind() == Kind::Data => {
-                    let path = format!("{}/_delta_log", table_folder(&name)?);
-                    self.found(Damaged::changed(&path), Part::Delta, Some(name), Vec::new());
-                }
+        // The run that published it may have been killed before they followed; the next run brings them there.
+        let have_followed = self.lake.delta_logs_have_reached(newest).await?;
+        for (name, version) in tables {
+            let log = DeltaLog::new(self.lake, &name)?;
+            let damage = match log.read().await {
+                Ok(Some(snapshot)) if !have_followed || is_log_of(&log, &snapshot, &version)? => None,
+                Ok(None) if !have_followed => None,
+                // A run may have published since the listing.
+                Ok(_) if self.lake.latest_number().await? != Some(newest) => None,
+                Ok(Some(_)) => Some(Damage::Differs),
+                Ok(None) => Some(Damage::Missing),
+                Err(error) if matches!(error.kind(), Kind::Data | Kind::Project) => Some(Damage::Changed),
                 Err(error) => return Err(error),
+            };
+            self.read(0);
+            if let Some(damage) = damage {
+                let path = format!("{}/_delta_log", table_folder(&name)?);
+                self.found(Damaged { path, damage }, Part::Delta, Some(name), Vec::new());
             }
         }
         Ok(())
@@ -430,36 +490,60 @@ fn is_hash(text: &str) -> bool {
 
 /// Says of each finding what repairs it.
 fn advise(findings: &mut [Finding], numbers: &[u64]) {
-    let Some(newest) = numbers.last().copied() else { return };
-    let needed = |finding: &&Finding| !matches!(finding.part, Part::Project | Part::Other | Part::Delta | Part::System);
+    let newest = numbers.last().copied();
+    let needed = |finding: &&Finding| {
+        !matches!(finding.part, Part::Project | Part::Definition | Part::Other | Part::Delta | Part::System)
+    };
     let damaged: BTreeSet<u64> =
         findings.iter().filter(needed).flat_map(|finding| finding.releases.iter().copied()).collect();
     let whole = numbers.iter().rev().copied().find(|number| !damaged.contains(number));
     for finding in findings {
-        finding.in_newest = finding.releases.contains(&newest);
+        // One that was published after it has lost its record.
+        finding.in_newest =
+            finding.releases.last().is_some_and(|release| newest.is_none_or(|newest| *release >= newest));
         finding.repair = repair(finding, newest, whole);
     }
 }
 
 /// What repairs a damaged file. `whole` is the newest release that needs none of the damaged files.
-fn repair(finding: &Finding, newest: u64, whole: Option<u64>) -> String {
+fn repair(finding: &Finding, newest: Option<u64>, whole: Option<u64>) -> String {
     let path = &finding.damaged.path;
     let table = finding.table.as_ref().map(ToString::to_string).unwrap_or_default();
     let backup = "put the file back from a backup";
+    if let (Part::Record, Damage::Missing, true, [number, ..]) =
+        (finding.part, finding.damaged.damage, finding.in_newest, finding.releases.as_slice())
+    {
+        let seen = newest.map_or_else(|| "none".to_string(), |newest| format!("release {newest}"));
+        return format!("release {number} was published, but readers see {seen} now: {backup}, or run again");
+    }
     match (finding.part, finding.in_newest) {
         (Part::Other, _) => "delete it: no release needs it, and a run that does writes it again".to_string(),
         (Part::Project, _) => format!(
             "{backup}; without it only `perennial report --as-published` fails, and the next release writes anew what it keeps"
         ),
+        (Part::Definition, _) => {
+            "nothing: no figure depends on it, and the next release of the step writes it again".to_string()
+        }
         (Part::System, _) => format!("{backup}, or delete it: then what its runs recorded in {table} is lost"),
         (Part::Delta, _) => {
-            format!("delete the folder {path} and _perennial/delta.json: the next run writes both again")
+            let folder = match finding.damaged.damage {
+                Damage::Missing => String::new(),
+                _ => format!("the folder {path} and "),
+            };
+            format!("delete {folder}_perennial/delta.json: the next run writes the log anew")
+        }
+        (Part::Data, true) if finding.table.as_ref().is_some_and(TableName::is_raw) => {
+            let back = match whole {
+                Some(whole) => format!("`perennial rollback {whole}` returns to the newest undamaged release"),
+                None => backup.to_string(),
+            };
+            format!(
+                "{back}; or `perennial run [PIPELINE] --full-refresh` reads the source again, but rows of source files \
+                 that are gone cannot be read again"
+            )
         }
         (Part::Data, true) => {
-            let again = match finding.table.as_ref().is_some_and(TableName::is_raw) {
-                true => "`perennial run --full-refresh` reads again what the source still has",
-                false => "`perennial run --full-refresh` makes the table again",
-            };
+            let again = format!("`perennial run [PIPELINE] --full-refresh --select {table}` makes the table again");
             match whole {
                 Some(whole) => format!("{again}; `perennial rollback {whole}` returns to the newest undamaged release"),
                 None => format!("{again}; or {backup}"),
@@ -467,7 +551,7 @@ fn repair(finding: &Finding, newest: u64, whole: Option<u64>) -> String {
         }
         (_, true) => match whole {
             Some(whole) => {
-                let first = whole + 1;
+                let (first, newest) = (whole + 1, newest.unwrap_or(whole));
                 let records = match first == newest {
                     true => format!("the record {}", record_path(newest)),
                     false => format!("the records of releases {first} to {newest} in _perennial/releases"),

@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStoreExt, PutPayload};
 use perennial_core::contract::TableName;
 use perennial_core::digest::digest;
-use perennial_core::error::{Error, Result};
+use perennial_core::error::{Error, Kind, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +34,10 @@ const MAX_ATTEMPTS: usize = 16;
 
 /// The release that every Delta log has reached.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Progress {
+pub(crate) struct Progress {
     /// In format 1, tables that never had rows had no log, and no table said which of its columns have statistics.
     format: u32,
-    release: u64,
+    pub(crate) release: u64,
 }
 
 impl Progress {
@@ -64,13 +64,21 @@ impl Lake {
     /// Tables that have changed since the logs were updated, and those that are no longer in the release.
     async fn tables_behind(&self, release: &Release, progress: &Progress) -> Result<BTreeSet<TableName>> {
         let Progress { format, release: reached } = *progress;
-        let tables = release.tables.iter();
-        let changed = tables.filter(|(_, table)| format < Progress::FORMAT || table.changed_in > reached);
-        let mut behind: BTreeSet<TableName> = changed.map(|(name, _)| name.clone()).collect();
+        let mut behind = BTreeSet::new();
+        let mut is_lost = false;
         for number in reached.max(1)..release.number {
-            let Some(old) = self.find_release(number).await? else { continue };
-            behind.extend(old.tables.into_keys().filter(|name| !release.tables.contains_key(name)));
+            let old = match self.find_release(number).await {
+                Err(error) if error.kind() == Kind::Data => None,
+                found => found?,
+            };
+            is_lost |= old.is_none() && number == reached;
+            let tables = old.into_iter().flat_map(|old| old.tables.into_keys());
+            behind.extend(tables.filter(|name| !release.tables.contains_key(name)));
         }
+        // Where the record of what the logs have reached is lost, this release does not continue it.
+        let compares_all = is_lost || format < Progress::FORMAT;
+        let changed = release.tables.iter().filter(|(_, table)| compares_all || table.changed_in > reached);
+        behind.extend(changed.map(|(name, _)| name.clone()));
         Ok(behind)
     }
 
@@ -214,11 +222,18 @@ impl Lake {
         Ok(is_changed.then(|| Action::from(AddFile { stats, data_change: false, ..add.clone() })))
     }
 
-    async fn delta_progress(&self) -> Result<Progress> {
+    /// How far the logs are.
+    pub(crate) async fn delta_progress(&self) -> Result<Progress> {
         let text = self.read(&progress_path()).await?;
         // If it is missing or cannot be read, every log is compared with the release.
         let progress = text.and_then(|text| serde_json::from_slice(&text).ok());
         Ok(progress.unwrap_or(Progress { format: 0, release: 0 }))
+    }
+
+    /// Whether every log has reached a release, so that it can be compared with it.
+    pub(crate) async fn delta_logs_have_reached(&self, release: u64) -> Result<bool> {
+        let progress = self.delta_progress().await?;
+        Ok(progress.format >= Progress::FORMAT && progress.release >= release)
     }
 
     async fn set_delta_progress(&self, release: u64) -> Result<()> {
@@ -227,6 +242,25 @@ impl Lake {
         let put = self.store().put(&self.path(&progress_path()), PutPayload::from(text)).await;
         put.map(|_| ()).map_err(|e| self.failed(&format!("write {} to", progress_path()), e))
     }
+}
+
+/// Whether a log has exactly the files of a table's version and, where it says how many rows they hold, these.
+pub(crate) fn is_log_of(log: &DeltaLog<'_>, snapshot: &Snapshot, version: &TableVersion) -> Result<bool> {
+    let mut wanted = BTreeMap::new();
+    for file in &version.files {
+        wanted.insert(relative_path(log, file)?, file);
+    }
+    let is_of_version = |add: &AddFile| {
+        wanted.remove(decode_path(&add.path).as_str()).is_some_and(|file| {
+            let stats = add.stats.as_deref().map(serde_json::from_str::<Value>);
+            let has_rows = stats.is_none_or(|stats| {
+                stats.is_ok_and(|stats| stats.get("numRecords").is_none_or(|rows| rows.as_u64() == Some(file.rows)))
+            });
+            has_rows && u64::try_from(add.size) == Ok(file.bytes)
+        })
+    };
+    let all_are_of_version = snapshot.contents.files.values().all(is_of_version);
+    Ok(all_are_of_version && wanted.is_empty())
 }
 
 fn progress_path() -> String {

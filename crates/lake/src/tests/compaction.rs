@@ -120,6 +120,19 @@ async fn a_merge_that_is_interrupted_anywhere_loses_and_repeats_nothing() {
     }
 }
 
+/// The row of a run of which it is not known whether it published may be written again by the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_merged_while_a_publication_is_unknown() {
+    let (_folder, lake) = new_lake().await;
+    let lock = lake.lock(holder("r"), now()).await.unwrap();
+    for number in 0..40 {
+        lake.append_system("runs", &run(number), &rows(number, 1)).await.unwrap();
+    }
+    lake.publication_unknown().store(true, std::sync::atomic::Ordering::Release);
+    lake.compact_system(&lock).await.unwrap();
+    assert_eq!(lake.system_files().await.unwrap().all("runs").len(), 40);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_merged_file_is_made_again_while_its_rows_are_elsewhere() {
     let (_folder, lake) = new_lake().await;

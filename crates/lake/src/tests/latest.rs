@@ -44,6 +44,17 @@ async fn a_hint_that_is_missing_torn_old_or_ahead_is_harmless() {
     std::fs::write(&hint, "12\n").unwrap();
     std::fs::remove_file(lake.folder().unwrap().join("_perennial/releases/00000012.json")).unwrap();
     assert_eq!(lake.latest_number().await.unwrap(), Some(11));
+    // Its number is not given again, whatever is left to say it; a hint far ahead is damage.
+    for (hint_text, left) in [("12\n", true), ("99999999", true), ("12\n", false)] {
+        std::fs::write(&hint, hint_text).unwrap();
+        if !left {
+            std::fs::remove_file(lake.folder().unwrap().join("_perennial/delta.json")).unwrap();
+        }
+        publish(&lake, 13).await;
+        assert_eq!(lake.latest_number().await.unwrap(), Some(13), "{hint_text:?}");
+        std::fs::remove_file(lake.folder().unwrap().join("_perennial/releases/00000013.json")).unwrap();
+        std::fs::write(lake.folder().unwrap().join("_perennial/delta.json"), r#"{"format":2,"release":12}"#).unwrap();
+    }
 }
 
 /// The operations of one night, and those of a reader that opens the lake after it.

@@ -34,6 +34,29 @@ async fn a_killed_run_is_reported_and_its_unreferenced_files_are_deleted() {
     assert!(again.repair(&lock).await.unwrap().killed.is_empty());
 }
 
+/// A damaged release that nobody needs any more keeps nothing from being repaired.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_old_release_does_not_stop_a_repair() {
+    let (_folder, lake) = new_lake().await;
+    for number in 1..=3 {
+        let run = format!("r{number}");
+        let lock = lake.lock(holder(&run), now()).await.unwrap();
+        lake.begin_run(&lock, now()).await.unwrap();
+        let a = table(&lake, "marts.a", &run, &rows(1, number)).await;
+        lake.publish(&lock, new_release(&run, [("marts.a", a)])).await.unwrap();
+        if number != 1 {
+            lake.end_run(&lock, &run).await.unwrap();
+        }
+    }
+    std::fs::write(lake.folder().unwrap().join("_perennial/releases/00000001.json"), "{").unwrap();
+    std::fs::remove_file(lake.folder().unwrap().join("_perennial/delta.json")).unwrap();
+    let lake = Lake::open(&lake.location()).await.unwrap();
+    let lock = lake.lock(holder("r4"), now()).await.unwrap();
+    let repairs = lake.repair(&lock).await.unwrap();
+    assert!(repairs.delta_behind.is_none(), "{:?}", repairs.delta_behind);
+    assert_eq!(repairs.killed.iter().map(|killed| killed.release).collect::<Vec<_>>(), [None]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_ends_deletes_what_it_did_not_publish() {
     let (_folder, lake) = new_lake().await;
