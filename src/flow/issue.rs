@@ -173,6 +173,13 @@ impl Issue<'_> {
         if same || table.key.is_empty() {
             return Ok((0, 0));
         }
+        // What the contract has gained since can be compared with nothing.
+        let mut table = table.clone();
+        table.columns.retain(|column| old.schema.field_with_name(&column.name).is_ok());
+        let table = &table;
+        if !table.key.iter().all(|key| table.columns.iter().any(|column| column.name == *key)) {
+            return Ok((0, 0));
+        }
         let known = self.reader.register_before(&raw, old, table, &state.accepted_columns).await?;
         let name = TableName::source(&source.name, &table.name);
         let sql = compare(&self.project.time_zone, &name, &known, table, period);
