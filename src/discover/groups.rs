@@ -125,6 +125,7 @@ mod tests {
             bytes: 1,
             tag: String::new(),
             modified: jiff::Timestamp::UNIX_EPOCH,
+            grows: false,
         };
         let found = group(paths.iter().map(file).collect());
         found.into_iter().map(|g| (g.pattern, g.name, g.files.len())).collect()

@@ -29,6 +29,8 @@ pub(super) struct Diff {
     new: u64,
     /// Rows with a key that the lake had with other values.
     changed: u64,
+    /// Such rows that are not passed on.
+    not_replaced: u64,
     /// Rows that the read did not bring.
     deleted: u64,
     /// Rejected rows whose key could not be read: any missing key may be theirs.
@@ -102,6 +104,7 @@ impl Diff {
             },
             new: 0,
             changed: 0,
+            not_replaced: 0,
             deleted: 0,
             unreadable_keys: 0,
             rows,
@@ -131,6 +134,15 @@ impl Diff {
         let counts: Vec<String> =
             parts.iter().filter(|(rows, _)| *rows > 0).map(|(rows, word)| format!("{rows} {word}")).collect();
         (!counts.is_empty()).then(|| format!("rows merged by key: {}", counts.join(", ")))
+    }
+
+    /// That an append left rows as they were although the source has other values by now.
+    pub(super) fn not_replaced(&self) -> Option<String> {
+        let rows = self.not_replaced;
+        let (word, have) = if rows == 1 { ("row", "has") } else { ("rows", "have") };
+        (rows > 0).then(|| {
+            format!("{rows} {word} of the source {have} a key that was loaded before with other values; `append` keeps those")
+        })
     }
 
     /// Rows of the lake that the read did not bring so far.
@@ -171,6 +183,7 @@ impl Diff {
                 RowStatus::Changed => {
                     let passes = self.passes != Passes::NewKeys;
                     self.changed += u64::from(passes);
+                    self.not_replaced += u64::from(!passes);
                     passes
                 }
                 RowStatus::Unchanged => false,

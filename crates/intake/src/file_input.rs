@@ -2,7 +2,7 @@
 
 use super::convert::Converter;
 use super::ingest::{Input, Open};
-use perennial_core::contract::{ColumnPolicy, Format, SourceTable};
+use perennial_core::contract::{ColumnPolicy, Format, Load, SourceTable};
 use perennial_core::error::Result;
 use perennial_lake::HeldText;
 use perennial_sources::{Files, HeldHashes, ParquetReader, RowReader, SourceFile, has_header, open_text};
@@ -35,6 +35,10 @@ pub(super) async fn input_and_hashes(
         let mut bytes = files.read(file).await?;
         if table.rotated {
             hashes = Some(bytes.hash_held(HeldText::START_BYTES));
+            if matches!(table.load, Load::Append { .. }) {
+                // A row that was added stays as it is.
+                bytes.only_whole_lines();
+            }
         }
         Box::new(move || Ok(RowReader::Text(open_text(bytes, &format, &wanted, takes_new)?)))
     };

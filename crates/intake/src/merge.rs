@@ -153,8 +153,11 @@ impl<'a> MergeLoad<'a> {
         }
         let schema = self.schema(request.table);
         let columns: Vec<String> = request.table.columns.iter().map(|column| column.name.clone()).collect();
-        let key = if request.table.key.is_empty() { &columns } else { &request.table.key };
-        let mut hasher = Hasher::new(&schema, key, &columns)?;
+        let mut hasher = match request.table.key.is_empty() {
+            // The load state keeps their sum.
+            true => Hasher::lasting(&schema, &columns, &columns)?,
+            false => Hasher::new(&schema, &request.table.key, &columns)?,
+        };
         let index = match self.previous {
             Some((version, _)) if !request.table.key.is_empty() => {
                 KeyIndex::read(request.lake, version, &mut hasher, range.as_ref()).await?
@@ -213,6 +216,11 @@ impl<'a> MergeLoad<'a> {
     ) -> Result<()> {
         self.open_diff(request, None).await?;
         let stats = self.read(request, context, tally, input, request.table.load.finds_deletes()).await?;
+        if hashes.is_some_and(HeldHashes::has_unfinished_line) {
+            let path = &file.path;
+            self.notes
+                .remark(&[format!("the last line of `{path}` has no line end, so it is not read until it has one")]);
+        }
         let tag = plan::with_hash(&file.tag, stats.content_id.as_deref());
         let loaded =
             LoadedFile { held: hashes.map(file_input::held), ..stats.loaded_file(file.bytes, tag, request.run_id) };
@@ -355,6 +363,7 @@ impl<'a> MergeLoad<'a> {
         notes.extend(self.notes.lines(request.table, &self.outcomes));
         if let (Some(diff), Some(_)) = (&self.diff, self.previous) {
             notes.extend(diff.summary());
+            notes.extend(diff.not_replaced());
         }
         let version = match self.previous {
             Some((version, _)) if !self.changed => version.clone(),

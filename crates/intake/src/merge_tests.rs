@@ -135,7 +135,8 @@ fn of_events_the_first_is_kept() {
     // An event that is sent again is the same event, whatever it says.
     world.write("2.csv", "id,amount\na,3\nb,4\n");
     let loaded = world.load().unwrap();
-    assert_eq!((loaded.rejects, loaded.notes), (0, vec!["rows merged by key: 1 new".to_string()]));
+    let kept = "1 row of the source has a key that was loaded before with other values; `append` keeps those";
+    assert_eq!((loaded.rejects, loaded.notes), (0, vec!["rows merged by key: 1 new".to_string(), kept.to_string()]));
     assert_eq!(world.rows(&["id", "amount"]), ["a|1.00", "b|4.00"]);
 }
 

@@ -92,7 +92,8 @@ pub(super) async fn plan(
     previous: Option<(&TableVersion, &LoadState)>,
     contract: &str,
 ) -> Result<LoadPlan> {
-    let Listing { files: listed, left_out } = files.list(pattern).await?;
+    let Listing { files: mut listed, left_out } = files.list(pattern).await?;
+    listed.iter_mut().for_each(|file| file.grows = table.rotated);
     let Some((version, state)) = previous else {
         let new = |file| PlannedFile { file, change: FileChange::New, known: None };
         let files = listed.into_iter().map(new).collect();

@@ -46,7 +46,8 @@ pub async fn probe_table(system: &System, source: &Source, table: &SourceTable) 
     let mut probed = ProbeOutcome::default();
     let input = match (system, &table.extraction) {
         (System::Files(files), Extraction::Files { pattern, .. }) => {
-            let listed = files.list(pattern).await?;
+            let mut listed = files.list(pattern).await?;
+            listed.files.iter_mut().for_each(|file| file.grows = table.rotated);
             probed.files = listed.files.len() as u64;
             probed.notes = listed.left_out;
             probed.newest = listed.files.into_iter().max_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
@@ -166,7 +167,7 @@ pub struct Sample {
 
 /// Bytes of a sample, half of which one file may take at most; with a row of each file it may be more.
 const MAX_SAMPLE_BYTES: usize = 128 * 1024 * 1024;
-/// Columns of a sample; a contract of more is nobody's to read.
+/// Columns of a sample; nobody would read a contract with more.
 const MAX_SAMPLE_COLUMNS: usize = 2000;
 
 /// One field of a sample.

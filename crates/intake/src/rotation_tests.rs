@@ -2,7 +2,7 @@
 
 use super::testing::*;
 use super::*;
-use perennial_core::contract::ValueType;
+use perennial_core::contract::{Overlap, ValueType};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -112,6 +112,41 @@ fn logs_read_by_earlier_versions_are_known_by_their_hash() {
     world.write_at("access.log", "3\n", 3);
     assert_eq!(world.load().unwrap().rows, 1);
     assert_eq!(world.sums(), (3, 6));
+}
+
+#[test]
+fn compressed_logs_read_by_earlier_versions_are_known_by_content_and_time() {
+    let mut world = logs("access.log*");
+    world.write_at("access.log.2.gz", gzip(b"1\n2\n"), 1);
+    world.write_at("access.log.3.gz", gzip(b"3\n"), 2);
+    world.load().unwrap();
+    let (_, state) = world.last.as_mut().unwrap();
+    state.files.values_mut().for_each(|file| file.held = None);
+    world.rename("access.log.3.gz", "access.log.4.gz");
+    world.rename("access.log.2.gz", "access.log.3.gz");
+    assert_eq!(world.load().unwrap().rows, 0);
+    assert_eq!(world.sums(), (3, 6));
+}
+
+#[test]
+fn an_append_reads_a_line_when_it_has_its_end() {
+    let mut world = World::new(vec![column("id", ValueType::Integer), column("n", ValueType::Integer)]);
+    world.table.extraction = files("access.log*", csv(false));
+    world.table.rotated = true;
+    world.table.key = vec!["id".into()];
+    world.table.load = Load::Append { cursor: None, late_window: Overlap::Count(0) };
+    world.write_at("access.log", "1,10\n2,2", 1);
+    let loaded = world.load().unwrap();
+    assert_eq!(loaded.notes, ["the last line of `access.log` has no line end, so it is not read until it has one"]);
+    world.write_at("access.log", "1,10\n2,20\n3,30\n", 2);
+    assert_eq!(world.load().unwrap().rows, 2);
+    assert_eq!(world.rows(&["id", "n"]), ["1|10", "2|20", "3|30"]);
+    // Another value of a key that was added is not taken.
+    world.write_at("access.log", "1,11\n4,40\n", 3);
+    let loaded = world.load().unwrap();
+    assert_eq!(world.rows(&["id", "n"]), ["1|10", "2|20", "3|30", "4|40"]);
+    let note = "1 row of the source has a key that was loaded before with other values; `append` keeps those";
+    assert!(loaded.notes.contains(&note.to_string()), "{:?}", loaded.notes);
 }
 
 #[test]

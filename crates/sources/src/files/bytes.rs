@@ -4,6 +4,7 @@ use super::compression::Compression;
 use super::file::{SourceFile, changed, unreadable};
 use super::held::HeldHashes;
 use super::local_file::LocalFile;
+use super::whole_lines::WholeLines;
 use bytes::Bytes;
 use perennial_core::error::{Error, Result};
 use std::io::{self, Cursor, Read};
@@ -24,6 +25,8 @@ pub struct FileBytes {
     expected_bytes: Option<u64>,
     origin: Origin,
     state: Arc<ReadState>,
+    /// What follows the last line end is left out.
+    whole_lines: bool,
     /// Where hashes of its uncompressed content are wanted.
     held: Option<HeldHashes>,
 }
@@ -67,6 +70,7 @@ impl FileBytes {
             expected_bytes: Some(file.bytes),
             origin: Origin::Local(opened),
             state: Arc::new(state),
+            whole_lines: false,
             held: None,
         })
     }
@@ -79,7 +83,13 @@ impl FileBytes {
         pieces: mpsc::Receiver<Result<Bytes>>,
     ) -> FileBytes {
         let origin = Origin::Remote { pieces, current: Bytes::new() };
-        FileBytes { name: name.to_string(), expected_bytes, origin, state: Arc::default(), held: None }
+        let name = name.to_string();
+        FileBytes { name, expected_bytes, origin, state: Arc::default(), whole_lines: false, held: None }
+    }
+
+    /// Leaves out a last line that has no line end yet; [`HeldHashes`] tell whether there is one.
+    pub fn only_whole_lines(&mut self) {
+        self.whole_lines = true;
     }
 
     /// Hashes of its uncompressed content, of the first bytes and of all, which are known when it has been read.
@@ -98,9 +108,10 @@ impl FileBytes {
         let head = self.by_ref().take(Compression::MAGIC_BYTES).read_to_end(&mut magic);
         head.map_err(|e| failure(&state, &name, &e))?;
         let compression = Compression::of(&magic);
-        let held = self.held.take();
+        let (held, whole_lines) = (self.held.take(), self.whole_lines);
         let reader = compression.decompress(Cursor::new(magic).chain(self))?;
         let reader = match held {
+            Some(hashes) if whole_lines => Box::new(WholeLines::of(hashes.clone().of(reader), hashes)),
             Some(hashes) => hashes.of(reader),
             None => reader,
         };
@@ -144,6 +155,7 @@ impl Read for FileBytes {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.origin {
             Origin::Local(local) => loop {
+                let target = local.limit(target, self.state.bytes());
                 match (&local.file).read(target) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => {

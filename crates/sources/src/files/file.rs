@@ -14,12 +14,14 @@ pub struct SourceFile {
     pub tag: String,
     /// When it was last modified.
     pub modified: jiff::Timestamp,
+    /// It may be appended to while it is read: the bytes that it had when it was listed are read.
+    pub grows: bool,
 }
 
 impl SourceFile {
     /// A file that has no entity tag.
     pub(crate) fn without_tag(path: String, bytes: u64, modified: jiff::Timestamp) -> SourceFile {
-        SourceFile { path, bytes, tag: format!("modified={modified}"), modified }
+        SourceFile { path, bytes, tag: format!("modified={modified}"), modified, grows: false }
     }
 }
 

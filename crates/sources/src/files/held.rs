@@ -20,6 +20,7 @@ struct State {
     bytes: u64,
     hasher: blake3::Hasher,
     start: Option<String>,
+    has_unfinished_line: bool,
 }
 
 impl HeldHashes {
@@ -34,6 +35,15 @@ impl HeldHashes {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let all = short(&state.hasher);
         (state.bytes, state.start.clone().unwrap_or_else(|| all.clone()), all)
+    }
+
+    /// Whether a last line without line end was left out.
+    pub fn has_unfinished_line(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).has_unfinished_line
+    }
+
+    pub(super) fn note_unfinished_line(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).has_unfinished_line = true;
     }
 
     fn add(&self, mut bytes: &[u8]) {

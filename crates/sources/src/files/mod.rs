@@ -13,6 +13,7 @@ mod sftp;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+mod whole_lines;
 
 pub use bytes::FileBytes;
 pub(crate) use bytes::TextInput;

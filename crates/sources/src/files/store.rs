@@ -152,8 +152,9 @@ fn check_version(listed: &SourceFile, meta: &ObjectMeta) -> Result<()> {
 fn file(path: String, meta: &ObjectMeta) -> Result<SourceFile> {
     let modified = jiff::Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
         .map_err(|e| Error::unreachable(format!("`{path}` has an invalid modification time: {e}")))?;
+    let file = SourceFile::without_tag(path, meta.size, modified);
     Ok(match &meta.e_tag {
-        Some(tag) => SourceFile { path, bytes: meta.size, tag: format!("{TAG}{}", tag.trim_matches('"')), modified },
-        None => SourceFile::without_tag(path, meta.size, modified),
+        Some(tag) => SourceFile { tag: format!("{TAG}{}", tag.trim_matches('"')), ..file },
+        None => file,
     })
 }

@@ -202,6 +202,37 @@ fn a_file_that_is_replaced_by_another_while_it_is_read_stays_whole() {
         rows += batch.len();
     }
     assert_eq!(rows, 400_000);
+    reader.finish().unwrap();
+}
+
+#[test]
+fn a_log_that_is_appended_to_while_it_is_read_is_read_as_it_was_listed() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "f", b"a,b\n1,2\n3");
+    let append = |bytes: &[u8]| {
+        std::fs::File::options().append(true).open(folder.path().join("f")).unwrap().write_all(bytes).unwrap();
+    };
+    let files = files_in(folder.path().to_str().unwrap()).unwrap();
+    let mut file = wait(files.list("f")).unwrap().files.remove(0);
+    file.grows = true;
+    append(b",4\n");
+    for whole_lines in [false, true] {
+        let mut bytes = wait(files.read(&file)).unwrap();
+        let hashes = bytes.hash_held(4);
+        if whole_lines {
+            bytes.only_whole_lines();
+        }
+        append(b"5,6\n");
+        let read = drain(CsvReader::open(bytes, &PLAIN, &names(&["a", "b"])).unwrap()).unwrap();
+        assert_eq!(read.rows.len() + read.rejects.len(), if whole_lines { 1 } else { 2 });
+        assert_eq!((hashes.read().0, hashes.has_unfinished_line()), (9, whole_lines));
+    }
+    // Emptied and begun again, it is another one.
+    let bytes = wait(files.read(&file)).unwrap();
+    write(folder.path(), "f", b"a,b\n");
+    let error = drain(CsvReader::open(bytes, &PLAIN, &names(&["a", "b"])).unwrap()).unwrap_err();
+    assert!(error.message().contains("changed while it was read"), "{error}");
 }
 
 #[test]

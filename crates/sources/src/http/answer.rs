@@ -153,7 +153,7 @@ fn decoded(place: &str, body: Vec<u8>, content_type: &str) -> Result<String> {
     };
     let wrong =
         || Error::data(format!("the response of {place} contains bytes that are not valid {}", encoding.name()));
-    if encoding == encoding_rs::UTF_8 || is_utf8(&body) {
+    if encoding == encoding_rs::UTF_8 || is_utf8(&body, encoding) {
         let mut text = String::from_utf8(body).map_err(|_| wrong())?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
@@ -164,9 +164,12 @@ fn decoded(place: &str, body: Vec<u8>, content_type: &str) -> Result<String> {
     if damaged { Err(wrong()) } else { Ok(text.into_owned()) }
 }
 
-/// Whether bytes cannot be anything but UTF-8. Servers that declare `charset=iso-8859-1` for everything send JSON in UTF-8,
-/// as RFC 8259 demands.
-fn is_utf8(body: &[u8]) -> bool {
+/// Whether bytes are UTF-8 whatever is declared: servers that declare `charset=iso-8859-1` for everything send JSON in UTF-8,
+/// as RFC 8259 demands. No text of an encoding of one byte a character is valid UTF-8 by chance; of others some are.
+fn is_utf8(body: &[u8], declared: &'static encoding_rs::Encoding) -> bool {
+    if declared.is_single_byte() {
+        return std::str::from_utf8(body).is_ok();
+    }
     let mut evidence = Evidence::default();
     evidence.take(body);
     evidence.end();
@@ -226,6 +229,14 @@ mod tests {
         let utf8 =
             Answer::of("x".into(), body, "text/json; charset=iso-8859-1", String::new(), str::to_string).unwrap();
         assert_eq!(utf8.rows(None).unwrap().lines, Bytes::from("\"客户\"\n\"Müller\"\n"));
+        // One character that is not ASCII decides, and so do the bytes of the declared encoding.
+        for (body, name) in
+            [("[\"M\u{fc}ller\"]".as_bytes(), "Müller"), (b"[\"M\xfcller\"]", "Müller"), (b"[\"x\"]", "x")]
+        {
+            let kind = "text/json; charset=iso-8859-1";
+            let answer = Answer::of("x".into(), body.to_vec(), kind, String::new(), str::to_string).unwrap();
+            assert_eq!(answer.rows(None).unwrap().lines, Bytes::from(format!("\"{name}\"\n")));
+        }
         assert!(Answer::of("x".into(), b"[]".to_vec(), "a/b;charset=martian", String::new(), str::to_string).is_err());
     }
 }

@@ -126,9 +126,13 @@ impl FileStore for Sftp {
 
 /// Sends a file piece by piece to its reader.
 async fn fetch(server: &Server, file: &SourceFile, mut opened: File, out: &mpsc::Sender<Result<Bytes>>) {
+    let mut left = if file.grows { file.bytes } else { u64::MAX };
     loop {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-        let sent = match opened.read_buf(&mut piece).await {
+        let read = if left == 0 { Ok(0) } else { opened.read_buf(&mut piece).await };
+        piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= piece.len() as u64;
+        let sent = match read {
             Ok(0) => {
                 if let Some(error) = modification(&opened, file).await {
                     let _ = out.send(Err(error)).await;
@@ -151,10 +155,11 @@ async fn fetch(server: &Server, file: &SourceFile, mut opened: File, out: &mpsc:
 /// what is read as a stream the size is compared in any case.
 async fn modification(opened: &File, file: &SourceFile) -> Option<Error> {
     let now = opened.metadata().await.ok()?;
-    if let Some(bytes) = now.size.filter(|bytes| *bytes != file.bytes) {
+    let is_listed = |bytes: u64| bytes == file.bytes || file.grows && bytes > file.bytes;
+    if let Some(bytes) = now.size.filter(|bytes| !is_listed(*bytes)) {
         return Some(changed(&file.path, &format!("{} bytes when listed, {bytes} when read", file.bytes)));
     }
-    let modified = walk::modified(&now)?;
+    let modified = walk::modified(&now).filter(|_| !file.grows)?;
     (modified != file.modified)
         .then(|| changed(&file.path, &format!("last modified {} when listed, {modified} when read", file.modified)))
 }
