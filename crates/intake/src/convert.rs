@@ -20,6 +20,9 @@ use perennial_sources::{MAX_NEW_FIELDS, RowReject, TextRows, TypedRows};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// New columns that a load takes of one CSV file or workbook: more are a file that is read wrongly.
+const MAX_NEW_COLUMNS: usize = 2_000;
+
 /// Origin of the rows of a file, stored with every row.
 pub(super) struct Origin {
     pub(super) source: String,
@@ -58,6 +61,10 @@ pub(super) struct Converter {
     columns: Vec<ColumnReader>,
     /// Number of columns of the contract.
     named: usize,
+    /// Number of columns of the contract and of those accepted earlier.
+    known: usize,
+    /// How many more a file may bring.
+    max_new: usize,
     /// The field of each column in the file.
     fields: Vec<Option<usize>>,
     bound: usize,
@@ -71,8 +78,6 @@ pub(super) struct Converter {
     last_line: i64,
     /// Number of rows of typed readers so far, shared by parallel readers.
     lines: Arc<AtomicU64>,
-    /// The file or system has types.
-    typed: bool,
     /// The file is a workbook.
     sheet: bool,
     totals: Option<ControlTotals>,
@@ -97,12 +102,19 @@ impl Converter {
         let mut columns = named.collect::<Result<Vec<_>>>()?;
         let count = columns.len();
         columns.extend(accepted.iter().map(|name| ColumnReader::accepted(name, name)));
+        let max_new = match table.format() {
+            None | Some(Format::Parquet) => usize::MAX,
+            Some(Format::Excel(_) | Format::Csv(_)) => MAX_NEW_COLUMNS,
+            Some(_) => MAX_NEW_FIELDS,
+        };
         let time_column = table.time_column.as_ref().and_then(|name| columns.iter().position(|c| c.name == *name));
         let mut converter = Converter {
             totals: ControlTotals::new(&table),
             table,
             origin,
             fields: vec![None; columns.len()],
+            known: columns.len(),
+            max_new,
             columns,
             named: count,
             bound: 0,
@@ -113,7 +125,6 @@ impl Converter {
             ignored: Vec::new(),
             last_line: 0,
             lines,
-            typed,
             sheet,
         };
         converter.update_schema();
@@ -219,14 +230,13 @@ impl Converter {
         Ok(())
     }
 
-    /// Fails when a file of text has more new columns than a table can take. Typed systems know how many they have.
+    /// Fails when a file of text has more new columns than a load takes. Typed systems know how many they have.
     fn check_count(&self) -> Result<()> {
-        let new = self.fields[self.named..].iter().flatten().count();
-        if self.typed || new <= MAX_NEW_FIELDS {
+        if self.columns.len() - self.known <= self.max_new {
             return Ok(());
         }
-        let file = &self.origin.file;
-        Err(Error::data(format!("`{file}` has more than {MAX_NEW_FIELDS} columns that are not in the contract"))
+        let (file, max) = (&self.origin.file, self.max_new);
+        Err(Error::data(format!("`{file}` has more than {max} new columns that are not in the contract"))
             .hint("write `on_new_column: ignore`, or name the columns that are needed"))
     }
 

@@ -22,8 +22,12 @@ pub(super) async fn find(
     state: &LoadState,
 ) -> Result<()> {
     match table.rotated {
-        true => find_logs(files, planned, state).await,
-        false => find_renamed(files, planned, state).await,
+        true => {
+            // Of compressed logs earlier versions did not keep what they held.
+            find_renamed(files, planned, state, |loaded| loaded.held.is_none()).await?;
+            find_logs(files, planned, state).await
+        }
+        false => find_renamed(files, planned, state, |_| true).await,
     }
 }
 
@@ -34,7 +38,12 @@ fn free<'a>(planned: &[PlannedFile], state: &'a LoadState) -> BTreeMap<&'a Strin
 }
 
 /// A new name for a file of the same size and time of change whose content is equal.
-async fn find_renamed(files: &Files, planned: &mut [PlannedFile], state: &LoadState) -> Result<()> {
+async fn find_renamed(
+    files: &Files,
+    planned: &mut [PlannedFile],
+    state: &LoadState,
+    may_be: impl Fn(&LoadedFile) -> bool,
+) -> Result<()> {
     // A changed file may be another one under a name that was free.
     let known_by_name: Vec<Option<String>> = planned.iter().map(|file| file.known.clone()).collect();
     for (file, known) in planned.iter_mut().zip(&known_by_name) {
@@ -42,25 +51,23 @@ async fn find_renamed(files: &Files, planned: &mut [PlannedFile], state: &LoadSt
             file.known = None;
         }
     }
-    for i in 0..planned.len() {
-        if !matches!(planned[i].change, FileChange::New | FileChange::Changed) {
-            continue;
+    // The free names with the hashes of their content, by size and time of change.
+    let mut alike: BTreeMap<(u64, String), Vec<(&String, &str)>> = BTreeMap::new();
+    for (path, loaded) in free(planned, state).into_iter().filter(|(_, loaded)| may_be(loaded)) {
+        if let (tag, Some(hash)) = tag_parts(&loaded.tag)
+            && tag.starts_with("modified=")
+        {
+            alike.entry((loaded.bytes, tag.to_string())).or_default().push((path, hash));
         }
-        let file = &planned[i].file;
-        let same = |loaded: &LoadedFile| {
-            let (tag, hash) = tag_parts(&loaded.tag);
-            loaded.bytes == file.bytes && tag == file.tag && tag.starts_with("modified=") && hash.is_some()
+    }
+    for planned in planned.iter_mut().filter(|file| matches!(file.change, FileChange::New | FileChange::Changed)) {
+        let file = &planned.file;
+        let Some(alike) = alike.get_mut(&(file.bytes, file.tag.clone())).filter(|alike| !alike.is_empty()) else {
+            continue;
         };
-        let alike: Vec<_> = free(planned, state).into_iter().filter(|(_, loaded)| same(loaded)).collect();
-        if alike.is_empty() {
-            continue;
-        }
         let Some(now) = files.content_hash(file).await? else { continue };
-        let Some((path, _)) = alike.iter().find(|(_, loaded)| tag_parts(&loaded.tag).1 == Some(now.as_str())) else {
-            continue;
-        };
-        let known = (*path).clone();
-        let planned = &mut planned[i];
+        let Some(at) = alike.iter().position(|(_, hash)| *hash == now) else { continue };
+        let known = alike.remove(at).0.clone();
         planned.file.tag = with_hash(&planned.file.tag, Some(&now));
         planned.change = FileChange::Renamed;
         planned.known = Some(known);

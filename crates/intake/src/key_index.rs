@@ -12,6 +12,7 @@ use perennial_core::error::{Error, Result};
 use perennial_lake::{DataFiles, TableVersion};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The hash of a row's key.
 pub(super) type Key = [u64; 2];
@@ -26,6 +27,7 @@ pub(super) struct Hasher {
     types: Schema,
     key_rows: RowConverter,
     value_rows: RowConverter,
+    of_bytes: fn(&[u8]) -> Key,
 }
 
 /// The hashes of the rows of a batch.
@@ -35,8 +37,17 @@ pub(super) struct Hashes {
 }
 
 impl Hasher {
-    /// `values` are the columns of the contract.
+    /// `values` are the columns of the contract. The hashes are for comparisons within a run.
     pub(super) fn new(schema: &Schema, key: &[String], values: &[String]) -> Result<Hasher> {
+        Hasher::with(schema, key, values, quick_hash)
+    }
+
+    /// With hashes that are kept from run to run.
+    pub(super) fn lasting(schema: &Schema, key: &[String], values: &[String]) -> Result<Hasher> {
+        Hasher::with(schema, key, values, lasting_hash)
+    }
+
+    fn with(schema: &Schema, key: &[String], values: &[String], of_bytes: fn(&[u8]) -> Key) -> Result<Hasher> {
         let converter = |names: &[String]| {
             let fields = names.iter().map(|name| Ok(SortField::new(schema.field_with_name(name)?.data_type().clone())));
             Ok::<_, Error>(RowConverter::new(fields.collect::<Result<Vec<_>>>()?)?)
@@ -47,13 +58,14 @@ impl Hasher {
             key: key.to_vec(),
             values: values.to_vec(),
             types: schema.clone(),
+            of_bytes,
         })
     }
 
     /// Hashes the keys of a batch.
     pub(super) fn keys(&mut self, batch: &RecordBatch) -> Result<Vec<Key>> {
         let keys = columns(batch, &self.key, &self.types)?;
-        Ok(self.key_rows.convert_columns(&keys)?.iter().map(|row| key_hash(row.data())).collect())
+        Ok(self.key_rows.convert_columns(&keys)?.iter().map(|row| (self.of_bytes)(row.data())).collect())
     }
 
     /// Hashes a batch; columns that it lacks are NULL in all its rows.
@@ -61,14 +73,14 @@ impl Hasher {
         let keys = self.keys(batch)?;
         let columns = columns(batch, &self.values, &self.types)?;
         let rows = self.value_rows.convert_columns(&columns)?;
-        let mut values: Vec<u64> = rows.iter().map(|row| key_hash(row.data())[0]).collect();
+        let mut values: Vec<u64> = rows.iter().map(|row| (self.of_bytes)(row.data())[0]).collect();
         for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
             let accepted = !is_own(field.name()) && !self.values.contains(field.name());
             let Some(texts) = column.as_string_opt::<i32>().filter(|_| accepted) else { continue };
             for (row, text) in texts.iter().enumerate() {
                 let Some(text) = text else { continue };
                 let bytes = [field.name().as_bytes(), &[0], text.as_bytes()].concat();
-                values[row] = values[row].wrapping_add(key_hash(&bytes)[0]);
+                values[row] = values[row].wrapping_add((self.of_bytes)(&bytes)[0]);
             }
         }
         Ok(Hashes { keys, values })
@@ -83,7 +95,12 @@ fn columns(batch: &RecordBatch, names: &[String], types: &Schema) -> Result<Vec<
     names.iter().map(column).collect()
 }
 
-fn key_hash(bytes: &[u8]) -> Key {
+fn quick_hash(bytes: &[u8]) -> Key {
+    let hash = xxh3_128(bytes);
+    [hash as u64, (hash >> 64) as u64]
+}
+
+fn lasting_hash(bytes: &[u8]) -> Key {
     let hash = blake3::hash(bytes);
     let (first, rest) = hash.as_bytes().split_at(8);
     let number = |bytes: &[u8]| bytes[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));

@@ -87,9 +87,11 @@ impl Notes {
         notes.extend(self.duplicates.notes(table));
         let renamed = outcomes.iter().filter(|outcome| outcome.change == FileChange::Renamed);
         // A log is renamed every day.
-        for outcome in renamed.filter(|_| !table.rotated) {
-            notes.push(format!("`{}` was read before under another name, so it was not read again", outcome.path));
-        }
+        let renamed: Vec<&str> = renamed.filter(|_| !table.rotated).map(|outcome| outcome.path.as_str()).collect();
+        notes.extend(several(&renamed, |files| match renamed.len() {
+            1 => format!("{files} was read before under another name, so it was not read again"),
+            many => format!("{many} files were read before under other names ({files}), so they were not read again"),
+        }));
         // A merge replaces no rows.
         let changed = outcomes.iter().filter(|outcome| outcome.change == FileChange::Changed && !table.load.merges());
         let changed: Vec<&str> = changed.map(|outcome| outcome.path.as_str()).collect();
