@@ -43,7 +43,11 @@ fn published() -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn a_damaged_table_is_named_and_made_again() {
-    for (folder, table) in [("marts/daily", "marts.daily"), ("raw/shop__sales", "raw.shop__sales")] {
+    let cases = [
+        ("marts/daily", "marts.daily", &["--full-refresh", "--select", "marts.daily"][..]),
+        ("raw/shop__sales", "raw.shop__sales", &["--full-refresh"]),
+    ];
+    for (folder, table, refresh) in cases {
         let (_folder, project) = published();
         flip(&file_in(&project, folder, "parquet"));
         let asked = perennial(&project, &["query", &format!("SELECT * FROM {table}")]).ended(1);
@@ -54,11 +58,12 @@ fn a_damaged_table_is_named_and_made_again() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!((found[0]["table_name"].as_str(), found[0]["damage"].as_str()), (Some(table), Some("block 0")));
         assert_eq!((&found[0]["releases"], &found[0]["in_newest"]), (&serde_json::json!([1]), &true.into()));
-        assert!(found[0]["repair"].as_str().unwrap().contains("`perennial run --full-refresh`"), "{found:?}");
+        let advised = format!("`perennial run [PIPELINE] {}`", refresh.join(" "));
+        assert!(found[0]["repair"].as_str().unwrap().contains(&advised), "{found:?}");
         let text = perennial(&project, &["lake", "verify"]).ended(1).stdout;
         assert!(text.contains(&format!("rows of {table}, needed by release 1 (the newest)")), "{text}");
 
-        perennial(&project, &["run", "--full-refresh"]).ended(0);
+        perennial(&project, &[&["run"], refresh].concat()).ended(0);
         let asked = perennial(&project, &["query", "SELECT sum(amount) FROM marts.daily", "--format", "csv"]).ended(0);
         assert!(asked.stdout.ends_with("\n12.50\n"), "{}", asked.stdout);
         // It is of no more than an old release now.
@@ -82,8 +87,34 @@ fn a_damaged_record_is_named_and_the_release_before_taken() {
     let repair = found[0]["repair"].as_str().unwrap();
     assert!(repair.contains("delete the record _perennial/releases/00000002.json"), "{repair}");
     std::fs::remove_file(&record).unwrap();
+    let found = damaged(&project, 1);
+    let lost = found.iter().find(|finding| finding["part"] == "release record").unwrap();
+    assert!(lost["repair"].as_str().unwrap().starts_with("release 2 was published, but readers see release 1 now"));
     perennial(&project, &["run"]).ended(0);
+    assert!(project.join("lake/_perennial/releases/00000003.json").exists(), "its number is not given again");
     let asked = perennial(&project, &["query", "SELECT sum(amount) FROM marts.daily", "--format", "csv"]).ended(0);
     assert!(asked.stdout.ends_with("\n11.00\n"), "{}", asked.stdout);
-    assert!(damaged(&project, 0).is_empty());
+    // What is left to say is that the release is lost.
+    let found = damaged(&project, 1);
+    assert_eq!((found.len(), &found[0]["releases"]), (1, &serde_json::json!([2])), "{found:?}");
+    assert!(found[0]["repair"].as_str().unwrap().starts_with("nothing"), "{found:?}");
+}
+
+#[test]
+fn a_missing_file_is_named_below_the_lake_and_before_the_first_release_there_is_advice() {
+    let (_folder, project) = published();
+    std::fs::remove_file(file_in(&project, "marts/daily", "parquet")).unwrap();
+    let asked = perennial(&project, &["query", "SELECT * FROM marts.daily"]).ended(1);
+    let named = asked.stderr.lines().any(|line| {
+        let at = line.find("marts/daily/").filter(|_| line.contains(".parquet is missing from the lake"));
+        at.is_some_and(|at| !line[..at].ends_with('/'))
+    });
+    assert!(named, "{}", asked.stderr);
+
+    // The rows of failed runs are there before the first release.
+    let records = project.join("lake/_perennial");
+    std::fs::remove_dir_all(&records).unwrap();
+    flip(&file_in(&project, "system/runs", "parquet"));
+    let found = damaged(&project, 1);
+    assert!(!found.is_empty() && found.iter().all(|finding| finding["repair"] != ""), "{found:?}");
 }
