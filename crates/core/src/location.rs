@@ -6,8 +6,17 @@ use crate::error::{Error, Result};
 pub const PASSWORD_HINT: &str =
     "remove it, and write `password: ${NAME}` (an environment variable) or `password_file: ...` next to `location`";
 
-/// Where the credentials of an object store belong.
-pub const ACCESS_KEYS_HINT: &str = "set access keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)";
+/// Where the credentials of the object store of a location belong.
+fn credentials_hint(scheme: &str) -> &'static str {
+    match scheme {
+        "az" | "abfs" | "abfss" => {
+            "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN in the environment"
+        }
+        "gs" => "set GOOGLE_APPLICATION_CREDENTIALS in the environment to the path of a file with credentials",
+        "file" => "write the path of the folder and nothing else",
+        _ => "set access keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)",
+    }
+}
 
 /// The scheme of a URL, in lower case; `None` for a path.
 pub fn scheme(location: &str) -> Option<String> {
@@ -35,13 +44,14 @@ pub fn forbid_password(location: &str, hint: &str) -> Result<()> {
 }
 
 /// Refuses a location of a store that contains anything besides the store and a path in it: a user or a password may be
-/// a key, and a query (`?sig=...`) a signature. `hint` says where credentials belong.
+/// a key, and a query (`?sig=...`) a signature. The hint says where the credentials of such a store belong.
 ///
 /// # Errors
 /// Of kind `Project`; the location is not shown.
-pub fn forbid_credentials(location: &str, hint: &str) -> Result<()> {
-    forbid_password(location, hint)?;
+pub fn forbid_credentials(location: &str) -> Result<()> {
     let Some(scheme) = scheme(location) else { return Ok(()) };
+    let hint = credentials_hint(&scheme);
+    forbid_password(location, hint)?;
     let error = |what: &str| Err(Error::project(format!("the location contains {what}")).hint(hint));
     let rest = &location[scheme.len() + 3..];
     if rest.contains('?') {
@@ -75,10 +85,12 @@ pub fn forbid_tokens(location: &str, hint: &str) -> Result<()> {
 }
 
 /// Parts of names of secrets.
-const SECRETS: [&str; 9] =
-    ["token", "secret", "password", "passwd", "signature", "credential", "apikey", "accesskey", "authkey"];
-/// Parts of names of tokens that are none: those of pages.
+const SECRETS: [&str; 8] =
+    ["secret", "password", "passwd", "signature", "credential", "apikey", "accesskey", "authkey"];
+/// Parts of names of tokens that are no secret: those of pages.
 const OF_PAGES: [&str; 5] = ["page", "next", "start", "continu", "sync"];
+/// Parts of names of tokens that are a secret whatever else the name says: `page_access_token`.
+const OF_ACCESS: [&str; 4] = ["access", "auth", "bearer", "refresh"];
 /// Words before `key` that make it a secret; a `sort_key` is none.
 const KEYS_OF: [&str; 9] = ["api", "access", "account", "app", "auth", "client", "private", "shared", "subscription"];
 
@@ -90,7 +102,8 @@ pub fn names_secret(name: &str) -> bool {
     name == "key"
         || words.iter().any(|word| ["sig", "auth", "pwd", "pass", "jwt"].contains(word))
         || words.windows(2).any(|pair| pair[1] == "key" && KEYS_OF.contains(&pair[0]))
-        || holds(&SECRETS) && !(name.contains("token") && holds(&OF_PAGES))
+        || holds(&SECRETS)
+        || name.contains("token") && (holds(&OF_ACCESS) || !holds(&OF_PAGES))
 }
 
 /// The part of a URL, without its scheme, that says where the server is.
@@ -163,18 +176,35 @@ mod tests {
             "S3://b/x#s3cret",
             "abfss://c:s3cret@account.dfs.core.windows.net/x",
         ] {
-            let error = forbid_credentials(location, "set access keys").unwrap_err();
+            let error = forbid_credentials(location).unwrap_err();
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
-            assert_eq!(error.hint_text(), Some("set access keys"));
+            let of_store = match location.split("://").next() {
+                Some("az" | "abfss") => "AZURE_STORAGE_SAS_TOKEN",
+                Some("gs") => "GOOGLE_APPLICATION_CREDENTIALS",
+                _ => "AWS_ACCESS_KEY_ID",
+            };
+            assert!(error.hint_text().unwrap().contains(of_store), "{error:?}");
         }
         for location in ["s3://b/a@b:c", "abfss://c@account.dfs.core.windows.net/x", "/data/a?b#c", "az://c"] {
-            forbid_credentials(location, "").unwrap();
+            forbid_credentials(location).unwrap();
         }
     }
 
     #[test]
     fn tokens_in_a_query_are_told_by_their_names() {
-        for name in ["sig", "api_key", "apikey", "X-Amz-Signature", "access_token", "key", "client_secret", "PWD"] {
+        for name in [
+            "sig",
+            "api_key",
+            "apikey",
+            "X-Amz-Signature",
+            "access_token",
+            "page_access_token",
+            "pageAuthToken",
+            "next_token_secret",
+            "key",
+            "client_secret",
+            "PWD",
+        ] {
             assert!(names_secret(name), "{name}");
             let error = forbid_tokens(&format!("https://h/x?a=1&{name}=s3cret"), "use `headers`").unwrap_err();
             assert!(error.message().contains(name) && !format!("{error:?}").contains("s3cret"), "{error:?}");
@@ -190,6 +220,7 @@ mod tests {
             "signed_in",
             "sort_key",
             "pageToken",
+            "next_page_token",
         ] {
             assert!(!names_secret(name), "{name}");
         }

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result, list};
-use perennial_core::location::{ACCESS_KEYS_HINT, forbid_credentials, scrub};
+use perennial_core::location::{forbid_credentials, scrub};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -298,7 +298,7 @@ fn parse_location(location: &str) -> Result<Location> {
             url.to_file_path().map_err(|()| Error::project(format!("`{url}` is not a path on this machine")))?;
         return Ok(Location::Folder(folder));
     }
-    forbid_credentials(location, ACCESS_KEYS_HINT)?;
+    forbid_credentials(location)?;
     let path = url.path().trim_end_matches('/').to_string();
     url.set_path(&format!("{path}/"));
     Ok(Location::Store(url))

@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::{AsOf, Language, Phrases, Project, Theme, Unread, names};
 use perennial_core::error::Error;
 use perennial_core::file_mode::FileMode;
+use perennial_core::location;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,22 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project
 
 /// Where the lake is. It cannot be the project's folder or one above it, whose files would be taken for tables.
 fn lake(document: &Document, root: &Path, text: Text, lookup: Lookup) -> Option<String> {
-    let place = environment::locate(root, &environment::expand(document, &text, lookup)?);
+    let written = environment::expand(document, &text, lookup)?;
+    if let Err(error) = location::forbid_credentials(&written) {
+        document.report(&text.span, error);
+        return None;
+    }
+    let place = match location::scheme(&written).as_deref() {
+        Some("file") => {
+            let Some(path) = url::Url::parse(&written).ok().and_then(|url| url.to_file_path().ok()) else {
+                let error = Error::project(format!("`{written}` is not a path on this machine"));
+                document.report(&text.span, error.hint("write the path without `file://`, as in `lake: lake`"));
+                return None;
+            };
+            environment::locate(root, &path.to_string_lossy())
+        }
+        _ => environment::locate(root, &written),
+    };
     if root.starts_with(&place) {
         let error = Error::project("the lake would be the folder of the project or one above it");
         document.report(&text.span, error.hint("name a folder of its own, as in `lake: lake`"));

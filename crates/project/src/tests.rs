@@ -256,6 +256,42 @@ fn all_files_are_looked_at_in_one_go() {
 }
 
 #[test]
+fn a_lake_has_a_folder_of_its_own_and_no_secret_in_its_location() {
+    let folder = folder(&[]);
+    let root = folder.path().display().to_string();
+    let result = |lake: &str| {
+        std::fs::write(folder.path().join("perennial.yml"), format!("name: x\nlake: \"{lake}\"\n")).unwrap();
+        Project::load(folder.path(), &LoadOptions { vars: None, env: &|_| None })
+    };
+    let said = |lake: &str| written(result(lake));
+    let no_folder = "the lake would be the folder of the project or one above it";
+    for lake in [".", "..", &root, &format!("file://{root}"), &format!("file://{root}/lake/.."), "file:///"] {
+        assert!(said(lake).contains(no_folder), "{lake}: {}", said(lake));
+    }
+    for lake in ["file://.", "file://lake"] {
+        assert!(said(lake).contains("is not a path on this machine"), "{lake}: {}", said(lake));
+    }
+    for (lake, place) in [
+        (format!("file://{root}/lake"), format!("{root}/lake")),
+        ("s3://bucket/lake/".to_string(), "s3://bucket/lake".to_string()),
+        (format!("{root}x"), format!("{root}x")),
+    ] {
+        assert_eq!(result(&lake).unwrap().lake, place);
+    }
+    for (lake, variable) in [
+        ("az://c/p?sig=s3cret", "AZURE_STORAGE_SAS_TOKEN"),
+        ("abfss://c:s3cret@account.dfs.core.windows.net/p", "AZURE_STORAGE_ACCOUNT_KEY"),
+        ("s3://user:s3cret@b", "AWS_SECRET_ACCESS_KEY"),
+        ("gs://b?x=s3cret", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("file:///data?sig=s3cret", "path"),
+    ] {
+        let said = said(lake);
+        assert!(said.starts_with("perennial.yml:2:7: the location contains "), "{said}");
+        assert!(said.contains(variable) && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
 fn a_problem_is_shown_under_its_line() {
     let problems =
         load(&[("perennial.yml", PROJECT), ("sql/marts/rfm.sql", "/* ---\nmaterialise: view\n--- */\nSELECT 1")]);

@@ -7,7 +7,7 @@ use crate::http::Http;
 use futures::future::BoxFuture;
 use perennial_core::contract::{Access, Source};
 use perennial_core::error::{Error, Result, closest};
-use perennial_core::location::{self, ACCESS_KEYS_HINT, PASSWORD_HINT};
+use perennial_core::location::{self, PASSWORD_HINT};
 use perennial_core::sql::{Dialect, STANDARD};
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ impl SourceKind {
         retryable: false,
         lists_tables: true,
         is_local_path: false,
-        forbid: |location| location::forbid_credentials(location, ACCESS_KEYS_HINT),
+        forbid: location::forbid_credentials,
         open: |location, _| ready(Err(Error::bug(format!("`{location}` cannot be opened")))),
     };
     /// What most databases have in common.
