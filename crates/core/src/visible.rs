@@ -11,12 +11,27 @@ use std::borrow::Cow;
 /// assert_eq!(visible("客户 1\n\tx"), "客户 1\n\tx");
 /// ```
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
+    escaped(text, steers)
+}
+
+/// The text on one line: line breaks and tabs are escapes as well, as in `two\nlines.csv`.
+///
+/// ```
+/// use perennial_core::visible::on_one_line;
+/// assert_eq!(on_one_line("two\nlines.csv"), r"two\nlines.csv");
+/// ```
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| steers(character) || matches!(character, '\n' | '\t'))
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        match steers(character) {
+        match is_escaped(character) {
+            true if matches!(character, '\n' | '\t') => shown.extend(character.escape_default()),
             true => shown.extend(character.escape_unicode()),
             false => shown.push(character),
         }

@@ -7,6 +7,7 @@ use crate::flow::{self, ProbeStatus, SourceTest, TableTest};
 use indicatif::HumanCount;
 use perennial_core::contract::Source;
 use perennial_core::error::{Error, Problems, Result};
+use perennial_core::visible::on_one_line;
 use perennial_intake::Reject;
 use perennial_project::Project;
 
@@ -79,9 +80,11 @@ fn print(tests: &[SourceTest], printer: &Printer) -> Result<()> {
         Format::Text => {
             let width = tests.iter().map(|test| test.source.len()).max().unwrap_or(0);
             for test in tests {
-                printer.line(format!("{:width$}  {:8}  {}", test.source, label(test.status()), summary(test)))?;
+                let summary = summary(test);
+                let (status, summary) = (label(test.status()), on_one_line(&summary));
+                printer.line(format!("{:width$}  {status:8}  {summary}", test.source))?;
                 for detail in details(test) {
-                    printer.line(format!("{:width$}            {detail}", ""))?;
+                    printer.line(format!("{:width$}            {}", "", on_one_line(&detail)))?;
                 }
             }
             Ok(())
