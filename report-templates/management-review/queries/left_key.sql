@@ -4,7 +4,7 @@ SELECT
   coalesce(after.value, 0) AS value_now,
   before.value - coalesce(after.value, 0) AS at_stake,
   coalesce(after.tier, 'inactive') AS tier_now,
-  lines.last_ordered_on
+  days.last_ordered_on
 FROM marts.customer_tier AS before
 LEFT JOIN marts.customer_tier AS after
   ON after.customer_id = before.customer_id
@@ -12,10 +12,10 @@ LEFT JOIN marts.customer_tier AS after
 LEFT JOIN core.customers AS customers ON customers.customer_id = before.customer_id
 LEFT JOIN (
   SELECT customer_id, max(ordered_on) AS last_ordered_on
-  FROM core.order_lines
-  WHERE quantity > 0 AND revenue >= 0 AND ordered_on < (SELECT as_of FROM core.periods WHERE period = DATE '{{ period.start }}')
+  FROM marts.customer_day
+  WHERE is_purchase AND ordered_on < (SELECT as_of FROM core.periods WHERE period = DATE '{{ period.start }}')
   GROUP BY customer_id
-) AS lines ON lines.customer_id = before.customer_id
+) AS days ON days.customer_id = before.customer_id
 WHERE before.as_of = DATE '{{ period.start }}' AND before.tier = 'key' AND coalesce(after.tier, 'inactive') <> 'key'
   -- Who left because the threshold rose has lost nothing.
   AND before.value > coalesce(after.value, 0)

@@ -278,7 +278,7 @@ fn the_same_content_is_issued_once_and_other_content_is_a_new_edition() {
     std::fs::write(place.join("edition.json"), "").unwrap();
     let temporary = place.join(".en.html.123.tmp");
     std::fs::write(&temporary, "<html").unwrap();
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
     std::fs::File::options().write(true).open(&temporary).unwrap().set_modified(long_ago).unwrap();
     super::write_index(&other.project, folder.path()).unwrap();
     let before = page(folder.path(), "en");
