@@ -1,4 +1,4 @@
-//! Whose fault an error of the engine is, and what helps: the one place that decides it, for queries, steps, tests and
+//! What caused an error of the engine, and what helps: the one place that decides it, for queries, steps, tests and
 //! reports alike.
 
 use super::diagnose::{QueryProblem, diagnose, plain};
@@ -20,7 +20,7 @@ const DAMAGED: &str = "`perennial lake verify` names every damaged file and what
 const MISSING_ROOM: &str = "raise `memory_limit` in perennial.yml, or make the query hold fewer rows at once";
 const STORE: &str = "try again later; if it stays so, check the store's address, its keys and the network";
 
-/// Whose fault an error is.
+/// What caused an error.
 pub(super) struct Cause {
     pub kind: Kind,
     /// What is wrong, where the query's text cannot be at fault.
@@ -164,7 +164,7 @@ pub fn failure(error: DataFusionError, doing: impl fmt::Display) -> Error {
     }
 }
 
-/// An error of a query whose text is known: by whose fault, and where in the text if that can be told. `place` makes a
+/// An error of a query whose text is known: its cause, and where in the text if that can be told. `place` makes a
 /// place of a spot in the text, and says where the text begins.
 pub fn failure_of_query(
     error: DataFusionError,

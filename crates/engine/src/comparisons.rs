@@ -12,7 +12,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
 /// Every such pair in a plan whose types have not been coerced yet.
 pub fn mistyped_comparisons(plan: &LogicalPlan) -> Vec<QueryProblem> {
@@ -22,7 +22,6 @@ pub fn mistyped_comparisons(plan: &LogicalPlan) -> Vec<QueryProblem> {
         match node {
             LogicalPlan::Join(join) => join.on.iter().for_each(|(left, right)| found.pair(left, right, Use::Compared)),
             LogicalPlan::Union(union) => found.columns(&union.inputs.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
-            LogicalPlan::Distinct(Distinct::All(_)) => {}
             LogicalPlan::RecursiveQuery(query) => found.columns(&[&*query.static_term, &*query.recursive_term]),
             _ => {}
         }

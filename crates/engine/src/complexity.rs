@@ -12,8 +12,10 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub(super) const MAX_OPERATORS: usize = 1_000;
 /// Queries that UNION, INTERSECT and EXCEPT join.
 pub(super) const MAX_SET_OPERATIONS: usize = 500;
-/// Joins of one FROM.
+/// Joins of one FROM; a comma between tables is one.
 pub(super) const MAX_JOINS: usize = 200;
+/// Queries of one WITH, each of which may read the one before.
+pub(super) const MAX_WITH_QUERIES: usize = 200;
 /// Brackets, and CASE, inside each other.
 pub(super) const MAX_NESTING: usize = 64;
 
@@ -25,6 +27,15 @@ const BEGINNINGS: [&str; 17] = [
 /// Operators that are words.
 const OPERATORS: [&str; 8] = ["is", "like", "ilike", "in", "between", "similar", "collate", "not"];
 
+/// The clause in which a comma or AS means something else than in a list.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Clause {
+    With,
+    From,
+    #[default]
+    Other,
+}
+
 /// What is inside one pair of brackets.
 #[derive(Default)]
 struct Level {
@@ -33,6 +44,8 @@ struct Level {
     operators: usize,
     set_operations: usize,
     joins: usize,
+    with_queries: usize,
+    clause: Clause,
     /// Opened by CASE, closed by END.
     of_case: bool,
 }
@@ -46,6 +59,8 @@ impl Level {
 /// Where a query becomes deeper than is allowed.
 pub fn too_deep(sql: &str) -> Option<QueryProblem> {
     let mut levels = vec![Level::default()];
+    // FROM behind DISTINCT compares: `a IS DISTINCT FROM b`.
+    let mut behind_distinct = false;
     for token in &tokens_of(sql) {
         let is = |word: &str| is_word(token, word);
         match &token.token {
@@ -58,15 +73,21 @@ pub fn too_deep(sql: &str) -> Option<QueryProblem> {
             Token::RParen | Token::RBracket | Token::RBrace => {
                 while levels.len() > 1 && levels.pop().is_some_and(|level| level.of_case) {}
             }
-            Token::Comma | Token::SemiColon => levels.last_mut()?.begin_expression(),
+            Token::Comma | Token::SemiColon => {
+                let level = levels.last_mut()?;
+                level.joins += usize::from(level.clause == Clause::From);
+                level.begin_expression();
+            }
             Token::Word(_) if is("case") => levels.push(Level { of_case: true, ..Level::default() }),
             Token::Word(_) if is("end") => {
                 levels.pop_if(|level| level.of_case);
             }
+            Token::Word(_) if is("from") && behind_distinct => levels.last_mut()?.operators += 1,
             Token::Word(_) => word(levels.last_mut()?, is),
             Token::Number(..) | Token::Period | Token::SingleQuotedString(_) | Token::Placeholder(_) => {}
             _ => levels.last_mut()?.operators += 1,
         }
+        behind_distinct = is("distinct");
         let level = levels.last()?;
         let found = if levels.len() > MAX_NESTING {
             Some((MAX_NESTING, "brackets or CASE inside each other", "move the inner part to a WITH query"))
@@ -84,6 +105,8 @@ pub fn too_deep(sql: &str) -> Option<QueryProblem> {
             ))
         } else if level.joins > MAX_JOINS {
             Some((MAX_JOINS, "joins in one FROM", "split it into several steps"))
+        } else if level.with_queries > MAX_WITH_QUERIES {
+            Some((MAX_WITH_QUERIES, "queries in one WITH", "split it into several steps"))
         } else {
             None
         };
@@ -106,6 +129,7 @@ fn word(level: &mut Level, is: impl Fn(&str) -> bool) {
         level.operators = 0;
     } else if is("union") || is("intersect") || is("except") {
         level.set_operations += 1;
+        level.clause = Clause::Other;
         level.begin_expression();
     } else if is("join") {
         level.joins += 1;
@@ -114,7 +138,16 @@ fn word(level: &mut Level, is: impl Fn(&str) -> bool) {
         if is("select") {
             level.joins = 0;
         }
+        level.clause = match level.clause {
+            _ if is("from") => Clause::From,
+            // Not the WITH of `FROM unnest(x) WITH ORDINALITY`.
+            Clause::From if ["on", "using", "with"].into_iter().any(&is) => Clause::From,
+            _ if is("with") => Clause::With,
+            _ => Clause::Other,
+        };
         level.begin_expression();
+    } else if is("as") {
+        level.with_queries += usize::from(level.clause == Clause::With);
     } else if OPERATORS.iter().any(|word| is(word)) {
         level.operators += 1;
     }
@@ -146,6 +179,11 @@ mod tests {
         assert!(found(&format!("SELECT {} FROM t", "NOT ".repeat(1_001))).is_some());
         assert!(found(&vec!["SELECT 1"; 502].join(" UNION ALL ")).is_some());
         assert!(found(&format!("SELECT 1 FROM t {}", "JOIN u USING (k) ".repeat(201))).is_some());
+        assert!(found(&format!("SELECT 1 FROM t{}", ", u".repeat(201))).is_some());
+        assert!(found(&format!("SELECT 1 FROM t JOIN s ON s.a = t.a{}", ", u".repeat(200))).is_some());
+        let with = |count: usize| format!("WITH t AS (SELECT 1){} SELECT 1", ", t AS (SELECT 1)".repeat(count - 1));
+        assert_eq!(found(&with(200)), None);
+        assert!(found(&with(201)).is_some());
         assert!(found(&format!("SELECT {}1{}", "(".repeat(64), ")".repeat(64))).is_some());
         assert!(found(&format!("SELECT {}1", "CASE WHEN a THEN ".repeat(64))).is_some());
     }
@@ -157,6 +195,14 @@ mod tests {
         let branches = "WHEN a = 1 AND b = 2 THEN 'x' ".repeat(20_000);
         assert_eq!(found(&format!("SELECT CASE {branches} END FROM t")), None);
         assert_eq!(found(&format!("SELECT 1 FROM t WHERE {}", vec!["(a = 1 AND b = 2)"; 500].join(" OR "))), None);
+        let columns = vec!["a AS b"; 20_000].join(", ");
+        assert_eq!(
+            found(&format!("WITH t AS (SELECT {columns} FROM u) SELECT {columns} FROM t ORDER BY {list}")),
+            None
+        );
+        assert_eq!(found(&format!("SELECT a IS DISTINCT FROM b, {list} FROM t")), None);
+        let aliases = vec!["unnest(x) WITH ORDINALITY AS u"; 200].join(", ");
+        assert_eq!(found(&format!("WITH t AS (SELECT 1) SELECT 1 FROM {aliases}")), None);
         assert_eq!(found(&format!("SELECT {} 1", "(SELECT max(a) FROM t WHERE b = 1) + ".repeat(900))), None);
     }
 }

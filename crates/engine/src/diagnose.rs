@@ -92,6 +92,10 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
             found.hint = cast.then(|| "TRY_CAST returns NULL where a value does not fit".into());
             found
         }
+        DataFusionError::Execution(text) if patterns::AVERAGE_TOO_LONG.is_match(text) => QueryProblem {
+            hint: Some(FEWER_DIGITS.into()),
+            ..QueryProblem::new("`avg`: the average has more digits than its DECIMAL type holds".to_string())
+        },
         DataFusionError::Execution(text) => refused_by_function(text).unwrap_or_else(|| QueryProblem::new(plain(text))),
         DataFusionError::Internal(text) => internal(text),
         DataFusionError::External(failed) if failed.is::<Overflow>() || failed.is::<TooLarge>() => {
@@ -123,6 +127,8 @@ pub(super) fn diagnose_one(error: &DataFusionError, sql: &str) -> QueryProblem {
     found
 }
 
+const FEWER_DIGITS: &str = "cast the values to fewer decimal places first, or to DOUBLE";
+
 /// A result that does not fit into its type, or into memory.
 fn too_large(error: &(dyn std::error::Error + Send + Sync + 'static), sql: &str) -> QueryProblem {
     let Some(Overflow { computed, data_type, span }) = error.downcast_ref::<Overflow>() else {
@@ -130,7 +136,7 @@ fn too_large(error: &(dyn std::error::Error + Send + Sync + 'static), sql: &str)
     };
     let mut found = QueryProblem::new(format!("{computed} does not fit into {}", display_type(data_type)));
     found.hint = Some(match data_type {
-        DataType::Decimal128(..) => "cast the values to fewer decimal places first, or to DOUBLE".into(),
+        DataType::Decimal128(..) => FEWER_DIGITS.into(),
         _ => "cast the values first, as in CAST(x AS DECIMAL(38, 0))".into(),
     });
     // Constants have no span.

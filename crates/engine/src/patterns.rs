@@ -69,6 +69,8 @@ patterns! {
     /// A function of ours that says itself which arguments it does not take:
     /// `Function 'mode' user-defined coercion failed with: Error during planning: mode: ... No function matches ...`
     OWN_REFUSAL = r"(?s)Function '(\w+)' user-defined coercion failed with: (.*?)(?: No function matches|$)";
+    /// An average of decimals that its type does not hold.
+    AVERAGE_TOO_LONG = r"Arithmetic [Oo]verflow in (?:AvgAccumulator|avg)";
     /// A name given twice:
     /// `Projections require unique expression names but the expression "t.a AS x" at position 0 and ...`
     SAME_NAME = r#"unique expression names but the expression "(?:.* AS )?([^"]+)" at position"#;

@@ -1,15 +1,18 @@
-//! The engine's functions that make much of little, with a bound: `repeat('x', 2000000000)` is two gigabytes that no
-//! memory limit knows of.
+//! The engine's functions whose result can be far larger than their arguments, with a bound: `repeat('x', 2000000000)` is
+//! two gigabytes that no memory limit knows of.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, IntervalUnit};
-use datafusion::common::ScalarValue;
+use arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Int64Type, IntervalMonthDayNanoType, IntervalUnit};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::{string, unicode};
 use datafusion::functions_nested::{range, repeat, resize};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    BinaryExpr, ColumnarValue, Documentation, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +38,10 @@ impl Error for TooLarge {}
 
 /// The functions in the place of the engine's.
 pub(crate) fn functions() -> impl Iterator<Item = ScalarUDF> {
-    let all: [(Arc<ScalarUDF>, Size); 7] = [
+    let all: [(Arc<ScalarUDF>, Size); 10] = [
+        (string::concat(), joined_text),
+        (string::concat_ws(), text_with_separators),
+        (string::replace(), replaced_text),
         (string::repeat(), repeated_text),
         (unicode::lpad(), padded_text),
         (unicode::rpad(), padded_text),
@@ -48,7 +54,7 @@ pub(crate) fn functions() -> impl Iterator<Item = ScalarUDF> {
 }
 
 /// Bytes that one row makes, roughly; nothing where an argument is NULL.
-type Size = fn(&[ArrayRef], usize) -> Option<u128>;
+type Size = fn(&[Argument], usize) -> Option<u128>;
 
 /// A function of the engine that is asked first how much it will make.
 #[derive(Debug)]
@@ -97,17 +103,8 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows =
-            if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) { 1 } else { args.number_rows };
-        let arrays = args.args.iter().map(|arg| match arg {
-            ColumnarValue::Array(array) => Ok(array.clone()),
-            ColumnarValue::Scalar(scalar) => scalar.to_array(),
-        });
-        let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        let bytes: u128 = (0..rows).filter_map(|row| (self.size)(&arrays, row)).sum();
-        if bytes > MAX_BYTES {
-            return Err(DataFusionError::External(Box::new(TooLarge { function: self.name().to_string(), bytes })));
-        }
+        let rows = rows(&args);
+        check_size(self.name(), self.size, &args.args, rows)?;
         self.engines.invoke_with_args(args)
     }
 
@@ -116,48 +113,160 @@ impl ScalarUDFImpl for Bounded {
     }
 }
 
-fn repeated_text(args: &[ArrayRef], row: usize) -> Option<u128> {
-    Some(bytes(args.first()?, row)? * count(args.get(1)?, row)?)
+/// Rows that a call computes: one where every argument is constant.
+fn rows(args: &ScalarFunctionArgs) -> usize {
+    if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) { 1 } else { args.number_rows }
 }
 
-fn padded_text(args: &[ArrayRef], row: usize) -> Option<u128> {
+fn check_size(function: &str, size: Size, args: &[ColumnarValue], rows: usize) -> Result<()> {
+    let args = args.iter().map(Argument::new).collect::<Result<Vec<_>>>()?;
+    let bytes: u128 = (0..rows).filter_map(|row| size(&args, row)).sum();
+    if bytes > MAX_BYTES {
+        return Err(DataFusionError::External(Box::new(TooLarge { function: function.to_string(), bytes })));
+    }
+    Ok(())
+}
+
+/// `||` between texts, a whole chain of them: NULL where one of them is. `concat` leaves NULLs out.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Joined {
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl Joined {
+    /// The function of a chain of `||`, and its operands.
+    pub(crate) fn of(expr: &Expr, schema: &DFSchema) -> Option<(Joined, Vec<Expr>)> {
+        let data_type = expr.get_type(schema).ok()?;
+        let mut operands = Vec::new();
+        let mut waiting = vec![expr];
+        while let Some(next) = waiting.pop() {
+            match next {
+                Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+                    waiting.extend([&**right, &**left]);
+                }
+                other if other.get_type(schema).is_ok_and(|found| found == data_type) => operands.push(other.clone()),
+                _ => return None,
+            }
+        }
+        let is_text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        let joined = Joined { data_type, signature: Signature::variadic_any(Volatility::Immutable) };
+        (is_text && operands.len() > 1).then_some((joined, operands))
+    }
+}
+
+impl ScalarUDFImpl for Joined {
+    fn name(&self) -> &str {
+        "||"
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(args.iter().map(|arg| arg.schema_name().to_string()).collect::<Vec<_>>().join(" || "))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(self.name(), self.data_type.clone(), nullable)))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = rows(&args);
+        check_size(self.name(), joined_text, &args.args, rows)?;
+        let operands = args.args.iter().map(Argument::new).collect::<Result<Vec<_>>>()?;
+        let mut texts = StringViewBuilder::with_capacity(rows);
+        let mut whole = String::new();
+        for row in 0..rows {
+            whole.clear();
+            let all = operands.iter().try_for_each(|operand| operand.text(row).map(|text| whole.push_str(text)));
+            texts.append_option(all.map(|()| whole.as_str()));
+        }
+        let texts: ArrayRef = Arc::new(texts.finish());
+        let texts = cast_with_options(&texts, &self.data_type, &CastOptions { safe: false, ..CastOptions::default() })?;
+        match rows == 1 && args.number_rows != 1 {
+            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?)),
+            false => Ok(ColumnarValue::Array(texts)),
+        }
+    }
+}
+
+fn joined_text(args: &[Argument], row: usize) -> Option<u128> {
+    Some(args.iter().filter_map(|arg| arg.bytes(row)).sum())
+}
+
+fn text_with_separators(args: &[Argument], row: usize) -> Option<u128> {
+    let (separator, parts) = args.split_first()?;
+    Some(joined_text(parts, row)? + separator.bytes(row)? * parts.len() as u128)
+}
+
+fn replaced_text(args: &[Argument], row: usize) -> Option<u128> {
+    /// Results of less cannot be too large together, however many rows a batch has.
+    const SMALL: u128 = MAX_BYTES / 8_192;
+    let [within, from, to, ..] = args else { return None };
+    let (bytes, of_each, by) = (within.bytes(row)?, from.bytes(row)?, to.bytes(row)?);
+    // The engine replaces nothing by nothing.
+    let most = bytes + by * bytes.checked_div(of_each).unwrap_or(0);
+    if most <= SMALL || by <= of_each || of_each == 0 {
+        return Some(most.min(bytes.max(SMALL)));
+    }
+    let found = within.text(row)?.matches(from.text(row)?).count() as u128;
+    Some(bytes - found * of_each + found * by)
+}
+
+fn repeated_text(args: &[Argument], row: usize) -> Option<u128> {
+    Some(args.first()?.bytes(row)? * args.get(1)?.count(row)?)
+}
+
+fn padded_text(args: &[Argument], row: usize) -> Option<u128> {
     // The length is one of characters, each of which has up to four bytes.
-    let widest = args.get(2).map_or(1, |fill| if bytes(fill, row).is_some_and(|b| b <= 1) { 1 } else { 4 });
-    Some(count(args.get(1)?, row)? * widest)
+    let widest = args.get(2).map_or(1, |fill| if fill.bytes(row).is_some_and(|b| b <= 1) { 1 } else { 4 });
+    Some(args.get(1)?.count(row)? * widest)
 }
 
-fn repeated_item(args: &[ArrayRef], row: usize) -> Option<u128> {
-    let item = args.first()?;
-    let bytes = bytes(item, row).unwrap_or(0).max(8);
-    Some(bytes * count(args.get(1)?, row)?)
+fn repeated_item(args: &[Argument], row: usize) -> Option<u128> {
+    let bytes = args.first()?.bytes(row).unwrap_or(0).max(8);
+    Some(bytes * args.get(1)?.count(row)?)
 }
 
-fn resized_array(args: &[ArrayRef], row: usize) -> Option<u128> {
-    Some(count(args.get(1)?, row)? * args.get(2).and_then(|fill| bytes(fill, row)).unwrap_or(0).max(8))
+fn resized_array(args: &[Argument], row: usize) -> Option<u128> {
+    Some(args.get(1)?.count(row)? * args.get(2).and_then(|fill| fill.bytes(row)).unwrap_or(0).max(8))
 }
 
-fn series(args: &[ArrayRef], row: usize) -> Option<u128> {
+fn series(args: &[Argument], row: usize) -> Option<u128> {
     let (start, stop) = match args {
-        [stop] => (0, whole(stop, row)?),
-        [start, stop, ..] => (whole(start, row)?, whole(stop, row)?),
+        [stop] => (0, stop.whole(row)?),
+        [start, stop, ..] => (start.whole(row)?, stop.whole(row)?),
         [] => return None,
     };
     let step = match args.get(2) {
         None => 1,
-        Some(step) => match step.data_type() {
+        Some(step) => match step.array.data_type() {
             DataType::Interval(IntervalUnit::MonthDayNano) => {
-                let step = valid(step, row)?.as_primitive::<IntervalMonthDayNanoType>().value(at(step, row));
+                let row = if step.is_constant { 0 } else { row };
+                let steps = step.array.as_primitive::<IntervalMonthDayNanoType>();
+                let step = steps.is_valid(row).then(|| steps.value(row))?;
                 let days = i128::from(step.months) * 28 + i128::from(step.days);
                 // Dates are days; timestamps are read as nanoseconds.
-                match args[0].data_type() {
+                match args[0].array.data_type() {
                     DataType::Timestamp(..) => days * 86_400_000_000_000 + i128::from(step.nanoseconds),
                     _ => days,
                 }
             }
-            _ => whole(step, row)?,
+            _ => step.whole(row)?,
         },
     };
-    let (start, stop) = match args[0].data_type() {
+    let (start, stop) = match args[0].array.data_type() {
         DataType::Timestamp(unit, _) => (start * nanoseconds(unit), stop * nanoseconds(unit)),
         _ => (start, stop),
     };
@@ -175,38 +284,80 @@ fn nanoseconds(unit: &arrow::datatypes::TimeUnit) -> i128 {
     }
 }
 
-/// A constant has one row for all.
-fn at(array: &ArrayRef, row: usize) -> usize {
-    if array.len() == 1 { 0 } else { row }
+/// An argument. Where it is constant, its value is looked at once for all rows.
+struct Argument {
+    array: ArrayRef,
+    is_constant: bool,
+    bytes: OnceCell<Option<u128>>,
+    whole: OnceCell<Option<i128>>,
 }
 
-fn valid(array: &ArrayRef, row: usize) -> Option<&ArrayRef> {
-    array.is_valid(at(array, row)).then_some(array)
+impl Argument {
+    fn new(argument: &ColumnarValue) -> Result<Argument> {
+        let (array, is_constant) = match argument {
+            ColumnarValue::Array(array) => (array.clone(), false),
+            ColumnarValue::Scalar(scalar) => (scalar.to_array()?, true),
+        };
+        Ok(Argument { array, is_constant, bytes: OnceCell::new(), whole: OnceCell::new() })
+    }
+
+    /// The bytes of a text, or of another value.
+    fn bytes(&self, row: usize) -> Option<u128> {
+        match self.is_constant {
+            true => *self.bytes.get_or_init(|| bytes(&self.array, 0)),
+            false => bytes(&self.array, row),
+        }
+    }
+
+    fn whole(&self, row: usize) -> Option<i128> {
+        match self.is_constant {
+            true => *self.whole.get_or_init(|| whole(&self.array, 0)),
+            false => whole(&self.array, row),
+        }
+    }
+
+    fn count(&self, row: usize) -> Option<u128> {
+        Some(self.whole(row)?.max(0).unsigned_abs())
+    }
+
+    fn text(&self, row: usize) -> Option<&str> {
+        text(&self.array, if self.is_constant { 0 } else { row })
+    }
 }
 
-/// The bytes of a text, or of another value.
+fn text(array: &ArrayRef, row: usize) -> Option<&str> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Utf8 => Some(array.as_string::<i32>().value(row)),
+        DataType::LargeUtf8 => Some(array.as_string::<i64>().value(row)),
+        DataType::Utf8View => Some(array.as_string_view().value(row)),
+        _ => None,
+    }
+}
+
 fn bytes(array: &ArrayRef, row: usize) -> Option<u128> {
-    let (array, row) = (valid(array, row)?, at(array, row));
-    let bytes = match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().value(row).len(),
-        DataType::LargeUtf8 => array.as_string::<i64>().value(row).len(),
-        DataType::Utf8View => array.as_string_view().value(row).len(),
-        _ => array.slice(row, 1).to_data().get_slice_memory_size().ok()?,
+    if array.is_null(row) {
+        return None;
+    }
+    let bytes = match text(array, row) {
+        Some(text) => text.len(),
+        None => array.slice(row, 1).to_data().get_slice_memory_size().ok()?,
     };
     Some(bytes as u128)
 }
 
 fn whole(array: &ArrayRef, row: usize) -> Option<i128> {
-    let one = ScalarValue::try_from_array(valid(array, row)?, at(array, row)).ok()?;
-    match one {
-        ScalarValue::Date32(day) => day.map(i128::from),
-        other => match other.cast_to(&DataType::Int64).ok()? {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Int64 => Some(array.as_primitive::<Int64Type>().value(row).into()),
+        DataType::Date32 => Some(array.as_primitive::<Date32Type>().value(row).into()),
+        _ => match ScalarValue::try_from_array(array, row).ok()?.cast_to(&DataType::Int64).ok()? {
             ScalarValue::Int64(value) => value.map(i128::from),
             _ => None,
         },
     }
-}
-
-fn count(array: &ArrayRef, row: usize) -> Option<u128> {
-    Some(whole(array, row)?.max(0).unsigned_abs())
 }

@@ -6,8 +6,8 @@
 //!
 //! [`FUNCTIONS`] is the whole list; a function has a file of its own with its meaning, its types and its tests, and a
 //! page of the manual in `docs/functions`. [`check_constants`] says before any row is read whether the constant
-//! arguments of a call are allowed. [`NoWrapping`] lets the engine's own `+`, `-`, `*` and `sum` fail where they would
-//! wrap. `models` holds the mathematics, free of SQL and Arrow.
+//! arguments of a call are allowed. [`NoWrapping`] lets the engine's own `+`, `-`, `*`, `<<` and `sum` fail where they
+//! would wrap. `models` holds the mathematics, free of SQL and Arrow.
 
 mod common;
 mod constants;

@@ -1,10 +1,10 @@
-//! `+`, `-`, `*` and the sign of whole numbers and decimals, and `/` of decimals.
+//! `+`, `-`, `*` and the sign of whole numbers and decimals, `/` of decimals, and `<<` and `>>` of whole numbers.
 //!
 //! A whole expression of them is one function of its operands. One function for each operator would be simpler, but the
 //! engine takes the cube of the depth to plan calls inside calls.
 
 use super::{Overflow, checked, span_of};
-use arrow::array::{Array, ArrayRef, AsArray, Datum};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Datum, PrimitiveArray, downcast_integer};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
@@ -234,8 +234,50 @@ fn operate(operator: Operator, left: &ColumnarValue, right: &ColumnarValue) -> R
         Operator::Minus => apply(left, right, |left, right| fitting(numeric::sub(left, right)?)),
         Operator::Multiply => apply(left, right, |left, right| fitting(numeric::mul(left, right)?)),
         Operator::Divide => apply(left, right, |left: &dyn Datum, right| fitting(numeric::div(left, right)?)),
+        Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight => {
+            apply(left, right, |left: &dyn Datum, right| shifted(operator, left, right))
+        }
         other => exec_err!("{other} is not computed here"),
     }
+}
+
+/// Whole numbers whose binary places are shifted. The engine takes the number of places modulo the width of the type.
+fn shifted(operator: Operator, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
+    macro_rules! of_type {
+        ($type:ty) => {
+            shifted_values::<$type>(operator, left, right)
+        };
+    }
+    let data_type = left.get().0.data_type();
+    downcast_integer! {
+        data_type => (of_type),
+        other => Err(ArrowError::InvalidArgumentError(format!("{other} has no binary places"))),
+    }
+}
+
+fn shifted_values<T>(operator: Operator, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError>
+where
+    T: ArrowPrimitiveType<Native: Into<i128> + TryFrom<i128>>,
+{
+    let ((left, left_is_one), (right, right_is_one)) = (left.get(), right.get());
+    let (values, places) = (left.as_primitive::<T>(), right.as_primitive::<T>());
+    let rows = if left_is_one { right.len() } else { left.len() };
+    let value = |array: &PrimitiveArray<T>, row: usize| array.is_valid(row).then(|| array.value(row).into());
+    let shifted = (0..rows).map(|row| {
+        let value_of_row: Option<i128> = value(values, if left_is_one { 0 } else { row });
+        let places_of_row: Option<i128> = value(places, if right_is_one { 0 } else { row });
+        let (Some(value), Some(places)) = (value_of_row, places_of_row) else { return Ok(None) };
+        let made = match (operator, u32::try_from(places).ok()) {
+            (_, None) => None,
+            (Operator::BitwiseShiftLeft, Some(_)) if value == 0 => Some(0),
+            // 64 binary places and 63 more are within 128.
+            (Operator::BitwiseShiftLeft, Some(places)) => (places < 64).then(|| value << places),
+            (_, Some(places)) => Some(value >> places.min(127)),
+        };
+        let made = made.and_then(|made| T::Native::try_from(made).ok());
+        made.map(Some).ok_or_else(|| ArrowError::ArithmeticOverflow("binary places beyond the type".into()))
+    });
+    Ok(Arc::new(shifted.collect::<Result<PrimitiveArray<T>, ArrowError>>()?))
 }
 
 fn negate(value: &ColumnarValue) -> Result<ColumnarValue> {

@@ -2,13 +2,14 @@
 //!
 //! The engine adds, subtracts, multiplies and negates them without looking whether the result fits, and so does its
 //! `sum`. [`NoWrapping`] puts calls that look in the place of both once types are settled: a result that does not fit
-//! is an [`Overflow`]. A sum is judged when it is whole, so that neither the order of rows nor what cancels decides.
+//! is an [`Overflow`]. Texts joined with `||` are looked at on the same walk. A sum is judged when it is whole, so that neither the order of rows nor what cancels decides.
 
 mod arithmetic;
 mod distinct;
 mod sum;
 mod total;
 
+use crate::large::Joined;
 use arithmetic::Arithmetic;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -18,7 +19,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF, WindowFunctionDefinition};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, ScalarUDF, WindowFunctionDefinition};
 use datafusion::optimizer::AnalyzerRule;
 use std::error::Error;
 use std::fmt;
@@ -52,10 +53,11 @@ impl From<Overflow> for DataFusionError {
 
 /// Whether a function is one that stands for operators.
 pub fn is_arithmetic(function: &ScalarUDF) -> bool {
-    function.inner().is::<Arithmetic>()
+    function.inner().is::<Arithmetic>() || function.inner().is::<Joined>()
 }
 
-/// Lets whole numbers and decimals be computed by functions that refuse to wrap.
+/// Lets whole numbers and decimals be computed by functions that refuse to wrap, and texts be joined with `||` by one that
+/// refuses to make too much.
 #[derive(Debug, Default)]
 pub struct NoWrapping;
 
@@ -88,7 +90,7 @@ fn rewritten(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 /// Whether an expression is of a form that may wrap.
 fn wraps(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(binary) => checked(binary.op),
+        Expr::BinaryExpr(binary) => checked(binary.op) || binary.op == Operator::StringConcat,
         Expr::Negative(_) => true,
         Expr::AggregateFunction(call) => Sum::replaces(&call.func),
         Expr::WindowFunction(call) => {
@@ -100,16 +102,29 @@ fn wraps(expr: &Expr) -> bool {
 
 fn checked(operator: Operator) -> bool {
     // Dividing is checked by the engine, but for decimals of more digits than there are.
-    matches!(operator, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide)
+    matches!(
+        operator,
+        Operator::Plus
+            | Operator::Minus
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::BitwiseShiftLeft
+            | Operator::BitwiseShiftRight
+    )
 }
 
 /// What stands in the place of one node; what it is made of comes next.
 fn one(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let call = |function: ScalarUDF, operands| {
+        Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function), operands)))
+    };
     Ok(match expr {
+        Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. }) => match Joined::of(&expr, schema) {
+            Some((function, operands)) => call(function.into(), operands),
+            None => Transformed::no(expr),
+        },
         Expr::BinaryExpr(_) | Expr::Negative(_) => match Arithmetic::of(&expr, schema) {
-            Some((function, operands)) => {
-                Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), operands)))
-            }
+            Some((function, operands)) => call(function.into(), operands),
             None => Transformed::no(expr),
         },
         Expr::AggregateFunction(mut aggregate) if Sum::replaces(&aggregate.func) => {
