@@ -348,7 +348,7 @@ impl Check<'_> {
         Some(())
     }
 
-    /// The object of a definition, `<version>:<hash>`. Definitions of the first two versions are hashes of what is not kept.
+    /// The object of a definition, `<version>:<hash>`. Those of the first two versions are hashes of what is not kept.
     fn name_definition(&mut self, definition: Option<String>, table: &Option<TableName>, releases: &[u64]) {
         if let Some((version, hash)) = definition.as_deref().and_then(|definition| definition.split_once(':'))
             && version.parse::<u32>().is_ok_and(|version| version >= FIRST_KEPT_DEFINITION)
