@@ -216,14 +216,15 @@ async fn types_that_do_not_go_together_are_refused() {
 
 #[tokio::test]
 async fn results_far_larger_than_their_arguments_are_bounded() {
+    let megabytes = "repeat(name, 10000000)";
     for what in [
         "length(repeat('x', 2000000000))",
         "rpad('x', 1000000000)",
         "lpad(name, 1000000000, 'é')",
         "length(replace(repeat('x', 1000000), 'x', repeat('y', 1000)))",
-        "length(concat(repeat(name, 200000000), repeat('y', 200000000)))",
-        "length(concat_ws(repeat(name, 200000000), 'a', 'b', 'c'))",
-        "length(repeat(name, 200000000) || 'x' || repeat('y', 200000000))",
+        &format!("length(concat({}))", [megabytes; 30].join(", ")),
+        &format!("length(concat_ws({megabytes}, {}))", ["'a'"; 30].join(", ")),
+        &format!("length({})", [megabytes; 30].join(" || ")),
         "cardinality(array_repeat(1, 1000000000))",
         "cardinality(array_resize([1], 1000000000, 0))",
         "cardinality(range(1, 1000000000))",
