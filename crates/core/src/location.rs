@@ -87,7 +87,7 @@ pub fn forbid_tokens(location: &str, hint: &str) -> Result<()> {
 /// Parts of names of secrets.
 const SECRETS: [&str; 8] =
     ["secret", "password", "passwd", "signature", "credential", "apikey", "accesskey", "authkey"];
-/// Parts of names of tokens that are no secret: those of pages.
+/// Parts of names of tokens that are not a secret: those of pages.
 const OF_PAGES: [&str; 5] = ["page", "next", "start", "continu", "sync"];
 /// Parts of names of tokens that are a secret whatever else the name says: `page_access_token`.
 const OF_ACCESS: [&str; 4] = ["access", "auth", "bearer", "refresh"];

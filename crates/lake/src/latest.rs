@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// How far the numbers of lost releases may be from those of records. What is further ahead is not a number that was
 /// given, but damage.
-pub(crate) const MOST_LOST: u64 = 1000;
+pub(crate) const MAX_LOST: u64 = 1000;
 
 impl Lake {
     /// The number of the newest release.
@@ -71,7 +71,7 @@ pub(crate) struct GivenNumbers([u64; 2]);
 impl GivenNumbers {
     /// The greatest number that was given. `newest` is that of the newest record, 0 where there is none.
     pub(crate) fn greatest(&self, newest: u64) -> u64 {
-        let plausible = self.0.iter().filter(|number| number.saturating_sub(newest) <= MOST_LOST);
+        let plausible = self.0.iter().filter(|number| number.saturating_sub(newest) <= MAX_LOST);
         plausible.copied().max().unwrap_or(0).max(newest)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::damaged::{Damage, Damaged, damage_in};
 use super::delta::{DeltaLog, is_log_of};
-use super::latest::{GivenNumbers, MOST_LOST};
+use super::latest::{GivenNumbers, MAX_LOST};
 use super::objects::{object_hash, object_path, objects_folder};
 use super::open::{Lake, table_folder};
 use super::release::record_path;
@@ -210,7 +210,7 @@ impl Check<'_> {
         // The number of the last release may be all that is left of those after the newest record.
         let last = (greatest > newest).then_some(greatest);
         let known: Vec<u64> = numbers.iter().copied().chain(last).collect();
-        let gaps = known.iter().zip(known.iter().skip(1)).filter(|(before, after)| *after - *before <= MOST_LOST);
+        let gaps = known.iter().zip(known.iter().skip(1)).filter(|(before, after)| *after - *before <= MAX_LOST);
         let lost: Vec<u64> = gaps.flat_map(|(before, after)| before + 1..*after).chain(last).collect();
         for number in lost {
             let path = record_path(number);
