@@ -149,7 +149,9 @@ fn sources(book: &Phrasebook, footer: &Footer) -> Result<Table, minijinja::Error
         let state = match &source.stale {
             // Why is a message of the program, in English and long; `perennial runs` has it.
             Some(_) => book.plain_phrase("footer_stale")?,
-            None if source.notes > 0 => book.plain_phrase_with("footer_noted", &[("count", source.notes.to_string())])?,
+            None if source.notes > 0 => {
+                book.plain_phrase_with("footer_noted", &[("count", source.notes.to_string())])?
+            }
             None => book.plain_phrase("footer_current")?,
         };
         let newest = match &source.newest {
