@@ -102,7 +102,7 @@ impl Pull<'_> {
                     false => Vec::new(),
                 };
                 if rows.is_empty() {
-                    self.carry_over(source, table, previous, &mut pulled);
+                    self.leave(source, table, previous, &mut pulled);
                     continue;
                 }
                 let replayed = self.replay_table(source, table, &rows).await?;
@@ -116,16 +116,13 @@ impl Pull<'_> {
         Ok((pulled, counts))
     }
 
-    /// Adds a table as the previous release has it.
-    fn carry_over(&self, source: &Source, table: &SourceTable, previous: &Release, pulled: &mut PullOutcome) {
-        let raw = TableName::raw(&source.name, &table.name);
-        let (Some(version), Some(state)) = (previous.tables.get(&raw), previous.loaded.get(&raw)) else { return };
+    /// Records that nothing of a table was read; like all that a run does not touch, it is carried over.
+    fn leave(&self, source: &Source, table: &SourceTable, previous: &Release, pulled: &mut PullOutcome) {
+        let Some(state) = previous.loaded.get(&TableName::raw(&source.name, &table.name)) else { return };
         pulled.records.push(SourceRecord {
             newest: super::issue::newest(state),
             ..SourceRecord::unread(self.run_id, &source.name, &table.name)
         });
-        pulled.versions.insert(raw.clone(), version.clone());
-        pulled.loaded.insert(raw, state.clone());
     }
 
     async fn replay_table(&self, source: &Source, table: &SourceTable, rows: &[RejectedRow]) -> Result<ReplayOutcome> {
