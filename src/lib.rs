@@ -6,7 +6,8 @@
 //! | layer | package | purpose |
 //! |---|---|---|
 //! | 0 | [`perennial_core`] | errors with place and hint; contracts, in which sources make promises |
-//! | 0 | [`perennial_functions`] | customer statistics and more as DataFusion functions, for any program |
+//! | 0 | [`perennial_calendar`] | when something is due: cron lines in a time zone, business days, opening hours |
+//! | 1 | [`perennial_functions`] | customer statistics and more as DataFusion functions, for any program |
 //! | 1 | [`perennial_sources`] | reads files, databases and services as rows that know where they come from |
 //! | 1 | [`perennial_lake`] | tables, releases, the lock and the history on an object store; the only writer of data |
 //! | 2 | [`perennial_project`] | YAML and SQL headers, validated with every problem at once |
@@ -15,10 +16,13 @@
 //! | 3 | [`perennial_steps`] | graph, check, materialisation, tests |
 //! | 3 | [`perennial_reports`] | queries and templates to document blocks, HTML and PDF |
 //! | 3 | [`perennial_demo`] | the example company |
-//! | 4 | `perennial` | this package: drafts of contracts (`discover`), the runs (`flow`), one file per verb (`cli`) |
+//! | 3 | [`perennial_delivery`] | carries pages and notices to people: mail, folders, object stores, webhooks |
+//! | 4 | `perennial` | this package: drafts of contracts (`discover`), the runs (`flow`), who gets what (`dispatch`), the calendar (`schedule`), one file per verb (`cli`) |
 //!
 //! `perennial_testing` holds what the tests of several packages share; it is not part of the program.
 
 pub mod cli;
 mod discover;
+mod dispatch;
 mod flow;
+mod schedule;

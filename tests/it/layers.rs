@@ -49,7 +49,13 @@ fn packages_depend_only_on_lower_layers() {
 }
 
 /// Modules of src/, and which of the others each may use. The compiler does not keep modules of one package apart.
-const MODULES: [(&str, &[&str]); 3] = [("discover", &[]), ("flow", &[]), ("cli", &["discover", "flow"])];
+const MODULES: [(&str, &[&str]); 5] = [
+    ("discover", &[]),
+    ("flow", &[]),
+    ("dispatch", &["flow"]),
+    ("schedule", &["flow", "dispatch"]),
+    ("cli", &["discover", "flow", "dispatch", "schedule"]),
+];
 
 #[test]
 fn modules_of_the_program_use_only_lower_ones() {

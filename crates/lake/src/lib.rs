@@ -11,6 +11,7 @@
 //! <lake>/_perennial/objects/ab/<hash>           manifests, load states, results of tests, SQL and project files
 //! <lake>/_perennial/delta.json                  the release that every Delta log has reached
 //! <lake>/_perennial/runs/<run_id>.json          runs that have begun and not ended
+//! <lake>/_perennial/outbox/ schedule/ ...       what was sent, planned and told ([`StateFolder`])
 //! <lake>/<schema>/<table>/<run_id>-<n>.parquet  rows, with `_delta_log/` beside them
 //! <lake>/system/<name>/<run_id>-<part>-<n>rows-<checksum>.parquet
 //! ```
@@ -35,6 +36,7 @@ mod release;
 mod repair;
 mod run_ids;
 mod shape;
+mod state;
 mod stats;
 mod system;
 #[cfg(test)]
@@ -53,6 +55,7 @@ pub use release::{NewRelease, Publication};
 pub use repair::{KilledRun, Repairs};
 pub use run_ids::{is_run_id, new_run_id};
 pub use shape::lake_schema;
+pub use state::StateFolder;
 pub use system::SystemFiles;
 pub use verify::{Finding, Part, Verification};
 pub use writer::TableWriter;

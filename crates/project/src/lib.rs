@@ -19,6 +19,7 @@ mod loads;
 mod locale;
 mod migrate;
 mod names;
+mod operations;
 mod pages;
 mod pipelines;
 mod ready_made;
@@ -38,10 +39,16 @@ pub use format_pages::{FormatPage, format_pages, notes, type_words};
 pub use languages::Language;
 pub use migrate::{Change, Migration, migrations};
 pub use names::identifier;
+pub use operations::{
+    Address, Attempts, CatchUp, DeliverWhen, Delivery, ForEach, IssueAfter, Keep, Mail, MailLogin, MailRecipient,
+    MailSecurity, MailServer, Notify, NotifyOn, NotifyTo, Overlap, PipelineSchedule, Recipients, WaitFor, Webhook,
+    WebhookKind,
+};
 pub use step_tests::{ExpectedRows, GivenTable, Spanned, StepTest, TestCell, TestRow, read_step_test};
 pub use variables::template_value;
 
-use perennial_core::contract::{Source, TableName};
+use perennial_calendar::BusinessCalendar;
+use perennial_core::contract::{Secret, Source, TableName};
 use perennial_core::error::{Error, Place, Problems, Result};
 use perennial_core::file_mode::FileMode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +82,20 @@ pub struct Project {
     pub merge_raw_files: usize,
     /// The business date figures describe when the command line names none.
     pub as_of: AsOf,
+    /// Calendars of working days, by name.
+    pub calendars: BTreeMap<String, BusinessCalendar>,
+    /// How mail is sent; `None` where it is not.
+    pub mail: Option<Mail>,
+    /// Who is told of the state of nights.
+    pub notify: Vec<Notify>,
+    /// A URL that is asked for at the start and end of each run, for dead-man's switches; a secret.
+    pub ping: Option<Secret>,
+    /// Which releases are kept.
+    pub keep: Keep,
+    /// Where readers find the reports' folder on the web, without a final `/`.
+    pub reports_url: Option<String>,
+    /// A file of metrics in Prometheus' text format, written after each run.
+    pub metrics_file: Option<PathBuf>,
     /// Variables of SQL and templates, as `perennial.yml` sets them.
     pub vars: BTreeMap<String, serde_json::Value>,
     /// Three lines of company style.
@@ -245,8 +266,12 @@ pub struct Pipeline {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// Cron expression of five fields, checked; a run by hand does not look at it.
-    pub schedule: Option<String>,
+    /// When it runs by itself; a run by hand does not look at it.
+    pub schedule: Option<PipelineSchedule>,
+    /// How often a run is tried while something cannot be reached.
+    pub attempts: Attempts,
+    /// Whether what need not be kept is deleted after a run that succeeded.
+    pub vacuum: bool,
     /// Names of its sources; `*` was expanded.
     pub sources: Vec<String>,
     /// Selection of its steps (`*`, `marts.*`, `+marts.rfm`).
@@ -394,6 +419,12 @@ pub struct ReportFile {
     pub languages: Vec<Language>,
     /// Who reads it, for the index.
     pub readers: String,
+    /// What it waits for after its period has ended.
+    pub issue_after: IssueAfter,
+    /// Columns by which its rows are split into pages of their own, as `params.<name>` in the template.
+    pub parameters: Vec<String>,
+    /// Who gets it.
+    pub deliveries: Vec<Delivery>,
     /// Named queries, in order; their rows are the template's variables.
     pub queries: Vec<ReportQuery>,
     /// Pieces of its own that the template includes (`pieces/*.md`).

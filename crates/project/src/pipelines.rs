@@ -2,7 +2,7 @@
 
 use super::document::{Document, Text};
 use super::fields::Fields;
-use super::{Pipeline, names};
+use super::{Attempts, Pipeline, names};
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
@@ -27,7 +27,9 @@ pub(super) fn read(document: &Document, name: &str, known: &ProjectNames) -> Opt
     let pipeline = Pipeline {
         name: name.to_string(),
         description: fields.words("description"),
-        schedule: schedule(&fields),
+        schedule: None,
+        attempts: Attempts::default(),
+        vacuum: false,
         sources: expand(&fields, "sources", "source", &known.sources),
         steps: steps(&fields, &known.steps),
         reports: expand(&fields, "reports", "report", &known.reports),

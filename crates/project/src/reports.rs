@@ -13,6 +13,7 @@
 use super::document::{Document, Node, Text, Value};
 use super::fields::Fields;
 use super::{
+    IssueAfter,
     Language, Note, PeriodKind, PhraseText, Phrases, ReportFile, ReportQuery, TextFile, names, settings, shipped,
 };
 use perennial_core::contract::TableName;
@@ -245,6 +246,9 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
         calendar_place,
         languages,
         readers: fields.text("readers").map(|text| text.value).unwrap_or_default(),
+        issue_after: IssueAfter::End,
+        parameters: Vec::new(),
+        deliveries: Vec::new(),
         queries: queries(&fields, file),
         pieces: Vec::new(),
         phrases: Phrases::new(),

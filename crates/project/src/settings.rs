@@ -3,7 +3,7 @@
 use super::document::{Document, Node, Text};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
-use super::{AsOf, Language, Phrases, Project, Theme, Unread, names};
+use super::{AsOf, Keep, Language, Phrases, Project, Theme, Unread, names};
 use perennial_core::error::Error;
 use perennial_core::file_mode::FileMode;
 use perennial_core::location;
@@ -28,6 +28,13 @@ fn defaults(root: &Path) -> Project {
         memory_limit_bytes: 1_000_000_000,
         merge_raw_files: 64,
         as_of: AsOf::Today,
+        calendars: BTreeMap::new(),
+        mail: None,
+        notify: Vec::new(),
+        ping: None,
+        keep: Keep::default(),
+        reports_url: None,
+        metrics_file: None,
         vars: BTreeMap::new(),
         theme: Theme { accent: Some("#1f5f8b".to_string()), ..Theme::default() },
         pipelines: Vec::new(),

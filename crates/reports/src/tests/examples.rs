@@ -38,6 +38,9 @@ fn render(page: &Page) -> Result<Vec<Block>, perennial_core::error::Error> {
     let rows: Vec<(String, Value)> =
         page.example.rows.iter().map(|(name, text)| (name.to_string(), rows(text))).collect();
     let report = ReportFile {
+        issue_after: Default::default(),
+        parameters: Vec::new(),
+        deliveries: Vec::new(),
         name: page.name.into(),
         file: TextFile { path: format!("{}.md", page.name), text: page.example.template.into() },
         body: 0,

@@ -1,0 +1,1 @@
+//! Carries pages and notices to people.
