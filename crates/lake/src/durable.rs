@@ -2,10 +2,48 @@
 //! whose files are empty. Object stores guarantee this for every put.
 
 use super::open::Lake;
+use object_store::{ObjectStoreExt, PutMode, PutPayload};
 use perennial_core::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+/// What the name of a file ends in while it is written.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Writes a small file, and returns whether it was: `PutMode::Create` writes none over another. In a folder it is synced
+/// before it has its name, so that a power failure leaves no part of it.
+pub(crate) async fn write(lake: &Lake, path: &str, bytes: Vec<u8>, mode: PutMode) -> Result<bool> {
+    let (store, place) = (lake.store(), lake.path(path));
+    let failed = |error| lake.failed(&format!("write {path} to"), error);
+    let payload = PutPayload::from(bytes);
+    let written = if lake.folder().is_none() {
+        store.put_opts(&place, payload, mode.into()).await.map(drop)
+    } else {
+        let temporary = format!("{path}{TEMPORARY}");
+        let from = lake.path(&temporary);
+        store.put(&from, payload).await.map_err(failed)?;
+        sync(lake, vec![temporary.clone()]).await?;
+        match mode {
+            PutMode::Create => {
+                let renamed = store.rename_if_not_exists(&from, &place).await;
+                if renamed.is_err() {
+                    lake.delete(&temporary).await?;
+                }
+                renamed
+            }
+            _ => store.rename(&from, &place).await,
+        }
+    };
+    match written {
+        Ok(()) => {
+            sync(lake, vec![path.to_string()]).await?;
+            Ok(true)
+        }
+        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}
 
 /// Syncs files (paths below the lake's root) and the folders they are in to the disk.
 pub(crate) async fn sync(lake: &Lake, paths: Vec<String>) -> Result<()> {

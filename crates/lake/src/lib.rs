@@ -7,6 +7,8 @@
 //! ```text
 //! <lake>/_perennial/lock                        the process that writes
 //! <lake>/_perennial/releases/00000001.json      the manifest of every table and view, by hash
+//! <lake>/_perennial/removed.json                releases that `keep` no longer covers
+//! <lake>/_perennial/removed/00000001.json       the record of one whose files may still be read
 //! <lake>/_perennial/latest                      where to begin to look for the newest release
 //! <lake>/_perennial/objects/ab/<hash>           manifests, load states, results of tests, SQL and project files
 //! <lake>/_perennial/delta.json                  the release that every Delta log has reached
@@ -25,14 +27,18 @@ mod delta;
 mod durable;
 mod earlier_record;
 pub mod history;
+mod journal;
+mod keep;
 mod latest;
 mod lease;
 mod load_states;
 mod lock;
+mod named;
 mod objects;
 mod open;
 mod record;
 mod release;
+mod removed;
 mod repair;
 mod run_ids;
 mod shape;
@@ -41,6 +47,7 @@ mod stats;
 mod system;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod verified;
 mod verify;
 mod writer;
@@ -49,14 +56,18 @@ pub use blocks::Blocks;
 pub use content::Content;
 pub use damaged::{Damage, Damaged};
 pub use data_files::{DataFileRows, DataFileWriter, DataFiles};
+pub use journal::Journal;
+pub use keep::KeepRule;
 pub use lock::{Holder, Lock};
 pub use open::Lake;
 pub use release::{NewRelease, Publication};
+pub use removed::Removed;
 pub use repair::{KilledRun, Repairs};
 pub use run_ids::{is_run_id, new_run_id};
 pub use shape::lake_schema;
 pub use state::StateFolder;
 pub use system::SystemFiles;
+pub use vacuum::{DoomedRelease, TableWaste, Vacuum, Waste};
 pub use verify::{Finding, Part, Verification};
 pub use writer::TableWriter;
 

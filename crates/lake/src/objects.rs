@@ -63,13 +63,19 @@ impl Lake {
         if let Some(known) = self.objects().get(hash) {
             return Ok(known.clone());
         }
-        let path = object_path(hash);
-        let content = self.read(&path).await?.ok_or_else(|| Damaged::missing(&path))?;
-        if digest([&content]) != hash {
-            return Err(Damaged::changed(&path).into());
-        }
+        let content = self.read_object(hash).await?;
         self.objects().insert(hash.to_string(), content.clone());
         Ok(content)
+    }
+
+    /// An object as it is in the store.
+    pub(crate) async fn read_object(&self, hash: &str) -> Result<Bytes> {
+        let path = object_path(hash);
+        let content = self.read(&path).await?.ok_or_else(|| Damaged::missing(&path))?;
+        match digest([&content]) == hash {
+            true => Ok(content),
+            false => Err(Damaged::changed(&path).into()),
+        }
     }
 
     /// An object that holds a value as JSON.

@@ -9,7 +9,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result, list};
 use perennial_core::location::{forbid_credentials, scrub};
@@ -242,8 +242,13 @@ impl Lake {
 
     /// Paths below the lake's root, and sizes, of all objects in one of its folders and the folders in that.
     pub(crate) async fn list(&self, below_root: &str) -> Result<Vec<(String, u64)>> {
+        Ok(self.list_objects(below_root).await?.into_iter().map(|(path, meta)| (path, meta.size)).collect())
+    }
+
+    /// The same with what else the store says of each.
+    pub(crate) async fn list_objects(&self, below_root: &str) -> Result<Vec<(String, ObjectMeta)>> {
         let folder = self.path(below_root);
-        let found: Vec<_> = match self.store().list(Some(&folder)).try_collect().await {
+        let found: Vec<ObjectMeta> = match self.store().list(Some(&folder)).try_collect().await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => Vec::new(),
             Err(error) => return Err(self.failed(&format!("list {below_root} in"), error)),
@@ -252,7 +257,7 @@ impl Lake {
             let parts = path.prefix_match(&self.inner.prefix)?;
             Some(parts.map(|part| part.as_ref().to_string()).collect::<Vec<_>>().join("/"))
         };
-        Ok(found.iter().filter_map(|meta| Some((below(&meta.location)?, meta.size))).collect())
+        Ok(found.into_iter().filter_map(|meta| Some((below(&meta.location)?, meta))).collect())
     }
 
     /// Deletes one object, if it is there.

@@ -51,6 +51,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// When it was published, and the business date of its run.
+    pub(crate) fn times(&self) -> (jiff::Timestamp, jiff::civil::Date) {
+        (self.published_at, self.as_of)
+    }
+
     /// The objects that it names: what they are, of which table, and their hashes.
     pub(crate) fn objects(&self) -> impl Iterator<Item = (Part, Option<&TableName>, &str)> {
         let tables = self.tables.iter().map(|(name, entry)| (Part::Manifest, Some(name), entry.manifest.as_str()));
@@ -80,7 +85,7 @@ struct TableEntry {
 /// What a table's version is: the object that releases share.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
+pub(crate) struct Manifest {
     columns: Vec<ColumnRecord>,
     files: Vec<DataFile>,
     fingerprint: String,
@@ -260,7 +265,8 @@ async fn resolve(lake: &Lake, mut record: Record, load_states: LoadStates) -> Re
     })
 }
 
-fn manifest(name: &TableName, table: &TableVersion) -> Result<Manifest> {
+/// A version as it is kept.
+pub(crate) fn manifest(name: &TableName, table: &TableVersion) -> Result<Manifest> {
     // A new field of versions does not compile until somebody says here how it is kept.
     let TableVersion { schema, files, fingerprint, changed_in: _, as_of, definition, built_from, notes } = table;
     Ok(Manifest {
@@ -274,7 +280,8 @@ fn manifest(name: &TableName, table: &TableVersion) -> Result<Manifest> {
     })
 }
 
-fn version(name: &TableName, manifest: Manifest, changed_in: u64) -> Result<TableVersion> {
+/// The version of a table that a manifest describes.
+pub(crate) fn version(name: &TableName, manifest: Manifest, changed_in: u64) -> Result<TableVersion> {
     let Manifest { columns, files, fingerprint, as_of, definition, built_from, notes } = manifest;
     let schema = schema(&columns)
         .ok_or_else(|| Error::data(format!("the manifest of {name} has a column of an unknown type")))?;

@@ -134,11 +134,14 @@ impl Lake {
         if let Some(release) = self.find_release(number).await? {
             return Ok(release);
         }
-        let error = Error::project(format!("the lake {} has no release {number}", self.location()));
-        Err(match self.release_numbers().await?.as_slice() {
+        let error = match self.removed_releases().await?.get(&number) {
+            Some(removed) => Error::project(format!("release {number} was removed on {} by `keep`", removed.on)),
+            None => Error::project(format!("the lake {} has no release {number}", self.location())),
+        };
+        Err(match ranges(&self.release_numbers().await?).as_slice() {
             [] => error.hint("nothing has been published yet"),
-            [only] => error.hint(format!("there is only release {only}")),
-            [first, .., last] => error.hint(format!("there are releases {first} to {last}")),
+            [only] if !only.contains(' ') => error.hint(format!("there is only release {only}")),
+            all => error.hint(format!("there are releases {}", all.join(", "))),
         })
     }
 
@@ -319,6 +322,24 @@ impl Lake {
         let read = files.into_iter().map(|(path, hash)| async move { Ok((path, self.object(&hash).await?)) });
         futures::stream::iter(read).buffered(READS_AT_ONCE).try_collect().await
     }
+}
+
+/// Numbers as ranges, `3 to 5`; of many the last ones.
+fn ranges(numbers: &[u64]) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut().filter(|(_, last)| last + 1 == *number) {
+            Some((_, last)) => *last = *number,
+            None => ranges.push((*number, *number)),
+        }
+    }
+    let left_out = ranges.len().saturating_sub(SHOWN);
+    let shown = ranges.into_iter().skip(left_out).map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    (left_out > 0).then(|| "...".to_string()).into_iter().chain(shown).collect()
 }
 
 /// Whether load states are wanted with a release.

@@ -23,6 +23,9 @@ struct Marker {
     format: u32,
     started_at: jiff::Timestamp,
     holder: Holder,
+    /// What the caller knows of the run, which means nothing to the lake.
+    #[serde(default)]
+    facts: serde_json::Value,
 }
 
 impl Marker {
@@ -31,7 +34,7 @@ impl Marker {
         let unknown = || "unknown".to_string();
         let holder =
             Holder { run_id: run_id.to_string(), host: unknown(), user: unknown(), pid: 0, command: unknown() };
-        Marker { format: 1, started_at: started_at(run_id).unwrap_or_default(), holder }
+        Marker { format: 1, started_at: started_at(run_id).unwrap_or_default(), holder, facts: serde_json::Value::Null }
     }
 }
 
@@ -57,17 +60,19 @@ pub struct KilledRun {
     pub started_at: jiff::Timestamp,
     /// The release it had published before it was killed.
     pub release: Option<u64>,
+    /// What [`Lake::begin_run`] was given; null where it cannot be read.
+    pub facts: serde_json::Value,
     /// Whether its row is already in `system.runs`: it was killed after it had recorded its end.
     pub recorded: bool,
 }
 
 impl Lake {
-    /// Records that the lock's run has begun.
+    /// Records that the lock's run has begun. If it is killed, `facts` are what its record can say of it.
     ///
     /// # Errors
     /// `Unreachable` when the store fails.
-    pub async fn begin_run(&self, lock: &Lock, now: jiff::Timestamp) -> Result<()> {
-        let marker = Marker { format: 1, started_at: now, holder: lock.holder().clone() };
+    pub async fn begin_run(&self, lock: &Lock, now: jiff::Timestamp, facts: &serde_json::Value) -> Result<()> {
+        let marker = Marker { format: 1, started_at: now, holder: lock.holder().clone(), facts: facts.clone() };
         let text = serde_json::to_vec(&marker)
             .map_err(|e| Error::bug(format!("a run's marker cannot be written as JSON: {e}")))?;
         let path = marker_path(&lock.holder().run_id);
@@ -76,7 +81,8 @@ impl Lake {
     }
 
     /// Removes the marker of a run that has ended, successfully or not, and whose end is recorded: the lock's own run or
-    /// a killed one that [`Lake::repair`] reported. Files of the lock's own run that no release names are deleted.
+    /// a killed one that [`Lake::repair`] reported. Files of the lock's own run that neither a release nor its journal
+    /// names are deleted.
     ///
     /// # Errors
     /// `Unreachable` when the store fails.
@@ -88,15 +94,15 @@ impl Lake {
             }
             let written = std::mem::take(&mut *self.written());
             let latest = self.latest().await?;
-            let named: BTreeSet<&str> = latest.iter().flat_map(file_paths).collect();
-            let unreferenced = written.iter().filter(|path| !named.contains(path.as_str())).cloned().collect();
-            self.delete_all(unreferenced).await?;
+            let mut named = self.files_of_journal(run_id).await?;
+            named.extend(latest.iter().flat_map(file_paths).map(str::to_string));
+            self.delete_all(written.difference(&named).cloned().collect()).await?;
         }
         self.delete(&marker_path(run_id)).await
     }
 
     /// Cleans up after killed runs: brings the Delta logs to the newest release and deletes data files that were never
-    /// released. Deletes nothing that a release names.
+    /// released. Deletes nothing that a release names, or a journal.
     ///
     /// # Errors
     /// `Unreachable` when the lock was lost or the store fails.
@@ -114,7 +120,8 @@ impl Lake {
         if markers.is_empty() {
             return Ok(repairs);
         }
-        let releases = self.releases_since(latest, &markers).await?;
+        let oldest = markers.iter().map(|marker| marker.holder.run_id.as_str()).min().unwrap_or_default();
+        let releases = self.releases_since(latest, oldest).await?;
         let published: BTreeMap<&str, u64> = releases.iter().map(|r| (r.run_id.as_str(), r.number)).collect();
         let recorded = self.list("system/runs").await?;
         for marker in markers {
@@ -123,24 +130,27 @@ impl Lake {
                 release: published.get(run_id.as_str()).copied(),
                 recorded: recorded.iter().any(|(path, _)| is_part_of(path, run_id)),
                 started_at: marker.started_at,
+                facts: marker.facts,
                 holder: marker.holder,
             });
         }
-        let named: BTreeSet<&str> = releases.iter().flat_map(file_paths).collect();
+        let mut named = self.files_of_journals_but(&lock.holder().run_id).await?;
+        named.extend(releases.iter().flat_map(file_paths).map(str::to_string));
         repairs.files_deleted = self.delete_unreferenced(&repairs.killed, &named).await?;
         Ok(repairs)
     }
 
-    /// The newest release and those before it that a killed run can have published. Runs exclude each other and their
-    /// ids ascend, so that these are the releases of runs no older than the oldest that was killed.
-    async fn releases_since(&self, latest: Option<Release>, killed: &[Marker]) -> Result<Vec<Release>> {
-        let oldest = killed.iter().map(|marker| marker.holder.run_id.as_str()).min().unwrap_or_default();
+    /// The newest release and those before it that a run can have published. Runs exclude each other and their ids
+    /// ascend, so that these are the releases of runs no older than that one.
+    pub(crate) async fn releases_since(&self, latest: Option<Release>, run_id: &str) -> Result<Vec<Release>> {
+        let mut earlier = self.release_numbers().await?;
         let mut releases: Vec<Release> = latest.into_iter().collect();
         while let Some(earliest) = releases.last()
-            && earliest.number > 1
-            && earliest.run_id.as_str() >= oldest
+            && earliest.run_id.as_str() >= run_id
         {
-            match self.find_release(earliest.number - 1).await {
+            earlier.retain(|number| *number < earliest.number);
+            let Some(number) = earlier.pop() else { break };
+            match self.find_release(number).await {
                 Ok(Some(release)) => releases.push(release),
                 Ok(None) => break,
                 // What cannot be read names nothing that could be kept, and is said elsewhere.
@@ -166,8 +176,8 @@ impl Lake {
         Ok(markers)
     }
 
-    /// Deletes the data files of killed runs that no release names.
-    async fn delete_unreferenced(&self, killed: &[KilledRun], named: &BTreeSet<&str>) -> Result<usize> {
+    /// Deletes the data files of killed runs that nothing names.
+    async fn delete_unreferenced(&self, killed: &[KilledRun], named: &BTreeSet<String>) -> Result<usize> {
         let mut unreferenced = Vec::new();
         for folder in self.table_folders().await? {
             for (path, _) in self.list(&folder).await? {
@@ -197,14 +207,14 @@ impl Lake {
         Ok(names.filter(|name| name != RECORDS && name != "system").collect())
     }
 
-    async fn delete_all(&self, paths: Vec<String>) -> Result<()> {
+    pub(crate) async fn delete_all(&self, paths: Vec<String>) -> Result<()> {
         let deletes = paths.iter().map(|path| self.delete(path));
         futures::stream::iter(deletes).buffer_unordered(DELETES_AT_ONCE).try_collect::<Vec<()>>().await?;
         Ok(())
     }
 }
 
-fn file_paths(release: &Release) -> impl Iterator<Item = &str> {
+pub(crate) fn file_paths(release: &Release) -> impl Iterator<Item = &str> {
     release.tables.values().flat_map(|t| t.files.iter().map(|f| f.path.as_str()))
 }
 

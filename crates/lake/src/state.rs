@@ -42,8 +42,16 @@ impl Lake {
     /// # Errors
     /// `Unreachable` when the store fails.
     pub async fn state_names(&self, folder: StateFolder) -> Result<Vec<String>> {
+        self.state_names_below(folder, "").await
+    }
+
+    /// The names of those in a folder of such a folder (`2026-10`), ascending; each is given whole, with that folder.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails.
+    pub async fn state_names_below(&self, folder: StateFolder, below: &str) -> Result<Vec<String>> {
         let prefix = folder.path("");
-        let found = self.list(prefix.trim_end_matches('/')).await?;
+        let found = self.list(folder.path(below).trim_end_matches('/')).await?;
         let mut names: Vec<String> =
             found.into_iter().filter_map(|(path, _)| Some(path.strip_prefix(&prefix)?.to_string())).collect();
         names.sort();

@@ -3,32 +3,31 @@
 use super::damaged::{Damage, Damaged, damage_in};
 use super::delta::{DeltaLog, is_log_of};
 use super::latest::{GivenNumbers, MAX_LOST};
+use super::named::{Named, Use};
 use super::objects::{object_hash, object_path, objects_folder};
 use super::open::{Lake, table_folder};
 use super::release::record_path;
 use super::verified::READ_BYTES;
-use super::{DataFile, DataFiles, earlier_record, history, record};
-use bytes::Bytes;
+use super::{DataFile, DataFiles, history, removed};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use perennial_core::contract::TableName;
 use perennial_core::digest::digest;
 use perennial_core::error::{Error, Kind, Result};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files read at a time.
 const READS_AT_ONCE: usize = 8;
-/// The first version of definitions whose SQL is kept as an object.
-const FIRST_KEPT_DEFINITION: u32 = 3;
 
 /// What a file of the lake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The record of a release.
     Record,
+    /// The list of the releases that were removed.
+    Removed,
     /// The version of a table: its columns and files.
     Manifest,
     /// What has been read of a source table.
@@ -55,6 +54,7 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Part::Record => "release record",
+            Part::Removed => "list of removed releases",
             Part::Manifest => "manifest",
             Part::LoadState => "load state",
             Part::View => "view",
@@ -101,25 +101,6 @@ pub struct Verification {
     pub foreign: Vec<String>,
 }
 
-/// What releases need a file for.
-struct Use {
-    part: Part,
-    table: Option<TableName>,
-    releases: Vec<u64>,
-}
-
-impl Use {
-    fn new(part: Part, table: Option<TableName>) -> Use {
-        Use { part, table, releases: Vec::new() }
-    }
-
-    fn by(&mut self, releases: &[u64]) {
-        self.releases.extend(releases);
-        self.releases.sort_unstable();
-        self.releases.dedup();
-    }
-}
-
 /// What has been found so far.
 struct Check<'a> {
     lake: &'a Lake,
@@ -128,30 +109,7 @@ struct Check<'a> {
     bytes: AtomicU64,
     without_checksum: AtomicU64,
     findings: Vec<Finding>,
-    objects: BTreeMap<String, Use>,
-    data: BTreeMap<String, (DataFile, Use)>,
-}
-
-/// The part of a manifest that names files and the SQL.
-#[derive(Deserialize)]
-struct ManifestParts {
-    files: Vec<DataFile>,
-    #[serde(default)]
-    definition: Option<String>,
-}
-
-/// The part of a stored query that names the SQL of its step.
-#[derive(Deserialize)]
-struct ViewParts {
-    #[serde(default)]
-    definition: Option<String>,
-}
-
-/// The part of a load state that names another object.
-#[derive(Deserialize)]
-struct ListOnly {
-    #[serde(default)]
-    list: Option<String>,
+    named: Named,
 }
 
 impl Lake {
@@ -168,8 +126,7 @@ impl Lake {
             bytes: AtomicU64::default(),
             without_checksum: AtomicU64::default(),
             findings: Vec::new(),
-            objects: BTreeMap::new(),
-            data: BTreeMap::new(),
+            named: Named::default(),
         };
         let given = self.given_numbers().await?;
         let numbers = self.release_numbers().await?;
@@ -211,8 +168,10 @@ impl Check<'_> {
         let last = (greatest > newest).then_some(greatest);
         let known: Vec<u64> = numbers.iter().copied().chain(last).collect();
         let gaps = known.iter().zip(known.iter().skip(1)).filter(|(before, after)| *after - *before <= MAX_LOST);
-        let lost: Vec<u64> = gaps.flat_map(|(before, after)| before + 1..*after).chain(last).collect();
-        for number in lost {
+        let lost = gaps.flat_map(|(before, after)| before + 1..*after).chain(last);
+        // After the listing of records: what is removed meanwhile is on the list first.
+        let removed = self.removed_releases().await?;
+        for number in lost.filter(|number| !removed.contains_key(number)) {
             let path = record_path(number);
             // It may have been written since the listing.
             if self.lake.read(&path).await?.is_none() {
@@ -220,6 +179,17 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The releases that were removed on purpose.
+    async fn removed_releases(&mut self) -> Result<BTreeMap<u64, removed::Removed>> {
+        match self.lake.removed_releases().await {
+            Err(error) if error.kind() == Kind::Data => {
+                self.found(Damaged::changed(&removed::list_path()), Part::Removed, None, Vec::new());
+                Ok(BTreeMap::new())
+            }
+            found => found,
+        }
     }
 
     /// Reads the records of all releases and collects what they name.
@@ -234,20 +204,9 @@ impl Check<'_> {
             let Some(text) = text else { continue };
             let path = record_path(number);
             self.read(text.len() as u64);
-            let parsed = record::parse(&path, &text).and_then(|record| match record {
-                Some(record) => Ok((record.number == number).then(|| self.name_objects(&record, number))),
-                None => earlier_record::read(&path, &text).map(|release| {
-                    let tables = release
-                        .tables
-                        .into_iter()
-                        .flat_map(|(name, table)| table.files.into_iter().map(move |file| (name.clone(), file)));
-                    tables.for_each(|(name, file)| self.name_data_file(file, &Some(name), &[number]));
-                    (release.number == number).then_some(())
-                }),
-            });
-            match parsed {
-                Ok(Some(())) => {}
-                Ok(None) => self.found(Damaged::changed(&path), Part::Record, None, vec![number]),
+            match self.named.add_record(&path, number, &text) {
+                Ok(true) => {}
+                Ok(false) => self.found(Damaged::changed(&path), Part::Record, None, vec![number]),
                 Err(error) if error.kind() == Kind::Data => {
                     self.found(Damaged::changed(&path), Part::Record, None, vec![number]);
                 }
@@ -257,39 +216,22 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn name_objects(&mut self, record: &record::Record, number: u64) {
-        for (part, table, hash) in record.objects() {
-            self.name_object(hash, part, table, &[number]);
-        }
-    }
-
-    fn name_object(&mut self, hash: &str, part: Part, table: Option<&TableName>, releases: &[u64]) {
-        let known = self.objects.entry(hash.to_string()).or_insert_with(|| Use::new(part, table.cloned()));
-        known.by(releases);
-    }
-
-    fn name_data_file(&mut self, file: DataFile, table: &Option<TableName>, releases: &[u64]) {
-        let path = file.path.clone();
-        let (_, known) = self.data.entry(path).or_insert_with(|| (file, Use::new(Part::Data, table.clone())));
-        known.by(releases);
-    }
-
     /// Reads the objects that records name, those that these name, and all others.
     async fn objects(&mut self) -> Result<()> {
         let listed = self.lake.list(&objects_folder()).await?;
         let mut left: BTreeSet<String> = listed.iter().filter_map(|(path, _)| object_hash(path)).collect();
-        let mut next: Vec<String> = self.objects.keys().cloned().collect();
+        let mut next: Vec<String> = self.named.objects.keys().cloned().collect();
         while !next.is_empty() {
-            let known: BTreeSet<String> = self.objects.keys().cloned().collect();
+            let known: BTreeSet<String> = self.named.objects.keys().cloned().collect();
             for hash in &next {
                 left.remove(hash);
             }
             self.read_objects(next).await?;
-            next = self.objects.keys().filter(|hash| !known.contains(*hash)).cloned().collect();
+            next = self.named.objects.keys().filter(|hash| !known.contains(*hash)).cloned().collect();
         }
         // What no record names may be of a run in progress. If it was changed, the next run may take it for what it is.
         for hash in &left {
-            self.objects.insert(hash.clone(), Use::new(Part::Other, None));
+            self.named.objects.insert(hash.clone(), Use::other());
         }
         self.read_objects(left.into_iter().collect()).await
     }
@@ -302,7 +244,7 @@ impl Check<'_> {
         });
         let mut reads = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
         while let Some((hash, content)) = reads.try_next().await? {
-            let Some(known) = self.objects.get(&hash) else { continue };
+            let Some(known) = self.named.objects.get(&hash) else { continue };
             let (part, table, releases) = (known.part, known.table.clone(), known.releases.clone());
             let path = object_path(&hash);
             let Some(content) = content else {
@@ -310,7 +252,7 @@ impl Check<'_> {
                 continue;
             };
             self.read(content.len() as u64);
-            let is_whole = digest([&content]) == hash && self.follow(part, &table, &releases, &content).is_some();
+            let is_whole = digest([&content]) == hash && self.named.follow(&hash, &content).is_some();
             if !is_whole {
                 self.found(Damaged::changed(&path), part, table, releases);
             }
@@ -318,47 +260,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Collects what an object names; `None` if it is not what it should be.
-    fn follow(&mut self, part: Part, table: &Option<TableName>, releases: &[u64], content: &Bytes) -> Option<()> {
-        match part {
-            Part::Manifest => {
-                let ManifestParts { files, definition } = serde_json::from_slice(content).ok()?;
-                files.into_iter().for_each(|file| self.name_data_file(file, table, releases));
-                self.name_definition(definition, table, releases);
-            }
-            Part::View => {
-                let ViewParts { definition } = serde_json::from_slice(content).ok()?;
-                self.name_definition(definition, table, releases);
-            }
-            Part::LoadState => {
-                // The list that a state refers to has no list of its own, but is a map of files.
-                if let Ok(ListOnly { list: Some(list) }) = serde_json::from_slice(content) {
-                    self.name_object(&list, part, table.as_ref(), releases);
-                }
-            }
-            Part::Project => {
-                // The list of the files is JSON; the files themselves are what they are.
-                let files: BTreeMap<String, String> = serde_json::from_slice(content).unwrap_or_default();
-                files.values().filter(|hash| is_hash(hash)).for_each(|hash| {
-                    self.name_object(hash, part, None, releases);
-                });
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
-    /// The object of a definition, `<version>:<hash>`. Those of the first two versions are hashes of what is not kept.
-    fn name_definition(&mut self, definition: Option<String>, table: &Option<TableName>, releases: &[u64]) {
-        if let Some((version, hash)) = definition.as_deref().and_then(|definition| definition.split_once(':'))
-            && version.parse::<u32>().is_ok_and(|version| version >= FIRST_KEPT_DEFINITION)
-        {
-            self.name_object(hash, Part::Definition, table.as_ref(), releases);
-        }
-    }
-
     async fn data_files(&mut self) -> Result<()> {
-        let data = std::mem::take(&mut self.data);
+        let data = std::mem::take(&mut self.named.data);
         let this = &*self;
         let reads = data.into_values().map(|(file, known)| async move {
             let damage = this.data_file(&file).await?;
@@ -484,15 +387,14 @@ fn damage_of(error: Error) -> Result<Damage> {
     }
 }
 
-fn is_hash(text: &str) -> bool {
-    text.len() == digest([""]).len() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// Says of each finding what repairs it.
 fn advise(findings: &mut [Finding], numbers: &[u64]) {
     let newest = numbers.last().copied();
     let needed = |finding: &&Finding| {
-        !matches!(finding.part, Part::Project | Part::Definition | Part::Other | Part::Delta | Part::System)
+        !matches!(
+            finding.part,
+            Part::Project | Part::Definition | Part::Other | Part::Delta | Part::System | Part::Removed
+        )
     };
     let damaged: BTreeSet<u64> =
         findings.iter().filter(needed).flat_map(|finding| finding.releases.iter().copied()).collect();
@@ -517,6 +419,9 @@ fn repair(finding: &Finding, newest: Option<u64>, whole: Option<u64>) -> String 
         return format!("release {number} was published, but readers see {seen} now: {backup}, or run again");
     }
     match (finding.part, finding.in_newest) {
+        (Part::Removed, _) => {
+            format!("{backup}, or delete it: then releases that were removed count as lost")
+        }
         (Part::Other, _) => "delete it: no release needs it, and a run that does writes it again".to_string(),
         (Part::Project, _) => format!(
             "{backup}; without it only `perennial report --as-published` fails, and the next release writes anew what it keeps"

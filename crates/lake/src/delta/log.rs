@@ -5,13 +5,13 @@ use super::checkpoint::{self, LastCheckpoint};
 use crate::durable;
 use crate::open::{Lake, table_folder};
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{ObjectMeta, PutMode};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Kind, Place, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of a table's log, below the table's.
-const LOG_FOLDER: &str = "_delta_log";
+pub(crate) const LOG_FOLDER: &str = "_delta_log";
 /// The file that names the newest checkpoint.
 const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// Files of a log read at a time.
@@ -72,7 +72,11 @@ impl<'a> DeltaLog<'a> {
             text.push_str(&line);
             text.push('\n');
         }
-        self.write(&commit_name(version), text.into_bytes(), PutMode::Create).await
+        let path = self.path(&commit_name(version));
+        Ok(match durable::write(self.lake, &path, text.into_bytes(), PutMode::Create).await? {
+            true => CommitOutcome::Committed,
+            false => CommitOutcome::Conflict,
+        })
     }
 
     /// Writes `_last_checkpoint`.
@@ -84,43 +88,22 @@ impl<'a> DeltaLog<'a> {
 
     /// Writes a file of the log; one of the same name is replaced.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
-        self.write(name, bytes, PutMode::Overwrite).await.map(drop)
+        durable::write(self.lake, &self.path(name), bytes, PutMode::Overwrite).await.map(drop)
     }
 
-    /// Writes a file. In a folder it is synced before it has its name, so that a power failure leaves no part of it.
-    async fn write(&self, name: &str, bytes: Vec<u8>, mode: PutMode) -> Result<CommitOutcome> {
-        let path = self.path(name);
-        let (store, place) = (self.lake.store(), self.lake.path(&path));
-        let failed = |error| self.lake.failed(&format!("write {path} to"), error);
-        let payload = PutPayload::from(bytes);
-        let written = if self.lake.folder().is_none() {
-            store.put_opts(&place, payload, mode.into()).await.map(drop)
-        } else {
-            let temporary = format!("{path}.tmp");
-            let from = self.lake.path(&temporary);
-            store.put(&from, payload).await.map_err(failed)?;
-            durable::sync(self.lake, vec![temporary.clone()]).await?;
-            match mode {
-                PutMode::Create => {
-                    let renamed = store.rename_if_not_exists(&from, &place).await;
-                    if renamed.is_err() {
-                        self.lake.delete(&temporary).await?;
-                    }
-                    renamed
-                }
-                _ => store.rename(&from, &place).await,
-            }
+    /// The paths of all files of the log, those of the newest versions first: whatever is left of them when some have
+    /// been deleted is a log that ends earlier. Files of other programs come first.
+    pub fn in_order_of_deletion(&self, files: &[ObjectMeta]) -> Vec<String> {
+        let of = |meta: &ObjectMeta| LogFile::parse(meta.location.filename().unwrap_or_default());
+        let mut files: Vec<(Option<LogFile>, &ObjectMeta)> = files.iter().map(|meta| (of(meta), meta)).collect();
+        let is_checkpoint = |file: &LogFile| matches!(file, LogFile::Checkpoint { .. });
+        files.sort_by_key(|(file, _)| file.map(|file| (std::cmp::Reverse(file.version()), is_checkpoint(&file))));
+        let root = self.lake.prefix();
+        let below = |meta: &ObjectMeta| {
+            let parts = meta.location.prefix_match(root)?;
+            Some(parts.map(|part| part.as_ref().to_string()).collect::<Vec<_>>().join("/"))
         };
-        match written {
-            Ok(()) => {
-                durable::sync(self.lake, vec![path]).await?;
-                Ok(CommitOutcome::Committed)
-            }
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(CommitOutcome::Conflict)
-            }
-            Err(error) => Err(failed(error)),
-        }
+        files.into_iter().filter_map(|(_, meta)| below(meta)).collect()
     }
 
     /// The table's newest state; `None` when there is no log.
@@ -329,6 +312,7 @@ impl<'a> DeltaLog<'a> {
 
 impl Snapshot {
     /// The version of an application's newest transaction.
+    #[cfg(test)]
     pub fn transaction_version(&self, application: &str) -> Option<i64> {
         self.contents.transactions.get(application).map(|txn| txn.version)
     }

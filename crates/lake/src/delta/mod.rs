@@ -22,7 +22,7 @@ use perennial_core::error::{Error, Kind, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use log::{CommitOutcome, DeltaLog, Snapshot};
+pub(crate) use log::{CommitOutcome, DeltaLog, LOG_FOLDER, Snapshot};
 
 /// The application of the transactions.
 const APPLICATION: &str = "perennial";
@@ -125,9 +125,13 @@ impl Lake {
         let now = release.published_at.as_millisecond();
         let actions = match (snapshot, version) {
             (Some(snapshot), _) => {
-                // A log that is ahead of the release is never taken back.
+                // A log that is ahead of the release is never taken back. One that has reached a release of this number
+                // or a later one which was published earlier is of another history: that of a lake from a backup.
                 let first_done = release.number as i64 + i64::from(is_repeated);
-                if snapshot.transaction_version(APPLICATION).is_some_and(|reached| reached >= first_done) {
+                let is_done = |reached: &Transaction| {
+                    reached.version >= first_done && reached.last_updated.is_none_or(|at| at >= now)
+                };
+                if snapshot.contents.transactions.get(APPLICATION).is_some_and(is_done) {
                     return Ok(Vec::new());
                 }
                 match version {
