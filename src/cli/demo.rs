@@ -9,7 +9,7 @@ use perennial_demo::{DemoOptions, Summary};
 use perennial_project::shipped::{self, Shipped};
 use std::path::PathBuf;
 
-/// Create an example company, run two of its nights and say where the reports are
+/// Create an example company, run two of its nights and write what the next ones bring
 #[derive(clap::Args)]
 pub(super) struct Demo {
     /// A new or empty folder
@@ -21,7 +21,10 @@ pub(super) struct Demo {
     /// Another seed makes another company; the same seed makes the same files, byte for byte
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Only write the files of both nights
+    /// Nights whose files are written: two to be run, the others into arrivals/<date> for `schedule run --simulate`
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    nights: u16,
+    /// Only write the files
     #[arg(long)]
     no_run: bool,
     #[command(flatten)]
@@ -41,6 +44,7 @@ impl Verb for Demo {
         let first = perennial_demo::generate(&data, &options)?;
         let accounts = count(first.customers as u64, "account", "accounts");
         self.say(context, format!("{}: a company of {accounts}", self.folder.display()));
+        perennial_demo::generate_arrivals(&self.folder.join("arrivals"), &options, self.nights)?;
         if self.no_run {
             perennial_demo::generate_night_two(&data, &options)?;
             if self.output.format == Format::Json {

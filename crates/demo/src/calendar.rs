@@ -3,6 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use perennial_core::error::{Error, Result};
+use std::ops::Range;
 
 /// Days that night one has seen: day 0 is 2024-10-01, day 729 is 2026-09-30.
 pub(crate) const DAYS: i32 = 730;
@@ -11,7 +12,9 @@ pub(crate) const NEXT_DAY: i32 = DAYS;
 /// The day all prices rise: 2026-01-01.
 pub(crate) const PRICE_RISE: i32 = 457;
 /// August 2026, which night two corrects.
-pub(crate) const AUGUST: std::ops::Range<i32> = 669..700;
+pub(crate) const AUGUST: Range<i32> = 669..700;
+/// The day whose orders the ERP exports with American dates, after an update, and once more a day later: 2026-10-04.
+pub(crate) const AMERICAN_DATES: i32 = NEXT_DAY + 3;
 /// Accounts may be this much older than the history.
 const DAYS_BEFORE: i32 = 2200;
 /// Payments may be due this long after it.
@@ -30,21 +33,23 @@ struct DateText {
 /// Days as text, and the clock that runs fast where the company is busy.
 pub(crate) struct Calendar {
     written: Vec<DateText>,
-    /// Busy time passed at the beginning of each day; over the whole history as much as there are days.
+    /// Busy time passed at the beginning of each day and at the end of the last; over the history that night one has
+    /// seen as much as there are days.
     clock: Vec<f64>,
 }
 
 impl Calendar {
-    pub(crate) fn new() -> Result<Calendar> {
+    /// The days of the history and those after it, up to `last`.
+    pub(crate) fn new(last: i32) -> Result<Calendar> {
         let mut written = Vec::new();
         let mut busy = vec![0.0];
-        for day in -DAYS_BEFORE..DAYS + DAYS_AFTER {
+        for day in -DAYS_BEFORE..=last + DAYS_AFTER {
             let date = civil(day)?;
             written.push(DateText {
                 iso: bytes(&date.strftime("%Y-%m-%d").to_string())?,
                 german: bytes(&date.strftime("%d.%m.%Y").to_string())?,
             });
-            if (0..=NEXT_DAY).contains(&day) {
+            if (0..=last).contains(&day) {
                 let weekday = date.weekday().to_monday_zero_offset() as usize;
                 let today = SEASON[date.month() as usize - 1] * WEEK[weekday];
                 busy.push(busy[busy.len() - 1] + today);
@@ -77,7 +82,7 @@ impl Calendar {
 
     /// Busy time passed at the beginning of a day.
     pub(crate) fn busy_time(&self, day: i32) -> f64 {
-        self.clock[day.clamp(0, NEXT_DAY + 1) as usize]
+        self.clock[day.clamp(0, self.clock.len() as i32 - 1) as usize]
     }
 
     /// The day of a busy time; none behind the last day.
@@ -85,6 +90,14 @@ impl Calendar {
         let begun = self.clock.partition_point(|start| *start <= busy_time);
         (begun > 0 && begun < self.clock.len()).then(|| begun as i32 - 1)
     }
+}
+
+/// The days of the month before that of a day.
+pub(crate) fn month_before(day: i32) -> Result<Range<i32>> {
+    let date = civil(day)?;
+    let end = day - i32::from(date.day()) + 1;
+    let days = date.first_of_month().yesterday().map_or(0, |last| i32::from(last.days_in_month()));
+    Ok(end - days..end)
 }
 
 /// The date of a day.
@@ -108,11 +121,14 @@ mod tests {
         assert_eq!(day(NEXT_DAY), "2026-10-01");
         assert_eq!(day(PRICE_RISE), "2026-01-01");
         assert_eq!((day(AUGUST.start), day(AUGUST.end)), ("2026-08-01".into(), "2026-09-01".into()));
+        assert_eq!(day(AMERICAN_DATES), "2026-10-04");
+        let of_october = month_before(AMERICAN_DATES).unwrap();
+        assert_eq!((day(of_october.start), day(of_october.end)), ("2026-09-01".into(), "2026-10-01".into()));
     }
 
     #[test]
     fn the_clock_runs_through_every_day() {
-        let calendar = Calendar::new().unwrap();
+        let calendar = Calendar::new(NEXT_DAY).unwrap();
         assert_eq!(calendar.iso(-1), b"2024-09-30");
         assert_eq!(calendar.german(31), b"01.11.2024");
         assert_eq!(calendar.month(729), "2026-09");

@@ -1,6 +1,6 @@
 //! Calls as the telephone system records them, in UTC, in the order of their beginning.
 
-use super::calendar::{DAYS, NEXT_DAY};
+use super::calendar::DAYS;
 use super::orders::{BAD_SHARE, REPEATED_SHARE};
 use super::people::{FIRST_ACCOUNT, phone_digits};
 use super::random::{Of, count, pick};
@@ -24,9 +24,9 @@ pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
     write(company, export, 0..DAYS)
 }
 
-/// Writes the calls of the day that night two brings.
+/// Writes the calls of the day that a later night brings.
 pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
-    write(company, export, NEXT_DAY..NEXT_DAY + 1)
+    write(company, export, export.day..export.day + 1)
 }
 
 fn write(company: &Company, export: &mut Export, days: Range<i32>) -> Result<()> {
@@ -63,7 +63,7 @@ fn write_call(
     let wait = wait_seconds(rng);
     let abandoned = rng.random::<f64>() < (wait / 420.0).min(0.6);
     let talk = (rng.sample::<f64, _>(Exp1) + rng.sample::<f64, _>(Exp1)) * 130.0;
-    let agent = rng.random_range(1..=24 + company.accounts.len() as u64 / 1000);
+    let agent = rng.random_range(1..=company.agents);
     let mood = 4.5 - wait / 140.0 + 0.8 * rng.sample::<f64, _>(StandardNormal);
     let [bad_wait, bad_date] = [rng.random::<f64>() < BAD_SHARE / 2.0, rng.random::<f64>() < BAD_SHARE / 2.0];
     let repeated = rng.random::<f64>() < REPEATED_SHARE;

@@ -1,11 +1,12 @@
-//! The exports of the ERP: everything in night one, what is new or changed in night two.
+//! The exports of the ERP: everything in night one, what is new or changed in each later one.
 
-use super::calendar::{AUGUST, DAYS, NEXT_DAY, PRICE_RISE};
+use super::calendar::{AUGUST, DAYS, NEXT_DAY, PRICE_RISE, civil, month_before};
 use super::orders::{self, CHANNELS, DAYS_TO_INVOICE, Order, OrderDefect, REASONS};
 use super::people::{FIRST_ACCOUNT, REGIONS, SEGMENTS};
 use super::products::CATEGORIES;
 use super::write::{Rows, push_number};
 use super::{Company, Export};
+use jiff::civil::Weekday;
 use perennial_core::error::Result;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,6 +16,8 @@ const PRODUCTS: &str = "product_id,name,category,list_price,unit_cost,updated_at
 const ORDERS: &str = "order_id,customer_id,order_time,status,channel,currency,updated_at";
 const LINES: &str = "order_id,line_no,product_id,quantity,unit_price,discount_percent,updated_at";
 const RECEIVABLES: &str = "invoice_id,order_id,customer_id,issued_on,due_on,paid_on,amount,updated_at";
+/// Days after which nothing follows from an order any more.
+const FOLLOWED_DAYS: i32 = 90;
 const RETURNS: &str = "return_id,order_id,line_no,quantity,returned_on,reason";
 
 /// The files of one export that orders go to.
@@ -22,6 +25,7 @@ struct Files<'a> {
     company: &'a Company,
     /// The day at whose end the export is made.
     day: i32,
+    american_dates: bool,
     orders: Rows,
     lines: Rows,
     receivables: Rows,
@@ -30,74 +34,65 @@ struct Files<'a> {
 
 /// Night one: all there is.
 pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
-    write_customers(company, export, 0..company.first_new_account())?;
+    write_customers(company, export, 0..company.accounts_before(DAYS))?;
     write_products(company, export)?;
-    let mut files = Files::new(company, export, DAYS - 1, ORDERS)?;
+    let mut files = Files::new(company, export)?;
     for index in company.purchases_of(0..DAYS) {
         let order = orders::order(company, index);
-        if !order.late {
+        if order.exported < DAYS {
             files.whole(&order, order.updated)?;
         }
     }
     files.finish(export)
 }
 
-/// Night two: the orders of a day, what followed from earlier ones, and corrections of August.
+/// A later night: the orders of a day, what followed from earlier ones, and corrections of a closed month.
 pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
-    write_customers(company, export, company.first_new_account()..company.accounts.len() as u32)?;
-    let header = format!("{ORDERS},sales_channel_detail");
-    let mut files = Files::new(company, export, NEXT_DAY, &header)?;
-    let corrected = correct_august(company, &mut files)?;
-    for index in company.purchases_of(NEXT_DAY - 90..NEXT_DAY).filter(|index| !corrected.contains(index)) {
+    let day = export.day;
+    write_customers(company, export, company.accounts_before(day)..company.accounts_before(day + 1))?;
+    let mut files = Files::new(company, export)?;
+    let mut closed = BTreeSet::new();
+    for earlier in (day - FOLLOWED_DAYS).max(NEXT_DAY)..day {
+        closed.extend(corrections(company, earlier)?.into_iter().map(|(index, _)| index));
+    }
+    let corrected = corrections(company, day)?.into_iter().filter(|(index, _)| !closed.contains(index)).collect();
+    closed.extend(files.correct(corrected)?);
+    for index in company.purchases_of(day - FOLLOWED_DAYS..day).filter(|index| !closed.contains(index)) {
         let order = orders::order(company, index);
-        match order.late {
+        match order.exported == day {
             true => files.late(&order)?,
             false => files.follow_up(&order)?,
         }
     }
-    for index in company.purchases_of(NEXT_DAY..NEXT_DAY + 1) {
+    for index in company.purchases_of(day..day + 1) {
         let order = orders::order(company, index);
-        files.whole(&order, order.updated)?;
+        if order.exported == day {
+            files.whole(&order, order.updated)?;
+        }
     }
     files.finish(export)
 }
 
-/// Half of a few orders of a closed month turn out to be cancelled, the other half to have another quantity. Gives the
-/// places of these orders among the purchases.
-fn correct_august(company: &Company, files: &mut Files) -> Result<BTreeSet<usize>> {
-    let august = company.purchases_of(AUGUST);
-    let step = (august.len() / 8).clamp(1, 400);
-    let mut corrected = BTreeSet::new();
-    for index in august.step_by(step) {
-        let mut order = orders::order(company, index);
-        if order.cancelled || order.late || order.defect.is_some() || order.invoice.bad || order.lines[0].bad {
-            continue;
-        }
-        let number = corrected.len() as u32;
-        let now = (NEXT_DAY, 30_000 + number % 20_000);
-        order.repeated = false;
-        order.lines[0].repeated = false;
-        order.cancelled = number.is_multiple_of(2);
-        if order.cancelled {
-            files.order(&order, now)?;
-            files.orders.counts.late_rows += 1;
-            files.invoice(&order, 0, now)?;
-        } else {
-            order.lines[0].quantity = order.lines[0].quantity * 2 + 1;
-            files.line(&order, 0, now)?;
-            files.lines.counts.late_rows += 1;
-            files.invoice(&order, order.net_cents(), now)?;
-        }
-        files.receivables.counts.late_rows += 1;
-        corrected.insert(index);
-    }
-    Ok(corrected)
+/// The orders of a closed month that turn out to be wrong on a day, with their places among the purchases: some of August
+/// in night two, some of the month before on each Tuesday, when the books are closed.
+fn corrections(company: &Company, day: i32) -> Result<Vec<(usize, Order)>> {
+    let (month, share) = match day {
+        NEXT_DAY => (AUGUST, 8),
+        day if civil(day)?.weekday() == Weekday::Tuesday => (month_before(day)?, 4),
+        _ => return Ok(Vec::new()),
+    };
+    let purchases = company.purchases_of(month);
+    let step = (purchases.len() / share).clamp(1, 400);
+    let first = (day - NEXT_DAY) as usize % step;
+    let orders = purchases.skip(first).step_by(step).map(|index| (index, orders::order(company, index)));
+    let sound = |order: &Order| !order.cancelled && order.defect.is_none() && !order.invoice.bad && !order.lines[0].bad;
+    Ok(orders.filter(|(_, order)| sound(order) && order.exported.max(order.invoice.issued) < day).collect())
 }
 
 fn write_customers(company: &Company, export: &mut Export, accounts: Range<u32>) -> Result<()> {
     let mut rows = export.erp("customers", CUSTOMERS)?;
     if accounts.start > 0 {
-        write_moved_customers(company, &mut rows, accounts.start)?;
+        write_moved_customers(company, &mut rows, accounts.start, export.day)?;
     }
     for index in accounts {
         let signed_up = company.accounts[index as usize].signed_up;
@@ -108,11 +103,13 @@ fn write_customers(company: &Company, export: &mut Export, accounts: Range<u32>)
 }
 
 /// A few customers have another phone since.
-fn write_moved_customers(company: &Company, rows: &mut Rows, known: u32) -> Result<()> {
+fn write_moved_customers(company: &Company, rows: &mut Rows, known: u32, day: i32) -> Result<()> {
     let step = (known / 6).max(1);
-    for index in (step / 2..known).step_by(step as usize) {
+    // Others each night.
+    let first = (step / 2 + (day - NEXT_DAY) as u32 * 37) % step;
+    for index in (first..known).step_by(step as usize) {
         let phone = format!("+49 30 {}", 5_550_000 + index);
-        write_customer(company, rows, index, Some(&phone), (NEXT_DAY, 40_000))?;
+        write_customer(company, rows, index, Some(&phone), (day, 40_000))?;
         rows.counts.late_rows += 1;
     }
     Ok(())
@@ -162,11 +159,13 @@ fn discount_text(hundredths: u64) -> Vec<u8> {
 }
 
 impl Files<'_> {
-    fn new<'a>(company: &'a Company, export: &Export, day: i32, orders: &str) -> Result<Files<'a>> {
+    fn new<'a>(company: &'a Company, export: &Export) -> Result<Files<'a>> {
+        let detail = if export.day < NEXT_DAY { "" } else { ",sales_channel_detail" };
         Ok(Files {
             company,
-            day,
-            orders: export.erp("orders", orders)?,
+            day: export.day,
+            american_dates: export.american_dates,
+            orders: export.erp("orders", &format!("{ORDERS}{detail}"))?,
             lines: export.erp("order-lines", LINES)?,
             receivables: export.erp("receivables", RECEIVABLES)?,
             returns: export.erp("returns", RETURNS)?,
@@ -196,21 +195,26 @@ impl Files<'_> {
         };
         match order.defect {
             Some(OrderDefect::Date) => rows.raw(b"2026-13-45 10:00:00"),
+            _ if self.american_dates => rows.american_timestamp(calendar, (order.day, order.second)),
             _ => rows.timestamp(calendar, (order.day, order.second)),
         };
         rows.text(order.status(self.day));
         if let Some(OrderDefect::Ragged) = order.defect {
             return rows.end_bad();
         }
-        rows.text(CHANNELS[order.channel]).raw(b"EUR").timestamp(calendar, updated);
-        if self.day == NEXT_DAY {
+        rows.text(CHANNELS[order.channel]).raw(b"EUR");
+        match self.american_dates {
+            true => rows.american_timestamp(calendar, updated),
+            false => rows.timestamp(calendar, updated),
+        };
+        if self.day >= NEXT_DAY {
             let details =
                 [["counter", "kiosk"], ["call centre", "sales desk"], ["app", "browser"], ["reseller", "edi"]];
             rows.text(details[order.channel][order.number as usize % 2]);
         }
-        match order.defect {
-            Some(_) => rows.end_bad(),
-            None => rows.end(order.repeated),
+        match order.defect.is_some() || self.american_dates {
+            true => rows.end_bad(),
+            false => rows.end(order.repeated),
         }
     }
 
@@ -276,29 +280,53 @@ impl Files<'_> {
         self.returned(order, 0..self.day + 1)
     }
 
+    /// Half of some orders turn out to be cancelled, the other half to have another quantity. Gives their places.
+    fn correct(&mut self, orders: Vec<(usize, Order)>) -> Result<Vec<usize>> {
+        let mut places = Vec::new();
+        for (number, (place, mut order)) in (0_u32..).zip(orders) {
+            let now = (self.day, 30_000 + number % 20_000);
+            order.repeated = false;
+            order.lines[0].repeated = false;
+            order.cancelled = number.is_multiple_of(2);
+            if order.cancelled {
+                self.order(&order, now)?;
+                self.orders.counts.late_rows += 1;
+                self.invoice(&order, 0, now)?;
+            } else {
+                order.lines[0].quantity = order.lines[0].quantity * 2 + 1;
+                self.line(&order, 0, now)?;
+                self.lines.counts.late_rows += 1;
+                self.invoice(&order, order.net_cents(), now)?;
+            }
+            self.receivables.counts.late_rows += 1;
+            places.push(place);
+        }
+        Ok(places)
+    }
+
     /// An order of an earlier day that nobody had entered.
     fn late(&mut self, order: &Order) -> Result<()> {
         let before = self.orders.counts.rows;
-        self.whole(order, (NEXT_DAY, 28_800))?;
+        self.whole(order, (self.day, 28_800))?;
         self.orders.counts.late_rows += self.orders.counts.rows - before;
         self.lines.counts.late_rows += order.lines.len() as u64;
         Ok(())
     }
 
-    /// What the day of night two brought to an earlier order: an invoice, a payment, a return, its final status.
+    /// What the day brought to an earlier order: an invoice, a payment, a return, its final status.
     fn follow_up(&mut self, order: &Order) -> Result<()> {
-        self.returned(order, NEXT_DAY..NEXT_DAY + 1)?;
+        self.returned(order, self.day..self.day + 1)?;
         if order.cancelled || order.defect.is_some() {
             return Ok(());
         }
-        if order.day + DAYS_TO_INVOICE == NEXT_DAY {
-            self.order(order, (NEXT_DAY, 21_600))?;
+        if order.day + DAYS_TO_INVOICE == self.day {
+            self.order(order, (self.day, 21_600))?;
             self.orders.counts.late_rows += 1;
         }
         let invoice = &order.invoice;
-        if !invoice.bad && (invoice.issued == NEXT_DAY || (invoice.paid == NEXT_DAY && invoice.issued < NEXT_DAY)) {
-            self.invoice(order, order.net_cents(), (NEXT_DAY, 64_800))?;
-            self.receivables.counts.late_rows += u64::from(invoice.issued < NEXT_DAY);
+        if !invoice.bad && (invoice.issued == self.day || (invoice.paid == self.day && invoice.issued < self.day)) {
+            self.invoice(order, order.net_cents(), (self.day, 64_800))?;
+            self.receivables.counts.late_rows += u64::from(invoice.issued < self.day);
         }
         Ok(())
     }

@@ -17,7 +17,9 @@
 //! | `web/<month>/events-<month or date>.jsonl` | event_id, ts, visitor_id, type, user.email, props.{path, device, referrer, dwell_seconds, product_id} |
 //!
 //! Night one (`<date>` 2026-09-30) holds 2024-10-01 to 2026-09-30; night two (2026-10-01) the next day, corrections of
-//! August, late orders and events, and a new column `sales_channel_detail` of orders. Instants of the ERP are local
+//! August, late orders and events, and a new column `sales_channel_detail` of orders. Each later night holds one more day,
+//! late orders and events, and on Tuesdays corrections of the month before. An update of the ERP makes it export the orders
+//! of 2026-10-04 with American dates, which the contract refuses; a day later it delivers that day again. Instants of the ERP are local
 //! times of Europe/Berlin (`2026-09-30 14:05:09`), dates of receivables are German (`30.09.2026`), all others ISO and
 //! UTC. Bad rows: dates that do not exist, `n/a` quantities, orders without customer or with half a line, negative
 //! waits, truncated JSON.
@@ -34,8 +36,8 @@ mod tests;
 mod web;
 mod write;
 
-use calendar::{Calendar, DAYS, NEXT_DAY};
-use jiff::civil::{Date, date};
+use calendar::{AMERICAN_DATES, Calendar, DAYS, civil};
+use jiff::civil::Date;
 use people::{Account, Population, Purchase};
 use perennial_core::error::Result;
 use products::Assortment;
@@ -47,11 +49,6 @@ use std::path::{Path, PathBuf};
 use write::Rows;
 
 pub use write::TableCounts;
-
-/// The business date of night one, which has everything up to 2026-09-30.
-const NIGHT_ONE: Date = date(2026, 10, 1);
-/// The business date of night two, a day later.
-const NIGHT_TWO: Date = date(2026, 10, 2);
 
 /// The options of the company.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +89,8 @@ impl Summary {
 
 /// Writes night one to a folder, usually `data` below the project: everything up to 2026-09-30.
 pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
-    let company = Company::new(*options)?;
-    let mut export = Export::new(folder, &company, DAYS - 1);
+    let company = Company::new(*options, DAYS - 1)?;
+    let mut export = Export::new(folder, &company, DAYS - 1)?;
     erp::write_all(&company, &mut export)?;
     calls::write_all(&company, &mut export)?;
     web::write_all(&company, &mut export)?;
@@ -102,12 +99,25 @@ pub fn generate(folder: &Path, options: &DemoOptions) -> Result<Summary> {
 
 /// Writes night two to the same folder: the next day, and its changes to the past.
 pub fn generate_night_two(folder: &Path, options: &DemoOptions) -> Result<Summary> {
-    let company = Company::new(*options)?;
-    let mut export = Export::new(folder, &company, NEXT_DAY);
-    erp::write_changes(&company, &mut export)?;
-    calls::write_changes(&company, &mut export)?;
-    web::write_changes(&company, &mut export)?;
-    Ok(export.summary(&company))
+    Company::new(*options, DAYS)?.write_night(folder, DAYS)
+}
+
+/// Writes what arrives in night two and after it, `nights` in all with night one: `<folder>/<date>/data/...` holds the
+/// files that have arrived when the night of that date begins. Whatever `nights` is, the files of a date are the same.
+pub fn generate_arrivals(folder: &Path, options: &DemoOptions, nights: u16) -> Result<Vec<Summary>> {
+    let last = DAYS - 2 + i32::from(nights);
+    let company = Company::new(*options, last)?;
+    let mut summaries = Vec::new();
+    for day in DAYS..=last {
+        let data = folder.join(civil(day + 1)?.to_string()).join("data");
+        if day == AMERICAN_DATES + 1 {
+            let mut again = Export::new(&data, &company, AMERICAN_DATES)?;
+            again.american_dates = false;
+            erp::write_changes(&company, &mut again)?;
+        }
+        summaries.push(company.write_night(&data, day)?);
+    }
+    Ok(summaries)
 }
 
 /// What is random about the company as a whole.
@@ -121,24 +131,28 @@ struct Company {
     purchases: Vec<Purchase>,
     /// Where each day's purchases begin; one more entry for the end.
     days: Vec<usize>,
+    /// People who answer calls.
+    agents: u64,
 }
 
 impl Company {
-    fn new(options: DemoOptions) -> Result<Company> {
+    /// The company up to the end of a day.
+    fn new(options: DemoOptions, last: i32) -> Result<Company> {
         let chance = Chance::new(options.seed);
-        let calendar = Calendar::new()?;
+        let calendar = Calendar::new(last)?;
         let assortment = Assortment::new(&chance)?;
         let population = Population::new(u32::try_from(options.customers).unwrap_or(u32::MAX / 4))?;
         let accounts: Vec<Account> =
-            (0..population.all_accounts()).map(|index| population.account(index, &chance, &calendar)).collect();
+            (0..population.accounts_until(last)).map(|index| population.account(index, &chance, &calendar)).collect();
         let mut purchases = Vec::new();
         for (index, account) in accounts.iter().enumerate() {
             account.purchases(index as u32, &chance, &calendar, &mut purchases);
         }
         purchases.sort_unstable();
         let days =
-            (0..=NEXT_DAY + 1).map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day)).collect();
-        Ok(Company { chance, calendar, assortment, accounts, purchases, days })
+            (0..=last + 1).map(|day| purchases.partition_point(|purchase| i32::from(purchase.day) < day)).collect();
+        let agents = 24 + u64::from(population.accounts_until(DAYS)) / 1000;
+        Ok(Company { chance, calendar, assortment, accounts, purchases, days, agents })
     }
 
     /// The positions of the purchases of some days.
@@ -156,8 +170,17 @@ impl Company {
         }
     }
 
-    fn first_new_account(&self) -> u32 {
-        self.accounts.partition_point(|account| account.signed_up < NEXT_DAY) as u32
+    fn accounts_before(&self, day: i32) -> u32 {
+        self.accounts.partition_point(|account| account.signed_up < day) as u32
+    }
+
+    /// Writes the files of a later night.
+    fn write_night(&self, folder: &Path, day: i32) -> Result<Summary> {
+        let mut export = Export::new(folder, self, day)?;
+        erp::write_changes(self, &mut export)?;
+        calls::write_changes(self, &mut export)?;
+        web::write_changes(self, &mut export)?;
+        Ok(export.summary(self))
     }
 }
 
@@ -167,19 +190,21 @@ struct Export {
     date: String,
     as_of: Date,
     day: i32,
+    /// Whether the ERP writes orders as it does by mistake on one day.
+    american_dates: bool,
     tables: BTreeMap<&'static str, TableCounts>,
 }
 
 impl Export {
-    fn new(folder: &Path, company: &Company, day: i32) -> Export {
-        let text = |day| String::from_utf8_lossy(company.calendar.iso(day)).into_owned();
-        Export {
+    fn new(folder: &Path, company: &Company, day: i32) -> Result<Export> {
+        Ok(Export {
             folder: folder.to_path_buf(),
-            date: text(day),
-            as_of: if day < NEXT_DAY { NIGHT_ONE } else { NIGHT_TWO },
+            date: String::from_utf8_lossy(company.calendar.iso(day)).into_owned(),
+            as_of: civil(day + 1)?,
             day,
+            american_dates: day == AMERICAN_DATES,
             tables: BTreeMap::new(),
-        }
+        })
     }
 
     fn erp(&self, table: &str, header: &str) -> Result<Rows> {

@@ -31,8 +31,8 @@ pub(crate) struct Order {
     pub invoice: Invoice,
     pub defect: Option<OrderDefect>,
     pub repeated: bool,
-    /// Entered so late that night two exports it.
-    pub late: bool,
+    /// The day at whose end it is exported; later than its own when somebody was slow to enter it.
+    pub exported: i32,
 }
 
 /// What can be wrong with the row of an order.
@@ -117,23 +117,26 @@ pub(crate) fn order(company: &Company, index: usize) -> Order {
         invoice: invoice(account, day, &mut rng),
         defect: defect(&mut rng),
         repeated: rng.random::<f64>() < REPEATED_SHARE,
-        late: rng.random::<f64>() < late_share(day),
+        exported: exported(day, &mut rng),
     }
 }
 
-/// The share of a day's orders that night one does not know of yet: some of the last days, a few of August.
-fn late_share(day: i32) -> f64 {
-    match day {
-        day if (DAYS - 3..DAYS).contains(&day) => 0.06,
-        day if AUGUST.contains(&day) => 0.005,
-        _ => 0.0,
-    }
+/// Some orders of the last days of night one are entered so late that night two brings them, and a few of August; later
+/// on some are a day late.
+fn exported(day: i32, rng: &mut ChaCha8Rng) -> i32 {
+    let (share, then) = match day {
+        day if (DAYS - 3..DAYS).contains(&day) => (0.06, NEXT_DAY),
+        day if AUGUST.contains(&day) => (0.005, NEXT_DAY),
+        day if day > NEXT_DAY => (0.04, day + 1),
+        day => (0.0, day),
+    };
+    if rng.random::<f64>() < share { then } else { day }
 }
 
 /// The last change: some minutes or days later, never after its export.
 fn updated(day: i32, second: u32, rng: &mut ChaCha8Rng) -> (i32, u32) {
     let later = if rng.random::<f64>() < 0.7 { day } else { day + rng.random_range(1..5) };
-    let last = if day >= NEXT_DAY { NEXT_DAY } else { DAYS - 1 };
+    let last = day.max(DAYS - 1);
     match later > day && later <= last {
         true => (later, rng.random_range(7 * 3600..19 * 3600)),
         false => (day, (second + rng.random_range(60..7200)).min(86_399)),

@@ -95,9 +95,13 @@ impl Population {
         })
     }
 
-    /// Accounts of both nights.
-    pub(crate) fn all_accounts(&self) -> u32 {
-        self.accounts + self.accounts / 500 + 2
+    /// Accounts at the end of a day behind the history.
+    pub(crate) fn accounts_until(&self, day: i32) -> u32 {
+        self.accounts + self.new_in_a_day() * (day - DAYS + 1).max(0) as u32
+    }
+
+    fn new_in_a_day(&self) -> u32 {
+        self.accounts / 500 + 2
     }
 
     /// One account. Numbers follow the day of signing up.
@@ -125,8 +129,9 @@ impl Population {
 
     /// Days of signing up and of the first order. New accounts become slowly more frequent.
     fn sign_up(&self, index: u32, rng: &mut impl Rng, calendar: &Calendar) -> (i32, i32) {
-        if index >= self.accounts {
-            return (NEXT_DAY, NEXT_DAY);
+        if let Some(new) = index.checked_sub(self.accounts) {
+            let day = NEXT_DAY + (new / self.new_in_a_day()) as i32;
+            return (day, day);
         }
         let share = (f64::from(index) + rng.random::<f64>()) / f64::from(self.accounts);
         if share < SHARE_BEFORE {
@@ -141,7 +146,7 @@ impl Population {
 }
 
 impl Account {
-    /// Appends the times of all orders up to the day of night two.
+    /// Appends the times of all orders up to the last day of the calendar.
     pub(crate) fn purchases(&self, index: u32, chance: &Chance, calendar: &Calendar, all: &mut Vec<Purchase>) {
         let mut rng = chance.of(Of::Purchases, u64::from(index));
         let mut busy_time = calendar.busy_time(self.first_order) + 1e-6;

@@ -133,6 +133,99 @@ fn night_two_brings_a_column_and_corrects_august() {
     assert!(events.unwrap().contains("\"ts\":\"2026-10-01"));
 }
 
+/// What arrives before nine nights, with night one.
+fn arrivals(options: &DemoOptions, nights: u16) -> (tempfile::TempDir, Vec<Summary>) {
+    let folder = tempfile::tempdir().unwrap();
+    let summaries = generate_arrivals(folder.path(), options, nights).unwrap();
+    (folder, summaries)
+}
+
+#[test]
+fn what_arrives_on_a_date_does_not_depend_on_how_many_follow() {
+    let (few, _) = arrivals(&small(), 4);
+    let (many, summaries) = arrivals(&small(), 9);
+    let (few, many) = (files(few.path()), files(many.path()));
+    assert!(few.iter().all(|(path, bytes)| many.get(path) == Some(bytes)));
+    let dates: BTreeSet<&str> = many.keys().map(|path| &path[..10]).collect();
+    let expected: Vec<String> = (2..=9).map(|day| format!("2026-10-{day:02}")).collect();
+    assert_eq!(dates.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(summaries.iter().map(|night| night.as_of.to_string()).collect::<Vec<_>>(), expected);
+    // The first of them is night two.
+    let night_two = tempfile::tempdir().unwrap();
+    generate_night_two(night_two.path(), &small()).unwrap();
+    for (path, bytes) in files(night_two.path()) {
+        assert!(many[&format!("2026-10-02/data/{path}")] == bytes, "{path}");
+    }
+    assert!(arrivals(&small(), 1).1.is_empty());
+}
+
+#[test]
+fn every_order_of_a_later_day_arrives_that_night_or_one_later_and_has_its_lines() {
+    let (folder, _) = arrivals(&DemoOptions::default(), 9);
+    let company = Company::new(DemoOptions::default(), DAYS + 7).unwrap();
+    let mut arrived: BTreeMap<String, i32> = BTreeMap::new();
+    let mut with_lines = BTreeSet::new();
+    for day in 1..=8 {
+        let data = folder.path().join(format!("2026-10-{:02}/data", day + 1));
+        let (_, orders) = csv(&data, &format!("erp/orders-2026-10-{day:02}.csv"));
+        for row in orders.iter().filter(|row| row.len() > 2) {
+            arrived.entry(row[0].clone()).or_insert(day);
+        }
+        with_lines
+            .extend(csv(&data, &format!("erp/order-lines-2026-10-{day:02}.csv")).1.into_iter().map(|r| r[0].clone()));
+    }
+    let mut late = 0;
+    for index in company.purchases_of(DAYS..DAYS + 7) {
+        let number = format!("A{:07}", index + 1);
+        let ordered = i32::from(company.purchases[index].day) - DAYS + 1;
+        let delay = arrived[&number] - ordered;
+        assert!((0..=1).contains(&delay), "{number}: {delay} days late");
+        late += delay;
+        assert!(with_lines.contains(&number), "{number} has no lines");
+    }
+    assert!(late > 0);
+}
+
+#[test]
+fn on_a_tuesday_orders_of_the_month_before_are_corrected() {
+    let (folder, _) = arrivals(&DemoOptions::default(), 9);
+    for day in 2..=8 {
+        let data = folder.path().join(format!("2026-10-{:02}/data", day + 1));
+        let (_, orders) = csv(&data, &format!("erp/orders-2026-10-{day:02}.csv"));
+        let cancelled =
+            orders.iter().filter(|row| row.len() > 3 && row[2].starts_with("2026-09") && row[3] == "cancelled");
+        assert_eq!(cancelled.count() > 0, day == 6, "2026-10-{day:02}");
+    }
+}
+
+#[test]
+fn american_dates_come_once_and_the_day_is_delivered_again() {
+    let (folder, summaries) = arrivals(&small(), 9);
+    let american = |row: &Vec<String>| row.len() > 2 && jiff::fmt::strtime::parse("%m/%d/%Y %I:%M %p", &row[2]).is_ok();
+    for (date, day) in [(3, 2), (4, 3), (5, 4), (6, 4), (6, 5), (7, 6)] {
+        let data = folder.path().join(format!("2026-10-{date:02}/data"));
+        let (_, orders) = csv(&data, &format!("erp/orders-2026-10-{day:02}.csv"));
+        assert_eq!(orders.iter().filter(|row| american(row)).count() > 0, (date, day) == (5, 4), "{date} {day}");
+    }
+    let refused = summaries[3].tables["erp.orders"];
+    assert_eq!((summaries[3].date.as_str(), refused.bad_rows), ("2026-10-04", refused.rows));
+    // The second delivery says the same in the words of the contract.
+    let [first, again] = ["05", "06"]
+        .map(|date| csv(&folder.path().join(format!("2026-10-{date}/data")), "erp/orders-2026-10-04.csv").1);
+    let numbers = |rows: &[Vec<String>]| rows.iter().map(|row| row[0].clone()).collect::<BTreeSet<_>>();
+    assert_eq!(numbers(&first), numbers(&again));
+    let minute = |row: &Vec<String>| {
+        let (date, time) = row[2].split_once(' ').unwrap();
+        let [month, day, year] = date.split('/').collect::<Vec<_>>()[..] else { panic!("{date}") };
+        let hour: u32 = time[..2].parse().unwrap();
+        let hour = hour % 12 + if time.ends_with("PM") { 12 } else { 0 };
+        format!("{year}-{month}-{day} {hour:02}:{}", &time[3..5])
+    };
+    for row in first.iter().filter(|row| american(row)) {
+        assert!(again.iter().any(|right| right[0] == row[0] && right[2].starts_with(&minute(row))), "{row:?}");
+    }
+}
+
 #[test]
 fn an_invoice_is_the_sum_of_its_lines_to_the_cent() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +270,7 @@ fn net_by(company: &Company, key: impl Fn(&orders::Order) -> String) -> BTreeMap
 
 #[test]
 fn the_figures_tell_their_story() {
-    let company = Company::new(DemoOptions::default()).unwrap();
+    let company = Company::new(DemoOptions::default(), DAYS - 1).unwrap();
     let month = |order: &orders::Order| company.calendar.month(order.day).to_string();
     let by_month = net_by(&company, month);
     assert!(by_month["2025-12"] > by_month["2025-08"] * 3 / 2, "{by_month:?}");

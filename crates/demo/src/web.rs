@@ -77,19 +77,26 @@ pub(crate) fn write_all(company: &Company, export: &mut Export) -> Result<()> {
     Ok(())
 }
 
-/// Writes the events exported by night two: those of its day, and late ones of the days before.
+/// Writes the events exported by a later night: those of its day, and late ones of the days before.
 pub(crate) fn write_changes(company: &Company, export: &mut Export) -> Result<()> {
-    let mut rows = export.web(company.calendar.month(NEXT_DAY), &export.date)?;
-    for day in NEXT_DAY - 3..NEXT_DAY {
+    let last = export.day;
+    let mut rows = export.web(company.calendar.month(last), &export.date)?;
+    for day in last - 3..last {
         let events = events_of(company, day);
-        for event in events.events.iter().filter(|event| event.delay > 0 && day + event.delay >= NEXT_DAY) {
+        for event in events.events.iter().filter(|event| event.delay > 0 && exported(day, event) == last) {
             write_event(&mut rows, &events.bytes[event.json.clone()], event)?;
             rows.counts.late_rows += 1;
         }
     }
-    write_day(&mut rows, &events_of(company, NEXT_DAY), NEXT_DAY, &mut BTreeMap::new())?;
+    write_day(&mut rows, &events_of(company, last), last, &mut BTreeMap::new())?;
     export.count("web.events", rows.finish()?);
     Ok(())
+}
+
+/// The day at whose end an event is exported. Night two brings all of its past that is late.
+fn exported(day: i32, event: &Event) -> i32 {
+    let due = day + event.delay;
+    if day < NEXT_DAY { due.min(NEXT_DAY) } else { due }
 }
 
 /// Late events by the day they arrive.

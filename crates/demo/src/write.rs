@@ -111,6 +111,18 @@ impl Rows {
         self
     }
 
+    /// The same as Americans write it: `09/30/2026 02:05 PM`.
+    pub(crate) fn american_timestamp(&mut self, calendar: &Calendar, (day, second): (i32, u32)) -> &mut Rows {
+        let [y0, y1, y2, y3, _, m0, m1, _, d0, d1] = *calendar.iso(day);
+        self.raw(&[m0, m1, b'/', d0, d1, b'/', y0, y1, y2, y3, b' ']);
+        let hour = second / 3600;
+        push_number(&mut self.row, u64::from((hour + 11) % 12 + 1), 2);
+        self.row.push(b':');
+        push_number(&mut self.row, u64::from(second / 60 % 60), 2);
+        self.row.extend_from_slice(if hour < 12 { b" AM" } else { b" PM" });
+        self
+    }
+
     /// Bytes that were put together elsewhere, as the whole row.
     pub(crate) fn whole(&mut self, row: &[u8]) -> &mut Rows {
         self.row.extend_from_slice(row);
@@ -197,15 +209,20 @@ mod tests {
     fn fields_are_written_exactly() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b.csv");
-        let calendar = Calendar::new().unwrap();
+        let calendar = Calendar::new(729).unwrap();
         let mut rows = Rows::csv(&path, "a,b,c,d,e").unwrap();
         rows.raw(b"").text("Adler, \"Hotel\"").code(b'A', 12, 7).cents(1205).timestamp(&calendar, (729, 50709));
         rows.end(true).unwrap();
         rows.number(0).cents(7);
         rows.end_bad().unwrap();
+        for second in [0, 43_200, 50_709] {
+            rows.american_timestamp(&calendar, (729, second));
+        }
+        rows.end(false).unwrap();
         let counts = rows.finish().unwrap();
+        let american = "09/30/2026 12:00 AM,09/30/2026 12:00 PM,09/30/2026 02:05 PM";
         let row = ",\"Adler, \"\"Hotel\"\"\",A0000012,12.05,2026-09-30 14:05:09\n";
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("a,b,c,d,e\n{row}{row}0,0.07\n"));
-        assert_eq!(counts, TableCounts { rows: 3, bad_rows: 1, repeated_rows: 1, late_rows: 0 });
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("a,b,c,d,e\n{row}{row}0,0.07\n{american}\n"));
+        assert_eq!(counts, TableCounts { rows: 4, bad_rows: 1, repeated_rows: 1, late_rows: 0 });
     }
 }
