@@ -1,7 +1,7 @@
 //! When something is due: cron lines in a time zone, business days, opening hours.
 //!
 //! There is no clock, no disk and nothing of perennial here: times are arguments, calendars are values. What a text says
-//! wrongly is a [`Invalid`], which the caller places in its file.
+//! wrongly is an [`Invalid`], which the caller places in its file.
 
 mod business;
 mod cron;
@@ -9,13 +9,18 @@ mod due;
 mod hours;
 mod ics;
 mod windows;
+mod working_days;
+
+#[cfg(test)]
+mod tests;
 
 pub use business::BusinessCalendar;
 pub use cron::CronLine;
 pub use due::{DayRule, DueTimes, OnHoliday};
-pub use hours::{OpeningHours, open_seconds};
+pub use hours::{Moment, OpenTime, OpeningHours};
 pub use ics::read_ics;
 pub use windows::TimeWindow;
+pub use working_days::WorkingDays;
 
 /// What is wrong with a text, and what is allowed instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,18 @@ pub struct Invalid {
     pub hint: Option<String>,
     /// The bytes of the text that it is about; all of it where it is empty.
     pub span: std::ops::Range<usize>,
+}
+
+impl Invalid {
+    /// What is wrong with a whole text, and what is allowed.
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Invalid {
+        Invalid { message: message.into(), hint: Some(hint.into()), span: 0..0 }
+    }
+
+    /// The same of a part of the text.
+    fn within(self, span: std::ops::Range<usize>) -> Invalid {
+        Invalid { span, ..self }
+    }
 }
 
 impl std::fmt::Display for Invalid {
