@@ -5,7 +5,7 @@
 //! longer runs. The machines' clocks must agree to within that time; if they do not, a valid lease can be taken over,
 //! which its holder notices before it publishes: work is lost then, but never a release.
 
-use super::lock::{Holder, busy};
+use super::lock::{Holder, Purpose, busy};
 use super::open::{Lake, RECORDS};
 use jiff::{SignedDuration, Timestamp};
 use object_store::{ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
@@ -43,6 +43,7 @@ pub(crate) struct Lease {
 #[derive(Debug)]
 struct Shared {
     lake: Lake,
+    purpose: Purpose,
     record: LeaseRecord,
     began: Instant,
     state: Mutex<State>,
@@ -57,7 +58,7 @@ struct State {
 
 impl Lease {
     /// Acquires the lease if no other process holds it.
-    pub(crate) async fn acquire(lake: &Lake, holder: &Holder, now: Timestamp) -> Result<Lease> {
+    pub(crate) async fn acquire(lake: &Lake, purpose: Purpose, holder: &Holder, now: Timestamp) -> Result<Lease> {
         let began = Instant::now();
         let record = LeaseRecord {
             format: 1,
@@ -67,9 +68,9 @@ impl Lease {
             expires_at: after(now, VALIDITY),
             holder: holder.clone(),
         };
-        let version = acquire(lake, &record, now).await?;
+        let version = acquire(lake, purpose, &record, now).await?;
         let state = Mutex::new(State { version, valid_until: began + VALIDITY, lost: false });
-        let shared = Arc::new(Shared { lake: lake.clone(), record, began, state });
+        let shared = Arc::new(Shared { lake: lake.clone(), purpose, record, began, state });
         let renewal = tokio::spawn(renew_regularly(shared.clone()));
         Ok(Lease { shared, renewal })
     }
@@ -120,7 +121,7 @@ impl Shared {
         }
         let record = LeaseRecord { expires_at: after(self.now(), VALIDITY), ..self.record.clone() };
         let sent = Instant::now();
-        let error = match put(&self.lake, &record, PutMode::Update(state.version.clone())).await {
+        let error = match put(&self.lake, self.purpose, &record, PutMode::Update(state.version.clone())).await {
             Ok(version) => {
                 *state = State { version, valid_until: sent + VALIDITY, lost: false };
                 return Ok(());
@@ -128,10 +129,10 @@ impl Shared {
             Err(error) => error,
         };
         // The response to an earlier renewal may have been lost: then the object is ours with a new version.
-        match read(&self.lake).await {
+        match read(&self.lake, self.purpose).await {
             Ok(Some((found, version))) if found.token == self.record.token && found.held => {
                 state.version = version.clone();
-                let version = put(&self.lake, &record, PutMode::Update(version))
+                let version = put(&self.lake, self.purpose, &record, PutMode::Update(version))
                     .await
                     .map_err(|e| self.lake.failed("renew the lock of", e))?;
                 *state = State { version, valid_until: sent + VALIDITY, lost: false };
@@ -155,7 +156,7 @@ impl Shared {
         }
         state.lost = true;
         let record = LeaseRecord { held: false, ..self.record.clone() };
-        match put(&self.lake, &record, PutMode::Update(state.version.clone())).await {
+        match put(&self.lake, self.purpose, &record, PutMode::Update(state.version.clone())).await {
             Ok(_) | Err(object_store::Error::Precondition { .. }) => Ok(()),
             Err(error) => Err(self.lake.failed("release the lock of", error)),
         }
@@ -163,20 +164,20 @@ impl Shared {
 
     fn lost(&self) -> Error {
         Error::unreachable(format!("another process has taken over the lock of the lake {}", self.lake.location()))
-            .hint("this run did not renew its lock in time and published nothing; run it again")
+            .hint("this process did not renew it in time and publishes nothing any more; run it again")
     }
 }
 
 /// Writes the record unless another lease is valid; returns the version that was written.
-async fn acquire(lake: &Lake, record: &LeaseRecord, now: Timestamp) -> Result<UpdateVersion> {
+async fn acquire(lake: &Lake, purpose: Purpose, record: &LeaseRecord, now: Timestamp) -> Result<UpdateVersion> {
     let mut mode = PutMode::Create;
     // Another round is needed only when another process has changed the object in between.
     for _ in 0..4 {
-        let error = match put(lake, record, mode.clone()).await {
+        let error = match put(lake, purpose, record, mode.clone()).await {
             Ok(version) => return Ok(version),
             Err(error) => error,
         };
-        let (found, version) = match read(lake).await? {
+        let (found, version) = match read(lake, purpose).await? {
             Some(found) => found,
             None if is_conflict(&error) => continue,
             None => return Err(lake.failed("lock", error)),
@@ -188,11 +189,11 @@ async fn acquire(lake: &Lake, record: &LeaseRecord, now: Timestamp) -> Result<Up
             return Err(lake.failed("lock", error));
         }
         if found.held && now <= found.expires_at && !has_ended(&found.holder, &record.holder) {
-            return Err(busy(&lake.location(), Some((found.holder, found.since))));
+            return Err(busy(purpose, &lake.location(), Some((found.holder, found.since))));
         }
         mode = PutMode::Update(version);
     }
-    Err(busy(&lake.location(), None))
+    Err(busy(purpose, &lake.location(), None))
 }
 
 /// Whether the condition of a conditional put did not hold.
@@ -201,19 +202,24 @@ fn is_conflict(error: &object_store::Error) -> bool {
     matches!(error, AlreadyExists { .. } | Precondition { .. })
 }
 
-fn lease_path() -> String {
-    format!("{RECORDS}/lock")
+fn lease_path(purpose: Purpose) -> String {
+    format!("{RECORDS}/{}", purpose.file())
 }
 
-async fn put(lake: &Lake, record: &LeaseRecord, mode: PutMode) -> object_store::Result<UpdateVersion> {
+async fn put(
+    lake: &Lake,
+    purpose: Purpose,
+    record: &LeaseRecord,
+    mode: PutMode,
+) -> object_store::Result<UpdateVersion> {
     let text =
         serde_json::to_vec(record).map_err(|e| object_store::Error::Generic { store: "lake", source: Box::new(e) })?;
-    let put = lake.store().put_opts(&lake.path(&lease_path()), PutPayload::from(text), mode.into()).await?;
+    let put = lake.store().put_opts(&lake.path(&lease_path(purpose)), PutPayload::from(text), mode.into()).await?;
     Ok(put.into())
 }
 
-async fn read(lake: &Lake) -> Result<Option<(LeaseRecord, UpdateVersion)>> {
-    let found = match lake.store().get(&lake.path(&lease_path())).await {
+async fn read(lake: &Lake, purpose: Purpose) -> Result<Option<(LeaseRecord, UpdateVersion)>> {
+    let found = match lake.store().get(&lake.path(&lease_path(purpose))).await {
         Ok(found) => found,
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(lake.failed("read the lock of", error)),
@@ -221,7 +227,7 @@ async fn read(lake: &Lake) -> Result<Option<(LeaseRecord, UpdateVersion)>> {
     let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
     let text = found.bytes().await.map_err(|e| lake.failed("read the lock of", e))?;
     let record = serde_json::from_slice(&text).map_err(|e| {
-        Error::data(format!("{}/{} is not a lock of perennial: {e}", lake.location(), lease_path()))
+        Error::data(format!("{}/{} is not a lock of perennial: {e}", lake.location(), lease_path(purpose)))
             .hint("delete that object if no run is in progress")
     })?;
     Ok(Some((record, version)))

@@ -1,7 +1,8 @@
-//! The lake's lock: one process at a time may write, and the next one is told which process that is.
+//! The lake's locks: one process at a time may write, and one at a time is its scheduler; the next one is told which
+//! process that is.
 //!
-//! In a folder it is a lock of the operating system on `_perennial/lock`, which ends with the process that holds it,
-//! however that ends. On an object store it is a lease ([`super::lease`]).
+//! In a folder a lock is one of the operating system on `_perennial/lock` or `_perennial/scheduler-lock`, which ends with
+//! the process that holds it, however that ends. On an object store it is a lease ([`super::lease`]).
 
 use super::lease::Lease;
 use super::open::{Lake, RECORDS};
@@ -23,6 +24,25 @@ pub struct Holder {
     pub pid: u32,
     /// Its command, as in `run nightly`.
     pub command: String,
+}
+
+/// What a lock is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To write to the lake.
+    Write,
+    /// To start its runs by themselves.
+    Schedule,
+}
+
+impl Purpose {
+    /// The name of its file or object.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Purpose::Write => "lock",
+            Purpose::Schedule => "scheduler-lock",
+        }
+    }
 }
 
 /// How often a lock file that names no holder is tried again, and after what time.
@@ -71,21 +91,35 @@ impl Lake {
     /// # Errors
     /// `Unreachable` when another process holds it (the message names machine, process and time) or the store fails.
     pub async fn lock(&self, holder: Holder, now: jiff::Timestamp) -> Result<Lock> {
+        let lock = self.lock_for(Purpose::Write, holder, now).await?;
+        self.forget_if_old().await?;
+        Ok(lock)
+    }
+
+    /// Acquires the lock of the scheduler, beside which runs take the lake's own.
+    ///
+    /// # Errors
+    /// `Unreachable` when another process holds it (the message names machine, process and time) or the store fails.
+    pub async fn lock_scheduler(&self, holder: Holder, now: jiff::Timestamp) -> Result<Lock> {
+        self.lock_for(Purpose::Schedule, holder, now).await
+    }
+
+    async fn lock_for(&self, purpose: Purpose, holder: Holder, now: jiff::Timestamp) -> Result<Lock> {
         let handle = match self.folder() {
             Some(folder) => {
                 let mut retries = 0;
                 loop {
-                    match lock_folder(folder, &holder, now)? {
+                    match lock_folder(folder, purpose, &holder, now)? {
                         Ok(handle) => break handle,
                         // The file names no holder: a process is just starting or ending, or a child of one that has
                         // ended keeps the file open briefly.
                         Err(None) if retries < ANONYMOUS_RETRIES => retries += 1,
-                        Err(found) => return Err(busy(&folder.display().to_string(), found)),
+                        Err(found) => return Err(busy(purpose, &folder.display().to_string(), found)),
                     }
                     tokio::time::sleep(ANONYMOUS_PAUSE).await;
                 }
             }
-            None => Handle::Store(Lease::acquire(self, &holder, now).await?),
+            None => Handle::Store(Lease::acquire(self, purpose, &holder, now).await?),
         };
         Ok(Lock { holder, handle })
     }
@@ -101,7 +135,7 @@ impl Lock {
     ///
     /// # Errors
     /// `Unreachable` when it was lost or this cannot be determined; then nothing may be published.
-    pub(crate) async fn verify(&self) -> Result<()> {
+    pub async fn verify(&self) -> Result<()> {
         match &self.handle {
             Handle::Store(lease) => lease.renew().await,
             Handle::Folder(FolderLock { file, path }) if same_file(file, path) => Ok(()),
@@ -127,10 +161,11 @@ impl Lock {
 /// Acquires the lock, or returns who holds it if the file names the holder.
 fn lock_folder(
     folder: &Path,
+    purpose: Purpose,
     holder: &Holder,
     now: jiff::Timestamp,
 ) -> Result<Result<Handle, Option<(Holder, jiff::Timestamp)>>> {
-    let path = folder.join(RECORDS).join("lock");
+    let path = folder.join(RECORDS).join(purpose.file());
     let failed = |e: std::io::Error| Error::unreachable(format!("cannot lock {}: {e}", path.display()));
     std::fs::create_dir_all(folder.join(RECORDS)).map_err(failed)?;
     if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
@@ -159,8 +194,13 @@ fn lock_folder(
 }
 
 /// The error of a process that finds the lock held by another one.
-pub(crate) fn busy(location: &str, found: Option<(Holder, jiff::Timestamp)>) -> Error {
+pub(crate) fn busy(purpose: Purpose, location: &str, found: Option<(Holder, jiff::Timestamp)>) -> Error {
     match found {
+        Some((holder, since)) if purpose == Purpose::Schedule => Error::unreachable(format!(
+            "the lake {location} has had a scheduler since {since:.0}: `{}`, process {} of {} on {}",
+            holder.command, holder.pid, holder.user, holder.host
+        ))
+        .hint(format!("a lake has one scheduler; to start another one stop process {} on {}", holder.pid, holder.host)),
         Some((holder, since)) => Error::unreachable(format!(
             "the lake {location} has been in use since {since:.0} by run {} (`{}`), process {} of {} on {}",
             holder.run_id, holder.command, holder.pid, holder.user, holder.host

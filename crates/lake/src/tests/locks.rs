@@ -21,6 +21,26 @@ async fn the_second_process_is_told_who_holds_the_lock() {
     lake.lock(holder("r3"), now()).await.unwrap();
 }
 
+/// Runs take the lake's lock beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_has_one_scheduler() {
+    let (_folder, lake) = new_lake().await;
+    let scheduler = Holder { run_id: String::new(), command: "schedule run".to_string(), ..holder("") };
+    let lock = lake.lock_scheduler(scheduler.clone(), now()).await.unwrap();
+    let error = lake.lock_scheduler(scheduler.clone(), now()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable);
+    let wanted = format!(
+        "the lake {} has had a scheduler since 2026-11-22T04:15:00Z: `schedule run`, process {} of ann on here",
+        lake.location(),
+        std::process::id()
+    );
+    assert_eq!(error.message(), wanted);
+    lake.lock(holder("r1"), now()).await.unwrap().release().await.unwrap();
+    lock.verify().await.unwrap();
+    lock.release().await.unwrap();
+    lake.lock_scheduler(scheduler, now()).await.unwrap();
+}
+
 /// It can be acquired at once.
 #[tokio::test(flavor = "multi_thread")]
 #[cfg(unix)]
