@@ -10,4 +10,5 @@ pub mod location;
 pub mod reasons;
 pub mod regular_file;
 pub mod sql;
+pub mod store;
 pub mod visible;

@@ -1,6 +1,9 @@
-//! Locations: paths and URLs that say where a source or a lake is.
+//! Locations: paths and URLs that say where a source or a lake is; and what no text may show of them and of secrets.
 
 use crate::error::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use std::fmt::Write;
 
 /// Where the password of a source belongs.
 pub const PASSWORD_HINT: &str =
@@ -140,9 +143,105 @@ pub fn scrub(text: &str) -> String {
     clean
 }
 
+/// Shorter secrets are not hidden in texts: they occur in any.
+pub const MIN_SECRET_CHARACTERS: usize = 4;
+/// What stands in a text instead of a secret.
+const HIDDEN: &str = "***";
+
+/// Replaces secrets in a text: as they are, escaped as in JSON, percent-encoded, and in base64 together with whatever
+/// stands before and after them there. Those of fewer than [`MIN_SECRET_CHARACTERS`] stay.
+pub fn scrub_secrets<S: AsRef<str>>(text: &str, secrets: impl IntoIterator<Item = S>) -> String {
+    let secrets: Vec<S> = secrets.into_iter().collect();
+    let long = || secrets.iter().map(AsRef::as_ref).filter(|secret| secret.chars().count() >= MIN_SECRET_CHARACTERS);
+    let mut forms: Vec<String> = long().flat_map(written_forms).collect();
+    // A secret that is the beginning of another must not leave the rest of that.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let clean = forms.iter().fold(text.to_string(), |clean, form| clean.replace(form, HIDDEN));
+    long().flat_map(base64_forms).fold(clean, |clean, form| without_words(&clean, &form))
+}
+
+/// A secret as it is, escaped, and percent-encoded in the ways that are in use.
+fn written_forms(secret: &str) -> Vec<String> {
+    let mut upper = String::new();
+    let mut lower = String::new();
+    for byte in secret.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                upper.push(char::from(byte));
+                lower.push(char::from(byte));
+            }
+            _ => {
+                let _ = (write!(upper, "%{byte:02X}"), write!(lower, "%{byte:02x}"));
+            }
+        }
+    }
+    let escaped = secret.replace('\\', "\\\\").replace('"', "\\\"");
+    vec![secret.to_string(), escaped, upper.replace("%20", "+"), upper, lower]
+}
+
+/// What base64 of any text has in it that has the secret in it: what stands before a secret shifts it by 0, 1 or 2
+/// bytes, and the characters at its ends are of its neighbours too.
+fn base64_forms(secret: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for shift in 0..3 {
+        let bytes = [&[0; 2][..shift], secret.as_bytes()].concat();
+        let (begin, end) = ((shift * 8).div_ceil(6), bytes.len() * 8 / 6);
+        let whole = STANDARD_NO_PAD.encode(bytes);
+        let encoded = whole.get(begin..end).unwrap_or_default();
+        if encoded.len() >= MIN_SECRET_CHARACTERS {
+            found.extend([encoded.to_string(), encoded.replace('+', "-").replace('/', "_")]);
+        }
+    }
+    found
+}
+
+/// The text without the words of base64 that have this in them.
+fn without_words(text: &str, part: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    let is_other = |c: char| !c.is_ascii_alphanumeric() && !"+/-_=".contains(c);
+    while let Some(found) = rest.find(part) {
+        let begin =
+            rest[..found].rfind(is_other).map_or(0, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
+        let after = found + part.len();
+        let end = rest[after..].find(is_other).map_or(rest.len(), |at| after + at);
+        clean.push_str(&rest[..begin]);
+        clean.push_str(HIDDEN);
+        rest = &rest[end..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The encoded texts are by Python's `base64`, `urllib.parse.quote` and `json`.
+    #[test]
+    fn secrets_are_hidden_in_every_form() {
+        let secret = "p\u{e4}ss/w\"rd? 42";
+        for text in [
+            "login of p\u{e4}ss/w\"rd? 42 failed",
+            "{\"password\": \"p\u{e4}ss/w\\\"rd? 42\"}",
+            "GET /?key=p%C3%A4ss%2Fw%22rd%3F%2042&x",
+            "GET /?key=p%c3%a4ss%2fw%22rd%3f%2042&x",
+            "key=p%C3%A4ss%2Fw%22rd%3F+42",
+            // b64(secret), b64(b"\\0u\\0" + secret), b64(b"ab" + secret)
+            "cMOkc3MvdyJyZD8gNDI=",
+            "AHUAcMOkc3MvdyJyZD8gNDI=",
+            "YWJww6Rzcy93InJkPyA0Mg==",
+            // urlsafe_b64(b"a" + secret)
+            "YXDDpHNzL3cicmQ_IDQy",
+        ] {
+            let clean = scrub_secrets(text, ["x", secret]);
+            assert!(!text.ends_with('=') || clean == "***", "{text}: {clean}");
+            assert!(clean.contains("***") && clean.len() < text.len(), "{text}: {clean}");
+            assert!(!clean.contains("42\"") && !clean.contains("3Mvdy") && !clean.contains("cy93I"), "{text}: {clean}");
+        }
+        assert_eq!(scrub_secrets("abc abcd abcdefg abcdefgh", ["abc", "abcd", "abcdefg"]), "abc *** *** ***h");
+        assert_eq!(scrub_secrets("nothing to hide", [""]), "nothing to hide");
+    }
 
     #[test]
     fn paths_have_no_scheme() {

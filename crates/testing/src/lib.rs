@@ -5,9 +5,11 @@
 
 mod mariadb;
 mod postgresql;
+mod smtp;
 
 pub use mariadb::{MariaDbServer, mariadb_server};
 pub use postgresql::{PostgresServer, postgres_server};
+pub use smtp::{SmtpServer, TakenMail};
 
 use object_store::aws::AmazonS3Builder;
 use perennial_core::contract::{

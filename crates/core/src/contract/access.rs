@@ -79,7 +79,8 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// The secret, looked up now. `${NAME}` must be set and not empty; `${NAME:-default}` need not be.
+    /// The secret, looked up now, so that one that was changed counts at once. `${NAME}` must be set and not empty;
+    /// `${NAME:-default}` need not be. A file must not be empty.
     ///
     /// # Errors
     /// Of kind `Project`, naming the variable or file but nothing of its content.
@@ -88,7 +89,10 @@ impl Secret {
             Secret::File(path) => {
                 let text = regular_file::read_to_string(path);
                 let text = text.map_err(|e| Error::project(format!("the secret in {}: {e}", path.display())))?;
-                Ok(text.trim().to_string())
+                match text.trim() {
+                    "" => Err(Error::project(format!("the secret in {} is empty", path.display()))),
+                    text => Ok(text.to_string()),
+                }
             }
             Secret::Environment(text) => expand(text, &|name| std::env::var(name).ok()),
         }
@@ -166,6 +170,8 @@ mod tests {
         let path = folder.path().join("password");
         std::fs::write(&path, "s3cret\n").unwrap();
         assert_eq!(Secret::File(path.clone()).reveal().unwrap(), "s3cret");
+        std::fs::write(&path, " \n").unwrap();
+        assert!(Secret::File(path.clone()).reveal().unwrap_err().message().ends_with("is empty"));
         std::fs::remove_file(&path).unwrap();
         assert!(Secret::File(path).reveal().unwrap_err().message().contains("password"));
     }
