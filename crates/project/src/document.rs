@@ -3,10 +3,11 @@
 //! A typed reader stops at the first mistake. Here the text becomes a tree first, and its readers report each mistake
 //! and continue. Mistakes are collected in the [`Document`].
 
+use perennial_calendar::Invalid;
 use perennial_core::error::{Error, Place, Problems};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(super) struct Document {
     /// The whole text.
     pub text: Arc<str>,
     problems: RefCell<Problems>,
+    /// Lines that must not be shown, because they may hold a secret.
+    secret_lines: RefCell<BTreeSet<usize>>,
 }
 
 /// A piece of YAML and its bytes in the file.
@@ -62,7 +65,12 @@ pub(super) struct Text {
 
 impl Document {
     pub fn new(file: impl Into<String>, text: impl Into<Arc<str>>) -> Document {
-        Document { file: file.into(), text: text.into(), problems: RefCell::default() }
+        Document {
+            file: file.into(),
+            text: text.into(),
+            problems: RefCell::default(),
+            secret_lines: RefCell::default(),
+        }
     }
 
     /// Reports a mistake at some bytes of the file.
@@ -70,13 +78,33 @@ impl Document {
         self.problems.borrow_mut().push(error.at(self.place(span)));
     }
 
-    /// Reports a mistake at some bytes that must not be shown, because they may be a secret.
+    /// Reports a mistake at some bytes that must not be shown, because they may be a secret; neither are their lines by
+    /// other problems.
     pub fn report_secret(&self, span: &Range<usize>, error: Error) {
-        let place = match self.place(span) {
-            Place::File { file, line, column, width, .. } => Place::File { file, line, column, width, text: None },
-            other => other,
+        self.secret_lines.borrow_mut().extend(self.line(span.start)..=self.line(span.end));
+        self.report(span, error);
+    }
+
+    /// Reports what is wrong with a text at the bytes of it that it is about.
+    pub fn report_invalid(&self, text: &Text, invalid: Invalid) {
+        let error = Error::project(invalid.message);
+        let error = match invalid.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         };
-        self.problems.borrow_mut().push(error.at(place));
+        self.report(&self.span_within(text, &invalid.span), error);
+    }
+
+    /// The bytes in the file of a part of a text, which may stand in quotes; those of the whole text where the part is
+    /// empty, or the file writes the text with escapes or over several lines.
+    fn span_within(&self, text: &Text, part: &Range<usize>) -> Range<usize> {
+        match self.text[text.span.clone()].find(&text.value) {
+            Some(start) if !part.is_empty() && part.end <= text.value.len() => {
+                let first = text.span.start + start;
+                first + part.start..first + part.end
+            }
+            _ => text.span.clone(),
+        }
     }
 
     /// Takes over the problems of another text that this one refers to.
@@ -101,7 +129,23 @@ impl Document {
 
     /// The problems.
     pub fn into_problems(self) -> Problems {
-        self.problems.into_inner()
+        let secret_lines = self.secret_lines.into_inner();
+        let mut problems = Problems::new();
+        for error in self.problems.into_inner() {
+            let hidden = match error.place() {
+                Some(Place::File { file, line, column, width, .. })
+                    if *file == self.file && secret_lines.contains(line) =>
+                {
+                    Some(Place::File { file: file.clone(), line: *line, column: *column, width: *width, text: None })
+                }
+                _ => None,
+            };
+            problems.push(match hidden {
+                Some(place) => error.at(place),
+                None => error,
+            });
+        }
+        problems
     }
 
     /// The YAML in these bytes; reported and `None` when it is not YAML. An empty text is an empty mapping.

@@ -3,8 +3,11 @@
 //! Loading reads every file and reports every problem at once, each with file, line and column.
 
 mod access;
+mod addresses;
+mod calendars;
 mod columns;
 mod contracts;
+mod delivery;
 mod document;
 mod environment;
 mod extraction;
@@ -12,31 +15,38 @@ mod fields;
 mod format_contract;
 mod format_pages;
 mod formats;
+mod keep;
 mod keys;
 mod languages;
 mod load;
 mod loads;
 mod locale;
+mod mail;
 mod migrate;
 mod names;
+mod notify;
 mod operations;
 mod pages;
 mod pipelines;
+mod quantities;
 mod ready_made;
 mod renames;
 mod reports;
+mod schedule;
 mod settings;
 pub mod shipped;
 mod step_tests;
 mod steps;
 mod tables;
 mod variables;
+mod webhooks;
 #[cfg(test)]
 mod tests;
 
 pub use contracts::read_contract;
 pub use format_pages::{FormatPage, format_pages, notes, type_words};
 pub use languages::Language;
+pub use load::PROJECT_FILE;
 pub use migrate::{Change, Migration, migrations};
 pub use names::identifier;
 pub use operations::{
@@ -44,6 +54,7 @@ pub use operations::{
     MailSecurity, MailServer, Notify, NotifyOn, NotifyTo, Overlap, PipelineSchedule, Recipients, WaitFor, Webhook,
     WebhookKind,
 };
+pub use quantities::parse_seconds;
 pub use step_tests::{ExpectedRows, GivenTable, Spanned, StepTest, TestCell, TestRow, read_step_test};
 pub use variables::template_value;
 
@@ -150,6 +161,8 @@ pub struct Unread {
     pub sources: BTreeSet<String>,
     /// Steps.
     pub steps: BTreeSet<TableName>,
+    /// Whether `mail` of perennial.yml is one of them.
+    pub mail: bool,
 }
 
 impl Unread {

@@ -1,8 +1,10 @@
 //! Reading every file of a project, and what only shows when all have been read.
 
 use super::contracts::{self, ContractContext};
+use super::delivery::DeliveryContext;
 use super::document::{Document, Text};
 use super::reports::ReportFiles;
+use super::settings::Settings;
 use super::variables::ReadVariables;
 use super::{
     LoadOptions, Project, SqlFile, TextFile, Unread, pipelines, reports, settings, shipped, step_tests, steps,
@@ -15,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The file that makes a folder a project.
-pub(super) const PROJECT_FILE: &str = "perennial.yml";
+pub const PROJECT_FILE: &str = "perennial.yml";
 /// Folders that are read, and the endings of the files in them.
 const FOLDERS: [(&str, &[&str]); 4] =
     [("pipelines", &["yml"]), (reports::FOLDER, &["md", "sql", "yml"]), ("sql", &["sql"]), ("tests/steps", &["yml"])];
@@ -39,10 +41,9 @@ pub(super) fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Probl
     let mut problems = Problems::new();
     let Some(project_file) = problems.keep(read_text(&root, PROJECT_FILE)) else { return Err(problems) };
     let document = Document::new(PROJECT_FILE, project_file.text.clone());
-    let (project, shipped) = settings::read(&document, &root, options.env);
-    let files = find_files(&root, &shipped, &document, &mut problems);
-    problems.extend(document.into_problems());
-    let project = assemble(project, &project_file, files, options, &mut problems);
+    let settings = settings::read(&document, &root, options.env, &|path| read_text(&root, path));
+    let files = find_files(&root, &settings.shipped, &document, &mut problems);
+    let project = assemble(settings, document, &project_file, files, options, &mut problems);
     Ok((project, sorted(problems)))
 }
 
@@ -53,25 +54,30 @@ pub(super) fn load_kept(root: &Path, kept: Vec<TextFile>, options: &LoadOptions)
         return Err(Error::data(format!("`{PROJECT_FILE}` was not kept")).into());
     };
     let document = Document::new(PROJECT_FILE, project_file.text.clone());
-    let (project, _) = settings::read(&document, root, options.env);
-    problems.extend(document.into_problems());
+    let read_file =
+        |path: &str| kept.iter().find(|file| file.path == path).cloned().ok_or_else(|| Error::data("was not kept"));
+    let settings = settings::read(&document, root, options.env, &read_file);
     let mut files = Files::default();
     kept.into_iter().filter(|file| file.path != PROJECT_FILE).for_each(|file| files.add(file));
-    let project = assemble(project, &project_file, files, options, &mut problems);
+    let project = assemble(settings, document, &project_file, files, options, &mut problems);
     sorted(problems).or_ok(project)
 }
 
-/// The project of these files; `project` has its options.
+/// The project of these files; `settings` are those of the document.
 fn assemble(
-    project: Project,
+    settings: Settings,
+    document: Document,
     project_file: &TextFile,
     files: Files,
     options: &LoadOptions,
     problems: &mut Problems,
 ) -> Project {
+    settings.check_pipelines(&document, &files.pipelines.iter().map(stem).collect::<Vec<_>>());
+    problems.extend(document.into_problems());
     let read_vars = variables::read_by(files.templates());
-    let all = std::iter::once(project_file.clone()).chain(files.all.iter().cloned()).collect();
-    let mut project = read_files(project, files, &read_vars, options, problems);
+    let of_settings = std::iter::once(project_file.clone()).chain(settings.files);
+    let all = of_settings.chain(files.all.iter().cloned()).collect();
+    let mut project = read_files(settings.project, files, &read_vars, options, problems);
     project.files = all;
     project.notes.extend(variables::unread_notes(project_file, &read_vars));
     project
@@ -79,13 +85,13 @@ fn assemble(
 
 /// The project with what its files contain; `project` has its options.
 fn read_files(
-    project: Project,
+    mut project: Project,
     files: Files,
     read_vars: &ReadVariables,
     options: &LoadOptions,
     problems: &mut Problems,
 ) -> Project {
-    let vars = variables::override_with(project.vars, options.vars, read_vars, problems);
+    let vars = variables::override_with(std::mem::take(&mut project.vars), options.vars, read_vars, problems);
     let context = ContractContext { root: &project.root, lookup: options.env, time_zone: &project.time_zone };
     let source_names: Vec<String> = files.sources.iter().map(|file| stem(file).to_string()).collect();
     let report_names = files.reports.names();
@@ -104,14 +110,16 @@ fn read_files(
             .into_iter()
             .filter(|name| !step_files.iter().any(|s| s.name == *name))
             .collect(),
+        ..project.unread
     };
     let tests = distinct(read_each(&files.tests, problems, steps::read_test), problems);
     let step_tests = read_each(&files.step_tests, problems, step_tests::read);
-    let reports = files.reports.read(&project.languages, problems);
+    let context = DeliveryContext { project: &project, lookup: options.env };
+    let reports = files.reports.read(&context, problems);
     let known =
         pipelines::ProjectNames { sources: source_names, steps: path_names(&files.steps), reports: report_names };
     let pipelines =
-        read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &known));
+        read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &project, &known));
     Project {
         vars,
         pipelines,
@@ -266,7 +274,9 @@ fn shipped_files(patterns: &[Text], document: &Document) -> Vec<TextFile> {
             }
         };
         let before = chosen.len();
-        let matching = all.iter().filter(|file| file.path() != PROJECT_FILE && glob.is_match(file.path()));
+        // Who gets a report is never taken over with its templates.
+        let is_own = |path: &str| path == PROJECT_FILE || reports::says_who_gets(path);
+        let matching = all.iter().filter(|file| !is_own(&file.path()) && glob.is_match(file.path()));
         let mut found = 0;
         for file in matching {
             found += 1;

@@ -1,7 +1,8 @@
 //! How a table is kept up to date and what is expected of every load: `load`, `history`, `expect`.
 
-use super::document::{Node, Text, Value};
+use super::document::{Node, Value};
 use super::fields::{Fields, ON_VIOLATION, one_of};
+use super::quantities;
 use perennial_core::contract::{
     DuplicateKeys, Expectations, Extraction, Format, Load, Overlap, SourceTable, ValueType,
 };
@@ -116,23 +117,10 @@ fn overlap(options: &Fields, key: &'static str, cursor: Option<&ValueType>, seco
         let count = options.number::<i64>(key, "a whole number, as its cursor is");
         return count.filter(|(count, _)| *count >= 0).map_or(otherwise, |(count, _)| Overlap::Count(count));
     }
-    options.text(key).and_then(|text| duration(options, key, &text)).map_or(otherwise, Overlap::Seconds)
-}
-
-/// A duration (`90m`, `26h`, `3d`), in seconds; days have 24 hours.
-fn duration(fields: &Fields, key: &str, text: &Text) -> Option<i64> {
-    let seconds = text.value.parse::<jiff::Span>().ok().and_then(|span| {
-        let days = jiff::SpanRelativeTo::days_are_24_hours();
-        span.total((jiff::Unit::Second, days)).ok()
-    });
-    match seconds {
-        Some(seconds) if seconds >= 0.0 => Some(seconds as i64),
-        _ => {
-            let error = Error::project(format!("`{key}` is `{}`, which is not a duration", text.value));
-            fields.document.report(&text.span, error.hint("write it such as `90m`, `26h` or `3d`"));
-            None
-        }
-    }
+    options
+        .text(key)
+        .and_then(|text| quantities::seconds(options.document, key, &text))
+        .map_or(otherwise, Overlap::Seconds)
 }
 
 fn full_every(options: &Fields) -> Option<u32> {
@@ -140,7 +128,7 @@ fn full_every(options: &Fields) -> Option<u32> {
     if text.value == "never" {
         return None;
     }
-    let seconds = duration(options, "full_every", &text)?;
+    let seconds = quantities::seconds(options.document, "full_every", &text)?;
     Some(u32::try_from(seconds.div_euclid(86_400)).unwrap_or(u32::MAX).max(1))
 }
 
@@ -227,7 +215,8 @@ pub(super) fn expectations(fields: &Fields, table: &SourceTable) -> Expectations
     let Some(node) = fields.optional("expect") else { return Expectations::default() };
     let owner = fields.span_of("expect");
     let Some(expect) = Fields::of(fields.document, node, "`expect`", owner) else { return Expectations::default() };
-    let fresh = expect.text("fresh_within").and_then(|text| duration(&expect, "fresh_within", &text));
+    let fresh =
+        expect.text("fresh_within").and_then(|text| quantities::seconds(fields.document, "fresh_within", &text));
     if fresh.is_some() && !fields.is_set("time_column") && table.time_column.is_none() {
         let error = Error::project("`fresh_within` needs a `time_column`");
         fields.document.report(&expect.span_of("fresh_within"), error);

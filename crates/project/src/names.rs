@@ -18,13 +18,13 @@ pub(super) fn check(what: &str, name: &str) -> Result<(), Error> {
     })
 }
 
-/// The name of a report, which is also part of a file's name: as above, and `-`.
-pub(super) fn check_report(name: &str) -> Result<(), Error> {
+/// A name of a report or delivery, which is also part of a file's name: as above, and `-`.
+pub(super) fn check_part(what: &str, name: &str) -> Result<(), Error> {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(letters) {
         return Ok(());
     }
-    let error = Error::project(format!("`{name}` cannot be the name of a report: only a-z, 0-9, _ and - are allowed"));
+    let error = Error::project(format!("`{name}` cannot be the name of {what}: only a-z, 0-9, _ and - are allowed"));
     Err(match tidy(name) {
         Some(tidy) => error.hint(format!("call it `{}`", tidy.replace('_', "-"))),
         None => error,
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(check("a column", "客户").unwrap_err().hint_text(), None);
         assert_eq!(identifier(" Net - Amount_").as_deref(), Some("net_amount"));
         assert_eq!(identifier("金额"), None);
-        assert_eq!(check_report("Sales Review").unwrap_err().hint_text(), Some("call it `sales-review`"));
+        assert_eq!(check_part("a report", "Sales Review").unwrap_err().hint_text(), Some("call it `sales-review`"));
         assert!(check_layer("raw").unwrap_err().message().contains("reserved for the lake"));
     }
 }

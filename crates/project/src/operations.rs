@@ -1,7 +1,7 @@
 //! What a project says of running by itself: when pipelines are due, who gets pages, who is told, what is kept. The words
-//! only; `pipelines`, `settings` and `delivery` read them from files.
+//! only; modules of the same names read them from files.
 
-use super::Language;
+use super::{Language, TextFile};
 use perennial_calendar::{DueTimes, TimeWindow};
 use perennial_core::contract::Secret;
 use perennial_core::error::Place;
@@ -88,7 +88,7 @@ pub struct Mail {
     pub reply_to: Option<Address>,
     /// The server.
     pub server: MailServer,
-    /// Attached files and pictures of one mail, encoded; what is larger is linked instead.
+    /// Bytes of attached files and pictures of one mail, encoded; what is larger is linked instead.
     pub max_attachment_bytes: u64,
     /// The value of `List-Unsubscribe`, a `mailto:` or `https:` address.
     pub list_unsubscribe: Option<String>,
@@ -222,10 +222,12 @@ pub struct MailRecipient {
 }
 
 /// A query whose rows are pages of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ForEach {
-    /// SQL.
+    /// SQL, with minijinja as in the queries of reports.
     pub query: String,
+    /// The file it stands in.
+    pub file: TextFile,
     /// Byte at which it begins in the file.
     pub offset: usize,
     /// Columns that are parameters of the page (`{{ params.region }}`).
@@ -329,4 +331,3 @@ pub enum IssueAfter {
     /// So many working days of a calendar.
     WorkingDays(u16, perennial_calendar::BusinessCalendar),
 }
-

@@ -5,16 +5,18 @@
 //! report-templates/<report>/queries/*.sql  queries, beside those in the header
 //! report-templates/<report>/phrases.yml    phrases: key, then language, then text
 //! report-templates/<report>/pieces/*.md    what the template includes
+//! report-templates/<report>/delivery.yml   who gets it
 //! report-templates/shared/                 phrases.yml and *.md for every report
 //! ```
 //!
 //! The layout of before, `report-templates/<report>.md` with `report-templates/words.yml`, is still read.
 
+use super::delivery::{self, DeliveryContext};
 use super::document::{Document, Node, Text, Value};
 use super::fields::Fields;
 use super::{
-    IssueAfter,
-    Language, Note, PeriodKind, PhraseText, Phrases, ReportFile, ReportQuery, TextFile, names, settings, shipped,
+    IssueAfter, Language, Note, PeriodKind, PhraseText, Phrases, Project, ReportFile, ReportQuery, TextFile, calendars,
+    names, settings, shipped,
 };
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Place, Problems};
@@ -56,17 +58,20 @@ const FOOTER_PHRASES: &[&str] = &[
     "difference",
 ];
 /// What a folder of a report holds, for messages.
-const FILES: &str = "a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md";
+const FILES: &str = "a report's folder holds report.md, phrases.yml, delivery.yml, queries/*.sql and pieces/*.md";
+/// Longest wait of `issue_after`, in days.
+const MAX_ISSUE_DAYS: u16 = 366;
 
 /// The files below `report-templates` by what they are.
 #[derive(Debug, Default)]
 pub(super) struct ReportFiles {
     /// The templates, each beside the name of its report.
     templates: Vec<(String, TextFile)>,
-    /// Queries, pieces and phrases of one report, beside its name.
+    /// Queries, pieces, phrases and deliveries of one report, beside its name.
     queries: Vec<(String, TextFile)>,
     pieces: Vec<(String, TextFile)>,
     phrases: Vec<(String, TextFile)>,
+    deliveries: Vec<(String, TextFile)>,
     shared_pieces: Vec<TextFile>,
     shared_phrases: Vec<TextFile>,
     /// Files that nothing reads.
@@ -90,10 +95,15 @@ pub(super) fn holds_phrases(path: &str) -> bool {
     path.starts_with(FOLDER) && (path.ends_with("/phrases.yml") || path == "report-templates/words.yml")
 }
 
+/// Whether a file says who gets a report.
+pub(super) fn says_who_gets(path: &str) -> bool {
+    path.starts_with(FOLDER) && path.ends_with("/delivery.yml")
+}
+
 impl ReportFiles {
     /// Everything that is or holds a template.
     pub(super) fn texts(&self) -> impl Iterator<Item = &TextFile> {
-        let named = [&self.templates, &self.queries, &self.pieces, &self.phrases];
+        let named = [&self.templates, &self.queries, &self.pieces, &self.phrases, &self.deliveries];
         let shared = [&self.shared_pieces, &self.shared_phrases];
         named.into_iter().flatten().map(|(_, file)| file).chain(shared.into_iter().flatten())
     }
@@ -116,6 +126,7 @@ impl ReportFiles {
             ["shared", ..] => self.unknown.push(file),
             [report, "report.md"] => self.templates.push(of(report, file)),
             [report, "phrases.yml"] => self.phrases.push(of(report, file)),
+            [report, "delivery.yml"] => self.deliveries.push(of(report, file)),
             [report, "queries", name] if name.ends_with(".sql") => self.queries.push(of(report, file)),
             [report, "pieces", .., name] if name.ends_with(".md") => self.pieces.push(of(report, file)),
             _ => self.unknown.push(file),
@@ -128,8 +139,8 @@ impl ReportFiles {
         names.into_iter().cloned().collect()
     }
 
-    /// Reads all of them. `languages` are the project's, for reports that name none.
-    pub fn read(self, languages: &[Language], problems: &mut Problems) -> Reports {
+    /// Reads all of them, for a project whose options are read.
+    pub fn read(self, context: &DeliveryContext, problems: &mut Problems) -> Reports {
         let mut notes = self.notes();
         for file in &self.unknown {
             let error = Error::project("nothing reads this file").at(Place::Whole(file.path.clone()));
@@ -150,7 +161,7 @@ impl ReportFiles {
                 continue;
             }
             let document = Document::new(file.path.clone(), file.text.clone());
-            let report = read(&document, name, file, languages);
+            let report = read(&document, name, file, context.project);
             let is_clean = document.is_clean();
             problems.extend(document.into_problems());
             let Some(mut report) = report.filter(|_| is_clean) else { continue };
@@ -169,10 +180,15 @@ impl ReportFiles {
             }
             missing_phrases(&report, files.keys, problems);
             notes.extend(files.notes);
+            for file in of_report(&self.deliveries, name) {
+                let document = Document::new(file.path.clone(), file.text.clone());
+                report.deliveries = delivery::read(&document, file, &report, context);
+                problems.extend(document.into_problems());
+            }
             reports.push(report);
         }
         let has_template = |name: &String| self.templates.iter().any(|(known, _)| known == name);
-        let parts = self.queries.iter().chain(&self.pieces).chain(&self.phrases);
+        let parts = self.queries.iter().chain(&self.pieces).chain(&self.phrases).chain(&self.deliveries);
         let orphans: BTreeMap<&String, &TextFile> =
             parts.filter(|(name, _)| !has_template(name)).map(|(name, file)| (name, file)).collect();
         for (name, file) in orphans {
@@ -222,8 +238,8 @@ fn of_report<'a>(files: &'a [(String, TextFile)], name: &str) -> impl Iterator<I
 }
 
 /// The header of a report and where its template begins.
-fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]) -> Option<ReportFile> {
-    if let Err(error) = names::check_report(name) {
+fn read(document: &Document, name: &str, file: &TextFile, project: &Project) -> Option<ReportFile> {
+    if let Err(error) = names::check_part("a report", name) {
         document.report(&(0..0), error);
     }
     if name == "shared" {
@@ -234,7 +250,7 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
     let (yaml, body) = split(document)?;
     let node = document.parse(yaml)?;
     let fields = Fields::of(document, &node, "a report", 0..3)?;
-    let languages = settings::languages(&fields).unwrap_or_else(|| languages.to_vec());
+    let languages = settings::languages(&fields).unwrap_or_else(|| project.languages.clone());
     let (calendar, calendar_place) = calendar(&fields);
     let report = ReportFile {
         name: name.to_string(),
@@ -246,8 +262,8 @@ fn read(document: &Document, name: &str, file: &TextFile, languages: &[Language]
         calendar_place,
         languages,
         readers: fields.text("readers").map(|text| text.value).unwrap_or_default(),
-        issue_after: IssueAfter::End,
-        parameters: Vec::new(),
+        issue_after: issue_after(&fields, project).unwrap_or_default(),
+        parameters: parameters(&fields),
         deliveries: Vec::new(),
         queries: queries(&fields, file),
         pieces: Vec::new(),
@@ -300,6 +316,45 @@ fn calendar(fields: &Fields) -> (TableName, Option<Place>) {
             (default, None)
         }
     }
+}
+
+/// `2 days`, `3 working_days` or `3 working_days of germany`.
+fn issue_after(fields: &Fields, project: &Project) -> Option<IssueAfter> {
+    let text = fields.text("issue_after")?;
+    let words: Vec<&str> = text.value.split_whitespace().collect();
+    let count = words.first().and_then(|count| count.parse::<u16>().ok()).filter(|days| *days <= MAX_ISSUE_DAYS);
+    match (count, words.get(1..).unwrap_or_default()) {
+        (Some(days), ["day" | "days"]) => Some(IssueAfter::Days(days)),
+        (Some(days), ["working_day" | "working_days", of @ ..]) if matches!(of, [] | ["of", _]) => {
+            let name = of.get(1).map(|name| Text { value: name.to_string(), span: text.span.clone() });
+            let owner = ("`issue_after`", &text.span);
+            let calendar = calendars::chosen(fields.document, name.as_ref(), owner, &project.calendars)?;
+            Some(IssueAfter::WorkingDays(days, calendar.clone()))
+        }
+        _ => {
+            let error = Error::project(format!("`issue_after` is `{}`", text.value));
+            let hint = format!(
+                "write `2 days` or `3 working_days of <calendar>`, with up to {MAX_ISSUE_DAYS} days after the end of the period"
+            );
+            fields.document.report(&text.span, error.hint(hint));
+            None
+        }
+    }
+}
+
+/// Columns by which the rows of a report are split into pages of their own.
+fn parameters(fields: &Fields) -> Vec<String> {
+    let mut parameters = Vec::new();
+    for text in fields.texts("parameters") {
+        if let Err(error) = names::check("a parameter", &text.value) {
+            fields.document.report(&text.span, error);
+        } else if parameters.contains(&text.value) {
+            fields.document.report(&text.span, Error::project(format!("duplicate parameter `{}`", text.value)));
+        } else {
+            parameters.push(text.value);
+        }
+    }
+    parameters
 }
 
 /// The title per language; every language of the report needs one.
@@ -356,7 +411,7 @@ fn query(document: &Document, file: &TextFile, key: &Text, node: &Node) -> Optio
 }
 
 /// Where the first line of a text is: a block scalar begins below its `|`, a quoted one behind its quote.
-fn first_byte(document: &Document, text: &Text) -> usize {
+pub(super) fn first_byte(document: &Document, text: &Text) -> usize {
     let first = text.value.split('\n').next().unwrap_or("");
     document.text[text.span.start..].find(first).map_or(text.span.start, |at| text.span.start + at)
 }

@@ -1,9 +1,10 @@
 //! `perennial.yml`: the options of the whole project.
 
+use super::calendars::{self, ReadFile};
 use super::document::{Document, Node, Text};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
-use super::{AsOf, Keep, Language, Phrases, Project, Theme, Unread, names};
+use super::{AsOf, Keep, Language, Phrases, Project, TextFile, Theme, Unread, access, keep, mail, names, notify};
 use perennial_core::error::Error;
 use perennial_core::file_mode::FileMode;
 use perennial_core::location;
@@ -52,12 +53,28 @@ fn defaults(root: &Path) -> Project {
     }
 }
 
-/// Reads `perennial.yml`: a project with its options, and the patterns of shipped files. Wrong options have their
-/// defaults, so that the other files can be read.
-pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project, Vec<Text>) {
+/// What `perennial.yml` says.
+pub(super) struct Settings {
+    /// A project with its options.
+    pub project: Project,
+    /// Patterns of shipped files.
+    pub shipped: Vec<Text>,
+    /// Names of pipelines, which are known when all files are.
+    pub pipelines: Vec<Text>,
+    /// Files of calendars.
+    pub files: Vec<TextFile>,
+}
+
+/// Reads `perennial.yml`. Wrong options have their defaults, so that the other files can be read.
+pub(super) fn read(document: &Document, root: &Path, lookup: Lookup, read_file: ReadFile) -> Settings {
     let defaults = defaults(root);
-    let Some(node) = document.parse_all() else { return (defaults, Vec::new()) };
-    let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return (defaults, Vec::new()) };
+    let nothing = |project| Settings { project, shipped: Vec::new(), pipelines: Vec::new(), files: Vec::new() };
+    let Some(node) = document.parse_all() else { return nothing(defaults) };
+    let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return nothing(defaults) };
+    let calendars = calendars::read(&fields, read_file);
+    let mail = mail::read(&fields, root, lookup);
+    let unread = Unread { mail: mail.is_none() && fields.is_set("mail"), ..Unread::default() };
+    let (notify, pipelines) = notify::read(&fields, root);
     let project = Project {
         name: fields.required_text("name").map_or(defaults.name, |text| text.value),
         lake: fields.required_text("lake").and_then(|text| lake(document, root, text, lookup)).unwrap_or(defaults.lake),
@@ -72,13 +89,31 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup) -> (Project
             .number("merge_raw_files", "a number of files, or 0 for never")
             .map_or(defaults.merge_raw_files, |(files, _)| files),
         as_of: as_of(&fields).unwrap_or(defaults.as_of),
+        calendars: calendars.by_name,
+        mail,
+        notify,
+        ping: access::secret_of(&fields, ["ping", "ping_file"], "HEALTHCHECK_URL", root),
+        keep: keep::read(&fields),
+        reports_url: fields.text("reports_url").and_then(|text| mail::web_address(document, "reports_url", &text)),
+        metrics_file: metrics_file(&fields, root, lookup),
         vars: fields.optional("vars").map(|node| read_vars(document, node)).unwrap_or_default(),
         theme: theme(&fields, root, defaults.theme),
+        unread,
         ..defaults
     };
     let shipped = fields.texts("shipped");
     fields.finish();
-    (project, shipped)
+    Settings { project, shipped, pipelines, files: calendars.files }
+}
+
+impl Settings {
+    /// Reports names of pipelines that no file has.
+    pub fn check_pipelines(&self, document: &Document, known: &[&str]) {
+        for text in self.pipelines.iter().filter(|text| !known.contains(&text.value.as_str())) {
+            let error = Error::project(format!("unknown pipeline `{}`", text.value));
+            document.report(&text.span, error.suggest(&text.value, known.iter().copied()));
+        }
+    }
 }
 
 /// Where the lake is. It cannot be the project's folder or one above it, whose files would be taken for tables.
@@ -124,6 +159,18 @@ fn reports_folder(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBu
     if environment::is_url(&place) {
         let error = Error::project(format!("`reports` is `{place}`; reports are written to a folder, not to a URL"));
         fields.document.report(&text.span, error);
+        return None;
+    }
+    Some(environment::absolute(root, &place))
+}
+
+/// A file that is written by renaming another one, so that it is on this machine.
+fn metrics_file(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBuf> {
+    let text = fields.text("metrics_file")?;
+    let place = environment::expand(fields.document, &text, lookup)?;
+    if environment::is_url(&place) || place.ends_with('/') {
+        let error = Error::project(format!("`metrics_file` is `{place}`, which is not a file"));
+        fields.document.report(&text.span, error.hint("write a path such as `metrics/perennial.prom`"));
         return None;
     }
     Some(environment::absolute(root, &place))
@@ -187,39 +234,14 @@ pub(super) fn language(document: &Document, text: &Text) -> Option<Language> {
 }
 
 fn memory_limit(fields: &Fields) -> Option<u64> {
+    let bytes = fields.size("memory_limit")?;
+    if bytes >= MIN_MEMORY_BYTES {
+        return Some(bytes);
+    }
     let text = fields.text("memory_limit")?;
-    let error = match bytes(&text.value) {
-        Some(bytes) if bytes >= MIN_MEMORY_BYTES => return Some(bytes),
-        Some(_) => {
-            Error::project(format!("a memory limit of `{}` is too small", text.value)).hint("set at least `16MB`")
-        }
-        None => {
-            Error::project(format!("`{}` is not a size", text.value)).hint("write it as `512MB`, `1.5GB` or `2GiB`")
-        }
-    };
-    fields.document.report(&text.span, error);
+    let error = Error::project(format!("a memory limit of `{}` is too small", text.value));
+    fields.document.report(&text.span, error.hint("set at least `16MB`"));
     None
-}
-
-/// A size such as `1.5GB`, in bytes.
-fn bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "b" => 1,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return None,
-    };
-    let number: f64 = number.parse().ok()?;
-    let bytes = number * unit as f64;
-    (bytes.is_finite() && bytes < 1e18).then_some(bytes as u64)
 }
 
 fn as_of(fields: &Fields) -> Option<AsOf> {
@@ -284,19 +306,4 @@ fn colour(document: &Document, text: Text) -> Option<String> {
     let error = Error::project(format!("`{}` is not a colour", text.value)).hint("write it as \"#1f5f8b\", in quotes");
     document.report(&text.span, error);
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_are_in_bytes() {
-        assert_eq!(bytes("1GB"), Some(1_000_000_000));
-        assert_eq!(bytes("1.5 GB"), Some(1_500_000_000));
-        assert_eq!(bytes("512MiB"), Some(512 * 1024 * 1024));
-        for wrong in ["", "GB", "1", "1 gigabyte", "-1GB", "1..5GB"] {
-            assert_eq!(bytes(wrong), None, "{wrong}");
-        }
-    }
 }

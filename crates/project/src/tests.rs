@@ -1,6 +1,9 @@
+mod delivery;
 mod files;
 mod ready_made;
 mod formats;
+mod schedule;
+mod settings;
 mod shipped;
 mod locale;
 mod migrate;

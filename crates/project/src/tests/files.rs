@@ -233,7 +233,7 @@ fn schedules_are_parsed_field_by_field() {
     pipelines/nightly.yml:1:22: `mno` is not a valid weekday of a schedule [expected 0 to 7 or SUN to SAT, 0 and 7 being Sunday, `*`, a list `1,15`, a range `9-17` or a step `*/5`]
     ");
     insta::assert_snapshot!(of("\"0 0 31 2 *\""), @"pipelines/nightly.yml:1:11: the schedule `0 0 31 2 *` never occurs [none of its months has such a day]");
-    insta::assert_snapshot!(of("\"@dayly\""), @"pipelines/nightly.yml:1:11: unknown schedule `@dayly` [did you mean `@daily`?]");
+    insta::assert_snapshot!(of("\"@dayly\""), @"pipelines/nightly.yml:1:11: unknown schedule `@dayly` [expected one of `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`]");
     insta::assert_snapshot!(of("0 0 2 * * *"), @r#"pipelines/nightly.yml:1:11: a schedule has five fields, `0 0 2 * * *` has 6 [write minute, hour, day of the month, month and weekday: "0 2 * * *" is every day at 02:00]"#);
 }
 
@@ -302,7 +302,7 @@ fn reports_and_phrases_speak_all_their_languages() {
         report-templates/e/phrases.yml:3:6: a phrase must be a mapping, found a single value
         report-templates/e/queries/Last.sql: `Last` cannot be the name of a query: only a-z, 0-9 and _ are allowed [call it `last`]
         report-templates/e/queries/top.sql: the query `top` is defined twice: report-templates/e/report.md defines it too [remove one of them]
-        report-templates/e/query.sql: nothing reads this file [a report's folder holds report.md, phrases.yml, queries/*.sql and pieces/*.md]
+        report-templates/e/query.sql: nothing reads this file [a report's folder holds report.md, phrases.yml, delivery.yml, queries/*.sql and pieces/*.md]
         report-templates/f/pieces/x.md: the report `f` has no template [write it to report-templates/f/report.md]
         "##);
 }

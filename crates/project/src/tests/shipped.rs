@@ -25,12 +25,61 @@ fn the_shipped_project_is_itself_good_and_names_every_option() {
         "memory_limit",
         "merge_raw_files",
         "as_of",
+        "calendars",
+        "mail",
+        "notify",
+        "ping",
+        "keep",
+        "reports_url",
+        "metrics_file",
         "vars",
         "theme",
         "shipped",
     ] {
         assert!(text.lines().any(|line| line.starts_with(&format!("{key}:"))), "perennial.yml does not show `{key}`");
     }
+    let pipeline = std::fs::read_to_string(root.join("pipelines/nightly.yml")).unwrap();
+    for key in [
+        "description",
+        "sources",
+        "steps",
+        "reports",
+        "schedule",
+        "as_of",
+        "catch_up",
+        "overlap",
+        "run_on",
+        "if_holiday",
+        "calendar",
+        "wait_for",
+        "not_between",
+        "stop_after",
+        "finish_by",
+        "attempts",
+        "vacuum",
+    ] {
+        let shows = |line: &str| line.trim_start_matches('#').starts_with(&format!("{key}:"));
+        assert!(pipeline.lines().any(shows), "pipelines/nightly.yml does not show `{key}`");
+    }
+    let deliveries = project.reports.iter().flat_map(|report| &report.deliveries);
+    assert_eq!(deliveries.map(|delivery| delivery.name.as_str()).collect::<Vec<_>>(), ["board"]);
+    assert!(matches!(project.mail.unwrap().server, MailServer::Folder(_)));
+}
+
+/// What is commented out in the shipped project is right as well.
+#[test]
+fn commented_options_can_be_used_as_they_are() {
+    let root = &Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pipeline = std::fs::read_to_string(root.join("pipelines/nightly.yml")).unwrap();
+    let with_options = pipeline.replace("\n#", "\n").replace("\n ", "\n# ");
+    let calendar = "calendars: {germany: {holidays: [2026-12-25]}}\n";
+    let problems = problems(&[
+        ("perennial.yml", &format!("{PROJECT}{calendar}")),
+        ("pipelines/nightly.yml", &with_options),
+        ("pipelines/sources/erp.yml", SOURCE),
+    ]);
+    assert_eq!(problems, "none");
+    assert!(with_options.contains("\nrun_on: working_day\n"));
 }
 
 #[test]
@@ -50,6 +99,17 @@ fn the_defaults_are_those_the_reference_names() {
     assert_eq!((project.memory_limit_bytes, default_of("memory_limit").as_str()), (1_000_000_000, "1GB"));
     assert_eq!(project.merge_raw_files.to_string(), default_of("merge_raw_files"));
     assert_eq!((project.as_of, default_of("as_of").as_str()), (AsOf::Today, "today"));
+    assert_eq!((project.keep, default_of("keep").as_str()), (Keep::default(), "these"));
+    let keep = format!(
+        "keep: {{days: {}, months: {}, min_releases: {}, failed_days: {}}}",
+        project.keep.days, project.keep.months, project.keep.min_releases, project.keep.failed_days
+    );
+    assert!(text.contains(&keep));
+    for key in ["mail", "notify", "ping", "reports_url", "metrics_file", "calendars"] {
+        assert!(default_of(key).starts_with("none"), "{key}");
+    }
+    assert!(project.mail.is_none() && project.notify.is_empty() && project.calendars.is_empty());
+    assert!(project.ping.is_none() && project.reports_url.is_none() && project.metrics_file.is_none());
     assert!(project.vars.is_empty() && default_of("vars") == "none" && default_of("shipped") == "none");
     assert_eq!(project.theme.accent.as_deref(), Some("#1f5f8b"));
     assert!(default_of("theme").contains("#1f5f8b"));
