@@ -4,6 +4,7 @@
 //! code follows from their kind.
 
 mod check;
+mod deliver;
 mod demo;
 mod formats;
 mod functions;
@@ -17,11 +18,14 @@ mod query;
 mod rejects;
 mod releases;
 mod report;
+mod retry;
 mod rollback;
 mod run;
 mod runs;
+mod schedule;
 mod show;
 mod sources;
+mod status;
 mod table;
 mod templates;
 mod test;
@@ -29,7 +33,7 @@ mod text;
 
 use crate::flow::Invoker;
 use clap::{Args, Parser, Subcommand};
-use output::{Format, Printer};
+use output::{Format, LogFormat, Printer};
 use perennial_core::error::{Error, Problems, Result};
 use perennial_core::file_mode::FileMode;
 use perennial_project::{LoadOptions, Project};
@@ -67,6 +71,9 @@ struct Common {
     /// The project's folder; by default the current folder or the nearest parent with a perennial.yml
     #[arg(long, global = true, value_name = "DIR")]
     project: Option<PathBuf>,
+    /// How messages and the progress of runs are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log_format: LogFormat,
     /// Variables for SQL and templates, over those of perennial.yml, as in '{rule: R2}'
     #[arg(long, global = true, value_name = "YAML")]
     vars: Option<String>,
@@ -113,6 +120,7 @@ verbs! {
     init::Init,
     check::Check,
     run::Run,
+    retry::Retry,
     query::Query,
     show::Show,
     ls::Ls,
@@ -121,6 +129,9 @@ verbs! {
     releases::Releases,
     rollback::Rollback,
     runs::Runs,
+    schedule::Schedule,
+    deliver::Deliver,
+    status::Status,
     rejects::Rejects,
     lake::Lake,
     sources::Sources,
@@ -163,7 +174,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let printer = Printer::new(cli.verb.get().format());
+    let printer = Printer::new(cli.verb.get().format(), cli.common.log_format);
     match run(&cli, &printer) {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(problems) => {

@@ -22,9 +22,42 @@ pub(super) enum Format {
     Csv,
 }
 
+/// How messages and the progress of runs are written to stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people, bars on a terminal
+    #[default]
+    Text,
+    /// One JSON object a line for programs
+    Json,
+}
+
+/// How grave a line of a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// What happens.
+    Info,
+    /// What somebody should look at.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// Writes to the two streams.
 pub(super) struct Printer {
     pub(super) format: Format,
+    /// How messages are written.
+    pub(super) log_format: LogFormat,
     /// Whether stderr is a terminal that shows colours.
     pub(super) colour: bool,
     /// Whether stderr is a terminal, so that progress bars may move on it.
@@ -39,17 +72,30 @@ pub(super) struct Printer {
 const MAX_TABLE_ROWS: usize = 10_000;
 
 impl Printer {
-    pub(super) fn new(format: Format) -> Printer {
-        let terminal = std::io::stderr().is_terminal();
+    pub(super) fn new(format: Format, log_format: LogFormat) -> Printer {
+        let terminal = std::io::stderr().is_terminal() && log_format == LogFormat::Text;
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let width = std::io::stdout().is_terminal().then(terminal_width);
-        Printer { format, colour: terminal && !no_colour, terminal, width, in_rows: AtomicBool::new(false) }
+        Printer { format, log_format, colour: terminal && !no_colour, terminal, width, in_rows: AtomicBool::new(false) }
     }
 
     /// A line to stderr. What it quotes cannot steer the terminal.
     pub(super) fn say(&self, line: impl AsRef<str>) {
+        if self.log_format == LogFormat::Json {
+            return self.log(Level::Info, "message", serde_json::json!({ "message": line.as_ref() }));
+        }
         // A closed stderr must not stop a run.
         let _ = writeln!(std::io::stderr(), "{}", visible(line.as_ref()));
+    }
+
+    /// A line of a log in JSON: time, level and event first, then what the event says.
+    #[allow(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
+    pub(super) fn log(&self, level: Level, event: &str, fields: serde_json::Value) {
+        let mut line = serde_json::json!({ "time": jiff::Timestamp::now().to_string(), "level": level.name(), "event": event });
+        if let (Some(line), serde_json::Value::Object(fields)) = (line.as_object_mut(), fields) {
+            line.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     /// A line of results.
@@ -68,6 +114,8 @@ impl Printer {
             let items: Vec<serde_json::Value> = problems.iter().map(problem_json).collect();
             // If stdout is closed, the exit code still tells.
             let _ = self.json(&serde_json::json!({ "problems": items }));
+        } else if self.log_format == LogFormat::Json {
+            problems.iter().for_each(|problem| self.log(Level::Error, "problem", problem_json(problem)));
         } else {
             let _ = writeln!(std::io::stderr(), "{}", render_all(problems, self.colour));
         }

@@ -1,8 +1,9 @@
-//! The progress of a run: bars on a terminal, plain lines in a log, nothing for programs.
+//! The progress of a run: bars on a terminal, plain lines or JSON in a log, nothing for programs.
 
-use super::output::{Format, Printer, count};
+use super::output::{Format, Level, LogFormat, Printer, count};
 use crate::flow::{Event, Observer};
-use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,13 +14,15 @@ pub(super) struct Progress<'a> {
     bars: MultiProgress,
     /// One bar for each table, step or report in progress, by name.
     open: Mutex<HashMap<String, ProgressBar>>,
+    /// The run, for lines of a log.
+    run_id: Mutex<Option<String>>,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(printer: &'a Printer) -> Progress<'a> {
         let shown = printer.terminal && printer.format != Format::Json;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Progress { printer, bars: MultiProgress::with_draw_target(target), open: Mutex::default() }
+        Progress { printer, bars: MultiProgress::with_draw_target(target), open: Mutex::default(), run_id: Mutex::default() }
     }
 
     /// Removes the bars.
@@ -50,12 +53,61 @@ impl<'a> Progress<'a> {
             self.bars.suspend(|| self.printer.say(line));
         }
     }
+
+    /// The event as a line of a log in JSON, with the run it belongs to.
+    fn log(&self, event: Event<'_>) {
+        let mut run_id = self.run_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Started { run_id: started, .. } = event {
+            *run_id = Some(started.to_string());
+        }
+        let Some((level, name, mut fields)) = logged(event) else { return };
+        fields["run_id"] = run_id.clone().into();
+        self.printer.log(level, name, fields);
+    }
+}
+
+/// What a log says of an event; nothing of those that only move a bar.
+fn logged(event: Event<'_>) -> Option<(Level, &'static str, Value)> {
+    Some(match event {
+        Event::Started { pipeline, as_of, .. } => {
+            (Level::Info, "run_started", json!({ "pipeline": pipeline, "as_of": as_of.to_string() }))
+        }
+        Event::Note(text) => (Level::Warn, "note", json!({ "message": text })),
+        Event::SourceDone { table, rows, rejects, files, relation, seconds } => {
+            let fields = json!({
+                "table": table, "rows": rows, "rejects": rejects, "files": files, "relation": relation,
+                "seconds": seconds,
+            });
+            (Level::Info, "source_done", fields)
+        }
+        Event::StepDone { step, rows, seconds } => {
+            (Level::Info, "step_done", json!({ "step": step, "rows": rows, "seconds": seconds }))
+        }
+        Event::StepUnchanged { step } => (Level::Info, "step_unchanged", json!({ "step": step })),
+        Event::StepSkipped { step, because } => {
+            (Level::Warn, "step_skipped", json!({ "step": step, "because": because }))
+        }
+        Event::StepFailed { step } => (Level::Error, "step_failed", json!({ "step": step })),
+        // An example is a value of a row, and a log is read by more people than the lake.
+        Event::TestNotPassed { test, failures, blocks, .. } => {
+            let (level, name) = if blocks { (Level::Error, "test_failed") } else { (Level::Warn, "test_warned") };
+            (level, name, json!({ "test": test, "failures": failures }))
+        }
+        Event::ReportDone { report } => (Level::Info, "report_done", json!({ "report": report })),
+        Event::Vacuumed { releases, files, bytes } => {
+            (Level::Info, "vacuumed", json!({ "releases": releases, "files": files, "bytes": bytes }))
+        }
+        Event::SourceProgress { .. } | Event::StepProgress { .. } | Event::ReportStarted { .. } => return None,
+    })
 }
 
 impl Observer for Progress<'_> {
     fn event(&self, event: Event<'_>) {
+        if self.printer.log_format == LogFormat::Json {
+            return self.log(event);
+        }
         match event {
-            Event::Started { pipeline, as_of } => self.done("", Some(format!("run      {pipeline} as of {as_of}"))),
+            Event::Started { pipeline, as_of, .. } => self.done("", Some(format!("run      {pipeline} as of {as_of}"))),
             Event::Note(text) => self.done("", Some(format!("note     {text}"))),
             Event::SourceProgress { table, rows } => {
                 self.bar(table, format!("source   {table}  {} rows", HumanCount(rows)));
@@ -85,6 +137,10 @@ impl Observer for Progress<'_> {
             }
             Event::ReportStarted { report } => self.bar(report, format!("report   {report}")),
             Event::ReportDone { report } => self.done(report, None),
+            Event::Vacuumed { releases, files, bytes } => {
+                let (releases, files) = (count(releases, "release", "releases"), count(files, "file", "files"));
+                self.done("", Some(format!("vacuum   {releases} removed, {files} deleted, {}", HumanBytes(bytes))));
+            }
         }
     }
 }

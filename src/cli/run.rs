@@ -1,12 +1,16 @@
 //! `perennial run`.
 
-use super::output::{Format, count};
+use super::output::{Format, Level, LogFormat, count};
 use super::progress::Progress;
+use super::status::Notes;
 use super::{Context, Outcome, Output, Verb};
+use crate::dispatch::{Dispatch, EndedRun};
 use crate::flow::{self, Changed, Ending, RunOutcome, RunRequest};
+use crate::schedule::last_planned_time;
 use indicatif::HumanCount;
-use perennial_core::error::Problems;
-use perennial_project::Project;
+use perennial_core::error::{Error, Place, Problems, Result};
+use perennial_lake::Lake;
+use perennial_project::{PROJECT_FILE, Project};
 
 /// Run a pipeline: ingest, steps, tests, publish, reports
 #[derive(clap::Args)]
@@ -29,9 +33,16 @@ pub(super) struct Run {
     /// Read every file and run every step again
     #[arg(long)]
     full_refresh: bool,
+    /// The planned time of a run that another scheduler starts: the pipeline's `as_of` says which day it describes. `last` is
+    /// the last one by the pipeline's own schedule
+    #[arg(long, value_name = "TIME", conflicts_with = "as_of")]
+    scheduled_for: Option<String>,
     /// Do everything but publish: the newest release stays current, and no report is issued
     #[arg(long)]
     no_publish: bool,
+    /// Send what is due afterwards, and tell those who watch how the run ended
+    #[arg(long)]
+    deliver: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -43,7 +54,6 @@ impl Verb for Run {
     }
 
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
-        let project = context.project()?;
         let command = self.pipeline.as_ref().map_or("run".to_string(), |name| format!("run {name}"));
         let request = RunRequest {
             pipeline: self.pipeline.clone(),
@@ -55,21 +65,118 @@ impl Verb for Run {
             publish: !self.no_publish,
             ..RunRequest::new(context.now(), context.invoker(&command))
         };
-        run_and_print(&project, &request, context).await
+        let project = match context.project() {
+            Ok(project) => project,
+            Err(problems) => {
+                self.record_unreadable(&request, &problems, context).await;
+                return Err(problems);
+            }
+        };
+        let planned = match self.scheduled_for.as_deref() {
+            Some("last") => Some(last_planned_time(&project, self.pipeline.as_deref(), context.now())?),
+            given => given.map(|text| planned_time(text, &project.time_zone)).transpose()?,
+        };
+        let request = RunRequest { scheduled_for: planned, ..request };
+        run_and_print(&project, &request, self.deliver, context).await
     }
 }
 
-/// Runs a pipeline and prints what came of it.
+impl Run {
+    /// Records a run whose project cannot be read, where the project still says in which lake.
+    async fn record_unreadable(&self, request: &RunRequest, problems: &Problems, context: &Context<'_>) {
+        let is_elsewhere = |problem: &Error| match problem.place() {
+            Some(Place::File { file, .. } | Place::Whole(file)) => file != PROJECT_FILE,
+            _ => false,
+        };
+        if !problems.iter().all(is_elsewhere) {
+            return;
+        }
+        let Ok(root) = context.root() else { return };
+        let Ok((draft, _)) = Project::draft(&root, &context.load_options()) else { return };
+        if let Err(error) = flow::record_not_begun(&draft.lake, request, problems).await {
+            context.printer.say(format!("note: cannot record the run: {error}"));
+        }
+        // What the project says of those who watch could be read.
+        if let Some(pipeline) = self.pipeline.as_deref() {
+            after_run(&draft, request, pipeline, Err(problems), self.deliver, context).await;
+        }
+    }
+}
+
+/// The planned time of a run: an instant (`2026-10-01T23:00+02:00`) or a time in the project's zone (`2026-10-01T23:00`).
+fn planned_time(text: &str, time_zone: &str) -> Result<jiff::Timestamp> {
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Ok(instant);
+    }
+    let local = text.parse::<jiff::civil::DateTime>().and_then(|local| local.in_tz(time_zone));
+    local.map(|zoned| zoned.timestamp()).map_err(|error| {
+        Error::project(format!("`{text}` is not a time"))
+            .because(error)
+            .hint(format!("write 2026-10-01T23:00 for a time in {time_zone}, or 2026-10-01T23:00+02:00"))
+    })
+}
+
+/// Runs a pipeline, prints what came of it, and where it is asked for sends what is due.
 pub(super) async fn run_and_print(
     project: &Project,
     request: &RunRequest,
+    delivers: bool,
     context: &Context<'_>,
 ) -> Result<Outcome, Problems> {
-    let outcome = execute(project, request, context).await?;
+    let pipeline = request.pipeline(project).map(|pipeline| pipeline.name.clone());
+    if delivers {
+        before_run(project, context).await;
+    }
+    let result = execute(project, request, context).await;
+    if let Ok(pipeline) = pipeline {
+        after_run(project, request, &pipeline, result.as_ref(), delivers, context).await;
+    }
+    let outcome = result?;
     if context.printer.format == Format::Json {
         context.printer.json(&outcome_json(&outcome))?;
     }
     Ok(outcome_of(&outcome))
+}
+
+/// Says that a run begins, to the dead-man's switch of the project.
+async fn before_run(project: &Project, context: &Context<'_>) {
+    let Ok(lake) = Lake::open(&project.lake).await else { return };
+    let (invoker, observer) = (context.invoker("run"), Notes(context));
+    let dispatch =
+        Dispatch { project, lake: &lake, invoker: &invoker, now: context.now(), observer: &observer, into: None };
+    dispatch.before_run().await;
+}
+
+/// What follows from the end of a run. Nothing of it fails the run.
+async fn after_run(
+    project: &Project,
+    request: &RunRequest,
+    pipeline: &str,
+    result: Result<&RunOutcome, &Problems>,
+    delivers: bool,
+    context: &Context<'_>,
+) {
+    let Ok(lake) = Lake::open(&project.lake).await else { return };
+    let (invoker, observer) = (context.invoker("run"), Notes(context));
+    let dispatch =
+        Dispatch { project, lake: &lake, invoker: &invoker, now: context.now(), observer: &observer, into: None };
+    let (scheduled_for, started_at) = (request.scheduled_for, request.now);
+    let ended = EndedRun { pipeline, scheduled_for, started_at, result, is_tried_again: false };
+    let dispatched = dispatch.after_run(&ended, delivers).await;
+    if context.printer.format == Format::Json {
+        return;
+    }
+    for message in &dispatched.ended {
+        let (queued, state) = (&message.queued, message.state.name().replace('_', " "));
+        context.printer.say(format!("deliver  {} {} to {}: {state}", queued.report, queued.period, queued.recipient));
+    }
+    if dispatched.waiting > 0 {
+        let messages = count(dispatched.waiting as u64, "message waits", "messages wait");
+        context.printer.say(format!("deliver  {messages} for another attempt: `perennial deliver`"));
+    }
+    if !dispatched.problems.is_empty() {
+        context.printer.problems(&dispatched.problems);
+    }
 }
 
 /// Runs a pipeline and prints its progress and outcome, except as JSON.
@@ -82,21 +189,26 @@ pub(super) async fn execute(
     let began = std::time::Instant::now();
     let outcome = flow::run(project, request, &progress).await?;
     progress.clear();
-    if context.printer.format != Format::Json {
-        print(project, &outcome, began.elapsed().as_secs_f64(), context);
-        if !outcome.problems.is_empty() {
-            context.printer.problems(&outcome.problems);
-        }
+    let seconds = began.elapsed().as_secs_f64();
+    if context.printer.log_format == LogFormat::Json {
+        let mut fields = outcome_json(&outcome);
+        fields["seconds"] = seconds.into();
+        let level = if outcome_of(&outcome) == Outcome::Done { Level::Info } else { Level::Error };
+        context.printer.log(level, "run_ended", fields);
+    } else if context.printer.format != Format::Json {
+        print(project, &outcome, seconds, context);
+    }
+    if context.printer.format != Format::Json && !outcome.problems.is_empty() {
+        context.printer.problems(&outcome.problems);
     }
     Ok(outcome)
 }
 
 /// How the verb ended.
 pub(super) fn outcome_of(outcome: &RunOutcome) -> Outcome {
-    match outcome.ending {
-        _ if !outcome.problems.is_empty() => Outcome::ExitCode(outcome.problems.exit_code()),
-        Ending::NotPublished => Outcome::BadData,
-        _ => Outcome::Done,
+    match outcome.exit_code() {
+        0 => Outcome::Done,
+        code => Outcome::ExitCode(code),
     }
 }
 

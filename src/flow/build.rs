@@ -1,12 +1,13 @@
 //! Steps and their tests, on the rows that this run pulled.
 
+use super::journal::RunJournal;
 use super::plan::Plan;
 use super::pull::PullOutcome;
 use super::reader::open_engine;
 use super::{Event, Observer};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Problems, Result};
-use perennial_lake::history::{StepRecord, TestRecord, TestStatus};
+use perennial_lake::history::{StepRecord, StepStatus, TestRecord, TestStatus};
 use perennial_lake::{Lake, Release, TableVersion, TestCounts, ViewVersion};
 use perennial_project::{Project, Severity};
 use perennial_steps::{Progress, RunInput, StepOutcome, StepResult, TestOutcome};
@@ -22,6 +23,8 @@ pub(super) struct Build<'a> {
     pub plan: &'a Plan<'a>,
     pub pulled: &'a PullOutcome,
     pub previous: Option<&'a Release>,
+    /// What the run that is continued had made, and where finished tables are written down.
+    pub journal: &'a RunJournal,
     pub run_id: &'a str,
     pub observer: &'a dyn Observer,
 }
@@ -45,19 +48,21 @@ impl Build<'_> {
     /// Brings every selected step up to date and runs all tests.
     pub async fn all(&self, full_refresh: bool) -> Result<BuildOutcome> {
         let engine = open_engine(self.project, Some(self.lake))?;
-        let nothing = BTreeMap::new();
+        let mut previous = self.previous.map(|release| release.tables.clone()).unwrap_or_default();
+        previous.extend(self.journal.resumed.steps.clone());
         let input = RunInput {
             checked: &self.plan.checked,
             selected: &self.plan.selected,
             as_of: self.plan.as_of,
-            previous: self.previous.map_or(&nothing, |r| &r.tables),
+            previous: &previous,
             previous_views: self.previous.map_or(&[], |r| &r.views),
             given: &self.pulled.versions,
             run_id: self.run_id,
             full_refresh,
+            resumed: &self.journal.resumed.step_names,
             parallel_steps: CONCURRENT_STEPS,
         };
-        let outcome = perennial_steps::run(&engine, &input, self.lake, &ProgressEvents(self.observer)).await?;
+        let outcome = perennial_steps::run(&engine, &input, self.lake, &StepProgress { observer: self.observer, journal: self.journal }).await?;
         let publishable = outcome.may_be_published();
         let mut built = BuildOutcome {
             tables: outcome.tables,
@@ -96,6 +101,17 @@ fn count(test: &TestOutcome, counts: &mut TestCounts, reason: &mut String) {
 }
 
 impl BuildOutcome {
+    /// Steps that failed.
+    pub fn failed_steps(&self) -> Vec<StepRecord> {
+        self.steps.iter().filter(|step| step.status == StepStatus::Failed).cloned().collect()
+    }
+
+    /// Tests that warned or failed.
+    pub fn tests_not_passed(&self) -> Vec<TestRecord> {
+        let not_passed = |test: &&TestRecord| matches!(test.status, TestStatus::Warned | TestStatus::Failed);
+        self.test_records.iter().filter(not_passed).cloned().collect()
+    }
+
     fn add(&mut self, run_id: &str, step: StepOutcome) {
         let name = step.name.to_string();
         let (status, reason) = (step.result.status(), step.result.reason());
@@ -131,17 +147,24 @@ pub(super) fn test_record(run_id: &str, test: &TestOutcome) -> TestRecord {
     }
 }
 
-/// The progress of steps as events.
-struct ProgressEvents<'a>(&'a dyn Observer);
+/// The progress of steps as events and in the journal.
+struct StepProgress<'a> {
+    observer: &'a dyn Observer,
+    journal: &'a RunJournal,
+}
 
-impl Progress for ProgressEvents<'_> {
+impl Progress for StepProgress<'_> {
     fn rows(&self, step: &TableName, rows: u64) {
-        self.0.event(Event::StepProgress { step: &step.to_string(), rows });
+        self.observer.event(Event::StepProgress { step: &step.to_string(), rows });
+    }
+
+    fn built(&self, step: &TableName, version: &TableVersion) {
+        self.journal.add(step, version, None);
     }
 
     fn finished(&self, outcome: &StepOutcome) {
         let step = outcome.name.to_string();
-        self.0.event(match &outcome.result {
+        self.observer.event(match &outcome.result {
             StepResult::Built => {
                 Event::StepDone { step: &step, rows: outcome.rows, seconds: outcome.took.as_secs_f64() }
             }
@@ -149,7 +172,7 @@ impl Progress for ProgressEvents<'_> {
             StepResult::Failed(_) => Event::StepFailed { step: &step },
             StepResult::Skipped { because } => {
                 let because = because.to_string();
-                return self.0.event(Event::StepSkipped { step: &step, because: &because });
+                return self.observer.event(Event::StepSkipped { step: &step, because: &because });
             }
         });
     }
@@ -158,7 +181,7 @@ impl Progress for ProgressEvents<'_> {
         let blocks = test.status == TestStatus::Failed;
         if blocks || test.status == TestStatus::Warned {
             let example = test.example.as_deref();
-            self.0.event(Event::TestNotPassed { test: &test.name, failures: test.failures, blocks, example });
+            self.observer.event(Event::TestNotPassed { test: &test.name, failures: test.failures, blocks, example });
         }
     }
 }

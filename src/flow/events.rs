@@ -5,6 +5,8 @@
 pub(crate) enum Event<'a> {
     /// The project is in order and the run begins.
     Started {
+        /// Its identifier.
+        run_id: &'a str,
         /// The pipeline.
         pipeline: &'a str,
         /// The business date that its figures describe.
@@ -87,6 +89,15 @@ pub(crate) enum Event<'a> {
     ReportDone {
         /// The report.
         report: &'a str,
+    },
+    /// What is not kept any more was removed.
+    Vacuumed {
+        /// Releases.
+        releases: u64,
+        /// Files, of releases that were removed earlier.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
     },
 }
 

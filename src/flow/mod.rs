@@ -5,9 +5,11 @@
 
 mod build;
 mod clock;
+mod commit;
 mod editions;
 mod events;
 mod issue;
+mod journal;
 mod next_release;
 mod plan;
 mod probe;
@@ -17,13 +19,16 @@ mod record;
 mod reject_buffer;
 mod replay;
 mod request;
+mod row_pages;
 mod test;
+mod vacuum;
 mod verbs;
 #[cfg(test)]
 mod tests;
 
 use build::Build;
 use editions::ReportRun;
+use journal::RunJournal;
 use next_release::{load_state_changed, next_release};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Problems, Result};
@@ -31,15 +36,19 @@ use perennial_lake::{Lake, Lock, Release, new_run_id};
 use perennial_project::{AsOf, Project};
 use plan::Plan;
 use pull::Pull;
-use record::Record;
+use record::{Record, RunFacts};
 
 pub(crate) use events::{Event, Observer};
+pub(crate) use journal::retry;
 pub(crate) use plan::check;
 pub(crate) use probe::{ProbeStatus, SourceTest, TableTest, test_sources};
 pub(crate) use reader::Reader;
 pub(crate) use replay::{Correction, ReplayRequest};
-pub(crate) use request::{Changed, EditionOutcome, Ending, Invoker, RunOutcome, RunRequest};
+pub(crate) use record::record_not_begun;
+pub(crate) use request::{Changed, EditionOutcome, Ending, Invoker, RunOutcome, RunRequest, Stop, scheduled_as_of};
+pub(crate) use row_pages::RowPages;
 pub(crate) use test::{TestReport, Tested, test};
+pub(crate) use vacuum::{GRACE, plan_vacuum, vacuum, vacuum_after_run};
 pub(crate) use verbs::{ReportRequest, as_published, report, rollback, show};
 
 /// One run: pull, build, test, publish, report, record.
@@ -53,17 +62,26 @@ pub(crate) async fn run(
     observer: &dyn Observer,
 ) -> Result<RunOutcome, Problems> {
     let pipeline = request.pipeline(project)?;
-    let as_of = request.as_of(project)?;
+    let as_of = request.as_of(project, pipeline)?;
     let lake = Lake::open(&project.lake).await?;
-    // The project is checked before the lock is taken: that needs no data of this run.
     let latest = lake.latest().await?;
-    let plan = plan::plan(project, pipeline, request, as_of, latest.as_ref()).await?;
-    observer.event(Event::Started { pipeline: &pipeline.name, as_of });
-
     let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
     let run_id = new_run_id(request.now, last_run_id.as_deref());
+    let facts = RunFacts::new(project, pipeline, request, as_of);
+    // The project is checked before the lock is taken: that needs no data of this run.
+    let plan = match plan::plan(project, pipeline, request, as_of, latest.as_ref()).await {
+        Ok(plan) => plan,
+        Err(problems) => {
+            let record = Record::new(&lake, &run_id, &request.invoker, facts, request.now);
+            if let Err(error) = record.not_begun(&problems).await {
+                observer.event(Event::Note(note_of("cannot record the run", &error)));
+            }
+            return Err(problems);
+        }
+    };
+    observer.event(Event::Started { run_id: &run_id, pipeline: &pipeline.name, as_of });
     let lock = lake.lock(request.invoker.holder(&run_id), request.now).await?;
-    record::repair(&lake, &lock, request.now, observer).await?;
+    record::repair(project, &lake, &lock, request.now, observer).await?;
     let latest = lake.latest().await?;
     let now = clock::not_before(latest.as_ref(), &run_id, request.now, observer)?;
     if let Some(later) = latest.as_ref().filter(|latest| request.publish && latest.as_of > as_of) {
@@ -73,10 +91,20 @@ pub(crate) async fn run(
              `--no-publish` leaves release {number} current"
         )));
     }
-    lake.begin_run(&lock, now).await?;
-    let mut record = Record::new(&lake, &run_id, &request.invoker, Some(as_of), now);
-    let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, now };
-    let outcome = run.execute(plan, &mut record).await;
+    lake.begin_run(&lock, now, &facts.to_json()?).await?;
+    let mut record = Record::new(&lake, &run_id, &request.invoker, facts, now);
+    let outcome = match RunJournal::open(project, request, as_of, &lake, &run_id, latest.as_ref()).await {
+        Ok(journal) => {
+            let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, journal: &journal, now };
+            let outcome = request.unless_stopped(run.execute(plan, &mut record)).await;
+            let is_complete = outcome.as_ref().is_ok_and(RunOutcome::is_complete);
+            if let Err(error) = journal.close(&lake, &lock, is_complete).await {
+                observer.event(Event::Note(note_of("`perennial retry` cannot use all that this run has finished", &error)));
+            }
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
     if let Some(first) = outcome.as_ref().err().and_then(|problems| problems.iter().next()) {
         record.failed(first);
     }
@@ -108,15 +136,16 @@ struct Run<'a> {
     lock: &'a Lock,
     /// The release that it starts from.
     latest: Option<Release>,
+    /// What it and the run that it continues have finished.
+    journal: &'a RunJournal,
     /// When it began, after everything that was published before.
     now: jiff::Timestamp,
 }
 
 impl Run<'_> {
     async fn execute(self, plan: Plan<'_>, record: &mut Record<'_>) -> Result<RunOutcome, Problems> {
-        let Run { project, request, observer, lake, lock, latest, now } = self;
+        let Run { project, request, observer, lake, lock, latest, journal, now } = self;
         let run_id = record.run_id.clone();
-
         let pull = Pull {
             lake,
             run_id: &run_id,
@@ -126,6 +155,7 @@ impl Run<'_> {
             full_refresh: request.full_refresh && request.select.is_empty(),
             max_data_files: project.merge_raw_files,
             rejects: &*record.rejects,
+            journal,
             observer,
         };
         let (mut pulled, replayed) = match &request.replay {
@@ -146,6 +176,7 @@ impl Run<'_> {
         }
         let mut outcome = RunOutcome { replayed, ..RunOutcome::new(&run_id, plan.as_of, latest.as_ref()) };
         outcome.failed_sources = pulled.problems.len() as u64;
+        outcome.sources.clone_from(&pulled.records);
         outcome.problems.extend(std::mem::take(&mut pulled.problems));
         if pulled.incomplete {
             record.ended(&outcome);
@@ -153,12 +184,14 @@ impl Run<'_> {
         }
 
         let plan = plan.with_columns_of(project, &pulled.loaded).await?;
-        let build =
-            Build { project, lake, plan: &plan, pulled: &pulled, previous: latest.as_ref(), run_id: &run_id, observer };
+        let previous = latest.as_ref();
+        let build = Build { project, lake, plan: &plan, pulled: &pulled, previous, journal, run_id: &run_id, observer };
         let mut built = build.all(request.full_refresh).await?;
         record.built(&built);
 
         outcome.tests = built.tests;
+        outcome.failed_steps = built.failed_steps();
+        outcome.tests_not_passed = built.tests_not_passed();
         outcome.problems.extend(std::mem::take(&mut built.problems));
         let reports = ReportRun { project, plan: &plan, observer, run_id: &run_id, now: record.now() };
         if !built.publishable {

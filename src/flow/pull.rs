@@ -1,6 +1,7 @@
 //! Sources into `raw.*`: only files that are new or changed, and each source as a whole or not at all.
 
 use super::issue::newest;
+use super::journal::RunJournal;
 use super::next_release::gone_files;
 use super::reject_buffer::RejectBuffer;
 use super::{Event, Observer};
@@ -42,6 +43,8 @@ pub(super) struct Pull<'a> {
     pub full_refresh: bool,
     pub max_data_files: usize,
     pub rejects: &'a dyn RejectSink,
+    /// What the run that is continued had read, and where finished tables are written down.
+    pub journal: &'a RunJournal,
     pub observer: &'a dyn Observer,
 }
 
@@ -50,9 +53,15 @@ impl Pull<'_> {
     pub async fn all(&self, sources: &[&Source]) -> PullOutcome {
         let mut pulled = PullOutcome::default();
         for source in sources {
+            if self.journal.resumed.holds(source) {
+                self.take_over(source, &mut pulled);
+                continue;
+            }
             match self.source(source).await {
                 Ok(tables) => {
                     for (table, loaded) in source.tables.iter().zip(tables) {
+                        let raw = TableName::raw(&source.name, &table.name);
+                        self.journal.add(&raw, &loaded.version, Some(&loaded.state));
                         pulled.add(self.run_id, source, table, loaded);
                     }
                 }
@@ -60,6 +69,23 @@ impl Pull<'_> {
             }
         }
         pulled
+    }
+
+    /// Uses what the run that is continued had read of a source.
+    fn take_over(&self, source: &Source, pulled: &mut PullOutcome) {
+        let read_by = self.journal.resumed.run_id.as_deref().unwrap_or_default();
+        for table in &source.tables {
+            let raw = TableName::raw(&source.name, &table.name);
+            let Some((version, state)) = self.journal.resumed.raw.get(&raw) else { continue };
+            pulled.records.push(SourceRecord {
+                newest: newest(state),
+                message: Some(format!("read by run {read_by}")),
+                ..SourceRecord::unread(self.run_id, &source.name, &table.name)
+            });
+            pulled.versions.insert(raw.clone(), version.clone());
+            pulled.loaded.insert(raw, state.clone());
+        }
+        self.observer.event(Event::Note(format!("source {}: what run {read_by} has read is used", source.name)));
     }
 
     /// Reads a source. If the connection is lost it is tried again: nothing refers yet to what was read.

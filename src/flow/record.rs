@@ -1,14 +1,72 @@
 //! What a run leaves in `system.*`, however it ended.
 
 use super::build::BuildOutcome;
-use super::{Ending, Event, Invoker, Observer, RunOutcome, note_of};
-use perennial_core::error::Result;
+use super::{Ending, Event, Invoker, Observer, RunOutcome, RunRequest, commit, note_of};
+use perennial_core::digest::digest;
+use perennial_core::error::{Error, Problems, Result};
 use perennial_intake::{Reject, RejectSink};
 use perennial_lake::history::{
     RejectRecord, ReleaseRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord,
 };
-use perennial_lake::{KilledRun, Lake, Lock, Release, TableVersion};
+use perennial_lake::{KilledRun, Lake, Lock, Release, TableVersion, new_run_id};
+use perennial_project::{Pipeline, Project};
 use std::time::Instant;
+
+/// What is known of a run before it begins.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct RunFacts {
+    pub pipeline: Option<String>,
+    pub as_of: Option<jiff::civil::Date>,
+    pub scheduled_for: Option<jiff::Timestamp>,
+    pub attempt: Option<u32>,
+    pub project: Option<String>,
+    pub git_commit: Option<String>,
+}
+
+impl RunFacts {
+    /// Of a run of a pipeline.
+    pub fn new(project: &Project, pipeline: &Pipeline, request: &RunRequest, as_of: jiff::civil::Date) -> RunFacts {
+        RunFacts {
+            pipeline: Some(pipeline.name.clone()),
+            as_of: Some(as_of),
+            scheduled_for: request.scheduled_for,
+            attempt: Some(request.attempt),
+            project: Some(project_hash(project)),
+            git_commit: commit::of_folder(&project.root),
+        }
+    }
+
+    /// For the marker of a run, from which the record of one that was killed is made.
+    pub fn to_json(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self).map_err(|e| Error::bug("a run's marker cannot be written as JSON").because(e))
+    }
+}
+
+/// Hash of all files of a project.
+pub(super) fn project_hash(project: &Project) -> String {
+    digest(project.files.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]))
+}
+
+/// Records a run whose project could not even be read, in the lake that `perennial.yml` names. A lake that cannot be
+/// reached leaves no record; the caller tells the problems in any case.
+///
+/// # Errors
+/// `Unreachable` when the lake cannot be reached.
+pub(crate) async fn record_not_begun(lake: &str, request: &RunRequest, problems: &Problems) -> Result<()> {
+    let lake = Lake::open(lake).await?;
+    let latest = lake.latest().await?;
+    let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
+    let run_id = new_run_id(request.now, last_run_id.as_deref());
+    let facts = RunFacts {
+        pipeline: request.pipeline.clone(),
+        as_of: request.as_of,
+        scheduled_for: request.scheduled_for,
+        attempt: Some(request.attempt),
+        ..RunFacts::default()
+    };
+    Record::new(&lake, &run_id, &request.invoker, facts, request.now).not_begun(problems).await
+}
 
 /// The rows of one run, collected while it goes on.
 pub(super) struct Record<'a> {
@@ -29,13 +87,16 @@ impl<'a> Record<'a> {
         lake: &'a Lake,
         run_id: &str,
         invoker: &Invoker,
-        as_of: Option<jiff::civil::Date>,
+        facts: RunFacts,
         now: jiff::Timestamp,
     ) -> Record<'a> {
         let run = RunRecord {
             run_id: run_id.to_string(),
             command: invoker.command.clone(),
-            as_of,
+            pipeline: facts.pipeline,
+            as_of: facts.as_of,
+            scheduled_for: facts.scheduled_for,
+            attempt: facts.attempt.map(u64::from),
             started_at: now,
             ended_at: now,
             status: RunStatus::Failed,
@@ -43,6 +104,8 @@ impl<'a> Record<'a> {
             message: None,
             host: invoker.host.clone(),
             user: invoker.user.clone(),
+            project: facts.project,
+            git_commit: facts.git_commit,
         };
         Record {
             run_id: run_id.to_string(),
@@ -107,6 +170,14 @@ impl<'a> Record<'a> {
         self.run.message = Some(error.to_string());
     }
 
+    /// Records a run that could not begin: nothing was touched, and there is no marker.
+    pub async fn not_begun(mut self, problems: &Problems) -> Result<()> {
+        if let Some(first) = problems.iter().next() {
+            self.failed(first);
+        }
+        append(self.lake, &self.run_id, &[self.run]).await
+    }
+
     /// Writes the rows and removes the run's marker.
     pub async fn write(mut self, lock: &Lock) -> Result<()> {
         self.run.ended_at = self.now();
@@ -123,9 +194,18 @@ async fn append<R: Row>(lake: &Lake, run_id: &str, rows: &[R]) -> Result<()> {
     lake.append_system(R::TABLE, run_id, &R::batch(rows)?).await
 }
 
-/// Repairs what killed runs left behind, and records them.
-pub(super) async fn repair(lake: &Lake, lock: &Lock, now: jiff::Timestamp, observer: &dyn Observer) -> Result<()> {
+/// Repairs what killed runs left behind, and records them. What runs that failed had finished is kept as long as the
+/// project says.
+pub(super) async fn repair(
+    project: &Project,
+    lake: &Lake,
+    lock: &Lock,
+    now: jiff::Timestamp,
+    observer: &dyn Observer,
+) -> Result<()> {
     let repairs = lake.repair(lock).await?;
+    let kept = jiff::SignedDuration::from_hours(24 * i64::from(project.keep.failed_days));
+    lake.expire_journals(lock, now.checked_sub(kept).unwrap_or(jiff::Timestamp::MIN)).await?;
     if let Some(error) = &repairs.delta_behind {
         observer.event(Event::Note(note_of("the Delta logs are still behind", error)));
     }
@@ -187,10 +267,14 @@ pub(super) fn release_record(release: &Release) -> ReleaseRecord {
 }
 
 fn killed_run(killed: &KilledRun, now: jiff::Timestamp) -> RunRecord {
+    let facts: RunFacts = serde_json::from_value(killed.facts.clone()).unwrap_or_default();
     RunRecord {
         run_id: killed.holder.run_id.clone(),
         command: killed.holder.command.clone(),
-        as_of: None,
+        pipeline: facts.pipeline,
+        as_of: facts.as_of,
+        scheduled_for: facts.scheduled_for,
+        attempt: facts.attempt.map(u64::from),
         started_at: killed.started_at,
         ended_at: now,
         status: RunStatus::Killed,
@@ -198,6 +282,8 @@ fn killed_run(killed: &KilledRun, now: jiff::Timestamp) -> RunRecord {
         message: None,
         host: killed.holder.host.clone(),
         user: killed.holder.user.clone(),
+        project: facts.project,
+        git_commit: facts.git_commit,
     }
 }
 

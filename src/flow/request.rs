@@ -1,10 +1,14 @@
 //! What a run is asked to do, and what came of it.
 
 use super::replay::{ReplayCounts, ReplayRequest};
-use perennial_core::error::{Error, Problems, Result, expected};
+use perennial_core::error::{Error, Kind, Problems, Result, expected};
+use perennial_lake::history::{SourceRecord, StepRecord, TestRecord};
 use perennial_lake::{Holder, Release, TestCounts};
 use perennial_project::{AsOf, Pipeline, Project};
 use std::path::PathBuf;
+
+/// Asks a run to end, and says why.
+pub(crate) type Stop = tokio::sync::watch::Receiver<Option<String>>;
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -25,6 +29,14 @@ pub(crate) struct RunRequest {
     pub publish: bool,
     /// Read no source, but try rejected rows again.
     pub replay: Option<ReplayRequest>,
+    /// The time it was planned for; `None` for a run by hand.
+    pub scheduled_for: Option<jiff::Timestamp>,
+    /// Which attempt of the same planned time it is, from 1.
+    pub attempt: u32,
+    /// The run that failed and whose finished sources and steps are used again, if nothing else has changed.
+    pub resume: Option<String>,
+    /// Ends it in order when it is asked to; nobody asks a run by hand.
+    pub stop: Option<Stop>,
     /// When the run began.
     pub now: jiff::Timestamp,
     /// Who runs it.
@@ -43,25 +55,58 @@ impl RunRequest {
             full_refresh: false,
             publish: true,
             replay: None,
+            scheduled_for: None,
+            attempt: 1,
+            resume: None,
+            stop: None,
             now,
             invoker,
         }
     }
 
-    /// The business date that the figures of this run describe.
+    /// The business date that the figures of this run describe: the one that is asked for, that of the planned time by the
+    /// pipeline's rule, or the project's.
     ///
     /// # Errors
     /// `Project` when it lies in the future and may not.
-    pub(super) fn as_of(&self, project: &Project) -> Result<jiff::civil::Date> {
-        match self.allow_future {
-            true => as_of(project, self.as_of, self.now),
-            false => past_as_of(project, self.as_of, self.now),
+    pub(super) fn as_of(&self, project: &Project, pipeline: &Pipeline) -> Result<jiff::civil::Date> {
+        let asked = match (self.as_of, self.scheduled_for) {
+            (None, Some(planned)) => Some(scheduled_as_of(project, pipeline, planned, self.now)?),
+            (asked, _) => asked,
+        };
+        // The rule of a schedule may name the day after the planned one: what has happened until midnight is seen.
+        match self.allow_future || (self.as_of.is_none() && self.scheduled_for.is_some()) {
+            true => as_of(project, asked, self.now),
+            false => past_as_of(project, asked, self.now),
+        }
+    }
+
+    /// What comes first: the end of the work, or that the run is asked to end. Then the work is left where it is, and
+    /// everything that follows a failure is done.
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Problems>>,
+    ) -> Result<T, Problems> {
+        let Some(mut stop) = self.stop.clone() else { return work.await };
+        let asked = async move {
+            match stop.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
+                Ok(reason) => reason.unwrap_or_default(),
+                // Nobody is left who could ask.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            reason = asked => {
+                Err(Error::unreachable(reason).hint("`perennial retry` goes on where the run stopped").into())
+            }
         }
     }
 
     /// The pipeline that is asked for, or the only one; for a replay, the only one that reads the source whose rejects are
     /// tried again.
-    pub(super) fn pipeline<'a>(&self, project: &'a Project) -> Result<&'a Pipeline> {
+    pub(crate) fn pipeline<'a>(&self, project: &'a Project) -> Result<&'a Pipeline> {
         let names: Vec<&str> = project.pipelines.iter().map(|p| p.name.as_str()).collect();
         match (&self.pipeline, project.pipelines.as_slice()) {
             (Some(name), pipelines) => pipelines
@@ -93,6 +138,27 @@ pub(super) fn as_of(
         (Some(date), _) | (None, AsOf::Date(date)) => Ok(date),
         (None, AsOf::Today) => today(project, now),
     }
+}
+
+/// The business date of a run that was planned for a time: its day in the project's time zone, moved by the rule of the
+/// pipeline's schedule. Late starts and runs that are made up for describe the day they were planned for.
+///
+/// # Errors
+/// `Project` when that time is still to come or there is no such day.
+pub(crate) fn scheduled_as_of(
+    project: &Project,
+    pipeline: &Pipeline,
+    planned: jiff::Timestamp,
+    now: jiff::Timestamp,
+) -> Result<jiff::civil::Date> {
+    if planned > now {
+        let error = format!("the run was planned for {planned}, which is still to come");
+        return Err(Error::project(error).hint("give the planned time of a run that is due"));
+    }
+    let offset_days = pipeline.schedule.as_ref().map_or(0, |schedule| schedule.as_of_offset_days);
+    let day = today(project, planned)?;
+    let moved = day.checked_add(jiff::Span::new().days(offset_days));
+    moved.map_err(|e| Error::project(format!("there is no day {offset_days} days after {day}")).because(e))
 }
 
 /// The day in the project's time zone.
@@ -196,6 +262,12 @@ pub(crate) struct RunOutcome {
     pub ending: Ending,
     /// Sources that could not be read.
     pub failed_sources: u64,
+    /// What was read of every table of a source.
+    pub sources: Vec<SourceRecord>,
+    /// Steps that failed.
+    pub failed_steps: Vec<StepRecord>,
+    /// Tests that warned or failed.
+    pub tests_not_passed: Vec<TestRecord>,
     /// Tests, counted.
     pub tests: TestCounts,
     /// What became of rejected rows that were tried again.
@@ -209,6 +281,25 @@ pub(crate) struct RunOutcome {
 }
 
 impl RunOutcome {
+    /// The exit code it calls for.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.ending {
+            _ if !self.problems.is_empty() => self.problems.exit_code(),
+            Ending::NotPublished => Kind::Data.exit_code(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it has done what it was to do, so that there is nothing to go on with. What it published with a source
+    /// missing is not gone on with: the release is another one.
+    pub(super) fn is_complete(&self) -> bool {
+        match self.ending {
+            Ending::Published { .. } | Ending::Withheld { .. } => true,
+            Ending::NothingNew { .. } => self.failed_sources == 0,
+            Ending::NotPublished => false,
+        }
+    }
+
     /// A run that has not published anything yet.
     pub(super) fn new(run_id: &str, as_of: jiff::civil::Date, before: Option<&Release>) -> RunOutcome {
         RunOutcome {
@@ -217,6 +308,9 @@ impl RunOutcome {
             before: before.map(|release| (release.number, release.as_of)),
             ending: Ending::NotPublished,
             failed_sources: 0,
+            sources: Vec::new(),
+            failed_steps: Vec::new(),
+            tests_not_passed: Vec::new(),
             tests: TestCounts::default(),
             replayed: None,
             editions: Vec::new(),

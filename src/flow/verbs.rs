@@ -3,7 +3,7 @@
 use super::issue::Issue;
 use super::plan::{accepted, check_against};
 use super::reader::{Reader, nothing_published, open_engine};
-use super::record::{self, Record};
+use super::record::{self, Record, RunFacts};
 use super::request::as_of;
 use super::test::obstacle_error;
 use super::{Invoker, Observer, clock};
@@ -115,7 +115,7 @@ pub(crate) async fn report(project: &Project, request: &ReportRequest) -> Result
     let issue = Issue { project, reader: &reader, release, sources: &[], inputs: &inputs, now: request.now };
     let period = match &request.period {
         Some(text) => Period::parse(report.period, text)?,
-        None => Period::newest_closed(report.period, issue.as_of(report)?),
+        None => Period::newest_due(report, issue.as_of(report)?),
     };
     let mut edition = issue.report(report, period, languages, &request.outputs).await?;
     perennial_reports::write_index(project, &project.reports_folder)?;
@@ -137,10 +137,11 @@ pub(crate) async fn rollback(
     let last_run_id = lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await?;
     let run_id = new_run_id(now, last_run_id.as_deref());
     let lock = lake.lock(invoker.holder(&run_id), now).await?;
-    record::repair(&lake, &lock, now, observer).await?;
+    record::repair(project, &lake, &lock, now, observer).await?;
     let now = clock::not_before(lake.latest().await?.as_ref(), &run_id, now, observer)?;
-    lake.begin_run(&lock, now).await?;
-    let mut record = Record::new(&lake, &run_id, &invoker, None, now);
+    let facts = RunFacts { attempt: Some(1), ..RunFacts::default() };
+    lake.begin_run(&lock, now, &facts.to_json()?).await?;
+    let mut record = Record::new(&lake, &run_id, &invoker, facts, now);
     let published = lake.rollback(&lock, to, &run_id, now).await;
     match &published {
         Ok(published) => record.rolled_back(&published.release, to),

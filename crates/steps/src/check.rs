@@ -186,7 +186,12 @@ pub async fn check(
 ) -> Result<(CheckedSql, Checker, Problems)> {
     let (renderer, mut problems) = Renderer::new(project, context);
     let undated = Renderer::undated(project, context);
-    let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
+    let settings = EngineSettings {
+        time_zone: project.time_zone.clone(),
+        calendars: project.calendars.clone(),
+        threads: 1,
+        ..EngineSettings::default()
+    };
     let engine = Engine::for_check(settings)?;
     let state = engine.state();
     let unread = project.unread.clone();

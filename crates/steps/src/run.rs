@@ -25,6 +25,8 @@ use std::time::Duration;
 pub trait Progress: Send + Sync {
     /// A step has written this number of rows so far.
     fn rows(&self, _step: &TableName, _rows: u64) {}
+    /// A table was computed and has passed its column rules.
+    fn built(&self, _step: &TableName, _version: &TableVersion) {}
     /// A step ended.
     fn finished(&self, _outcome: &StepOutcome) {}
     /// A test ended.
@@ -49,6 +51,9 @@ pub struct RunInput<'a> {
     pub run_id: &'a str,
     /// Whether steps that have not changed are computed as well.
     pub full_refresh: bool,
+    /// Steps that the run that is continued has computed, whose tables stand in `previous`: not even a full refresh
+    /// computes them once more.
+    pub resumed: &'a BTreeSet<TableName>,
     /// Steps computed at the same time, at least 1.
     pub parallel_steps: usize,
 }
@@ -159,9 +164,16 @@ impl Prints {
     }
 
     /// A view has the rows and the dates of what it reads, and its own date if its SQL names one.
-    fn of_view(name: &TableName, view: &ViewVersion, reads: &BTreeSet<TableName>, prints: &AllPrints) -> Prints {
+    fn of_view(
+        engine: &Engine,
+        name: &TableName,
+        view: &ViewVersion,
+        reads: &BTreeSet<TableName>,
+        prints: &AllPrints,
+    ) -> Prints {
         let mut as_of: BTreeMap<_, _> = view.as_of.map(|date| (date, name.clone())).into_iter().collect();
         let mut rows = vec![view.sql.clone()];
+        rows.extend(engine.calendars_behind(&view.sql));
         for table in reads {
             rows.push(table.to_string());
             let Some(read) = prints.get(table) else { continue };
@@ -211,7 +223,7 @@ pub async fn run(
                         outcome.tables.insert(step.name.clone(), version);
                     }
                     Some(Relation::View(view)) => {
-                        let known = Prints::of_view(&step.name, &view, state.reads_of(step), &prints);
+                        let known = Prints::of_view(engine, &step.name, &view, state.reads_of(step), &prints);
                         prints.insert(step.name.clone(), known);
                         outcome.views.insert(step.name.clone(), view);
                     }
@@ -222,7 +234,7 @@ pub async fn run(
                 state.done.insert(step.name.clone());
                 continue;
             }
-            let inputs = Inputs::of(step, input, &prints);
+            let inputs = Inputs::of(engine, step, input, &prints);
             under_way.push(Box::pin(one_step(engine, step, input, inputs, lake, progress)));
         }
         let Some(ended) = under_way.next().await else {
@@ -241,6 +253,9 @@ pub async fn run(
         }
         match ended.made {
             Some(Relation::Table(version)) => {
+                if !test_failed && matches!(ended.outcome.result, StepResult::Built) {
+                    progress.built(&name, &version);
+                }
                 outcome.tables.insert(name.clone(), version);
             }
             Some(Relation::View(view)) => {
@@ -375,15 +390,16 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn of(step: &Step, input: &RunInput<'_>, prints: &AllPrints) -> Inputs {
+    fn of(engine: &Engine, step: &Step, input: &RunInput<'_>, prints: &AllPrints) -> Inputs {
         let reads: AllPrints =
             step.reads.iter().map(|table| (table.clone(), prints.get(table).cloned().unwrap_or_default())).collect();
         let built_from: BTreeMap<TableName, String> =
             reads.iter().map(|(table, read)| (table.clone(), read.rows.clone())).collect();
         let parts = built_from.iter().flat_map(|(table, rows)| [table.to_string(), rows.clone()]);
+        let calendars = engine.calendars_behind(&step.rendered.sql);
         let is_dated = step.is_dated() || reads.values().any(|read| !read.as_of.is_empty());
         Inputs {
-            fingerprint: digest(std::iter::once(step.definition.clone()).chain(parts)),
+            fingerprint: digest(std::iter::once(step.definition.clone()).chain(calendars).chain(parts)),
             as_of: is_dated.then_some(input.as_of),
             problem: not_loaded(step, input).or_else(|| other_as_of(step, input.as_of, &reads)),
             built_from,
@@ -437,7 +453,7 @@ async fn one_step(
     };
     let (rows, prints) = match &made {
         Some(Relation::Table(version)) => (version.rows(), Prints::of_table(&step.name, version)),
-        Some(Relation::View(view)) => (0, Prints::of_view(&step.name, view, &step.reads, &inputs.reads)),
+        Some(Relation::View(view)) => (0, Prints::of_view(engine, &step.name, view, &step.reads, &inputs.reads)),
         None => (0, Prints::default()),
     };
     let outcome = StepOutcome { name: step.name.clone(), result, rows, took: begun.elapsed() };
@@ -464,7 +480,8 @@ async fn make(
         ..TableVersion::new(schema, files, inputs.fingerprint.clone())
     };
     let before = input.previous.get(&step.name);
-    let reusable = before.filter(|v| v.fingerprint == inputs.fingerprint && !input.full_refresh);
+    let may_reuse = !input.full_refresh || input.resumed.contains(&step.name);
+    let reusable = before.filter(|v| v.fingerprint == inputs.fingerprint && may_reuse);
     if let Some(before) = reusable {
         let version = version(before.schema.clone(), before.files.clone());
         engine.register_files(&step.name, &version)?;

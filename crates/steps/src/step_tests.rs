@@ -175,7 +175,12 @@ fn schema_of(table: &TableName, checked: &CheckedSql) -> Option<SchemaRef> {
 }
 
 fn engine_with(project: &Project, checked: &CheckedSql, step: &Step, test: &StepTest) -> Result<Engine> {
-    let settings = EngineSettings { time_zone: project.time_zone.clone(), threads: 1, ..EngineSettings::default() };
+    let settings = EngineSettings {
+        time_zone: project.time_zone.clone(),
+        calendars: project.calendars.clone(),
+        threads: 1,
+        ..EngineSettings::default()
+    };
     let engine = Engine::open(settings, None)?;
     for given in &test.given {
         given_name(test, given, step)?;

@@ -16,6 +16,8 @@ enum Happening {
     Change(Change),
     /// A run.
     Run(RunOf),
+    /// The last run that failed is continued.
+    Retry(Option<Fault>),
     /// An earlier release is published again: the one so many tenths back.
     Rollback(u64),
     /// The clock is set by so many hours, back or forth.
@@ -84,6 +86,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => change().prop_map(Happening::Change),
         8 => run_of().prop_map(Happening::Run),
+        3 => fault().prop_map(Happening::Retry),
         1 => (1u64..10).prop_map(Happening::Rollback),
         1 => (-100i64..40).prop_map(Happening::Clock),
     ]
@@ -113,6 +116,7 @@ impl History {
             Happening::Clock(hours) => self.now = self.now.checked_add(Span::new().hours(*hours)).unwrap(),
             Happening::Rollback(tenths) => self.rollback(*tenths),
             Happening::Run(run) => self.run(run)?,
+            Happening::Retry(fault) => self.retry(fault.as_ref()),
         }
         Ok(())
     }
@@ -186,6 +190,15 @@ impl History {
                 Err(format!("{run:?} was not published: {:?}", outcome.problems))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Goes on where the last run stopped, where that is possible.
+    fn retry(&mut self, fault: Option<&Fault>) {
+        let project = self.company.project("lake", fault);
+        let now = self.later();
+        if let Ok(request) = runtime().block_on(flow::retry(&project, None, invoker(), now)) {
+            self.company.run(&project, &request, fault);
         }
     }
 

@@ -4,3 +4,4 @@ mod company;
 mod counting_store;
 mod law;
 mod nights;
+mod retry;

@@ -1,4 +1,4 @@
-//! The rows of `system.*`: the history of runs, steps, sources, tests and rejects.
+//! The rows of `system.*`: the history of runs, steps, sources, tests, rejects and deliveries.
 //!
 //! This module has only rows and their columns. It reads neither the clock nor the disk.
 
@@ -7,8 +7,8 @@ mod rows;
 mod tests;
 
 pub use rows::{
-    RejectRecord, ReleaseRecord, RunRecord, RunStatus, SourceRecord, SourceStatus, StepRecord, StepStatus, TestRecord,
-    TestStatus,
+    DeliveryRecord, RejectRecord, ReleaseRecord, RunRecord, RunStatus, SourceRecord, SourceStatus, StepRecord,
+    StepStatus, TestRecord, TestStatus,
 };
 
 use arrow::array::RecordBatch;
@@ -42,6 +42,7 @@ pub fn tables() -> Vec<(&'static str, SchemaRef)> {
         table::<RejectRecord>(),
         table::<TestRecord>(),
         table::<ReleaseRecord>(),
+        table::<DeliveryRecord>(),
     ]
 }
 

@@ -93,8 +93,14 @@ pub struct RunRecord {
     pub run_id: String,
     /// Its command, as in `run nightly`.
     pub command: String,
+    /// Its pipeline; none for a rollback, or where the run was killed before it was known.
+    pub pipeline: Option<String>,
     /// The business date that it described; unknown if it was killed early.
     pub as_of: Option<Date>,
+    /// The time it was planned for; none for a run by hand.
+    pub scheduled_for: Option<Timestamp>,
+    /// Counted from 1 for the same planned time; unknown where the run was killed before it was known.
+    pub attempt: Option<u64>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended; for a killed run, when that was found out.
@@ -109,6 +115,10 @@ pub struct RunRecord {
     pub host: String,
     /// User.
     pub user: String,
+    /// Hash of the project's files.
+    pub project: Option<String>,
+    /// The commit that was checked out in the project's folder, with `-dirty` where its files differ from it.
+    pub git_commit: Option<String>,
 }
 
 /// One step of one run.
@@ -238,6 +248,47 @@ pub struct ReleaseRecord {
     pub tests_warned: u64,
 }
 
+/// A message that has ended: it was sent, refused, given up, or nobody knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryRecord {
+    /// Its id in the outbox.
+    pub id: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// `edition`, or `not_issued` for a line that there is none.
+    pub kind: String,
+    /// The report.
+    pub report: String,
+    /// The period's label.
+    pub period: String,
+    /// Parameters of a page for a row, as JSON.
+    pub parameters: Option<String>,
+    /// The edition.
+    pub edition: u64,
+    /// The release it was made from.
+    pub release: u64,
+    /// The run that published that release.
+    pub run_id: String,
+    /// The delivery that is declared for the report.
+    pub delivery: String,
+    /// `mail`, `folder`, `store` or `webhook`.
+    pub channel: String,
+    /// An address, a folder, a store; of a webhook its kind and where its URL is kept.
+    pub recipient: String,
+    /// The language; none where all were delivered.
+    pub language: Option<String>,
+    /// The Message-ID of a mail.
+    pub message_id: Option<String>,
+    /// `sent`, `refused`, `given_up` or `unknown`.
+    pub state: String,
+    /// The receiver's code.
+    pub code: Option<String>,
+    /// What the receiver answered, or what happened.
+    pub answer: String,
+    /// Attempts, if it is known how many.
+    pub attempts: Option<u64>,
+}
+
 /// Implements [`Row`] from one line per column: name, type of column, and value of a row.
 macro_rules! rows {
     ($record:ident in $table:literal { $($column:literal: $kind:ident, $row:ident => $value:expr;)+ }) => {
@@ -259,7 +310,10 @@ macro_rules! rows {
 rows!(RunRecord in "runs" {
     "run_id": Text, r => &r.run_id;
     "command": Text, r => &r.command;
+    "pipeline": MaybeText, r => r.pipeline.as_ref();
     "as_of": Day, r => r.as_of;
+    "scheduled_for": MaybeInstant, r => r.scheduled_for;
+    "attempt": Number, r => r.attempt;
     "started_at": Instant, r => r.started_at;
     "ended_at": Instant, r => r.ended_at;
     "status": Text, r => r.status.as_str();
@@ -267,6 +321,8 @@ rows!(RunRecord in "runs" {
     "message": MaybeText, r => r.message.as_ref();
     "host": Text, r => &r.host;
     "user_name": Text, r => &r.user;
+    "project_hash": MaybeText, r => r.project.as_ref();
+    "git_commit": MaybeText, r => r.git_commit.as_ref();
 });
 
 rows!(StepRecord in "steps" {
@@ -326,12 +382,34 @@ rows!(ReleaseRecord in "releases" {
     "tests_warned": Number, r => r.tests_warned;
 });
 
+rows!(DeliveryRecord in "deliveries" {
+    "id": Text, r => &r.id;
+    "at": Instant, r => r.at;
+    "kind": Text, r => &r.kind;
+    "report": Text, r => &r.report;
+    "period": Text, r => &r.period;
+    "parameters": MaybeText, r => r.parameters.as_ref();
+    "edition": Number, r => r.edition;
+    "release": Number, r => r.release;
+    "run_id": Text, r => &r.run_id;
+    "delivery": Text, r => &r.delivery;
+    "channel": Text, r => &r.channel;
+    "recipient": Text, r => &r.recipient;
+    "language": MaybeText, r => r.language.as_ref();
+    "message_id": MaybeText, r => r.message_id.as_ref();
+    "state": Text, r => &r.state;
+    "code": MaybeText, r => r.code.as_ref();
+    "answer": Text, r => &r.answer;
+    "attempts": Number, r => r.attempts;
+});
+
 struct Text;
 struct MaybeText;
 struct Number;
 struct Real;
 struct Day;
 struct Instant;
+struct MaybeInstant;
 
 impl Text {
     fn data_type() -> DataType {
@@ -388,11 +466,21 @@ impl Day {
 
 impl Instant {
     fn data_type() -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+        MaybeInstant::data_type()
     }
 
     fn column(values: impl Iterator<Item = Timestamp>) -> ArrayRef {
-        let column = TimestampMicrosecondArray::from_iter_values(values.map(|t| t.as_microsecond()));
+        MaybeInstant::column(values.map(Some))
+    }
+}
+
+impl MaybeInstant {
+    fn data_type() -> DataType {
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+    }
+
+    fn column(values: impl Iterator<Item = Option<Timestamp>>) -> ArrayRef {
+        let column: TimestampMicrosecondArray = values.map(|time| time.map(|t| t.as_microsecond())).collect();
         Arc::new(column.with_timezone("UTC"))
     }
 }

@@ -11,6 +11,9 @@ fn rows_become_columns_with_null_where_nothing_is_known() {
     let run = RunRecord {
         run_id: "r1".into(),
         command: "run nightly".into(),
+        pipeline: Some("nightly".into()),
+        scheduled_for: None,
+        attempt: Some(1),
         as_of: Some(jiff::civil::date(2000, 1, 1)),
         started_at: timestamp("1970-01-01T00:00:01Z"),
         ended_at: timestamp("1970-01-01T00:00:02.5Z"),
@@ -19,6 +22,8 @@ fn rows_become_columns_with_null_where_nothing_is_known() {
         message: None,
         host: "h".into(),
         user: "u".into(),
+        project: None,
+        git_commit: None,
     };
     let other = RunRecord { as_of: None, release: Some(7), status: RunStatus::Done, ..run.clone() };
     let batch = RunRecord::batch(&[run, other]).unwrap();
@@ -29,7 +34,7 @@ fn rows_become_columns_with_null_where_nothing_is_known() {
     assert!(column("as_of").is_null(1));
     assert_eq!(column("ended_at").as_primitive::<TimestampMicrosecondType>().value(0), 2_500_000);
     assert_eq!(column("status").as_string::<i32>().value(0), "nothing_new");
-    assert!(column("release").is_null(0));
+    assert!(column("release").is_null(0) && column("scheduled_for").is_null(0));
     assert_eq!(column("release").as_primitive::<Int64Type>().value(1), 7);
 }
 

@@ -110,6 +110,7 @@ impl TestLake {
             given,
             run_id,
             full_refresh: false,
+            resumed: &BTreeSet::new(),
             parallel_steps: 2,
         };
         let engine = self.engine();
@@ -239,6 +240,7 @@ async fn steps_not_selected_are_as_the_release_has_them() {
         given: &given,
         run_id: "r3",
         full_refresh: false,
+        resumed: &BTreeSet::new(),
         parallel_steps: 1,
     };
     let error = run(&lake.engine(), &input, &lake.lake, &NoProgress).await.unwrap_err();
