@@ -55,6 +55,19 @@ impl Lake {
         futures::stream::iter(puts).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await
     }
 
+    /// Forgets the objects that were read of a release which is no longer the newest: they may have been removed since.
+    pub(crate) async fn forget_if_old(&self) -> Result<()> {
+        if self.objects().is_empty() {
+            return Ok(());
+        }
+        let read = self.last_read().as_ref().map(|(number, ..)| *number);
+        if read.is_none() || read != self.latest_number().await? {
+            self.objects().clear();
+            *self.last_read() = None;
+        }
+        Ok(())
+    }
+
     /// An object by its hash.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod releases;
 mod repairs;
 mod s3;
 mod tables;
+mod vacuum;
 mod verify;
 
 use super::*;
