@@ -6,6 +6,7 @@
 //! Dialect: `duckdb`, the one of DataFusion's parsers that takes the most of what analysts write (`FILTER`, `QUALIFY`,
 //! `GROUP BY ALL`, `ORDER BY ALL`, `EXCLUDE`, `::`, lambdas); the one thing it lacks, `UNNEST` after `FROM`, is added.
 
+mod calendars;
 mod causes;
 mod comparisons;
 mod complexity;
@@ -60,11 +61,13 @@ use datafusion::optimizer as rules;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 use object_store::path::Path;
+use perennial_calendar::BusinessCalendar;
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Kind, Result};
 use perennial_core::sql::STANDARD;
 use perennial_functions as functions;
 use perennial_lake::TableVersion;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use url::Url;
@@ -87,11 +90,13 @@ pub struct EngineSettings {
     pub threads: usize,
     /// IANA name of the project's time zone.
     pub time_zone: String,
+    /// The calendars that functions of working days can be asked for, by name.
+    pub calendars: BTreeMap<String, BusinessCalendar>,
 }
 
 impl Default for EngineSettings {
     fn default() -> EngineSettings {
-        EngineSettings { memory_limit_bytes: 1 << 30, threads: 2, time_zone: "UTC".into() }
+        EngineSettings { memory_limit_bytes: 1 << 30, threads: 2, time_zone: "UTC".into(), calendars: BTreeMap::new() }
     }
 }
 
@@ -173,6 +178,12 @@ impl Engine {
             .register_relation_planner(Arc::new(unnest::UnnestInFrom))
             .map_err(|e| failure(e, "cannot start the engine"))?;
         Ok(Engine { context, settings, store })
+    }
+
+    /// A name for the calendars and the time zone of the session, which is another one when they change; nothing for SQL
+    /// whose answers do not depend on them.
+    pub fn calendars_behind(&self, sql: &str) -> Option<String> {
+        functions::names_function_of_calendars(sql).then(|| calendars::digest(&self.settings))
     }
 
     /// DataFusion's state as it is now; tables registered later are seen through it as well.
@@ -338,7 +349,8 @@ fn session_config(settings: &EngineSettings) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
         .with_information_schema(true)
-        .with_target_partitions(settings.threads.max(1));
+        .with_target_partitions(settings.threads.max(1))
+        .with_option_extension(functions::Calendars::new(settings.calendars.clone()));
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
     // What is too deep is refused before, with its place.

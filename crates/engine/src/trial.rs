@@ -20,7 +20,7 @@ use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_planner::create_window_expr;
 use perennial_core::error::suggestion;
-use perennial_functions::{check_constants, is_arithmetic};
+use perennial_functions::{check_constants, is_arithmetic, names_function_of_calendars};
 
 /// Everything in an optimised or analysed plan that a run would refuse whatever the rows are.
 pub fn problems_of_run(state: &SessionState, plan: &LogicalPlan, sql: &str) -> Vec<QueryProblem> {
@@ -141,7 +141,10 @@ impl Trial<'_> {
         if is_arithmetic(udf) {
             return;
         }
-        if self.constants(&names, &function.args) || !function.args.iter().any(|a| constant(a).is_some()) {
+        // Which calendar is meant may be unclear whatever the arguments are.
+        let may_be_refused =
+            names_function_of_calendars(names[0]) || function.args.iter().any(|a| constant(a).is_some());
+        if self.constants(&names, &function.args) || !may_be_refused {
             return;
         }
         if let Err(error) = self.evaluate(expr, schema) {

@@ -1,9 +1,9 @@
 //! What functions have in common.
 
-use arrow::array::{Array, ArrayRef, ListArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
-use datafusion::common::{ScalarValue, exec_err};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema, TimeUnit};
+use datafusion::common::{ScalarValue, exec_datafusion_err, exec_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::logical_expr::function::AccumulatorArgs;
@@ -71,4 +71,26 @@ pub(crate) fn is_text(given: &DataType) -> bool {
 /// The fields of a confidence interval.
 pub(crate) fn interval_fields() -> Fields {
     ["estimate", "low", "high"].map(|name| Field::new(name, DataType::Float64, true)).into_iter().collect()
+}
+
+/// Timestamps in whole seconds since 1970, rounded down.
+pub(crate) fn whole_seconds(function: &str, array: &ArrayRef, unit: TimeUnit) -> Result<Int64Array> {
+    let per_second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let numbers = array.to_data().into_builder().data_type(DataType::Int64).build()?;
+    let numbers = arrow::array::make_array(numbers);
+    let numbers = numbers
+        .as_primitive_opt::<Int64Type>()
+        .ok_or_else(|| exec_datafusion_err!("{function}: a timestamp that is not a number"))?;
+    numbers
+        .try_unary(|ticks: i64| {
+            let seconds = ticks.div_euclid(per_second);
+            // Far beyond any calendar, and differences stay within 64 bits.
+            (-(1 << 60)..1 << 60).contains(&seconds).then_some(seconds).ok_or(ticks)
+        })
+        .map_err(|ticks: i64| exec_datafusion_err!("{function}: the time {ticks} lies beyond the calendar"))
 }

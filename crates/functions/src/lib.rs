@@ -7,7 +7,7 @@
 //! [`FUNCTIONS`] is the whole list; a function has a file of its own with its meaning, its types and its tests, and a
 //! page of the manual in `docs/functions`. [`check_constants`] says before any row is read whether the constant
 //! arguments of a call are allowed. [`NoWrapping`] lets the engine's own `+`, `-`, `*`, `<<` and `sum` fail where they
-//! would wrap. `models` holds the mathematics, free of SQL and Arrow.
+//! would wrap. [`Calendars`] are those that functions of working days ask. `models` holds the mathematics, free of SQL and Arrow.
 
 mod common;
 mod constants;
@@ -23,11 +23,13 @@ mod models;
 mod overflow;
 mod predictions;
 mod retention;
+mod working_time;
 
 pub use constants::{ConstantProblem, check_constants};
 pub use large::TooLarge;
 pub use manual::{Example, Function, Kind, Page, Section};
 pub use overflow::{NoWrapping, Overflow, is_arithmetic};
+pub use working_time::{Calendars, names_function_of_calendars};
 
 use datafusion::prelude::SessionContext;
 use std::sync::Arc;
@@ -74,6 +76,11 @@ pub const FUNCTIONS: &[Function] = &[
     evaluation::holdout_by_frequency::FUNCTION,
     evaluation::gini::FUNCTION,
     evaluation::hhi::FUNCTION,
+    // working time
+    working_time::is_working_day::FUNCTION,
+    working_time::working_days_between::FUNCTION,
+    working_time::add_working_days::FUNCTION,
+    working_time::open_seconds::FUNCTION,
     // general
     general::date_diff::FUNCTION,
     general::months_between::FUNCTION,

@@ -52,6 +52,8 @@ pub enum Section {
     Retention,
     /// How good a score or a model is.
     Evaluation,
+    /// Working days and opening hours.
+    WorkingTime,
     /// Calendar, text, ordering, sums.
     General,
 }
@@ -168,6 +170,7 @@ impl Section {
             Section::Predictions => "Predicting from a fit",
             Section::Retention => "Retention",
             Section::Evaluation => "Evaluating scores and models",
+            Section::WorkingTime => "Working days and opening hours",
             Section::General => "Calendar, text, order, sums",
         }
     }

@@ -222,6 +222,12 @@ fn constant_arguments_are_checked() {
             "last_bin is -1; it is a whole number from 0 to 1000",
         ),
         ("date_diff", vec![text("wek"), None, None], 0, "unknown unit 'wek'; did you mean 'week'?"),
+        (
+            "open_seconds",
+            vec![None, None, text("Mo-Fr 09:00-17:00")],
+            2,
+            "`Mo-Fr` is not a day of the week; expected one of Mon, Tue, Wed, Thu, Fri, Sat, Sun",
+        ),
         ("sessionize", vec![None, months], 1, "a gap of months has no fixed length; write days"),
         ("sessionize", vec![None, whole(-1)], 1, "the gap is -1 seconds; it is a number from 0 to 1e13"),
         ("quantile_cutoffs", vec![None, whole(1)], 1, "the number of bins is 1; it is a whole number from 2 to 1000"),
@@ -246,8 +252,23 @@ fn constant_arguments_are_checked() {
     assert_eq!(check_constants("date_trunc", &[text("wek"), None]), Ok(()));
 }
 
+/// Without a name the only calendar is meant. 1 January 2027 is a Friday, 10 October 2026 a Saturday.
+#[tokio::test]
+async fn the_only_calendar_is_the_default() {
+    let sql = "SELECT is_working_day(DATE '2027-01-01') AS a, is_working_day(DATE '2026-10-10') AS b, \
+               open_seconds(DATE '2027-01-01', DATE '2027-01-02', 'Mon-Fri 09:00-10:00') AS c";
+    for (calendar, expected) in
+        [("germany", "false | false | 0"), ("china", "true | true | 3600"), ("none", "true | false | 3600")]
+    {
+        let session = session::open_with_calendars(1, &[calendar]);
+        let answer = session::answer(&session, sql).await.unwrap();
+        assert_eq!(answer, format!("a | b | c\n{expected}"), "{calendar}");
+    }
+}
+
 /// Every file of `tests/slt`, with one partition and with several: the answers may not differ in a digit.
-/// Files whose names begin with `real_` ask of published data and do nothing where those are absent.
+/// Files whose names begin with `real_` ask of published data and do nothing where those are absent, those that begin with
+/// `calendars_` run in a session with calendars.
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_logic_tests() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
@@ -255,10 +276,13 @@ async fn sql_logic_tests() {
     files.sort();
     let mut wrong = Vec::new();
     for file in files {
-        let real = file.file_name().unwrap().to_str().unwrap().starts_with("real_");
+        let begins_with = |prefix| file.file_name().unwrap().to_str().unwrap().starts_with(prefix);
         for partitions in [1, 3] {
-            let session = session::open(partitions);
-            if real && !session::register_real_data(&session).await {
+            let session = match begins_with("calendars_") {
+                true => session::open_with_calendars(partitions, &["germany", "china"]),
+                false => session::open(partitions),
+            };
+            if begins_with("real_") && !session::register_real_data(&session).await {
                 continue;
             }
             for failure in logic::failures(&session, &file).await {

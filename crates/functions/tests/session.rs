@@ -3,17 +3,49 @@
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::Result;
 use datafusion::prelude::{CsvReadOptions, SessionConfig, SessionContext};
+use jiff::civil::{Date, date};
+use perennial_calendar::BusinessCalendar;
+use perennial_functions::Calendars;
 use std::path::{Path, PathBuf};
 
 /// A session that works in so many partitions.
 // In the program the engine builds sessions; this package is tested without it.
 #[allow(clippy::disallowed_methods)]
 pub fn open(partitions: usize) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(97 * partitions);
-    config.options_mut().sql_parser.dialect = datafusion::common::config::Dialect::DuckDB;
+    let context = SessionContext::new_with_config(config(partitions));
+    perennial_functions::register(&context);
+    context
+}
+
+/// The same in the time zone of Berlin, with some of the calendars `germany` and `china`. Both have Saturday and Sunday
+/// free. In Germany 25 and 26 December 2026 and 1 January 2027 are holidays, in China 1 to 7 October 2026, with work on
+/// Saturday the 10th.
+#[allow(clippy::disallowed_methods)]
+pub fn open_with_calendars(partitions: usize, names: &[&str]) -> SessionContext {
+    let holidays = |days: &[Date]| days.iter().map(|day| (*day, String::new())).collect();
+    let weekdays = BusinessCalendar::monday_to_friday();
+    let germany = BusinessCalendar {
+        holidays: holidays(&[date(2026, 12, 25), date(2026, 12, 26), date(2027, 1, 1)]),
+        ..weekdays.clone()
+    };
+    let china = BusinessCalendar {
+        holidays: holidays(&(1..=7).map(|day| date(2026, 10, day)).collect::<Vec<_>>()),
+        working_days: [date(2026, 10, 10)].into(),
+        ..weekdays
+    };
+    let all = [("germany".to_string(), germany), ("china".to_string(), china)];
+    let calendars = Calendars::new(all.into_iter().filter(|(name, _)| names.contains(&name.as_str())));
+    let mut config = config(partitions).with_option_extension(calendars);
+    config.options_mut().execution.time_zone = Some("Europe/Berlin".into());
     let context = SessionContext::new_with_config(config);
     perennial_functions::register(&context);
     context
+}
+
+fn config(partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(97 * partitions);
+    config.options_mut().sql_parser.dialect = datafusion::common::config::Dialect::DuckDB;
+    config
 }
 
 /// The published data sets as tables; false where they are absent.

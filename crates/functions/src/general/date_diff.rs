@@ -1,12 +1,13 @@
 //! `date_diff(unit, from, to)`: how many days, weeks, months and so on begin between two times.
 
 use super::months_between::month_number;
+use crate::common::whole_seconds;
 use crate::constants::{ConstantProblem, Constants, ValueProblem};
 use crate::limits;
 use crate::manual::{Function, Section, page};
 use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampSecondType};
+use arrow::datatypes::{DataType, Date32Type, TimestampSecondType};
 use arrow::temporal_conversions::as_datetime_with_timezone;
 use datafusion::common::{exec_datafusion_err, exec_err, plan_err, utils::take_function_args};
 use datafusion::error::Result;
@@ -125,11 +126,11 @@ impl Times {
                 Ok(Times { local: seconds.clone(), elapsed: seconds })
             }
             DataType::Timestamp(unit, None) => {
-                let seconds = seconds(array, *unit)?;
+                let seconds = whole_seconds("date_diff", array, *unit)?;
                 Ok(Times { local: seconds.clone(), elapsed: seconds })
             }
             DataType::Timestamp(unit, Some(zone)) => {
-                let elapsed = seconds(array, *unit)?;
+                let elapsed = whole_seconds("date_diff", array, *unit)?;
                 Ok(Times { local: local_seconds(&elapsed, zone)?, elapsed })
             }
             other => exec_err!("date_diff: {other} is not a time; DATE or TIMESTAMP is needed"),
@@ -140,27 +141,6 @@ impl Times {
         (self.local.is_valid(i) && self.elapsed.is_valid(i))
             .then(|| Time { local: self.local.value(i), elapsed: self.elapsed.value(i) })
     }
-}
-
-fn seconds(array: &ArrayRef, unit: TimeUnit) -> Result<Int64Array> {
-    let per_second = match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
-    };
-    let numbers = array.to_data().into_builder().data_type(DataType::Int64).build()?;
-    let numbers = arrow::array::make_array(numbers);
-    let numbers = numbers
-        .as_primitive_opt::<Int64Type>()
-        .ok_or_else(|| exec_datafusion_err!("date_diff: a timestamp that is not a number"))?;
-    numbers
-        .try_unary(|ticks: i64| {
-            let seconds = ticks.div_euclid(per_second);
-            // Far beyond any calendar, and differences stay within 64 bits.
-            (-(1 << 60)..1 << 60).contains(&seconds).then_some(seconds).ok_or(ticks)
-        })
-        .map_err(|ticks: i64| exec_datafusion_err!("date_diff: the time {ticks} lies beyond the calendar"))
 }
 
 /// What the clocks of a zone showed, as seconds.
