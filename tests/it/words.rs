@@ -26,7 +26,7 @@ const REPLACED: &[Replaced] = &[
     ),
     replaced(r"\b[Rr]ooms\b|\b(?:a|[Tt]he|each|every|which|other|only|own) room\b", "module or layer"),
     replaced(r"\b(?:lower|upper|higher|same|other|next) floors?\b", "layer"),
-    replaced(r"\bDelivery\b|\bLoad::Deliveries\b|\bthe deliver(?:y|ies) of\b", "extraction, or load by file"),
+    replaced(r"\bLoad::Deliver(?:y|ies)\b", "extraction, or load by file"),
     replaced(r"\bcourse\.rs\b|\bcompared\.rs\b|\bknown\.rs\b|\bdeliveries\.rs\b|\bstyled\.rs\b", "the file's new name"),
     replaced(r"\bknown are\b", "expected one of"),
     Replaced {
