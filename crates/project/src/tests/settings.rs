@@ -249,3 +249,65 @@ fn every_mistake_of_who_is_told_and_what_is_kept_is_reported_at_its_place() {
     let shown = render_all(&wrong.unwrap_err(), false);
     assert!(!shown.contains("s3cret"), "{shown}");
 }
+
+/// Keys of all files that are about schedules and deliveries, with what is around a value in them.
+const VALUES: [(&str, &str, &str); 31] = [
+    ("pipelines/a.yml", "schedule: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nas_of: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\ncatch_up: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nrun_on: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nrun_on: {nth_working_day: ", "}\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nif_holiday: next\ncalendar: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nwait_for: {sources: ", "}\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nwait_for: {until: ", "}\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nnot_between: [", "]\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nstop_after: ", "\n"),
+    ("pipelines/a.yml", "schedule: \"@daily\"\nfinish_by: ", "\n"),
+    ("pipelines/a.yml", "attempts: {first_pause: ", "}\n"),
+    ("report-templates/a/report.md", "---\ntitle: A\nissue_after: ", "\n---\n"),
+    ("report-templates/a/report.md", "---\ntitle: A\nparameters: [", "]\n---\n"),
+    ("report-templates/b/delivery.yml", "- mail: ", "\n"),
+    ("report-templates/b/delivery.yml", "- name: ", "\n  folder: x\n"),
+    ("report-templates/b/delivery.yml", "- folder: ", "\n"),
+    ("report-templates/b/delivery.yml", "- store: ", "\n"),
+    ("report-templates/b/delivery.yml", "- for_each: {query: SELECT 1, parameters: ", "}\n"),
+    ("report-templates/b/delivery.yml", "- webhook: {kind: ", ", url: \"${U}\"}\n"),
+    ("perennial.yml", "calendars: {a: {weekend: ", "}}\n"),
+    ("perennial.yml", "calendars: {a: {holidays: ", "}}\n"),
+    ("perennial.yml", "calendars: {a: {holidays: {file: ", "}}}\n"),
+    ("perennial.yml", "calendars: {a: {working_days: ", "}}\n"),
+    ("perennial.yml", "mail: {from: a@example.com, server: ", "}\n"),
+    ("perennial.yml", "mail: {server: \"folder:x\", from: ", "}\n"),
+    ("perennial.yml", "mail: {from: a@example.com, server: \"folder:x\", list_unsubscribe: ", "}\n"),
+    ("perennial.yml", "mail: {from: a@example.com, server: \"folder:x\", oauth: {token_url: ", "}}\n"),
+    ("perennial.yml", "reports_url: ", "\n"),
+    ("perennial.yml", "metrics_file: ", "\n"),
+    ("perennial.yml", "keep: {days: ", "}\n"),
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, ..Default::default() })]
+    /// Whatever is written, it is read or reported at a place of its file.
+    #[test]
+    fn any_value_is_read_or_reported_at_its_place(
+        text in proptest::prop_oneof![".*", "[0-9:@*/ +-]{0,12}", "(smtp|smtps|https|s3|folder):/{0,2}[a-zé@:0-9./?]{0,12}"],
+    ) {
+        // A text of JSON is one of YAML.
+        let value = serde_json::to_string(&text).unwrap();
+        let report = ("report-templates/b/report.md", "---\ntitle: B\nparameters: [region]\n---\n");
+        for (path, before, after) in VALUES {
+            let written = format!("{before}{value}{after}");
+            let settings = if path == "perennial.yml" { written.as_str() } else { "mail: {from: a@example.com, server: \"folder:x\"}\n" };
+            let project = format!("{PROJECT}{settings}");
+            let mut files = vec![("perennial.yml", project.as_str()), report];
+            if path != "perennial.yml" {
+                files.push((path, &written));
+            }
+            let Err(problems) = load(&files) else { continue };
+            for problem in problems.iter() {
+                let place = problem.place().map(ToString::to_string).unwrap_or_default();
+                proptest::prop_assert!(place.starts_with(&format!("{path}:")), "{path} {before}{value}: {place}: {problem}");
+            }
+        }
+    }
+}
