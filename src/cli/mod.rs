@@ -4,6 +4,7 @@
 //! code follows from their kind.
 
 mod check;
+mod completions;
 mod deliver;
 mod demo;
 mod formats;
@@ -11,6 +12,7 @@ mod functions;
 mod init;
 mod lake;
 mod ls;
+mod man;
 mod migrate;
 mod output;
 mod progress;
@@ -42,7 +44,7 @@ use std::process::ExitCode;
 
 /// The nightly customer-value pipeline: sources to Parquet, SQL steps, tests, one release, reports.
 #[derive(Parser)]
-#[command(name = "perennial", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "perennial", version = env!("PERENNIAL_VERSION"), max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 done; 1 a test or check found bad data; 2 a mistake in the project or the \
 arguments; 3 a source or store could not be reached, a later try may help; 70 an internal error.")]
 struct Cli {
@@ -79,7 +81,8 @@ struct Common {
     vars: Option<String>,
 }
 
-/// How results are written; every verb accepts it, except `report`, whose formats are those of pages.
+/// How results are written; every verb accepts it, except `report`, whose formats are those of pages, and
+/// `completions`.
 #[derive(Args)]
 struct Output {
     /// How results are written to stdout
@@ -139,6 +142,8 @@ verbs! {
     templates::Templates,
     formats::Formats,
     migrate::Migrate,
+    completions::Completions,
+    man::Man,
 }
 
 /// How a verb ended if nothing stopped it.
