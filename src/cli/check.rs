@@ -2,7 +2,7 @@
 
 use super::output::{Format, count};
 use super::{Context, Outcome, Output, Verb};
-use crate::flow;
+use crate::{flow, schedule};
 use perennial_core::error::Problems;
 use perennial_project::Project;
 
@@ -22,6 +22,7 @@ impl Verb for Check {
     async fn run(&self, context: &Context<'_>) -> Result<Outcome, Problems> {
         let (project, mut problems) = Project::draft(&context.root()?, &context.load_options())?;
         context.print_notes(&project);
+        schedule::notes(&project, context.now()).iter().for_each(|note| context.printer.say(format!("note: {note}")));
         let checked = match flow::check(&project, context.now()).await {
             Ok(checked) if problems.is_empty() => checked,
             Ok(_) => return Err(problems),
