@@ -93,7 +93,7 @@ pub fn variables(text: &str) -> Vec<&str> {
     pieces(text).filter_map(name).collect()
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 

@@ -3,8 +3,9 @@
 use crate::environment::{self, Unresolved};
 use crate::error::{Error, Result};
 use crate::regular_file;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What opening a system needs besides its location. Secrets are only named here; they are looked up when a connection
 /// is opened, so that a project can be checked without them.
@@ -63,7 +64,8 @@ pub enum Tls {
 /// Where a secret is stored: never the secret itself.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// A text with `${NAME}` of the environment.
+    /// A text with `${NAME}` of the environment. A variable that is not set there is taken from the file that `NAME_FILE`
+    /// names, or from the file `NAME` of the service's credentials ([systemd](https://systemd.io/CREDENTIALS/)).
     Environment(String),
     /// A file that contains it; surrounding whitespace is ignored.
     File(PathBuf),
@@ -86,17 +88,35 @@ impl Secret {
     /// Of kind `Project`, naming the variable or file but nothing of its content.
     pub fn reveal(&self) -> Result<String> {
         match self {
-            Secret::File(path) => {
-                let text = regular_file::read_to_string(path);
-                let text = text.map_err(|e| Error::project(format!("the secret in {}: {e}", path.display())))?;
-                match text.trim() {
-                    "" => Err(Error::project(format!("the secret in {} is empty", path.display()))),
-                    text => Ok(text.to_string()),
-                }
-            }
-            Secret::Environment(text) => expand(text, &|name| std::env::var(name).ok()),
+            Secret::File(path) => read(path),
+            Secret::Environment(text) => reveal(text, &|name| std::env::var(name).ok()),
         }
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    let text = regular_file::read_to_string(path);
+    let text = text.map_err(|e| Error::project(format!("the secret in {}: {e}", path.display())))?;
+    match text.trim() {
+        "" => Err(Error::project(format!("the secret in {} is empty", path.display()))),
+        text => Ok(text.to_string()),
+    }
+}
+
+/// A text with its variables replaced, also by what files hold that the environment names.
+fn reveal(text: &str, environment: environment::Lookup<'_>) -> Result<String> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let file = |name: &str| {
+        let credential = || Some(PathBuf::from(set("CREDENTIALS_DIRECTORY")?).join(name)).filter(|path| path.exists());
+        set(&format!("{name}_FILE")).map(PathBuf::from).or_else(credential)
+    };
+    let mut of_files = BTreeMap::new();
+    for name in environment::variables(text).into_iter().filter(|name| environment::is_name(name)) {
+        if let (None, Some(path)) = (set(name), file(name)) {
+            of_files.insert(name, read(&path)?);
+        }
+    }
+    expand(text, &|name| set(name).or_else(|| of_files.get(name).cloned()))
 }
 
 impl Secret {
@@ -132,10 +152,10 @@ impl Secret {
 /// A text with its environment variables replaced.
 fn expand(text: &str, lookup: environment::Lookup<'_>) -> Result<String> {
     environment::expand(text, lookup).map_err(|problems| match problems.into_iter().next() {
-        Some(Unresolved::NotSet(name)) => {
-            Error::project(format!("environment variable `{name}`, which holds a secret, is not set"))
-                .hint("set it before the run, or keep the secret in a file: `password_file: /run/secrets/...`")
-        }
+        Some(Unresolved::NotSet(name)) => Error::project(format!(
+            "environment variable `{name}`, which holds a secret, is not set"
+        ))
+        .hint(format!("set it before the run, or let `{name}_FILE` or a key such as `password_file` name a file")),
         Some(other) => other.into(),
         None => Error::bug("a secret has no problem and no value"),
     })
@@ -162,6 +182,35 @@ mod tests {
         assert_eq!(token.hidden_words("Bearer s3cret ab", 4), ["s3cret"]);
         assert!(!token.is_plain() && Secret::Environment("text/json".into()).is_plain());
         assert_eq!(Secret::File("/run/token".into()).origin(), "file /run/token");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_read_from_the_file_that_the_environment_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = folder.path().join("mounted");
+        std::fs::write(&mounted, "of the mount\n").unwrap();
+        std::fs::write(folder.path().join("TOKEN"), "of the service\n").unwrap();
+        let [file, credentials] = [&mounted, &folder.path().to_path_buf()].map(|path| path.display().to_string());
+        let revealed = |environment: &[(&str, String)], text: &str| {
+            let value =
+                |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            reveal(text, &value)
+        };
+        let all = [
+            ("TOKEN", "of the environment".to_string()),
+            ("TOKEN_FILE", file.clone()),
+            ("CREDENTIALS_DIRECTORY", credentials.clone()),
+        ];
+        assert_eq!(revealed(&all, "<${TOKEN}>").unwrap(), "<of the environment>");
+        assert_eq!(revealed(&all[1..], "<${TOKEN:-x}>").unwrap(), "<of the mount>");
+        assert_eq!(revealed(&all[2..], "<${TOKEN}>").unwrap(), "<of the service>");
+        // Another one than the service has, and a name that is none.
+        assert_eq!(revealed(&all[2..], "${OTHER:-x}").unwrap(), "x");
+        assert!(revealed(&all[2..], "${OTHER}").unwrap_err().message().contains("`OTHER`"));
+        assert!(revealed(&all[2..], "${../TOKEN}").is_err());
+        // A file that is named and cannot be read is an error, whatever else there is.
+        let missing = [("TOKEN_FILE", format!("{file}-missing")), ("CREDENTIALS_DIRECTORY", credentials)];
+        assert!(revealed(&missing, "${TOKEN:-x}").unwrap_err().message().contains("mounted-missing"));
     }
 
     #[test]
