@@ -37,7 +37,7 @@ impl ReportRun<'_> {
         for report in &self.plan.reports {
             self.observer.event(Event::ReportStarted { report: &report.name });
             let as_of = issue.as_of(report);
-            let period = Period::newest_closed(report.period, *as_of.as_ref().unwrap_or(&release.as_of));
+            let period = Period::newest_due(report, *as_of.as_ref().unwrap_or(&release.as_of));
             let issued = match as_of {
                 Ok(_) => issue.report(report, period, &report.languages, &Output::ALL).await,
                 Err(error) => Err(error),
@@ -64,7 +64,7 @@ impl ReportRun<'_> {
     /// Records for every report that this run did not issue it, and why; the last edition stays.
     pub fn skip_all(&self, reason: &str, outcome: &mut RunOutcome) {
         for report in &self.plan.reports {
-            let period = Period::newest_closed(report.period, self.plan.as_of);
+            let period = Period::newest_due(report, self.plan.as_of);
             match self.not_issued(&report.name, period, reason) {
                 Ok(line) => outcome.not_issued.push(line),
                 Err(error) => outcome.problems.push(error),

@@ -12,7 +12,8 @@ use perennial_lake::history::{SourceRecord, SourceStatus};
 use perennial_lake::{LoadState, Release};
 use perennial_project::{Language, Project, ReportFile};
 use perennial_reports::{
-    self, Cause, CauseKind, Edition, EditionRecord, Footer, IssueRequest, Output, Period, Queries, SourceFact,
+    self, Cause, CauseKind, Edition, EditionRecord, Footer, IssueRequest, Output, PageRequest, Parameters, Period,
+    Queries, SourceFact, edition_folder, newest_in,
 };
 use std::collections::BTreeMap;
 
@@ -38,20 +39,67 @@ impl Issue<'_> {
         outputs: &[Output],
     ) -> Result<Edition> {
         let as_of = self.as_of(report)?;
-        let footer = self.footer(report, period).await?;
-        perennial_reports::issue(IssueRequest {
+        let last = self.last(report, period, Parameters::whole())?;
+        let footer = self.footer(report, period, last.as_ref()).await?;
+        let request = self.request(report, period, as_of, &footer);
+        perennial_reports::issue(IssueRequest { languages, outputs, ..request }).await
+    }
+
+    /// Issues a page of a report for each row of its parameters; the languages are those that its readers want. One that
+    /// cannot be issued does not stop the others.
+    pub async fn pages(
+        &self,
+        report: &ReportFile,
+        period: Period,
+        rows: &[(Parameters, Vec<Language>)],
+    ) -> Result<Vec<(Parameters, Result<Edition>)>> {
+        let as_of = self.as_of(report)?;
+        // Pages whose last editions stand on the same release, as most do, have the same footer.
+        let mut footers = BTreeMap::new();
+        let mut of_page = Vec::new();
+        for (parameters, _) in rows {
+            let last = self.last(report, period, parameters)?;
+            let release = last.as_ref().map(|last| (last.release, last.run_id.clone()));
+            if !footers.contains_key(&release) {
+                footers.insert(release.clone(), self.footer(report, period, last.as_ref()).await?);
+            }
+            of_page.push(release);
+        }
+        let pages = rows.iter().zip(&of_page).filter_map(|((parameters, languages), release)| {
+            Some(PageRequest { parameters: parameters.clone(), languages, footer: footers.get(release)? })
+        });
+        let pages: Vec<PageRequest<'_>> = pages.collect();
+        let Some(first) = pages.first() else { return Ok(Vec::new()) };
+        perennial_reports::issue_pages(self.request(report, period, as_of, first.footer), &pages).await
+    }
+
+    /// What all pages of a report share.
+    fn request<'a>(
+        &'a self,
+        report: &'a ReportFile,
+        period: Period,
+        as_of: jiff::civil::Date,
+        footer: &'a Footer,
+    ) -> IssueRequest<'a> {
+        IssueRequest {
             project: self.project,
             report,
             period,
+            parameters: Parameters::whole(),
             as_of,
-            languages,
-            outputs,
+            languages: &report.languages,
+            outputs: &Output::ALL,
             queries: self.reader,
-            footer: &footer,
+            footer,
             issued_at: self.now,
             folder: &self.project.reports_folder,
-        })
-        .await
+        }
+    }
+
+    /// The last edition of a page for a period.
+    fn last(&self, report: &ReportFile, period: Period, parameters: &Parameters) -> Result<Option<EditionRecord>> {
+        let folder = &self.project.reports_folder;
+        newest_in(&edition_folder(folder, &report.name, &period.label(), parameters))
     }
 
     /// The business date that a report describes, which is that of the tables it reads.
@@ -76,14 +124,13 @@ impl Issue<'_> {
         }
     }
 
-    async fn footer(&self, report: &ReportFile, period: Period) -> Result<Footer> {
-        let folder = &self.project.reports_folder;
+    async fn footer(&self, report: &ReportFile, period: Period, last: Option<&EditionRecord>) -> Result<Footer> {
         let nothing = Inputs::default();
         let inputs = self.inputs.get(&report.name).unwrap_or(&nothing);
         let mut causes = Vec::new();
-        if let Some(last) = perennial_reports::newest_edition(folder, &report.name, period)? {
+        if let Some(last) = last {
             // The page is issued also when the old release can no longer be read.
-            causes = match self.causes(inputs, period, &last).await {
+            causes = match self.causes(inputs, period, last).await {
                 Err(error) if error.kind() == Kind::Data => {
                     vec![Cause { kind: CauseKind::Unknown, what: last.release.to_string() }]
                 }

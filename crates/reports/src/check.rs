@@ -41,6 +41,7 @@ pub fn check(project: &Project) -> Problems {
         }
         keep(checker.phrases(), &mut problems);
         keep(queries(project, report), &mut problems);
+        keep(checker.titles(report), &mut problems);
         keep(calendar(project, report), &mut problems);
     }
     let checker = Checker { project, report: None, phrases: &project.phrases, languages: &[] };
@@ -88,6 +89,55 @@ impl Checker<'_> {
     /// The reports that a text belongs to.
     fn reports(&self) -> Vec<&ReportFile> {
         self.report.map_or_else(|| self.project.reports.iter().collect(), |report| vec![report])
+    }
+
+    /// Titles that name parameters.
+    fn titles(&self, report: &ReportFile) -> Problems {
+        let mut problems = Problems::new();
+        let header = &report.file.text[..report.body];
+        for title in report.title.values().filter(|title| title.contains("{{") || title.contains("{%")) {
+            // A title of several lines is not the bytes of its file.
+            let begin = header.find(title.as_str());
+            let place = |range: &Range<usize>| {
+                let range = begin.map_or(0..0, |begin| range.start + begin..range.end + begin);
+                Place::span(report.file.path.clone(), report.file.text.clone(), range)
+            };
+            if report.parameters.is_empty() {
+                let error = Error::project("the title has a tag, and the report has no parameters");
+                let error = error.hint("name the parameters in the header, as in `parameters: [region]`");
+                problems.push(error.at(place(&(0..title.len()))));
+                continue;
+            }
+            let env = Environment::new();
+            let undeclared = match env.template_from_named_str("title", title) {
+                Ok(parsed) => parsed.undeclared_variables(false),
+                Err(error) => {
+                    let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
+                    problems.push(Error::project(why).at(place(&error.range().unwrap_or(0..1))));
+                    continue;
+                }
+            };
+            let known = self.parameters();
+            for Use { role, range, .. } in uses(title) {
+                let name = &title[range.clone()];
+                let error = match &role {
+                    Role::Attribute(of) if of == "params" && !known.contains(&name) => {
+                        Error::project(format!("unknown parameter `{name}`")).suggest(name, known.iter().copied())
+                    }
+                    Role::Name if name != "params" && undeclared.contains(name) => {
+                        Error::project(format!("unknown name `{name}` in a title")).suggest(name, ["params"])
+                    }
+                    _ => continue,
+                };
+                problems.push(error.at(place(&range)));
+            }
+        }
+        problems
+    }
+
+    /// The parameters that a text may name.
+    fn parameters(&self) -> Vec<&str> {
+        self.reports().iter().flat_map(|report| &report.parameters).map(String::as_str).collect()
     }
 
     fn template(&self, file: &TextFile, body: usize) -> Problems {
@@ -138,6 +188,12 @@ impl Checker<'_> {
                     let add = || format!("add it to `vars` in perennial.yml, or write `vars.{name} | default(...)`");
                     let error = || Error::project(format!("unknown variable `{name}`"));
                     (!known().any(|k| k == name)).then(|| error().hint(near_or(name, known(), &add())))
+                }
+                Role::Attribute(of) if of == "params" && is_ours(of) => {
+                    let known = self.parameters();
+                    let error = || Error::project(format!("unknown parameter `{name}`"));
+                    let add = "add it to `parameters` in the report's header";
+                    (!known.contains(&name)).then(|| error().hint(near_or(name, known.iter().copied(), add)))
                 }
                 Role::Attribute(of) if of == "period" && is_ours(of) => {
                     let known = || OF_PERIOD.iter().map(|attribute| attribute.name);

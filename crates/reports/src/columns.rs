@@ -6,6 +6,7 @@
 use super::check::{page_of, slot_of};
 use super::formats::Format;
 use super::manual::{Argument, Kind};
+use super::parameters::no_column;
 use super::tokens::{self, Role, Token, Use, tags, uses};
 use arrow::datatypes::{DataType, SchemaRef};
 use perennial_core::error::{Error, Place, Problems};
@@ -24,6 +25,12 @@ const FIRST_IS_ATTRIBUTE: &[&str] = &["groupby", "selectattr", "rejectattr"];
 /// are those of each query that could be planned.
 pub fn check_columns(report: &ReportFile, columns: &BTreeMap<String, SchemaRef>) -> Problems {
     let mut problems = Problems::new();
+    // What a query that could not be planned gives, nobody knows.
+    let is_known = report.queries.iter().all(|query| columns.contains_key(&query.name));
+    let has = |name: &str| columns.values().any(|schema| schema.field_with_name(name).is_ok());
+    for name in report.parameters.iter().filter(|name| is_known && !has(name)) {
+        problems.push(no_column(name).at(in_header(report, name)));
+    }
     let body = &report.file.text[report.body..];
     let mut of_report = Walk::new(body, columns, Scope::new());
     of_report.run();
@@ -58,6 +65,14 @@ pub fn check_columns(report: &ReportFile, columns: &BTreeMap<String, SchemaRef>)
         check(piece, 0, found);
     }
     problems
+}
+
+/// Where the header names a parameter.
+fn in_header(report: &ReportFile, parameter: &str) -> Place {
+    let header = &report.file.text[..report.body];
+    let key = header.find("\nparameters:").map_or(0, |at| at + 1);
+    let found = header[key..].find(parameter).map(|at| key + at..key + at + parameter.len());
+    Place::span(report.file.path.clone(), report.file.text.clone(), found.unwrap_or(key..key))
 }
 
 /// A column that a template names, of a query.

@@ -168,6 +168,7 @@ mod tests {
                 page_of: String::new(),
                 part_of: String::new(),
                 missing_glyphs: String::new(),
+                mail: Default::default(),
             },
             language: Language::ENGLISH,
         }

@@ -56,7 +56,7 @@ pub(crate) fn document(language: Language, title: &str, body: &str, style: &Styl
             encode(bytes)
         );
     }
-    let css = CSS.replace("ACCENT", &style.accent).replace("FONTS", &fonts(language));
+    let css = CSS.replace("ACCENT", &style.accent).replace("FONTS", &families(language));
     let css = match &style.font {
         Some(family) => css.replace("\"Perennial Sans\",", &format!("\"{}\", \"Perennial Sans\",", css_name(family))),
         None => css,
@@ -74,7 +74,7 @@ pub(crate) fn document(language: Language, title: &str, body: &str, style: &Styl
 }
 
 /// The families of a language, for a style sheet.
-fn fonts(language: Language) -> String {
+pub(crate) fn families(language: Language) -> String {
     let named = |family: &String| match family.as_str() {
         "system-ui" | "serif" | "sans-serif" => family.clone(),
         other => format!("\"{}\"", css_name(other)),
@@ -147,7 +147,7 @@ impl Writer<'_> {
     }
 
     fn element(&mut self, tag: &str, attributes: &str, runs: &[Inline]) {
-        let text = inlines(runs);
+        let text = inlines(runs, is_harmless);
         self.raw(&format!("<{tag}{attributes}>{text}</{tag}>\n"));
     }
 
@@ -249,18 +249,19 @@ impl Writer<'_> {
     }
 }
 
-fn inlines(runs: &[Inline]) -> String {
+/// Runs as HTML; of the links only those that `is_allowed` says.
+pub(crate) fn inlines(runs: &[Inline], is_allowed: fn(&str) -> bool) -> String {
     let mut out = String::new();
     for run in runs {
         match run {
             Inline::Text(text) => out.push_str(&escape(text)),
-            Inline::Strong(inner) => out.push_str(&format!("<strong>{}</strong>", inlines(inner))),
-            Inline::Emphasis(inner) => out.push_str(&format!("<em>{}</em>", inlines(inner))),
+            Inline::Strong(inner) => out.push_str(&format!("<strong>{}</strong>", inlines(inner, is_allowed))),
+            Inline::Emphasis(inner) => out.push_str(&format!("<em>{}</em>", inlines(inner, is_allowed))),
             Inline::Code(text) => out.push_str(&format!("<code>{}</code>", escape(text))),
-            Inline::Link(url, inner) if is_harmless(url) => {
-                out.push_str(&format!("<a href=\"{}\">{}</a>", escape(url), inlines(inner)));
+            Inline::Link(url, inner) if is_allowed(url) => {
+                out.push_str(&format!("<a href=\"{}\">{}</a>", escape(url), inlines(inner, is_allowed)));
             }
-            Inline::Link(_, inner) => out.push_str(&inlines(inner)),
+            Inline::Link(_, inner) => out.push_str(&inlines(inner, is_allowed)),
             Inline::Break => out.push_str("<br>"),
         }
     }
@@ -274,4 +275,9 @@ pub(crate) fn is_harmless(url: &str) -> bool {
         Some(scheme) => matches!(scheme.as_str(), "http" | "https" | "mailto"),
         None => !url.is_empty(),
     }
+}
+
+/// Links that lead somewhere from any place: to pages and mail, not to places in a folder.
+pub(crate) fn leads_away(url: &str) -> bool {
+    is_harmless(url) && url.contains(':')
 }

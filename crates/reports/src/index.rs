@@ -3,6 +3,7 @@
 use super::html::{document, escape};
 use super::language::data;
 use super::number;
+use super::parameters::Parameters;
 use super::period::Period;
 use super::phrases::Phrasebook;
 use super::records::{Entry, Record};
@@ -11,22 +12,11 @@ use super::theme::Style;
 use perennial_core::error::{Error, Result};
 use perennial_project::{Language, PeriodKind, Project};
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// The index in the project's first language.
 pub(super) fn write(project: &Project, entries: &[Entry], style: &Style) -> Result<String> {
     let language = project.languages.first().copied().unwrap_or_default();
-    let zone = jiff::tz::TimeZone::get(&project.time_zone)
-        .map_err(|e| Error::project(format!("unknown time zone `{}`", project.time_zone)).because(e))?;
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let book = Phrasebook::new(Setting {
-        language,
-        currency: project.currency.clone(),
-        zone,
-        period: Period::containing(PeriodKind::Month, epoch),
-        as_of: epoch,
-        phrases: Arc::new(project.phrases.clone()),
-    });
+    let book = Phrasebook::new(Setting::of_project(project, language, &project.phrases)?);
     body(project, entries, &book)
         .map(|(title, body)| document(language, &title, &body, style))
         .map_err(|e| Error::project(e.detail().unwrap_or("a phrase of the index failed").to_string()).because(e))
@@ -65,7 +55,7 @@ fn body(project: &Project, entries: &[Entry], book: &Phrasebook) -> Result<(Stri
 
 fn report_title(project: &Project, name: &str, language: Language) -> String {
     let report = project.reports.iter().find(|r| r.name == name);
-    report.map_or_else(|| name.to_string(), |r| super::template::title(r, language))
+    report.map_or_else(|| name.to_string(), |r| super::template::title(r, language, Parameters::whole()))
 }
 
 fn open(out: &mut String, title: &str, book: &Phrasebook) -> Result<(), minijinja::Error> {

@@ -1,8 +1,8 @@
 //! Reports: queries and templates become pages, pages become editions.
 //!
 //! A report's queries give rows (`data`), its template and the phrases of the language turn them into document blocks
-//! (`template`, `charts`, `components`), and two writers set the blocks: `html` as one file that asks nothing of anybody,
-//! `pdf` as tagged A4 pages. `editions` keeps what was issued and its index.
+//! (`template`, `charts`, `components`), and three writers set the blocks: `html` as one file that asks nothing of anybody,
+//! `pdf` as tagged A4 pages, `mail` as a summary for a mail client. `editions` keeps what was issued and its index.
 //!
 //! Whatever a template may name has a page of the manual (`manual`, `contents`), by which templates are checked. A chart is
 //! one file of `charts` and a line in its list; a language is one file of `languages` and a line in the list of
@@ -23,19 +23,24 @@ mod decimal;
 mod editions;
 mod filters;
 mod fingerprint;
+mod fonts;
 mod footer;
 mod formats;
 mod functions;
 mod html;
 mod index;
 mod language;
+mod late;
 mod latin;
+mod mail;
 pub mod manual;
 mod number;
+mod parameters;
 mod pdf;
 mod period;
 mod phrases;
 mod picture;
+mod pixels;
 mod records;
 mod setting;
 mod template;
@@ -50,17 +55,25 @@ mod tests;
 pub use check::check;
 pub use columns::check_columns;
 pub use contents::{index, pages};
-pub use editions::{Edition, newest_edition, record_not_issued, write_index};
+pub use editions::{Edition, index_of, page_link, record_not_issued, write_index};
 pub use footer::{Cause, CauseKind, Footer, NamedFigure, SourceFact};
+pub use late::{LateNotice, late_notice};
+pub use parameters::{Parameters, TextRow, text_rows};
 pub use period::Period;
-pub use records::Record as EditionRecord;
+pub use records::{
+    MailParts, MailPicture, MailRecord, NotIssued, Record as EditionRecord, WrittenFigure, edition_folder, edition_in,
+    newest_in, not_issued, releases_of_editions,
+};
 
 use arrow::record_batch::RecordBatch;
 use jiff::civil::Date;
 use minijinja::value::Value;
+use parameters::Split;
 use perennial_core::error::{Error, Place, Result};
 use perennial_project::{Language, PeriodKind, Project, ReportFile, ReportQuery, template_value};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where rows come from: the caller's session over one release.
 #[async_trait::async_trait]
@@ -96,7 +109,11 @@ impl Output {
     }
 }
 
+/// The query whose rows say whether an edition has anything to say.
+const NOT_EMPTY: &str = "not_empty";
+
 /// What is to be issued.
+#[derive(Clone, Copy)]
 pub struct IssueRequest<'a> {
     /// The project: phrases, theme, currency, time zone, variables.
     pub project: &'a Project,
@@ -104,6 +121,8 @@ pub struct IssueRequest<'a> {
     pub report: &'a ReportFile,
     /// What it is about.
     pub period: Period,
+    /// The row of parameters that it is about; empty for the page as a whole.
+    pub parameters: &'a Parameters,
     /// The business date of the release's rows.
     pub as_of: Date,
     /// Languages to issue it in.
@@ -124,19 +143,80 @@ pub struct IssueRequest<'a> {
 /// says the same. Returns the edition and, apart, the outputs that could not be made (a PDF without a font); the others
 /// are written all the same.
 pub async fn issue(request: IssueRequest<'_>) -> Result<Edition> {
-    must_be_within(&request).await?;
-    let mut rows = Vec::new();
+    let names = if request.parameters.is_empty() { &[] } else { request.report.parameters.as_slice() };
+    page(&request, &results(&request, names).await?)
+}
+
+/// One of the pages that a report is split into.
+pub struct PageRequest<'a> {
+    /// Its row of parameters.
+    pub parameters: Parameters,
+    /// The languages that its readers want.
+    pub languages: &'a [Language],
+    /// What it is based on.
+    pub footer: &'a Footer,
+}
+
+/// Issues a page for each row of parameters. The report's queries run once; rows of results with the parameters as columns
+/// go to the page that has their values, other results to every page. Parameters, languages and footer are those of the
+/// pages; one that cannot be issued does not stop the others. A row that comes twice is one page.
+///
+/// # Errors
+/// What keeps all pages from being issued: a query that fails, a period without data.
+pub async fn issue_pages(
+    request: IssueRequest<'_>,
+    pages: &[PageRequest<'_>],
+) -> Result<Vec<(Parameters, Result<Edition>)>> {
+    let results = results(&request, &request.report.parameters).await?;
+    let mut known = BTreeSet::new();
+    let pages: Vec<&PageRequest<'_>> = pages.iter().filter(|page| known.insert(&page.parameters)).collect();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(pages.len());
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(one) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let PageRequest { parameters, languages, footer } = one;
+            done.push((parameters.clone(), page(&IssueRequest { parameters, languages, footer, ..request }, &results)));
+        }
+        done
+    };
+    // Queries are asynchronous and done by now; what is left is computing.
+    let done = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut all = Vec::new();
+    for pages in done {
+        all.extend(pages.map_err(|_| Error::bug("a page could not be made: its thread ended"))?);
+    }
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(all)
+}
+
+/// The results of a report's queries, split by these parameters.
+async fn results(request: &IssueRequest<'_>, parameters: &[String]) -> Result<Split> {
+    must_be_within(request).await?;
+    let mut results = Vec::new();
     for (name, sql) in queries_for(request.project, request.report, request.period, request.as_of)? {
         let batches = request.queries.rows(&sql).await.map_err(|error| {
             let place = query_place(request.report, &name);
             if error.place().is_some() { error } else { error.at(place) }.context(format!("query `{name}`"))
         })?;
-        rows.push((name, data::rows(&batches)?));
+        results.push((name, batches));
     }
-    if !rows.is_empty() && rows.iter().all(|(_, rows)| rows.len() == Some(0)) {
-        return Err(no_data(&request));
+    Split::of(&results, parameters).map_err(|error| match error.place() {
+        Some(_) => error,
+        None => error.at(Place::Whole(request.report.file.path.clone())),
+    })
+}
+
+/// One page from the results of all. A report that asks itself whether there is anything to say may have nothing.
+fn page(request: &IssueRequest<'_>, results: &Split) -> Result<Edition> {
+    let (rows, has_rows) = results.page(request.parameters);
+    if !has_rows && !rows.iter().any(|(name, _)| name == NOT_EMPTY) {
+        return Err(no_data(request));
     }
-    editions::issue(&request, &rows)
+    editions::issue(request, &rows)
 }
 
 /// Marks an error that says that a period has no data.

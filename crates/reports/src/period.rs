@@ -3,7 +3,7 @@
 use super::number;
 use jiff::civil::Date;
 use perennial_core::error::{Error, Result};
-use perennial_project::{Language, PeriodKind};
+use perennial_project::{IssueAfter, Language, PeriodKind, ReportFile};
 
 /// What one edition is about: the days from `start` up to, not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,27 @@ impl Period {
         let start = Period::containing(kind, as_of).start;
         let before = start.yesterday().unwrap_or(start);
         Period::containing(kind, before)
+    }
+
+    /// The newest period of a report that is to be issued at a business date: over, and what its header's `issue_after`
+    /// waits for has passed as well.
+    pub fn newest_due(report: &ReportFile, as_of: Date) -> Period {
+        let mut period = Period::newest_closed(report.period, as_of);
+        while !period.is_due(&report.issue_after, as_of) && period.start > Date::MIN {
+            period = period.before();
+        }
+        period
+    }
+
+    fn is_due(&self, after: &IssueAfter, as_of: Date) -> bool {
+        // The last day that figures must know of: what waits two days knows of the first two after the period.
+        let last = self.end.yesterday().unwrap_or(self.end);
+        let last = match after {
+            IssueAfter::End => last,
+            IssueAfter::Days(days) => self::after(last, jiff::Span::new().days(i64::from(*days))),
+            IssueAfter::WorkingDays(days, calendar) => calendar.working_days_after(last, *days).unwrap_or(Date::MAX),
+        };
+        as_of > last
     }
 
     /// The period just before.

@@ -36,11 +36,16 @@ impl Palette {
         all.push(("--sans", font.to_string()));
         Palette(all)
     }
+
+    /// A drawing with its colours put in, for readers without style sheets.
+    pub(crate) fn put_into(&self, svg: &str) -> String {
+        self.0.iter().fold(svg.to_string(), |svg, (name, colour)| svg.replace(&format!("var({name})"), colour))
+    }
 }
 
 impl Picture {
     /// The wide picture with colours put in, for writers without style sheets.
     pub(crate) fn print(&self, palette: &Palette) -> String {
-        palette.0.iter().fold(self.wide.clone(), |svg, (name, colour)| svg.replace(&format!("var({name})"), colour))
+        palette.put_into(&self.wide)
     }
 }

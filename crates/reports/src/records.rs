@@ -2,11 +2,12 @@
 
 use super::Output;
 use super::footer::NamedFigure;
+use super::parameters::Parameters;
 use perennial_core::error::{Error, Result};
 use perennial_lake::TestCounts;
 use perennial_project::Language;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// Layout of `edition.json`, raised when it changes in a way that older programs cannot read.
 pub(crate) const FORMAT: u32 = 1;
@@ -44,18 +45,131 @@ pub struct Record {
     pub content: String,
     /// Its files, beside this one.
     pub files: Vec<String>,
+    /// What it is about beside its period; empty for the page as a whole.
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+    /// Whether the report's query `not_empty` had rows; `None` where there is no such query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_empty: Option<bool>,
+    /// The edition as mail, per language tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mail: BTreeMap<String, MailRecord>,
+}
+
+/// An edition as mail in one language: names of files beside `edition.json`, and what a message quotes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MailRecord {
+    /// The subject, one line.
+    pub subject: String,
+    /// The HTML body, which names its pictures by `cid:`.
+    pub html: String,
+    /// The plain body.
+    pub text: String,
+    /// Headline figures as the language writes them, for short messages.
+    pub figures: Vec<WrittenFigure>,
+    /// The pictures of the HTML body.
+    pub pictures: Vec<MailPicture>,
+}
+
+/// A headline figure as a language writes it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WrittenFigure {
+    /// What it is.
+    pub label: String,
+    /// The figure with its unit.
+    pub value: String,
+}
+
+/// A picture of a mail.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MailPicture {
+    /// A PNG beside `edition.json`.
+    pub file: String,
+    /// The value of its `Content-ID`, without brackets.
+    pub cid: String,
+    /// The width at which it is shown, in pixels of a page.
+    pub width: u32,
+    /// The height at which it is shown.
+    pub height: u32,
+}
+
+/// An edition as mail, read and ready to be packed. Pages to attach are named by [`Record::pages`]: they may be large.
+#[derive(Clone, Debug)]
+pub struct MailParts {
+    /// The subject, one line.
+    pub subject: String,
+    /// The HTML body.
+    pub html: String,
+    /// The plain body.
+    pub text: String,
+    /// Pictures and their bytes.
+    pub pictures: Vec<(MailPicture, Vec<u8>)>,
+}
+
+impl MailRecord {
+    /// The names of its files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let pictures = self.pictures.iter().map(|picture| picture.file.as_str());
+        [self.html.as_str(), self.text.as_str()].into_iter().chain(pictures)
+    }
+
+    /// The same with other names of its files.
+    pub(crate) fn renamed(&self, name: impl Fn(&str) -> String) -> MailRecord {
+        let picture = |picture: &MailPicture| MailPicture { file: name(&picture.file), ..picture.clone() };
+        MailRecord {
+            html: name(&self.html),
+            text: name(&self.text),
+            pictures: self.pictures.iter().map(picture).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Reads it from the folder of its edition.
+    ///
+    /// # Errors
+    /// `Unreachable` when a file cannot be read.
+    pub fn read(&self, folder: &Path) -> Result<MailParts> {
+        let bytes = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|error| cannot_read(&path, error))
+        };
+        let text = |name: &str| bytes(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let picture = |picture: &MailPicture| Ok((picture.clone(), bytes(&picture.file)?));
+        Ok(MailParts {
+            subject: self.subject.clone(),
+            html: text(&self.html)?,
+            text: text(&self.text)?,
+            pictures: self.pictures.iter().map(picture).collect::<Result<_>>()?,
+        })
+    }
 }
 
 impl Record {
+    /// The names of the pages in a language, beside `edition.json`.
+    pub fn pages(&self, language: Language) -> impl Iterator<Item = &str> {
+        let own = move |file: &&str| file.split('.').next() == Some(language.tag());
+        self.files.iter().map(String::as_str).filter(own)
+    }
+
+    /// Whether its headline figures are those of another edition.
+    pub fn has_same_figures(&self, other: &Record) -> bool {
+        self.figures == other.figures
+    }
+
+    /// The names of all files of the edition but its record.
+    pub(crate) fn all_files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str).chain(self.mail.values().flat_map(MailRecord::files))
+    }
+
     /// Whether it stands for one that could not be read.
     pub(crate) fn is_rebuilt(&self) -> bool {
         self.content.is_empty() && self.run_id.is_empty()
     }
 }
 
-/// `not-issued.json`: why the newest run issued nothing for a period.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct NotIssued {
+/// `not-issued.json`: why the newest run issued nothing for a period. It is gone when an edition is issued.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct NotIssued {
     /// [`FORMAT`].
     pub format: u32,
     /// The report's name.
@@ -68,6 +182,50 @@ pub(crate) struct NotIssued {
     pub run_id: String,
     /// When.
     pub at: jiff::Timestamp,
+}
+
+/// The folder of a report's editions for a period; those of a page for one row of parameters lie in a folder of their own.
+pub fn edition_folder(folder: &Path, report: &str, period: &str, parameters: &Parameters) -> PathBuf {
+    let whole = folder.join(report).join(period);
+    if parameters.is_empty() { whole } else { whole.join(parameters.slug()) }
+}
+
+/// Why the newest run issued nothing for a period, from the folder of its editions, if it did not.
+///
+/// # Errors
+/// As [`newest_in`].
+pub fn not_issued(place: &Path) -> Result<Option<NotIssued>> {
+    read(&place.join("not-issued.json"))
+}
+
+/// The record of an earlier edition in a folder of editions.
+///
+/// # Errors
+/// As [`newest_in`].
+pub fn edition_in(place: &Path, number: u32) -> Result<Option<Record>> {
+    read(&place.join(format!("edition-{number}.json")))
+}
+
+/// The releases that editions stand on, of all reports, periods and pages, earlier editions as well.
+///
+/// # Errors
+/// As [`newest_in`].
+pub fn releases_of_editions(folder: &Path) -> Result<BTreeSet<u64>> {
+    let mut releases = BTreeSet::new();
+    for report in folders(folder)? {
+        for period in folders(&folder.join(&report))? {
+            let whole = folder.join(&report).join(&period);
+            let pages = folders(&whole)?.into_iter().map(|page| whole.join(page));
+            for place in pages.chain([whole.clone()]) {
+                let Some(record) = newest_in(&place)? else { continue };
+                let earlier = (1..record.edition).map(|number| edition_in(&place, number));
+                for record in earlier.chain([Ok(Some(record))]) {
+                    releases.extend(record?.filter(|record| !record.is_rebuilt()).map(|record| record.release));
+                }
+            }
+        }
+    }
+    Ok(releases)
 }
 
 /// What the index knows of one period of one report.
@@ -87,14 +245,14 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>> {
         periods.reverse();
         for period in periods {
             let place = folder.join(&report).join(&period);
-            let newest = newest(&place)?;
-            let not_issued: Option<NotIssued> = read(&place.join("not-issued.json"))?;
+            let newest = newest_in(&place)?;
+            let not_issued = not_issued(&place)?;
             if newest.is_none() && not_issued.is_none() {
                 continue;
             }
             let mut earlier = Vec::new();
             for number in (1..newest.as_ref().map_or(1, |n| n.edition)).rev() {
-                earlier.extend(read::<Record>(&place.join(format!("edition-{number}.json")))?);
+                earlier.extend(edition_in(&place, number)?);
             }
             out.push(Entry { folder: format!("{report}/{period}"), newest, earlier, not_issued });
         }
@@ -119,7 +277,7 @@ fn folders(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// A file of this module; nothing where it does not exist.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -143,7 +301,7 @@ struct FormatOnly {
 /// The record of the newest edition in a folder. One that cannot be read, as a power cut may leave it, is replaced by
 /// what the files beside it say: the number, and which pages there are. Such an edition equals no other, so that the next
 /// one is issued and the pages of this one are kept.
-pub(crate) fn newest(place: &Path) -> Result<Option<Record>> {
+pub fn newest_in(place: &Path) -> Result<Option<Record>> {
     let path = place.join("edition.json");
     if !path.is_file() {
         return Ok(None);
@@ -172,6 +330,9 @@ pub(crate) fn newest(place: &Path) -> Result<Option<Record>> {
         figures: Vec::new(),
         content: String::new(),
         files: pages(place),
+        parameters: Parameters::default(),
+        not_empty: None,
+        mail: BTreeMap::new(),
     }))
 }
 

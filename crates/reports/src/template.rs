@@ -4,6 +4,7 @@ use super::blocks::{self, Block};
 use super::canvas::Canvas;
 use super::data::Row;
 use super::footer::{EditionFacts, Footer, NamedFigure};
+use super::parameters::Parameters;
 use super::phrases::{Phrasebook, UNTRUSTED, environment};
 use super::setting::Setting;
 use super::{charts, components, number};
@@ -49,6 +50,21 @@ pub(crate) struct Furniture {
     pub part_of: String,
     /// What is said of characters without a font, with `{mark}` and `{list}`.
     pub missing_glyphs: String,
+    /// What mail says.
+    pub mail: MailPhrases,
+}
+
+/// Phrases of a page as mail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MailPhrases {
+    /// The link to the page.
+    pub link: String,
+    /// Over the titles of what else is on the page.
+    pub sections: String,
+    /// That something does not fit into a mail.
+    pub cut: String,
+    /// Rows of a table that are not shown, with `{count}`.
+    pub more_rows: String,
 }
 
 /// Everything a page is made from.
@@ -65,6 +81,8 @@ pub(crate) struct Source<'a> {
     pub setting: Setting,
     /// Rows by query.
     pub rows: &'a [(String, Value)],
+    /// What it is about beside its period.
+    pub parameters: &'a Parameters,
     /// What the page is based on.
     pub footer: &'a Footer,
     /// The edition it becomes.
@@ -100,7 +118,7 @@ pub(crate) fn render(source: &Source<'_>) -> Result<Page> {
     let day = number::date(setting.as_of, setting.language);
     let with = [("period", setting.period.title(setting.language)), ("as_of", day)];
     Ok(Page {
-        title: title(source.report, setting.language),
+        title: title(source.report, setting.language, source.parameters),
         company: source.company.to_string(),
         period: setting.period.title(setting.language),
         status: canvas.book.plain_phrase_with(status, &with).map_err(failed)?,
@@ -115,20 +133,39 @@ pub(crate) fn render(source: &Source<'_>) -> Result<Page> {
 /// Phrases with names to be filled in by the writers.
 fn furniture(book: &Phrasebook) -> Result<Furniture, minijinja::Error> {
     let open = |names: [&'static str; 2]| names.map(|name| (name, format!("{{{name}}}")));
+    let mail = MailPhrases {
+        link: book.plain_phrase("mail_link")?,
+        sections: book.plain_phrase("mail_sections")?,
+        cut: book.plain_phrase("mail_cut")?,
+        more_rows: book.plain_phrase_with("mail_more_rows", &[("count", "{count}".into())])?,
+    };
     Ok(Furniture {
         figures: book.plain_phrase("figures")?,
         skip: book.plain_phrase("skip_to_content")?,
         page_of: book.plain_phrase_with("page_of", &open(["page", "pages"]))?,
         part_of: book.plain_phrase_with("part_of", &open(["part", "parts"]))?,
         missing_glyphs: book.plain_phrase_with("missing_glyphs", &open(["mark", "list"]))?,
+        mail,
     })
 }
 
-/// The report's title in a language; its English one, or its name, where that is missing.
-pub(crate) fn title(report: &ReportFile, language: Language) -> String {
+/// The report's title in a language; its English one, or its name, where that is missing. It may name parameters, which
+/// are none on the page as a whole.
+pub(crate) fn title(report: &ReportFile, language: Language, parameters: &Parameters) -> String {
     let titles = &report.title;
     let any = titles.get(&language).or_else(|| titles.get(&Language::ENGLISH));
-    any.or_else(|| titles.values().next()).cloned().unwrap_or_else(|| report.name.clone())
+    let title = any.or_else(|| titles.values().next()).cloned().unwrap_or_else(|| report.name.clone());
+    if report.parameters.is_empty() {
+        return title;
+    }
+    let mut env = minijinja::Environment::new();
+    env.set_formatter(
+        |out, state, value| {
+            if value.is_none() { Ok(()) } else { minijinja::escape_formatter(out, state, value) }
+        },
+    );
+    let context = Value::from_pairs([("params", parameters.value(&report.parameters))]);
+    env.render_str(&title, context).unwrap_or(title)
 }
 
 /// The name by which a template includes a piece: `pieces/verdict.md` of its own, `shared/verdict.md` of all.
@@ -148,6 +185,7 @@ fn context(source: &Source<'_>) -> Value {
     pairs.push(("period".into(), period_value(setting)));
     pairs.push(("as_of".into(), Value::from(setting.as_of.to_string())));
     pairs.push(("company".into(), Value::from(source.company)));
+    pairs.push(("params".into(), source.parameters.value(&source.report.parameters)));
     let vars = source.vars.iter().map(|(k, v)| (k.clone(), template_value(v)));
     pairs.push(("vars".into(), Value::from_pairs(vars)));
     Value::from_pairs(pairs)

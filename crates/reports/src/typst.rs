@@ -3,7 +3,7 @@
 
 use super::blocks::{Block, Figure, Headings, Headline, Inline, Table, Tone, plain};
 use super::charts::text_width;
-use super::html::is_harmless;
+use super::html::leads_away;
 use super::language::{data, fill};
 use super::picture::{Palette, Picture};
 use super::template::Page;
@@ -308,7 +308,7 @@ fn inlines(runs: &[Inline]) -> String {
             Inline::Strong(inner) => write!(out, "#strong[{}];", inlines(inner)),
             Inline::Emphasis(inner) => write!(out, "#emph[{}];", inlines(inner)),
             Inline::Code(text) => write!(out, "#{};", string(&breakable(text))),
-            Inline::Link(url, inner) if is_harmless(url) && url.contains(':') => {
+            Inline::Link(url, inner) if leads_away(url) => {
                 write!(out, "#link({})[#{}];", string(url), string(&plain(inner)))
             }
             Inline::Link(_, inner) => write!(out, "{}", inlines(inner)),

@@ -3,7 +3,7 @@
 use super::manual::{Argument, Example, Kind, PAGE, Page, Section};
 
 /// Names that every template has, beside the rows of its queries.
-pub(crate) const VARIABLES: &[&str] = &["period", "as_of", "language", "currency", "company", "vars"];
+pub(crate) const VARIABLES: &[&str] = &["period", "as_of", "language", "currency", "company", "vars", "params"];
 
 /// What a period has.
 pub(crate) const OF_PERIOD: &[Argument] = &[
@@ -38,6 +38,19 @@ pub(crate) static PAGES: &[Page] = &[
                 "the languages it is issued in; phrases are needed in these only",
             ),
             Argument::optional("readers", Kind::Text, "", "who reads it"),
+            Argument::optional(
+                "issue_after",
+                Kind::Text,
+                "the end of the period",
+                "how long a run waits after the end of a period before it issues it: `2 days`, or `3 working_days of germany` \
+                 with a calendar of perennial.yml; the period before stays the newest until then",
+            ),
+            Argument::optional(
+                "parameters",
+                Kind::Text,
+                "",
+                "columns that may split the report into pages of their own, as in `[region]`; see `params`",
+            ),
             Argument::optional(
                 "calendar",
                 Kind::Text,
@@ -153,6 +166,25 @@ pub(crate) static PAGES: &[Page] = &[
             page: "Silent for 3 times the usual gap",
         },
         related: &["queries", "company"],
+        ..PAGE
+    },
+    Page {
+        name: "params",
+        section: Section::Variables,
+        syntax: "params.name",
+        summary: "The values that a page for one row of parameters is about",
+        description: "The names are those of `parameters` in the header; all of them are none on the page of the report as a \
+                      whole. Where a delivery has `for_each`, every row of its query is a page: the queries of the report run \
+                      once, the rows of those that have a parameter as a column go to the page with their value, and all \
+                      other queries are the same on every page. Values are text and compared as they are; NULL is a value of \
+                      its own. The title in the header may name them: `title: \"Sales{% if params.region %} in {{ \
+                      params.region }}{% endif %}\"`.",
+        example: Example {
+            rows: &[("orders", "orders\n10")],
+            template: "{% if params.region %}{{ params.region }}{% else %}All regions{% endif %}: {{ orders[0].orders | integer }}",
+            page: "All regions: 10",
+        },
+        related: &["header", "queries"],
         ..PAGE
     },
     Page {

@@ -5,6 +5,7 @@ use crate::charts::CHARTS;
 use crate::decimal::Decimal;
 use crate::footer::{EditionFacts, Footer};
 use crate::manual::{Kind, Page, Section};
+use crate::parameters::Parameters;
 use crate::picture::Palette;
 use crate::setting::Setting;
 use crate::template::{self, Source};
@@ -39,7 +40,7 @@ fn render(page: &Page) -> Result<Vec<Block>, perennial_core::error::Error> {
         page.example.rows.iter().map(|(name, text)| (name.to_string(), rows(text))).collect();
     let report = ReportFile {
         issue_after: Default::default(),
-        parameters: Vec::new(),
+        parameters: vec!["region".into()],
         deliveries: Vec::new(),
         name: page.name.into(),
         file: TextFile { path: format!("{}.md", page.name), text: page.example.template.into() },
@@ -77,6 +78,7 @@ fn render(page: &Page) -> Result<Vec<Block>, perennial_core::error::Error> {
         vars: &BTreeMap::new(),
         setting,
         rows: &rows,
+        parameters: Parameters::whole(),
         footer: &footer,
         edition: &edition,
     };

@@ -2,7 +2,7 @@
 
 use super::fixture::{load, row};
 use super::{footer, issue};
-use crate::{IssueRequest, Output, Period, editions};
+use crate::{IssueRequest, Output, Parameters, Period, editions};
 use minijinja::value::Value;
 use perennial_project::{Language, PeriodKind};
 use std::path::Path;
@@ -17,6 +17,7 @@ fn issue_one(template: &str, name: &str, rows: Vec<Value>, folder: &Path) -> (St
     let problems: Vec<String> = crate::check(&project).iter().map(|e| e.to_string()).collect();
     assert_eq!(problems, Vec::<String>::new());
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &project,
         report,
         period: Period::parse(PeriodKind::Month, "2026-09").unwrap(),

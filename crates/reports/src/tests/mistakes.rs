@@ -2,7 +2,7 @@
 
 use super::fixture::{load, row};
 use super::{NoRows, footer};
-use crate::{IssueRequest, Output, Period, check_columns, editions};
+use crate::{IssueRequest, Output, Parameters, Period, check_columns, editions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use minijinja::value::Value;
 use perennial_core::error::{Error, Problems};
@@ -52,6 +52,7 @@ fn refused(template: &str) -> String {
     let report = project.reports.iter().find(|report| report.name == "queues").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &project,
         report,
         period: Period::parse(PeriodKind::Month, "2026-09").unwrap(),

@@ -3,13 +3,15 @@
 mod examples;
 mod fixture;
 mod frictions;
+mod mail;
 mod mistakes;
+mod pages;
 mod times;
 mod tutorial;
 mod worth;
 
 use super::footer::{Cause, CauseKind, Footer, SourceFact};
-use super::{IssueRequest, Output, Period, Queries, editions};
+use super::{IssueRequest, Output, Parameters, Period, Queries, editions};
 use arrow::record_batch::RecordBatch;
 use fixture::{Company, language, languages, load, month_of, project};
 use jiff::civil::{Date, date};
@@ -77,6 +79,7 @@ fn case(months: usize, margin: bool, open: bool) -> Case {
 
 fn issue(case: &Case, folder: &Path, outputs: &[Output], release: u64) -> Result<editions::Edition> {
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &case.project,
         report: &case.project.reports[0],
         period: case.period,
@@ -213,6 +216,7 @@ fn one_language_alone_is_no_other_edition() {
     issue(&case, folder.path(), &[Output::Html], 7).unwrap();
     let footer = footer(7);
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &case.project,
         report: &case.project.reports[0],
         period: case.period,
@@ -313,6 +317,7 @@ async fn a_period_outside_of_the_data_is_refused() {
     let mut messages = Vec::new();
     for label in ["2026-06", "2026-10", "2026-08"] {
         let error = super::issue(IssueRequest {
+            parameters: Parameters::whole(),
             project: &project,
             report: &project.reports[0],
             period: Period::parse(PeriodKind::Month, label).unwrap(),
@@ -472,6 +477,7 @@ fn a_pdf_is_tagged_and_titled() {
         *rows = Value::from(Vec::<Value>::new());
     }
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &case.project,
         report: &case.project.reports[0],
         period: case.period,

@@ -2,7 +2,7 @@
 
 use super::fixture::{load, row};
 use super::{NoRows, footer};
-use crate::{IssueRequest, Output, Period, data, editions};
+use crate::{IssueRequest, Output, Parameters, Period, data, editions};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use jiff::civil::{Date, date};
 use minijinja::value::Value;
@@ -21,6 +21,7 @@ fn page(template: &str, language: &str, rows: Value) -> String {
     let report = project.reports.iter().find(|report| report.name == "times").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let request = IssueRequest {
+        parameters: Parameters::whole(),
         project: &project,
         report,
         period: Period::parse(PeriodKind::Month, "2026-09").unwrap(),

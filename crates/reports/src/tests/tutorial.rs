@@ -2,10 +2,10 @@
 
 use super::fixture::{draft, money, row};
 use super::{NoRows, footer};
-use crate::{IssueRequest, Output, Period, editions};
+use crate::{EditionRecord, IssueRequest, Output, Parameters, Period, edition_folder, editions};
 use minijinja::value::Value;
 use perennial_core::error::render_all;
-use perennial_project::{PeriodKind, Project};
+use perennial_project::Project;
 use std::path::Path;
 
 const TEXT: &str = include_str!("../../../../docs/reports.md");
@@ -37,16 +37,23 @@ fn rows() -> Vec<(String, Value)> {
 }
 
 fn verdicts(files: &[(&str, &str)], folder: &Path) -> Vec<String> {
+    page(files, &rows(), Parameters::whole(), folder).verdict.into_values().collect()
+}
+
+/// The record of the page of the report in these files.
+fn page(files: &[(&str, &str)], rows: &[(String, Value)], parameters: &Parameters, folder: &Path) -> EditionRecord {
     let project: Project = draft(files, "EUR").unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
     let problems = crate::check(&project);
     assert!(problems.is_empty(), "{}", render_all(&problems, false));
-    let report = project.reports.iter().find(|report| report.name == "regions").unwrap();
-    let rows: Vec<(String, Value)> =
-        rows().into_iter().filter(|(name, _)| report.queries.iter().any(|query| query.name == *name)).collect();
+    let path = files[0].0.trim_start_matches("report-templates/").trim_end_matches("/report.md");
+    let report = project.reports.iter().find(|report| report.name == path).unwrap();
+    let is_asked = |(name, _): &&(String, Value)| report.queries.iter().any(|query| query.name == *name);
+    let rows: Vec<(String, Value)> = rows.iter().filter(is_asked).cloned().collect();
     let request = IssueRequest {
+        parameters,
         project: &project,
         report,
-        period: Period::parse(PeriodKind::Month, "2026-09").unwrap(),
+        period: Period::newest_due(report, jiff::civil::date(2026, 10, 1)),
         as_of: jiff::civil::date(2026, 10, 1),
         languages: &report.languages,
         outputs: &[Output::Html],
@@ -56,8 +63,8 @@ fn verdicts(files: &[(&str, &str)], folder: &Path) -> Vec<String> {
         folder,
     };
     editions::issue(&request, &rows).unwrap();
-    let record = crate::newest_edition(folder, "regions", request.period).unwrap().unwrap();
-    record.verdict.into_values().collect()
+    let place = edition_folder(folder, &report.name, &request.period.label(), parameters);
+    crate::newest_in(&place).unwrap().unwrap()
 }
 
 #[test]
@@ -101,4 +108,48 @@ fn the_first_page_of_the_tutorial_is_made() {
         assert!(page("en").contains(&format!(">{text}")), "{text}");
         assert!(!page("zh-CN").contains(text), "{text}");
     }
+}
+
+#[test]
+fn a_warning_says_whether_it_has_anything_to_say() {
+    let files = ["report.md", "queries/not_empty.sql"].map(|file| {
+        let path = format!("report-templates/silent/{file}");
+        let text = code(&format!("`{path}`:"));
+        (path, text)
+    });
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let customer = row([
+        ("customer", Value::from("Northwind")),
+        ("last_purchased_on", Value::from("2026-06-17")),
+        ("days_silent", Value::from(105)),
+        ("value_at_stake", money(7_500_000)),
+    ]);
+    for (rows, expected) in [(vec![customer], true), (Vec::new(), false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = vec![("not_empty".to_string(), Value::from(rows))];
+        let record = page(&files, &rows, Parameters::whole(), folder.path());
+        assert_eq!((record.period.as_str(), record.not_empty), ("2026-09-30", Some(expected)));
+        let said = if expected { "1 customers are silent beyond their own rhythm." } else { "Nothing to report." };
+        assert_eq!(record.verdict["en"], said);
+    }
+}
+
+#[test]
+fn the_page_of_a_region_says_so() {
+    let begin = code("place of the first ones of `report-templates/regions/report.md`:");
+    let path = "report-templates/regions/report.md";
+    let queries = code("`report-templates/regions/queries/regions.sql`:");
+    let files = [(path, begin.as_str()), ("report-templates/regions/queries/regions.sql", queries.as_str())];
+    let folder = tempfile::tempdir().unwrap();
+    let region = [("region".to_string(), Some("north".to_string()))].into();
+    let north = Parameters::of_row(&region, &["region".into()]).unwrap();
+    let whole = page(&files, &rows(), Parameters::whole(), folder.path());
+    assert_eq!(
+        (whole.title["en"].as_str(), whole.verdict["en"].as_str()),
+        ("Sales", "September 2026: EUR\u{202f}100\u{202f}k in 2 regions.")
+    );
+    let of_north = page(&files, &rows(), &north, folder.path());
+    assert_eq!(of_north.title["en"], "Sales in north");
+    assert!(of_north.verdict["en"].ends_with(" in north."), "{:?}", of_north.verdict);
+    assert!(north.slug().starts_with("north-"));
 }
