@@ -186,7 +186,7 @@ pub enum DeliverWhen {
     /// Each new edition.
     #[default]
     NewEdition,
-    /// New editions whose headline figures differ from those delivered last; the first of a period always.
+    /// New editions whose headline figures differ from those of the edition before; the first of a period always.
     ChangedFigures,
     /// New editions that have something to say: the report's `not_empty` query has rows.
     NotEmpty,
