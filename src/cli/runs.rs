@@ -34,12 +34,29 @@ impl Verb for Runs {
         match &self.run_id {
             Some(run_id) => one(run_id, &reader, context).await?,
             None => {
-                let sql = "SELECT * FROM system.runs ORDER BY started_at DESC";
-                context.printer.rows(&reader.query(sql, Some(self.limit)).await?)?;
+                let columns = match self.output.format {
+                    Format::Text => columns_for_people(&project.time_zone),
+                    Format::Json | Format::Csv => "*".to_string(),
+                };
+                let sql = format!("SELECT {columns} FROM system.runs ORDER BY system.runs.started_at DESC");
+                context.printer.rows(&reader.query(&sql, Some(self.limit)).await?)?;
             }
         }
         Ok(Outcome::Done)
     }
+}
+
+/// The columns of a list that people read: times in the project's zone to the second, and no hashes.
+fn columns_for_people(time_zone: &str) -> String {
+    let local = |column: &str| {
+        format!("arrow_cast({column}, 'Timestamp(Second, Some(\"{time_zone}\"))') AS {column}")
+    };
+    format!(
+        "run_id, coalesce(pipeline, command) AS pipeline, as_of, {}, {}, \
+         CAST(date_diff('second', started_at, ended_at) AS BIGINT) AS seconds, attempt, status, release, message",
+        local("scheduled_for"),
+        local("started_at")
+    )
 }
 
 /// One run: its own row, and what it read, built and tested.

@@ -31,6 +31,12 @@ impl StateFolder {
         }
     }
 
+    /// The month `2026-10` in whose folder an object is; `None` for objects elsewhere.
+    pub(crate) fn month_of(self, path: &str) -> Option<&str> {
+        let (month, _) = path.strip_prefix(&self.path(""))?.split_once('/')?;
+        month.starts_with(|c: char| c.is_ascii_digit()).then_some(month)
+    }
+
     fn path(self, name: &str) -> String {
         format!("{RECORDS}/{}/{name}", self.name())
     }
@@ -98,6 +104,12 @@ impl Lake {
     /// # Errors
     /// `Unreachable` when the store fails.
     pub async fn delete_state(&self, folder: StateFolder, name: &str) -> Result<()> {
-        self.delete(&folder.path(name)).await
+        let path = folder.path(name);
+        self.delete(&path).await?;
+        // Object stores have no folders. On a disk, empty ones would pile up and be listed; one that is not empty stays.
+        if let (Some(root), Some((below, _))) = (self.folder(), name.rsplit_once('/')) {
+            std::fs::remove_dir(root.join(folder.path(below))).ok();
+        }
+        Ok(())
     }
 }
