@@ -1,11 +1,14 @@
 //! Vacuum: releases that `keep` does not cover are removed, and what no release needs.
 
 use super::{Event, Invoker, Observer, note_of, record};
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
 use perennial_core::error::{Error, Result};
-use perennial_lake::{KeepRule, Lake, Vacuum, new_run_id};
+use perennial_lake::{Lake, Retention, Vacuum, new_run_id};
 use perennial_project::{Keep, Project};
-use perennial_reports::releases_of_editions;
+use perennial_reports::{edition_in, newest_in, releases_of_editions};
+use std::path::{Path, PathBuf};
 
 /// How long files stay that a reader may still need, or a process of which the lake knows nothing. Queries take minutes
 /// and nights hours.
@@ -16,8 +19,8 @@ const GRACE: SignedDuration = SignedDuration::from_hours(24);
 /// # Errors
 /// `Unreachable` when the lake or the folder of the reports cannot be read, `Data` when a release that is kept is damaged.
 pub(crate) async fn plan_vacuum(project: &Project, grace: SignedDuration, now: Timestamp) -> Result<Vacuum> {
-    let rule = rule(project, grace)?;
-    Lake::open(&project.lake).await?.plan_vacuum(&rule, now).await
+    let retention = retention(project, grace, now)?;
+    Lake::open(&project.lake).await?.plan_vacuum(&retention, now).await
 }
 
 /// Removes it. The lake's lock is held until releases and objects are gone; data files are deleted afterwards, so that a
@@ -33,13 +36,13 @@ pub(crate) async fn vacuum(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<Vacuum> {
-    let rule = rule(project, grace)?;
+    let retention = retention(project, grace, now)?;
     let lake = Lake::open(&project.lake).await?;
     let Some(latest) = lake.latest().await? else { return Ok(Vacuum::default()) };
     let last_run_id = lake.last_run_id(Some(&latest.run_id)).await?;
     let lock = lake.lock(invoker.holder(&new_run_id(now, last_run_id.as_deref())), now).await?;
     record::repair(project, &lake, &lock, now, observer).await?;
-    let vacuum = lake.vacuum(&lock, &rule, now).await;
+    let vacuum = lake.vacuum(&lock, &retention, now).await;
     lock.release().await?;
     let vacuum = vacuum?;
     lake.delete_waste(&vacuum).await?;
@@ -48,7 +51,7 @@ pub(crate) async fn vacuum(
 
 /// The vacuum of a pipeline that asks for one, to be called after a run that succeeded and has released the lock. What
 /// goes wrong fails no run: the next one tries again.
-pub(crate) async fn vacuum_after_run(project: &Project, invoker: &Invoker, now: Timestamp, observer: &dyn Observer) {
+pub(super) async fn vacuum_after_run(project: &Project, invoker: &Invoker, now: Timestamp, observer: &dyn Observer) {
     match vacuum(project, GRACE, invoker, now, observer).await {
         Ok(vacuum) => {
             let waste = vacuum.total().now;
@@ -60,8 +63,8 @@ pub(crate) async fn vacuum_after_run(project: &Project, invoker: &Invoker, now: 
 }
 
 /// What decides which releases of a project are kept.
-fn rule(project: &Project, grace: SignedDuration) -> Result<KeepRule> {
-    let zone = jiff::tz::TimeZone::get(&project.time_zone)
+fn retention(project: &Project, grace: SignedDuration, now: Timestamp) -> Result<Retention> {
+    let zone = TimeZone::get(&project.time_zone)
         .map_err(|e| Error::project(format!("unknown time zone `{}`", project.time_zone)).because(e))?;
     let folder = &project.reports_folder;
     let is_empty = || std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
@@ -73,5 +76,28 @@ fn rule(project: &Project, grace: SignedDuration) -> Result<KeepRule> {
         return Err(Error::unreachable(error).hint(hint));
     }
     let Keep { days, months, failed_days: _, min_releases } = project.keep;
-    Ok(KeepRule { days, months, min_releases, needed: releases_of_editions(folder)?, grace, zone })
+    let (needed, outbox_from) =
+        (releases_of_editions(folder)?, outbox_from(project, months, now.to_zoned(zone.clone()))?);
+    Ok(Retention { days, months, min_releases, needed, outbox_from, grace, zone })
+}
+
+/// From when on messages are kept: as long as releases of months. The newest editions are compared with the outbox, so
+/// that their messages stay however old they are: without them they would be sent again.
+fn outbox_from(project: &Project, months: u32, now: Zoned) -> Result<Date> {
+    let kept = now.date().checked_sub(Span::new().months(i64::from(months.max(1)))).unwrap_or(Date::MIN);
+    let mut from = kept;
+    for report in &project.reports {
+        let folder = project.reports_folder.join(&report.name);
+        let Some(period) = folders(&folder).into_iter().max() else { continue };
+        for place in folders(&period).into_iter().chain([period.clone()]) {
+            let first = edition_in(&place, 1)?.or(newest_in(&place)?);
+            from = first.map_or(from, |record| from.min(record.issued_at.to_zoned(TimeZone::UTC).date()));
+        }
+    }
+    Ok(from)
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }

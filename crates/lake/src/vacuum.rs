@@ -1,4 +1,4 @@
-//! Vacuum: releases that the rule does not keep are removed, and then what no release needs.
+//! Vacuum: releases that the retention does not cover are removed, and then what no release needs.
 //!
 //! A release is removed in two steps, so that whoever has opened it goes on reading. First it is written to the list of
 //! removed releases and its record is put aside ([`super::removed`]). When the grace period is over the record goes, and
@@ -10,14 +10,15 @@
 
 use super::delta::{DeltaLog, LOG_FOLDER};
 use super::durable::{self, TEMPORARY};
-use super::keep::KeepRule;
 use super::lock::Lock;
 use super::named::{Named, Published};
 use super::objects::{object_hash, objects_folder};
 use super::open::{Lake, RECORDS};
 use super::release::record_path;
 use super::removed::{Removed, aside_folder, aside_path};
+use super::retention::Retention;
 use super::run_ids::is_run_id;
+use super::state::StateFolder;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use object_store::path::Path;
@@ -135,12 +136,12 @@ impl Lake {
     /// # Errors
     /// `Data` when it is not known what a kept release needs because a part of it is damaged, `Unreachable` when the
     /// store fails.
-    pub async fn plan_vacuum(&self, rule: &KeepRule, now: Timestamp) -> Result<Vacuum> {
+    pub async fn plan_vacuum(&self, retention: &Retention, now: Timestamp) -> Result<Vacuum> {
         let records = self.records().await?;
         let published: Vec<(u64, Timestamp)> = records.iter().map(|record| (record.number, record.at)).collect();
-        let kept = rule.kept(&published, now);
+        let kept = retention.kept(&published, now);
         let mut vacuum = Vacuum { removed: self.removed_releases().await?, kept, ..Vacuum::default() };
-        let removed_now = Removed { on: now.to_zoned(rule.zone.clone()).date(), at: now };
+        let removed_now = Removed { on: now.to_zoned(retention.zone.clone()).date(), at: now };
         let mut waiting = Named::default();
         let mut stays = Named::default();
         // A process that died may have listed some that are to be kept after all.
@@ -156,8 +157,8 @@ impl Lake {
             }
             let removed = *vacuum.removed.entry(number).or_insert(removed_now);
             vacuum.releases.push(DoomedRelease { number, published_at: at, as_of });
-            if rule.is_recent(removed.at, now) {
-                vacuum.wait(removed, rule);
+            if retention.is_recent(removed.at, now) {
+                vacuum.wait(removed, retention);
                 waiting.add_record(&path, number, &text)?;
             }
             vacuum.texts.push((number, text));
@@ -165,13 +166,18 @@ impl Lake {
         let aside = self.list_objects(&aside_folder()).await?;
         for (path, meta) in &aside {
             let Some(number) = number_of(path) else { continue };
+            if vacuum.kept.contains(&number) {
+                // The process died that was to remove it, and now it is to be kept.
+                vacuum.expired.insert(number);
+                continue;
+            }
             let removed = *vacuum.removed.entry(number).or_insert(removed_now);
-            if !rule.is_recent(removed.at, now) {
+            if !retention.is_recent(removed.at, now) {
                 vacuum.expired.insert(number);
                 vacuum.records.now += Waste { files: 1, bytes: meta.size };
                 continue;
             }
-            vacuum.wait(removed, rule);
+            vacuum.wait(removed, retention);
             // One that cannot be read any more has no readers.
             match self.read(path).await?.map(|text| waiting.add_record(path, number, &text)) {
                 Some(Err(error)) if error.kind() != Kind::Data => return Err(error),
@@ -192,20 +198,27 @@ impl Lake {
             runs: runs.map(str::to_string).collect(),
         };
         for (path, meta) in self.list_objects("").await? {
+            if let Some(month) = StateFolder::Outbox.month_of(&path) {
+                if !retention.keeps_messages(month) {
+                    vacuum.records.now += Waste { files: 1, bytes: meta.size };
+                    vacuum.objects.push(path);
+                }
+                continue;
+            }
             let written = Timestamp::from_millisecond(meta.last_modified.timestamp_millis()).unwrap_or(now);
-            vacuum.judge(path, meta, &stays, !rule.is_recent(written, now));
+            vacuum.judge(path, meta, &stays, !retention.is_recent(written, now));
         }
         Ok(vacuum)
     }
 
-    /// Removes releases that the rule does not keep, and what no release needs. What is left to do is deleting data files,
+    /// Removes releases that the retention does not cover, and what no release needs. What is left to do is deleting data files,
     /// for which the lock need not be held: [`Lake::delete_waste`].
     ///
     /// # Errors
     /// `Unreachable` when the lock was lost or the store fails; then the next vacuum goes on. Otherwise those of
     /// [`Lake::plan_vacuum`], and those of a Delta log that cannot be brought to the newest release: it may name files
     /// that would go.
-    pub async fn vacuum(&self, lock: &Lock, rule: &KeepRule, now: Timestamp) -> Result<Vacuum> {
+    pub async fn vacuum(&self, lock: &Lock, retention: &Retention, now: Timestamp) -> Result<Vacuum> {
         lock.verify().await?;
         let Some(latest) = self.latest().await? else { return Ok(Vacuum::default()) };
         if self.publication_unknown().load(Ordering::Acquire) {
@@ -214,12 +227,12 @@ impl Lake {
         }
         self.update_delta_logs(&latest).await?;
         let before = self.removed_releases().await?;
-        let vacuum = self.plan_vacuum(rule, now).await?;
+        let vacuum = self.plan_vacuum(retention, now).await?;
         lock.verify().await?;
         if vacuum.removed != before {
             self.set_removed_releases(&vacuum.removed).await?;
         }
-        let moves = vacuum.texts.iter().map(|(number, text)| self.put_aside(*number, text, rule, &vacuum, now));
+        let moves = vacuum.texts.iter().map(|(number, text)| self.put_aside(*number, text, retention, &vacuum, now));
         futures::stream::iter(moves).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await?;
         let expired = vacuum.expired.iter().map(|number| aside_path(*number)).collect();
         self.delete_paths(expired).await?;
@@ -246,11 +259,11 @@ impl Lake {
         &self,
         number: u64,
         text: &bytes::Bytes,
-        rule: &KeepRule,
+        retention: &Retention,
         vacuum: &Vacuum,
         now: Timestamp,
     ) -> Result<()> {
-        if vacuum.removed.get(&number).is_some_and(|removed| rule.is_recent(removed.at, now)) {
+        if vacuum.removed.get(&number).is_some_and(|removed| retention.is_recent(removed.at, now)) {
             durable::write(self, &aside_path(number), text.to_vec(), PutMode::Overwrite).await?;
         }
         self.delete(&record_path(number)).await
@@ -281,8 +294,8 @@ impl Lake {
 
 impl Vacuum {
     /// Something stays until readers of a removed release have ended.
-    fn wait(&mut self, removed: Removed, rule: &KeepRule) {
-        self.later_from = self.later_from.max(removed.at.checked_add(rule.grace).ok());
+    fn wait(&mut self, removed: Removed, retention: &Retention) {
+        self.later_from = self.later_from.max(removed.at.checked_add(retention.grace).ok());
     }
 
     /// Decides about a file. `is_old` says whether it was written before the grace period.

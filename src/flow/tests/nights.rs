@@ -1,5 +1,6 @@
-//! What a night costs after how many: the real run, night after night with one new row in each of two sources, and then the
-//! requests to a store and the time of the processor for opening the lake and for one more night.
+//! What a night costs after how many: the real run, night after night with one new row in each of two sources and a
+//! vacuum after each, and then the size of the lake, the requests to a store and the time of the processor for opening the
+//! lake and for one more night.
 
 use super::company::{Company, Silent, request};
 use super::counting_store::CountingStore;
@@ -22,6 +23,8 @@ const NIGHTS_ON_THE_STORE: u64 = 3;
 struct Lake {
     company: Company,
     nights: u64,
+    /// Whether each night ends with a vacuum.
+    vacuum: bool,
 }
 
 fn as_of(night: u64) -> Date {
@@ -33,8 +36,8 @@ fn time_of(night: u64) -> Timestamp {
 }
 
 impl Lake {
-    fn new() -> Lake {
-        Lake { company: Company::new(), nights: 0 }
+    fn new(vacuum: bool) -> Lake {
+        Lake { company: Company::new(), nights: 0, vacuum }
     }
 
     /// A day of the company and the run that follows it.
@@ -45,7 +48,8 @@ impl Lake {
         if self.nights.is_multiple_of(10) {
             self.company.customers();
         }
-        let project = self.company.project("lake", None);
+        let mut project = self.company.project("lake", None);
+        project.pipelines.iter_mut().for_each(|pipeline| pipeline.vacuum = self.vacuum);
         let request = request("all", as_of(self.nights), time_of(self.nights));
         let outcome = self.company.run(&project, &request, None).unwrap().unwrap();
         let published = matches!(outcome.ending, Ending::Published { release, .. } if release == self.nights);
@@ -59,6 +63,40 @@ impl Lake {
         std::fs::metadata(newest).unwrap().len()
     }
 
+    /// Files and bytes in the lake, by what they are.
+    fn sizes(&self) -> BTreeMap<&'static str, (u64, u64)> {
+        let mut sizes = BTreeMap::new();
+        let root = self.company.root().join("lake");
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let path = entry.path();
+                let path = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                let what = match path.split('/').next() {
+                    Some("_perennial") => "records",
+                    Some("system") => "system",
+                    _ if path.contains("/_delta_log/") => "Delta logs",
+                    Some("raw") => "raw",
+                    _ => "steps",
+                };
+                let size: &mut (u64, u64) = sizes.entry(what).or_default();
+                size.0 += 1;
+                size.1 += entry.metadata().unwrap().len();
+            }
+        }
+        sizes
+    }
+
+    /// The releases that there are.
+    fn releases(&self) -> usize {
+        std::fs::read_dir(self.company.root().join("lake/_perennial/releases")).unwrap().count()
+    }
+
     /// Measures in another process, whose environment says where the store is, on copies of the lake.
     fn cost(&mut self, with_times: bool) -> Cost {
         let (record_bytes, root) = (self.record_bytes(), self.company.root().to_path_buf());
@@ -67,7 +105,8 @@ impl Lake {
         copy(&root.join("lake"), &root.join("lake-in-a-folder"));
         // On a store the lock is an object that is there only while it is held.
         std::fs::remove_file(root.join("lake-on-the-store/_perennial/lock")).unwrap();
-        let mut cost = Cost { nights: self.nights, record_bytes, ..Cost::default() };
+        let (releases, sizes) = (self.releases(), self.sizes());
+        let mut cost = Cost { nights: self.nights, record_bytes, releases, sizes, ..Cost::default() };
         let measure = |operation: &str, lake: &str, night: u64| -> Duration {
             store.take_counts();
             let output = Command::new(std::env::current_exe().unwrap())
@@ -166,6 +205,8 @@ fn measured() {
 struct Cost {
     nights: u64,
     record_bytes: u64,
+    releases: usize,
+    sizes: BTreeMap<&'static str, (u64, u64)>,
     open_time: Duration,
     idle_time: Duration,
     open_requests: BTreeMap<String, u64>,
@@ -182,7 +223,19 @@ fn fixed(requests: &BTreeMap<String, u64>) -> u64 {
 type Line<'a> = (&'a str, &'a dyn Fn(&Cost) -> String);
 
 fn print(costs: &[Cost]) {
-    let lines: [Line<'_>; 7] = [
+    let size = |what: &'static str| {
+        move |cost: &Cost| {
+            let (files, bytes) = cost.sizes.get(what).copied().unwrap_or_default();
+            format!("{files}/{}K", bytes / 1000)
+        }
+    };
+    let lines: [Line<'_>; 13] = [
+        ("releases", &|cost| cost.releases.to_string()),
+        ("files/bytes of raw", &size("raw")),
+        ("files/bytes of steps", &size("steps")),
+        ("files/bytes of Delta logs", &size("Delta logs")),
+        ("files/bytes of system", &size("system")),
+        ("files/bytes of records", &size("records")),
         ("bytes of the release record", &|cost| cost.record_bytes.to_string()),
         ("requests to open and query", &|cost| fixed(&cost.open_requests).to_string()),
         ("requests of a run with nothing new", &|cost| fixed(&cost.idle_requests).to_string()),
@@ -192,7 +245,7 @@ fn print(costs: &[Cost]) {
         ("milliseconds of a run with nothing new", &|cost| cost.idle_time.as_millis().to_string()),
     ];
     let row = |name: &str, cells: Vec<String>| {
-        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>10}")).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>14}")).collect();
         eprintln!("{name:<44}{}", cells.join(""));
     };
     row("after so many nights", costs.iter().map(|cost| cost.nights.to_string()).collect());
@@ -216,9 +269,9 @@ fn print(costs: &[Cost]) {
     }
 }
 
-/// After `nights` every cost is at most one and a half times that after ten.
-fn cost_stays(nights: &[u64], with_times: bool) {
-    let mut lake = Lake::new();
+/// After `nights` every cost is at most one and a half times that after ten. With a vacuum the lake holds what is kept.
+fn cost_stays(nights: &[u64], with_times: bool, vacuum: bool) {
+    let mut lake = Lake::new(vacuum);
     let mut costs: Vec<Cost> = Vec::new();
     for until in nights {
         let began = Instant::now();
@@ -231,6 +284,9 @@ fn cost_stays(nights: &[u64], with_times: bool) {
     print(&costs);
     let (first, last) = (&costs[0], &costs[costs.len() - 1]);
     assert!(last.record_bytes < 200_000, "{}", last.record_bytes);
+    if vacuum {
+        assert_eq!(last.releases, kept(last.nights), "after {} nights", last.nights);
+    }
     let within = |what: &str, of: &dyn Fn(&Cost) -> u64| {
         assert!(
             of(last) * 2 <= of(first) * 3,
@@ -252,13 +308,26 @@ fn cost_stays(nights: &[u64], with_times: bool) {
 
 #[test]
 fn sixty_nights_cost_what_ten_cost() {
-    cost_stays(&[10, 60], false);
+    cost_stays(&[10, 60], false, false);
 }
 
-/// Ten years, or `PERENNIAL_NIGHTS`.
+/// The releases that `keep` covers if it says nothing, after so many nights that published one each: those of 14 days and
+/// the last of each of 36 months.
+fn kept(nights: u64) -> usize {
+    let (today, months) = (as_of(nights), |day: Date| i64::from(day.year()) * 12 + i64::from(day.month()));
+    let is_kept = |night: &u64| {
+        let day = as_of(*night);
+        let is_last_of_month = months(as_of(night + 1)) > months(day);
+        day > today - Span::new().days(14) || (is_last_of_month && months(day) > months(today) - 36)
+    };
+    (1..=nights).filter(is_kept).count()
+}
+
+/// Ten years, or `PERENNIAL_NIGHTS`. `PERENNIAL_VACUUM=never` leaves everything there.
 #[test]
 #[ignore = "takes minutes; scripts/long runs it"]
 fn ten_years_of_nights_cost_what_ten_nights_cost() {
     let nights = std::env::var("PERENNIAL_NIGHTS").ok().and_then(|text| text.parse().ok()).unwrap_or(3650);
-    cost_stays(&[10, nights / 10, nights], true);
+    let vacuum = std::env::var("PERENNIAL_VACUUM").is_err();
+    cost_stays(&[10, nights / 10, nights], true, vacuum);
 }

@@ -269,11 +269,12 @@ async fn readers_see_the_newest_release_after_any_sequence_of_runs() {
 
 /// A vacuum that leaves one to three releases, or ends early because its store does.
 async fn random_vacuum(lake: &Lake, random: &mut StdRng) -> Result<()> {
-    let rule = KeepRule {
+    let rule = Retention {
         days: 0,
         months: 0,
         min_releases: random.random_range(1..4),
         needed: BTreeSet::new(),
+        outbox_from: jiff::civil::date(2026, 3, 1),
         grace: jiff::SignedDuration::ZERO,
         zone: jiff::tz::TimeZone::UTC,
     };

@@ -26,7 +26,7 @@ async fn a_run_on_s3() {
     bucket("run");
     let lake = s3_lake("run");
     let lock = lake.lock(holder("r1"), now()).await.unwrap();
-    lake.begin_run(&lock, now()).await.unwrap();
+    lake.begin_run(&lock, now(), &serde_json::Value::Null).await.unwrap();
     let a = table(&lake, "marts.a", "r1", &rows(1, 10)).await;
     let unreferenced = table(&lake, "marts.b", "r1", &rows(1, 10)).await;
     let first = lake.publish(&lock, new_release("r1", [("marts.a", a)])).await.unwrap();
@@ -49,6 +49,21 @@ async fn a_run_on_s3() {
     lake.append_system("runs", "r2", &rows(1, 3)).await.unwrap();
     assert_eq!(lake.system_files().await.unwrap().of("runs")[0].rows, 3);
     lock.release().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_on_s3() {
+    bucket("vacuum");
+    let lake = s3_lake("vacuum");
+    for number in 1..=9 {
+        vacuum::night(&lake, number).await.unwrap();
+    }
+    vacuum::try_vacuum(&lake, &vacuum::rule(2, 0), vacuum::at(9)).await.unwrap();
+    let latest = lake.latest().await.unwrap().unwrap();
+    assert_eq!((lake.release_numbers().await.unwrap(), latest.number), (vec![8, 9], 9));
+    assert_complete(&lake, &latest).await;
+    assert_delta_follows(&lake, &latest).await;
+    vacuum::assert_nothing_else(&lake).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

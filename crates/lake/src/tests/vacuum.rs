@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 /// The time of a night: far ahead, so that every file is older than it.
-fn at(night: i64) -> jiff::Timestamp {
+pub(super) fn at(night: i64) -> jiff::Timestamp {
     timestamp("2100-01-01T02:00:00Z") + SignedDuration::from_hours(24 * night)
 }
 
@@ -16,19 +16,20 @@ fn run_id(night: i64) -> String {
     format!("{}-0000", at(night).strftime("%Y%m%dT%H%M%SZ"))
 }
 
-fn rule(days: u32, months: u32) -> KeepRule {
-    KeepRule {
+pub(super) fn rule(days: u32, months: u32) -> Retention {
+    Retention {
         days,
         months,
         min_releases: 1,
         needed: BTreeSet::new(),
+        outbox_from: jiff::civil::date(2026, 3, 1),
         grace: SignedDuration::ZERO,
         zone: jiff::tz::TimeZone::UTC,
     }
 }
 
 /// A night: a table that grows by a file, one that is replaced, one that stays, with their SQL and what was read.
-async fn night(lake: &Lake, night: i64) -> Result<Release> {
+pub(super) async fn night(lake: &Lake, night: i64) -> Result<Release> {
     let run_id = run_id(night);
     let lock = lake.lock(holder(&run_id), at(night)).await?;
     for killed in lake.repair(&lock).await?.killed {
@@ -69,7 +70,7 @@ async fn night(lake: &Lake, night: i64) -> Result<Release> {
     }
 }
 
-async fn try_vacuum(lake: &Lake, rule: &KeepRule, now: jiff::Timestamp) -> Result<Vacuum> {
+pub(super) async fn try_vacuum(lake: &Lake, rule: &Retention, now: jiff::Timestamp) -> Result<Vacuum> {
     let lock = lake.lock(holder("vacuum"), now).await?;
     for killed in lake.repair(&lock).await?.killed {
         lake.end_run(&lock, &killed.holder.run_id).await?;
@@ -96,7 +97,7 @@ async fn assert_whole(lake: &Lake) {
 }
 
 /// What is in the lake is what its releases need, counted by reading them.
-async fn assert_nothing_else(lake: &Lake) {
+pub(super) async fn assert_nothing_else(lake: &Lake) {
     let mut data = BTreeSet::new();
     let mut named = Named::default();
     for number in numbers(lake).await {
@@ -130,7 +131,7 @@ async fn what_the_rule_keeps_stays_and_everything_else_goes() {
     }
     let before = lake.list("").await.unwrap().len();
     // Night n is on day n + 1 of the year: release 30 of 31 January, 50 of 20 February.
-    let rule = KeepRule { needed: [7].into(), ..rule(3, 2) };
+    let rule = Retention { needed: [7].into(), ..rule(3, 2) };
     let planned = lake.plan_vacuum(&rule, at(50)).await.unwrap();
     assert_eq!(lake.list("").await.unwrap().len(), before, "a plan changes nothing");
     let done = try_vacuum(&lake, &rule, at(50)).await.unwrap();
@@ -180,7 +181,7 @@ async fn files_of_a_removed_release_stay_until_the_grace_period_is_over() {
         night(&lake, number).await.unwrap();
     }
     let reader = Lake::open(&lake.location()).await.unwrap().release(2).await.unwrap();
-    let rule = KeepRule { grace: SignedDuration::from_hours(24), ..rule(1, 0) };
+    let rule = Retention { grace: SignedDuration::from_hours(24), ..rule(1, 0) };
     let hours = |hours: i64| at(6) + SignedDuration::from_hours(hours);
     // Release 5 was the newest until release 6 came two hours ago.
     let first = try_vacuum(&lake, &rule, hours(2)).await.unwrap();
@@ -232,7 +233,7 @@ async fn a_vacuum_that_is_interrupted_anywhere_is_completed_by_the_next() {
                 let release = night(&lake, next).await.unwrap();
                 assert_delta_follows(&lake, &release).await;
             }
-            try_vacuum(&lake, &KeepRule { min_releases: 2, ..rule(2, 0) }, at(next)).await.unwrap();
+            try_vacuum(&lake, &Retention { min_releases: 2, ..rule(2, 0) }, at(next)).await.unwrap();
             assert_eq!(numbers(&lake).await, [last - 1, last]);
             assert_whole(&lake).await;
             assert_nothing_else(&lake).await;
@@ -259,7 +260,7 @@ async fn no_history_of_nights_and_vacuums_loses_what_is_kept() {
         night(&opened, number).await.ok();
         let killed_after = if random.random_bool(0.3) { random.random_range(1..200) } else { i64::MAX };
         let opened = Lake::in_folder_through(place.clone(), FailingStore::new(Fault::Gone, killed_after)).unwrap();
-        let rule = KeepRule {
+        let rule = Retention {
             grace: SignedDuration::from_hours(random.random_range(0..3) * 20),
             min_releases: random.random_range(0..3),
             needed: [random.random_range(1..40)].into(),
@@ -276,7 +277,7 @@ async fn no_history_of_nights_and_vacuums_loses_what_is_kept() {
     night(&lake, 61).await.unwrap();
     for hours in [0, 2, 48] {
         let now = at(61) + SignedDuration::from_hours(hours);
-        try_vacuum(&lake, &KeepRule { grace: SignedDuration::from_hours(1), ..rule(0, 0) }, now).await.unwrap();
+        try_vacuum(&lake, &Retention { grace: SignedDuration::from_hours(1), ..rule(0, 0) }, now).await.unwrap();
     }
     assert_eq!(numbers(&lake).await.len(), 1);
     assert_nothing_else(&lake).await;
@@ -303,6 +304,10 @@ async fn only_what_nobody_needs_is_waste() {
     let object = lake.put_objects(new).await.unwrap()[0].clone();
     let temporary = "marts/b/_delta_log/00000000000000000009.json.tmp";
     std::fs::write(folder.join(temporary), "x").unwrap();
+    let messages = ["2026-02/a/1-queued.json", "2026-02/a/2-sent.json", "2026-03/b/1-queued.json", "pages/both.json"];
+    for message in messages {
+        lake.put_state(StateFolder::Outbox, message, "{}").await.unwrap();
+    }
     // What a failed run had finished, and what a run writes that is in progress.
     let finished = table(&lake, "marts.b", &run_id(5), &rows(1, 1)).await;
     lake.begin_journal(&run_id(5), &serde_json::json!({})).await.unwrap();
@@ -320,13 +325,14 @@ async fn only_what_nobody_needs_is_waste() {
     lake.end_run(&lock, &run_id(6)).await.unwrap();
     let vacuum = lake.vacuum(&lock, &rule(9, 0), at(6)).await.unwrap();
     assert_eq!(vacuum.total().now.files, 2);
+    assert_eq!(lake.state_names(StateFolder::Outbox).await.unwrap(), messages[2..]);
     assert!(!there(&object) && !there(temporary) && there(&finished.files[0].path));
     // What is younger than the grace period may be of a process that nobody knows of.
     let mut new = objects::NewObjects::default();
     new.add("nobody's");
     lake.put_objects(new).await.unwrap();
     let grace = SignedDuration::from_hours(24 * 365 * 200);
-    lake.vacuum(&lock, &KeepRule { grace, ..rule(9, 0) }, at(6)).await.unwrap();
+    lake.vacuum(&lock, &Retention { grace, ..rule(9, 0) }, at(6)).await.unwrap();
     assert!(there(&object));
     assert!(foreign.iter().all(|path| there(path)));
     assert_whole(&lake).await;
@@ -367,7 +373,7 @@ async fn a_damaged_list_of_removed_releases_is_found() {
     for number in 1..=5 {
         night(&lake, number).await.unwrap();
     }
-    try_vacuum(&lake, &KeepRule { needed: [1].into(), ..rule(2, 0) }, at(5)).await.unwrap();
+    try_vacuum(&lake, &Retention { needed: [1].into(), ..rule(2, 0) }, at(5)).await.unwrap();
     assert_eq!(numbers(&lake).await, [1, 4, 5]);
     assert_whole(&lake).await;
     std::fs::write(lake.folder().unwrap().join("_perennial/removed.json"), "{").unwrap();

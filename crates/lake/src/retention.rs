@@ -1,4 +1,4 @@
-//! Which releases are kept.
+//! Retention: which releases are kept.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// What decides which releases are kept. The newest one always is.
 #[derive(Clone, Debug)]
-pub struct KeepRule {
+pub struct Retention {
     /// Every release of so many days, today included.
     pub days: u32,
     /// The last release of each of so many months, this one included.
@@ -16,13 +16,15 @@ pub struct KeepRule {
     pub min_releases: u32,
     /// Releases that something stands on.
     pub needed: BTreeSet<u64>,
+    /// Messages of months before that of this day are forgotten.
+    pub outbox_from: Date,
     /// How long a release, or a file, stays after the last moment at which somebody can have begun to read it.
     pub grace: SignedDuration,
     /// The time zone of days and months.
     pub zone: TimeZone,
 }
 
-impl KeepRule {
+impl Retention {
     /// The numbers of those of some releases that are kept. They are given by number, ascending, with the times at which
     /// they were published.
     pub(crate) fn kept(&self, releases: &[(u64, Timestamp)], now: Timestamp) -> BTreeSet<u64> {
@@ -44,6 +46,11 @@ impl KeepRule {
         kept.map(|(_, (number, _))| *number).collect()
     }
 
+    /// Whether a folder of the outbox, `2026-10`, is of a month whose messages are kept.
+    pub(crate) fn keeps_messages(&self, folder: &str) -> bool {
+        folder >= self.outbox_from.strftime("%Y-%m").to_string().as_str()
+    }
+
     /// Whether a moment is so recent that what was read then may still be read.
     pub(crate) fn is_recent(&self, at: Timestamp, now: Timestamp) -> bool {
         !self.grace.is_zero() && at > now.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
@@ -60,9 +67,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rule(days: u32, months: u32, min_releases: u32) -> KeepRule {
+    fn rule(days: u32, months: u32, min_releases: u32) -> Retention {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
-        KeepRule { days, months, min_releases, needed: BTreeSet::new(), grace: SignedDuration::ZERO, zone }
+        Retention {
+            days,
+            months,
+            min_releases,
+            needed: BTreeSet::new(),
+            outbox_from: Date::MIN,
+            grace: SignedDuration::ZERO,
+            zone,
+        }
     }
 
     fn nights(count: u64) -> Vec<(u64, Timestamp)> {
@@ -76,16 +91,16 @@ mod tests {
         // Nights 1 to 100: 1 January to 10 April; the last ones of the months are 31, 59 and 90.
         let releases = nights(100);
         let now = releases[99].1;
-        let numbers = |rule: &KeepRule| rule.kept(&releases, now).into_iter().collect::<Vec<_>>();
+        let numbers = |rule: &Retention| rule.kept(&releases, now).into_iter().collect::<Vec<_>>();
         assert_eq!(numbers(&rule(0, 0, 0)), [100]);
         assert_eq!(numbers(&rule(3, 0, 0)), [98, 99, 100]);
         assert_eq!(numbers(&rule(0, 2, 0)), [90, 100]);
         assert_eq!(numbers(&rule(2, 3, 0)), [59, 90, 99, 100]);
         assert_eq!(numbers(&rule(1, 99, 3)), [31, 59, 90, 98, 99, 100]);
-        assert_eq!(numbers(&KeepRule { needed: [7, 300].into(), ..rule(0, 0, 0) }), [7, 100]);
+        assert_eq!(numbers(&Retention { needed: [7, 300].into(), ..rule(0, 0, 0) }), [7, 100]);
         // A reader may have opened the release of the night before until this one was published.
         let grace = SignedDuration::from_hours(30);
-        assert_eq!(numbers(&KeepRule { grace, ..rule(0, 0, 0) }), [98, 99, 100]);
+        assert_eq!(numbers(&Retention { grace, ..rule(0, 0, 0) }), [98, 99, 100]);
         assert_eq!(rule(0, 0, 0).kept(&[], now), BTreeSet::new());
     }
 
@@ -95,9 +110,9 @@ mod tests {
         assert_eq!(rule(1, 0, 0).kept(&releases, releases[1].1).len(), 4);
     }
 
-    fn some_rule() -> impl Strategy<Value = KeepRule> {
+    fn some_rule() -> impl Strategy<Value = Retention> {
         (0_u32..20, 0_u32..5, 0_u32..4, prop::collection::btree_set(1_u64..80, 0..4), 0_i64..50).prop_map(
-            |(days, months, min, needed, hours)| KeepRule {
+            |(days, months, min, needed, hours)| Retention {
                 needed,
                 grace: SignedDuration::from_hours(hours),
                 ..rule(days, months, min)
@@ -128,7 +143,7 @@ mod tests {
             let left: Vec<_> = releases.iter().copied().filter(|(number, _)| kept.contains(number)).collect();
             prop_assert_eq!(&rule.kept(&left, now), &kept);
             // Another rule that asks for more keeps at least as much.
-            let more = KeepRule {
+            let more = Retention {
                 days: rule.days + 1,
                 months: rule.months + 1,
                 min_releases: rule.min_releases + 1,
