@@ -37,6 +37,7 @@ use perennial_project::{AsOf, Project};
 use plan::Plan;
 use pull::Pull;
 use record::{Record, RunFacts};
+use vacuum::vacuum_after_run;
 
 pub(crate) use events::{Event, Observer};
 pub(crate) use journal::retry;
@@ -48,7 +49,7 @@ pub(crate) use record::record_not_begun;
 pub(crate) use request::{Changed, EditionOutcome, Ending, Invoker, RunOutcome, RunRequest, Stop, scheduled_as_of};
 pub(crate) use row_pages::RowPages;
 pub(crate) use test::{TestReport, Tested, test};
-pub(crate) use vacuum::{GRACE, plan_vacuum, vacuum, vacuum_after_run};
+pub(crate) use vacuum::{plan_vacuum, vacuum};
 pub(crate) use verbs::{ReportRequest, as_published, report, rollback, show};
 
 /// One run: pull, build, test, publish, report, record.
@@ -113,10 +114,14 @@ pub(crate) async fn run(
         Ok(()) => record::compact(&lake, &lock, observer).await,
         Err(error) => observer.event(Event::Note(note_of("cannot record the run", &error))),
     }
-    match (outcome, lock.release().await) {
+    let outcome = match (outcome, lock.release().await) {
         (Ok(_), Err(error)) => Err(error.into()),
         (outcome, _) => outcome,
+    };
+    if pipeline.vacuum && outcome.as_ref().is_ok_and(RunOutcome::is_complete) {
+        vacuum_after_run(project, &request.invoker, now, observer).await;
     }
+    outcome
 }
 
 /// An error that stops nothing, as a note with what to do about it.

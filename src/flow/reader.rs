@@ -8,7 +8,7 @@ use perennial_core::error::{Error, Result};
 use perennial_engine::{
     Engine, EngineSettings, EngineStore, Query, Rows, UnknownTable, literal, quoted, quoted_name, source_view_sql,
 };
-use perennial_lake::history::{self, RENAMED_COLUMNS, ReleaseRecord, RenamedColumn, Row};
+use perennial_lake::history::{self, DeliveryRecord, RENAMED_COLUMNS, ReleaseRecord, RenamedColumn, Row};
 use perennial_lake::{DataFile, Lake, LoadState, NewRelease, Release, TableVersion, ViewVersion};
 use perennial_project::Project;
 use perennial_reports::EditionRecord;
@@ -110,6 +110,12 @@ impl Reader {
         Ok(name)
     }
 
+    /// The releases that were removed, as rows of SQL: their numbers and the days on which they went.
+    pub async fn removed_releases(&self) -> Result<Vec<String>> {
+        let removed = self.lake.removed_releases().await?;
+        Ok(removed.iter().map(|(number, removed)| format!("({number}, DATE '{}')", removed.on)).collect())
+    }
+
     /// A condition on `system.rejects`: the open rejects, which are those of the files in the release as they were last read.
     pub fn open_rejects(&self) -> String {
         let mut files = Vec::new();
@@ -175,6 +181,7 @@ pub(super) fn open_engine(project: &Project, lake: Option<&Lake>) -> Result<Engi
         memory_limit_bytes: project.memory_limit_bytes,
         threads: std::thread::available_parallelism().map_or(2, usize::from),
         time_zone: project.time_zone.clone(),
+        calendars: project.calendars.clone(),
     };
     let store = lake.map(|lake| EngineStore {
         store: lake.store(),
@@ -224,6 +231,10 @@ async fn register_system(engine: &Engine, lake: &Lake, release: Option<&Release>
         let table = TableName::new("system", name);
         register_stored(engine, &table, schema, files.of(name)).await?;
     }
+    // A process that dies just after it has written rows leaves them to be written again.
+    let deliveries = TableName::new("system", DeliveryRecord::TABLE);
+    let distinct = format!("SELECT DISTINCT * FROM {}", quoted_name(&deliveries));
+    engine.register_view(&deliveries, &distinct).await?;
     let releases = TableName::new("system", ReleaseRecord::TABLE);
     let newest = TableName::new("newest", ReleaseRecord::TABLE);
     let records: Vec<ReleaseRecord> = match release {

@@ -33,5 +33,6 @@ mod sources;
 mod status;
 mod store;
 mod support;
+mod vacuum;
 mod verbs;
 mod words;
