@@ -22,13 +22,13 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of kind `Project` when the location names no store, or contains credentials.
 pub fn open(location: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
     forbid_credentials(location)?;
-    let wrong = |text: String| Error::project(format!("cannot open {location}: {}", scrub(&text)));
+    let wrong = |text: String| Error::project(format!("`{location}` cannot be opened: {}", scrub(&text)));
     let url = Url::parse(location).map_err(|e| wrong(e.to_string()))?;
     let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|e| wrong(e.to_string()))?;
     let retry = RetryConfig { max_retries: MAX_RETRIES, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
     let opened: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
         ObjectStoreScheme::AmazonS3 => {
-            let builder = AmazonS3Builder::from_env().with_url(location).with_allow_http(true).with_retry(retry);
+            let builder = AmazonS3Builder::from_env().with_url(location).with_retry(retry);
             builder.build().map(|store| Arc::new(store) as _)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
@@ -40,7 +40,7 @@ pub fn open(location: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
             builder.build().map(|store| Arc::new(store) as _)
         }
         _ => {
-            let error = Error::project(format!("{location} is not in an object store"));
+            let error = Error::project(format!("`{location}` is not in an object store"));
             return Err(error.hint("write `s3://`, `gs://` or `az://`, with the bucket and a path in it"));
         }
     };

@@ -4,20 +4,17 @@ use super::damaged::damage_in;
 use super::verified::{Checksums, VerifiedStore};
 use super::{DataFile, Release};
 use futures::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, RetryConfig};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use perennial_core::contract::TableName;
 use perennial_core::error::{Error, Result, list};
 use perennial_core::location::{forbid_credentials, scrub};
+use perennial_core::store;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use url::Url;
 
 /// Schemes a lake's URL may have.
@@ -65,7 +62,7 @@ impl Lake {
         match parse_location(location)? {
             Location::Folder(folder) => Lake::in_folder(folder),
             Location::Store(url) => {
-                let (store, prefix) = remote_store(&url)?;
+                let (store, prefix) = store::open(url.as_str())?;
                 let lake = Lake::with_store(url, store, prefix);
                 lake.probe().await?;
                 Ok(lake)
@@ -307,26 +304,4 @@ fn parse_location(location: &str) -> Result<Location> {
     let path = url.path().trim_end_matches('/').to_string();
     url.set_path(&format!("{path}/"));
     Ok(Location::Store(url))
-}
-
-fn remote_store(url: &Url) -> Result<(Arc<dyn ObjectStore>, Path)> {
-    let wrong = |error: object_store::Error| {
-        Error::project(format!("cannot open the lake {url}: {}", scrub(&error.to_string())))
-    };
-    let (scheme, prefix) = ObjectStoreScheme::parse(url).map_err(|e| wrong(e.into()))?;
-    let retry = RetryConfig { max_retries: 4, retry_timeout: Duration::from_secs(30), ..RetryConfig::default() };
-    let address = url.as_str();
-    let store: Arc<dyn ObjectStore> = match scheme {
-        ObjectStoreScheme::AmazonS3 => {
-            Arc::new(AmazonS3Builder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
-        }
-        ObjectStoreScheme::GoogleCloudStorage => {
-            Arc::new(GoogleCloudStorageBuilder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
-        }
-        ObjectStoreScheme::MicrosoftAzure => {
-            Arc::new(MicrosoftAzureBuilder::from_env().with_url(address).with_retry(retry).build().map_err(wrong)?)
-        }
-        _ => return Err(Error::project(format!("object stores of the kind of {url} are not supported"))),
-    };
-    Ok((store, prefix))
 }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use backon::{ExponentialBuilder, Retryable};
 use perennial_core::contract::{Access, Secret, Tls};
 use perennial_core::error::{Error, Result};
-use perennial_core::location::names_secret;
+use perennial_core::location::{MIN_SECRET_CHARACTERS, names_secret, scrub_secrets};
 use perennial_core::regular_file;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, redirect};
@@ -25,9 +25,6 @@ const MAX_REDIRECTS: usize = 5;
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 /// Characters of an answer that an error shows.
 const SHOWN_CHARACTERS: usize = 200;
-/// Shorter words are not hidden in errors, because they occur in any text.
-const MIN_SECRET_CHARACTERS: usize = 4;
-
 /// A value in a query that is so long may be a secret, whatever its name is.
 const LONG_VALUE_CHARACTERS: usize = 16;
 
@@ -115,7 +112,7 @@ impl Client {
             self.hidden.extend(value.to_str().ok().and_then(|value| value.split(' ').nth(1)).map(str::to_string));
             self.headers.insert(AUTHORIZATION, value.clone());
         }
-        self.hidden.extend(revealed.filter(|word| word.chars().count() >= MIN_SECRET_CHARACTERS));
+        self.hidden.extend(revealed);
         let origin = password.map_or(String::new(), |secret| format!(" ({})", secret.origin()));
         self.credentials.push(format!("`user` and `password`{origin}"));
         Ok(())
@@ -295,10 +292,7 @@ impl Client {
 
     /// The beginning of the answer of a URL, without secrets.
     fn shown(&self, url: &Url, text: &str) -> String {
-        let mut text = text.trim().to_string();
-        for word in self.hidden.iter().chain(&hidden_in_query(url)) {
-            text = text.replace(word, "***");
-        }
+        let text = scrub_secrets(text.trim(), self.hidden.iter().chain(&hidden_in_query(url)));
         let begin: String = text.chars().take(SHOWN_CHARACTERS).collect();
         let begin = begin.replace(['\n', '\r'], " ");
         if begin.len() < text.len() { format!("{begin} ...") } else { begin }
