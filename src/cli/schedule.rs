@@ -16,9 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 use perennial_core::error::{Error, Problems, Result};
 use perennial_lake::{Holder, Lake};
 use perennial_project::Project;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the clock is looked at, so that one that was changed or a machine that slept is noticed.
@@ -53,7 +54,7 @@ struct Run {
     grace: u32,
     /// Simulate days of the calendar instead, in a copy of the project with a lake, reports and mails of its own
     ///
-    /// Both days count. Files of `arrivals/DATE/` are laid over the copy at the beginning of that date. Mails are written to
+    /// Both days count. It ends with exit code 1 if the last run of a pipeline failed. Files of `arrivals/DATE/` are laid over the copy at the beginning of that date. Mails are written to
     /// `outbox/*.eml`; nothing leaves the machine.
     #[arg(long, value_name = "DATE..DATE")]
     simulate: Option<String>,
@@ -227,7 +228,8 @@ impl Run {
         simulation.run(&project, context.invoker("schedule run --simulate"), console.clone()).await?;
         let line = format!("reports and mails lie in {}", simulation.folder.display());
         context.printer.say(line);
-        Ok(if console.has_failed.load(Ordering::Relaxed) { Outcome::BadData } else { Outcome::Done })
+        let failing = console.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(if failing.is_empty() { Outcome::Done } else { Outcome::BadData })
     }
 }
 
@@ -385,7 +387,7 @@ fn described(event: &Event, zone: &TimeZone) -> String {
         What::SourcesLate { late, run: false } => {
             format!("{at} is given up: sources are not fresh: {}", late.join("; "))
         }
-        What::DeadlinePassed { at: deadline } => {
+        What::DeadlinePassed { deadline } => {
             format!("the run planned for {at} has not succeeded by {}", local(*deadline, zone))
         }
         What::Interrupted { again: true } => format!("the run planned for {at} was interrupted and is made up for"),
@@ -422,13 +424,13 @@ struct SimulationLog {
     log: Log,
     outbox: PathBuf,
     mails: AtomicU64,
-    has_failed: AtomicBool,
+    /// Pipelines whose last run has failed.
+    failing: Mutex<BTreeSet<String>>,
 }
 
 impl SimulationLog {
     fn new(context: &Context<'_>, project: &Project, outbox: PathBuf) -> SimulationLog {
-        let (mails, has_failed) = (AtomicU64::new(0), AtomicBool::new(false));
-        SimulationLog { log: Log::new(context, project), outbox, mails, has_failed }
+        SimulationLog { log: Log::new(context, project), outbox, mails: AtomicU64::new(0), failing: Mutex::default() }
     }
 
     /// Mails that were written since this was asked last.
@@ -467,8 +469,11 @@ impl Console for SimulationLog {
         let level = if exit_code == 0 { Level::Info } else { Level::Error };
         let fields = serde_json::json!({ "exit_code": exit_code });
         self.log.say(level, "schedule_run_ended", (&start.pipeline, start.due.scheduled_for), &line, fields);
-        if exit_code != 0 {
-            self.has_failed.store(true, Ordering::Relaxed);
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        if exit_code == 0 {
+            failing.remove(&start.pipeline);
+        } else {
+            failing.insert(start.pipeline.clone());
             self.log.printer.problems(problems);
         }
         dispatched.problems.iter().for_each(|problem| self.log.note(problem));

@@ -226,14 +226,7 @@ fn missed(schedule: &PipelineSchedule, history: &History, now: Timestamp) -> Opt
     let last = history.last.as_ref()?;
     let longest = schedule.stop_after.and_then(|limit| SignedDuration::try_from(limit).ok());
     let grace = longest.map_or(LATE_START, |longest| longest.saturating_mul(2).max(LATE_START));
-    let planned = last_due(schedule, now.checked_sub(grace).ok()?)?;
+    let planned = schedule.due.last_until(now.checked_sub(grace).ok()?)?;
     let ran_for = last.scheduled_for.unwrap_or(last.started_at).max(last.started_at);
     (ran_for < planned).then_some(planned)
-}
-
-/// The last due time up to a moment.
-fn last_due(schedule: &PipelineSchedule, until: Timestamp) -> Option<Timestamp> {
-    // A schedule of minutes has many times in a year, one of years none in an hour.
-    let spans = [1, 24, 8 * 24, 40 * 24, 400 * 24, 5 * 366 * 24].map(SignedDuration::from_hours);
-    spans.into_iter().find_map(|span| schedule.due.between(until.checked_sub(span).ok()?, until).pop())
 }

@@ -26,6 +26,8 @@ struct Simulated {
     holds: usize,
     sleepers: BTreeSet<(Timestamp, u64)>,
     next_sleeper: u64,
+    /// Counts who begins and ceases to wait, and jumps.
+    changes: u64,
     wakers: Vec<Waker>,
 }
 
@@ -33,7 +35,14 @@ impl SimulatedClock {
     /// A clock that shows a time.
     pub fn new(now: Timestamp) -> SimulatedClock {
         let sleepers = BTreeSet::new();
-        SimulatedClock(Arc::new(Mutex::new(Simulated { now, holds: 0, sleepers, next_sleeper: 0, wakers: Vec::new() })))
+        SimulatedClock(Arc::new(Mutex::new(Simulated {
+            now,
+            holds: 0,
+            sleepers,
+            next_sleeper: 0,
+            changes: 0,
+            wakers: Vec::new(),
+        })))
     }
 
     /// Keeps the clock where it is until what is returned is dropped.
@@ -57,6 +66,7 @@ impl SimulatedClock {
 
 impl Simulated {
     fn wake(&mut self) {
+        self.changes += 1;
         std::mem::take(&mut self.wakers).into_iter().for_each(Waker::wake);
     }
 }
@@ -96,24 +106,26 @@ impl Clock for SimulatedClock {
             let mut simulated = self.lock();
             let key = (at, simulated.next_sleeper);
             simulated.next_sleeper += 1;
+            simulated.changes += 1;
             simulated.sleepers.insert(key);
             Sleeper { clock: self.clone(), key }
         };
-        let mut is_first = true;
+        // It jumps when everybody who was woken has been asked again and nobody has begun or ceased to wait meanwhile.
+        let mut asked_in = None;
         poll_fn(|context| {
             let mut simulated = self.lock();
             if simulated.now >= at {
                 return Poll::Ready(());
             }
-            if std::mem::take(&mut is_first) {
-                // Whoever else begins to wait at this moment is asked first until when.
+            if simulated.holds == 0 && simulated.sleepers.first() == Some(&sleeper.key) {
+                if asked_in == Some(simulated.changes) {
+                    simulated.now = at;
+                    simulated.wake();
+                    return Poll::Ready(());
+                }
+                asked_in = Some(simulated.changes);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
-            }
-            if simulated.holds == 0 && simulated.sleepers.first() == Some(&sleeper.key) {
-                simulated.now = at;
-                simulated.wake();
-                return Poll::Ready(());
             }
             if !simulated.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
                 simulated.wakers.push(context.waker().clone());

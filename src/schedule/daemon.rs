@@ -158,7 +158,6 @@ impl<'a> Daemon<'a> {
             let clock = looped.daemon.clock;
             tokio::select! {
                 biased;
-                Some(done) = looped.background.next() => looped.done(done, clock.now()).await,
                 signal = signals.recv(), if signals_open => match signal {
                     Some(Signal::End) if looped.ending_since.is_some() => return Ok(()),
                     Some(Signal::End) => looped.ending_since = Some(clock.now()),
@@ -166,6 +165,7 @@ impl<'a> Daemon<'a> {
                     None => signals_open = false,
                 },
                 () = clock.sleep_until(wake) => {}
+                Some(done) = looped.background.next() => looped.done(done, clock.now()).await,
             }
         }
     }
@@ -250,6 +250,7 @@ impl<'a> Loop<'a> {
             ))
         });
         self.run = Some(RunUnderWay { stop, stop_at, asked_at: None });
+        self.heartbeat_at = None;
         self.looked.remove(&start.pipeline);
         let runs = self.daemon.runs;
         self.background.push(Box::pin(async move {
@@ -269,6 +270,7 @@ impl<'a> Loop<'a> {
             }
             Done::Finished { pipeline, finished } => {
                 self.run = None;
+                self.heartbeat_at = None;
                 if finished.stopped && self.ending_since.is_some() {
                     // It stays in the state as a run under way, so that the next scheduler makes up for it.
                     return;

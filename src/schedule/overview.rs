@@ -2,8 +2,7 @@
 
 use super::plan::Scheduled;
 use super::state::{self, PipelineState, Planned, State};
-use jiff::{SignedDuration, Timestamp};
-use perennial_calendar::DueTimes;
+use jiff::Timestamp;
 use perennial_core::contract::{Extraction, Load};
 use perennial_core::error::{Error, Result};
 use perennial_lake::Lake;
@@ -105,17 +104,8 @@ pub(crate) fn last_planned_time(project: &Project, pipeline: Option<&str>, now: 
             return Err(error.hint("name it: `perennial run PIPELINE --scheduled-for last`"));
         }
     };
-    last_planned(&one.schedule.due, now).ok_or_else(|| {
+    one.schedule.due.last_until(now).ok_or_else(|| {
         Error::project(format!("no time of the schedule `{}` has come yet", one.schedule.due.cron.text()))
-    })
-}
-
-/// The last planned time up to now.
-fn last_planned(due: &DueTimes, now: Timestamp) -> Option<Timestamp> {
-    // Most schedules have one within a day; the rarest, of 29 February, within eight years.
-    [1, 7, 32, 367, 8 * 366].into_iter().find_map(|days| {
-        let since = now.checked_sub(SignedDuration::from_hours(24 * days)).ok()?;
-        due.between(since, now).pop()
     })
 }
 

@@ -229,7 +229,7 @@ impl Decide<'_> {
     fn deadline(&mut self) {
         if let Some(deadline) = self.pipeline.deadline.filter(|deadline| deadline.at <= self.now) {
             self.pipeline.deadline = None;
-            self.event(deadline.scheduled_for, What::DeadlinePassed { at: deadline.at });
+            self.event(deadline.scheduled_for, What::DeadlinePassed { deadline: deadline.at });
         }
     }
 }
@@ -254,8 +254,10 @@ fn choose(
         wake.at(one.schedule.due.next_after(now));
         wake.at(pipeline.deadline.map(|deadline| deadline.at));
         while let Some(due) = pipeline.due.first().cloned() {
-            if due.not_before.is_some_and(|at| at > now) {
-                wake.at(due.not_before);
+            // The clock may have been set back since it was decided.
+            let not_before = due.not_before.unwrap_or(due.scheduled_for).max(due.scheduled_for);
+            if not_before > now {
+                wake.at(Some(not_before));
                 break;
             }
             match waits(one, &due, looked.get(&one.pipeline), now) {

@@ -234,7 +234,7 @@ async fn told(dispatch: &Dispatch<'_>, event: &Event) -> Result<Problems> {
     let found = dispatch.project.pipelines.iter().find(|one| one.name == *pipeline);
     let catch_up = found.and_then(|one| one.schedule.as_ref()).map(|schedule| schedule.catch_up);
     match what {
-        What::DeadlinePassed { at } => dispatch.tell_deadline(pipeline, *scheduled_for, *at).await,
+        What::DeadlinePassed { deadline } => dispatch.tell_deadline(pipeline, *scheduled_for, *deadline).await,
         What::SourcesLate { late, run } => dispatch.tell_late_sources(pipeline, *scheduled_for, late, *run).await,
         What::Interrupted { again: false } => {
             dispatch.tell_missed(pipeline, *scheduled_for, "its run was interrupted and is not made up for").await

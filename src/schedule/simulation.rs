@@ -116,7 +116,11 @@ impl Simulation {
         if let Some(MailServer::Folder(outbox)) = project.mail.as_ref().map(|mail| &mail.server) {
             left_out.push(outbox.clone());
         }
-        copy_files(&project.root, &self.folder, as_of, &left_out).map_err(failed)
+        copy_files(&project.root, &self.folder, as_of, &left_out).map_err(failed)?;
+        for (_, folder) in arrivals(&project.root.join(ARRIVALS))?.into_iter().filter(|(date, _)| *date > self.first) {
+            take_out(&folder, &self.folder).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The copy with everything that it writes kept in the folder of the simulation.
@@ -183,6 +187,20 @@ fn copy_files(from: &Path, to: &Path, as_of: Timestamp, left_out: &[PathBuf]) ->
             if let Ok(file) = std::fs::File::options().append(true).open(&target) {
                 file.set_modified(as_of.into())?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Takes out of a copy what a folder of files to come has as well, byte for byte: it has arrived in the project since.
+fn take_out(to_come: &Path, copy: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(to_come)? {
+        let entry = entry?;
+        let (path, copied) = (entry.path(), copy.join(entry.file_name()));
+        if path.is_dir() {
+            take_out(&path, &copied)?;
+        } else if copied.is_file() && std::fs::read(&path)? == std::fs::read(&copied)? {
+            std::fs::remove_file(copied)?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const STATE: &str = "state.json";
 const HEARTBEAT: &str = "heartbeat.json";
 /// The folder of paused pipelines.
-const PAUSED: &str = "paused/";
+const PAUSED: &str = "paused";
 /// Events that are kept; older ones are forgotten.
 const MAX_EVENTS: usize = 500;
 
@@ -138,7 +138,7 @@ pub(crate) enum What {
     /// The time by which the run had to have succeeded passed.
     DeadlinePassed {
         /// That time.
-        at: Timestamp,
+        deadline: Timestamp,
     },
     /// The process that ran it ended before the run did.
     Interrupted {
@@ -286,8 +286,8 @@ impl Heartbeat {
 /// # Errors
 /// `Unreachable` when the store fails.
 pub(crate) async fn paused(lake: &Lake) -> Result<BTreeSet<String>> {
-    let names = lake.state_names(StateFolder::Schedule).await?;
-    let pipeline = |name: &String| Some(name.strip_prefix(PAUSED)?.strip_suffix(".json")?.to_string());
+    let names = lake.state_names_below(StateFolder::Schedule, PAUSED).await?;
+    let pipeline = |name: &String| Some(name.rsplit('/').next()?.strip_suffix(".json")?.to_string());
     Ok(names.iter().filter_map(pipeline).collect())
 }
 
@@ -297,7 +297,7 @@ pub(crate) async fn paused(lake: &Lake) -> Result<BTreeSet<String>> {
 /// `Unreachable` when the store fails.
 pub(crate) async fn pause(lake: &Lake, pipeline: &str, by: &str, now: Timestamp) -> Result<bool> {
     let content = json(&serde_json::json!({ "format": 1, "since": now, "by": by }))?;
-    lake.create_state(StateFolder::Schedule, &format!("{PAUSED}{pipeline}.json"), content).await
+    lake.create_state(StateFolder::Schedule, &format!("{PAUSED}/{pipeline}.json"), content).await
 }
 
 /// Resumes a pipeline, and says whether it was paused.
@@ -306,7 +306,7 @@ pub(crate) async fn pause(lake: &Lake, pipeline: &str, by: &str, now: Timestamp)
 /// `Unreachable` when the store fails.
 pub(crate) async fn resume(lake: &Lake, pipeline: &str) -> Result<bool> {
     let was_paused = paused(lake).await?.contains(pipeline);
-    lake.delete_state(StateFolder::Schedule, &format!("{PAUSED}{pipeline}.json")).await?;
+    lake.delete_state(StateFolder::Schedule, &format!("{PAUSED}/{pipeline}.json")).await?;
     Ok(was_paused)
 }
 

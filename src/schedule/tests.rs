@@ -170,6 +170,23 @@ proptest! {
 }
 
 #[test]
+fn every_event_is_read_as_it_was_written() {
+    let now = at("2026-10-01T02:00:00Z");
+    let all = [
+        What::Missed { made_up: true },
+        What::Skipped { running: now },
+        What::SourcesLate { late: vec!["erp".to_string()], run: false },
+        What::DeadlinePassed { deadline: now },
+        What::Interrupted { again: true },
+        What::ClockSetBack,
+    ];
+    let event = |what| Event { at: now, pipeline: "n".to_string(), scheduled_for: now, what };
+    let mut state = State::default();
+    state.add(all.map(event));
+    assert_eq!(serde_json::from_str::<State>(&serde_json::to_string(&state).unwrap()).unwrap(), state);
+}
+
+#[test]
 fn a_clock_that_was_years_ahead_does_not_stop_the_schedule() {
     let all = [scheduled("nightly", "0 2 * * *", "UTC")];
     let mut state = State::default();
@@ -460,7 +477,7 @@ async fn a_deadline_is_told_when_it_passes_and_not_when_the_run_ends() {
     one.schedule.finish_by = Some(time(7, 0, 0, 0));
     let (from, until) = (at("2026-10-01T00:00:00+02:00"), at("2026-10-01T12:00:00+02:00"));
     let log = World::new([one.clone()]).run(from, until, takes_minutes(400)).await;
-    let passed = "10-01 05:00 n 10-01 00:00 DeadlinePassed { at: 2026-10-01T05:00:00Z }";
+    let passed = "10-01 05:00 n 10-01 00:00 DeadlinePassed { deadline: 2026-10-01T05:00:00Z }";
     assert_eq!(log, ["10-01 00:00 n for 10-01 00:00 attempt 1", passed]);
     // One that has succeeded, or whose failure is known, is not told.
     for code in [0, 1] {

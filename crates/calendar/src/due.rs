@@ -1,9 +1,9 @@
 //! When a pipeline is due: a cron line, on the days that a calendar allows.
 
 use super::{BusinessCalendar, CronLine};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// Which of the days of a cron line count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,13 @@ impl DueTimes {
     pub fn between(&self, after: Timestamp, until: Timestamp) -> Vec<Timestamp> {
         let next = |at: &Timestamp| self.next_after(*at).filter(|next| *next <= until);
         std::iter::successors(next(&after), next).collect()
+    }
+
+    /// The last due time up to a moment; nothing where there is none in nine years.
+    pub fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
+        // A line of minutes has many times in a year, one of 29 February none in eight years.
+        let spans = [1, 24, 8 * 24, 40 * 24, 400 * 24, 9 * 366 * 24].map(SignedDuration::from_hours);
+        spans.into_iter().find_map(|span| self.between(until.checked_sub(span).ok()?, until).pop())
     }
 
     /// The calendar, where a rule asks for it.

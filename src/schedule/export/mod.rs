@@ -147,8 +147,10 @@ fn clock_changes(due: &DueTimes, fields: &Fields, target: &Target, now: Timestam
     let is_fixed = !fields.every_hour();
     let what = match target {
         Target::Cron | Target::Kubernetes { .. } => "may leave this time out, or run it twice",
-        Target::SystemdService | Target::SystemdTimers => "may run at another time",
+        Target::SystemdService | Target::SystemdTimers => "leaves this time out",
     };
+    // systemd runs a time that occurs twice once, at the first.
+    let only_gaps = matches!(target, Target::SystemdTimers);
     let mut before = due.zone.to_offset(now);
     for change in due.zone.following(now) {
         let at = change.timestamp();
@@ -156,7 +158,7 @@ fn clock_changes(due: &DueTimes, fields: &Fields, target: &Target, now: Timestam
             return None;
         }
         let after = change.offset();
-        if is_fixed && concerns(fields, before, after, at) {
+        if is_fixed && (after > before || !only_gaps) && concerns(fields, before, after, at) {
             let local = after.to_datetime(at).date();
             return Some(format!(
                 "on {local} the clock changes in {}, and this scheduler {what}; `perennial schedule run` runs it once",

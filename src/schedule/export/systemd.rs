@@ -53,8 +53,9 @@ fn one_service(project: &Project, job: &Job<'_>, installation: &Installation) ->
     let again = match attempts.max {
         0 | 1 => String::new(),
         _ => format!(
-            "# What could not be reached (exit code 3) may be reached later.\n\
-             RestartForceExitStatus=3\n\
+            "# What could not be reached (exit code 3) may be reached later; the rest fails again.\n\
+             Restart=on-failure\n\
+             RestartPreventExitStatus=1 2 70\n\
              RestartSec={}s\n",
             attempts.first_pause.as_secs()
         ),

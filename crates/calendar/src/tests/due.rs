@@ -39,6 +39,22 @@ fn the_nth_and_the_last_working_day_of_a_month() {
 }
 
 #[test]
+fn the_last_time_up_to_a_moment() {
+    let cases = [
+        ("*/5 * * * *", "2026-03-10T12:04:59Z", "2026-03-10T12:00:00Z"),
+        ("0 2 * * *", "2026-03-10T01:00:00Z", "2026-03-10T01:00:00Z"),
+        ("0 2 * * *", "2026-03-10T00:59:59Z", "2026-03-09T01:00:00Z"),
+        ("0 0 29 2 *", "2027-12-31T00:00:00Z", "2024-02-28T23:00:00Z"),
+    ];
+    for (line, until, expected) in cases {
+        let due = due(line, DayRule::EveryDay, OnHoliday::Run, germany());
+        assert_eq!(due.last_until(at(until)), Some(at(expected)), "{line} until {until}");
+    }
+    let third = due("0 6 * * *", DayRule::NthWorkingDay(3), OnHoliday::Run, germany());
+    assert_eq!(third.last_until(at("2026-04-07T03:59:59Z")), Some(at("2026-03-04T05:00:00Z")));
+}
+
+#[test]
 fn times_on_days_without_work_move_or_are_left_out() {
     // 1 January is a holiday, 1 February and 1 March 2026 are Sundays, 1 May is a holiday and a Friday, 1 June a Monday.
     let first = |days, if_holiday| local(&due("0 6 1 * *", days, if_holiday, germany()), "2026-01-01", "2026-05-31");
