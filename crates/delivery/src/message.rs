@@ -71,7 +71,7 @@ impl Message {
             .header(MessageId::from(message_id(&self.id, &mail.from)))
             .from(mailbox(&mail.from)?)
             .to(mailbox(&self.to)?)
-            .header(Subject::from(without_controls(&self.subject)));
+            .header(Subject::from(header_text(&self.subject)));
         if let Some(reply_to) = &mail.reply_to {
             builder = builder.reply_to(mailbox(reply_to)?);
         }
@@ -79,7 +79,7 @@ impl Message {
         builder = builder.raw_header(header("Auto-Submitted", "auto-generated".into()));
         builder = builder.raw_header(header("X-Auto-Response-Suppress", "OOF, AutoReply".into()));
         if let Some(address) = &mail.list_unsubscribe {
-            let address = without_controls(address);
+            let address = header_text(address);
             let value = if address.starts_with('<') { address } else { format!("<{address}>") };
             builder = builder.raw_header(header("List-Unsubscribe", value));
         }
@@ -166,7 +166,7 @@ pub(crate) fn message_id(id: &str, from: &Address) -> String {
 /// An address as the library has it; the domain in ASCII, as all servers take it.
 pub(crate) fn envelope_address(address: &Address) -> Result<lettre::Address> {
     let invalid = |why: String| {
-        Error::project(format!("`{}` is not a mail address{why}", without_controls(&address.address)))
+        Error::project(format!("`{}` is not a mail address{why}", header_text(&address.address)))
             .hint("write `name@domain`, or `Name <name@domain>`")
     };
     let (user, domain) = address.address.rsplit_once('@').ok_or_else(|| invalid(String::new()))?;
@@ -174,7 +174,7 @@ pub(crate) fn envelope_address(address: &Address) -> Result<lettre::Address> {
 }
 
 fn mailbox(address: &Address) -> Result<Mailbox> {
-    let name = address.name.as_deref().map(without_controls).filter(|name| !name.is_empty());
+    let name = address.name.as_deref().map(header_text).filter(|name| !name.is_empty());
     Ok(Mailbox::new(name, envelope_address(address)?))
 }
 
@@ -185,9 +185,11 @@ fn ascii_domain(domain: &str) -> String {
     }
 }
 
-/// The text without line breaks and other control characters: nothing in it can begin another header.
-fn without_controls(text: &str) -> String {
-    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ").trim().to_string()
+/// The text without line breaks and other control characters, so that nothing in it begins another header, and without
+/// what begins an encoded word, which readers would decode.
+fn header_text(text: &str) -> String {
+    let line = text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ");
+    line.trim().replace("=?", "= ?")
 }
 
 /// A header whose value is ASCII and needs no encoding.
@@ -208,7 +210,7 @@ fn text_part(content_type: ContentType, text: &str) -> SinglePart {
 fn picture_part(number: usize, picture: &Picture) -> Result<SinglePart> {
     let part = SinglePart::builder()
         .header(content_type("image/png")?)
-        .header(ContentId::from(format!("<{}>", without_controls(&picture.cid))))
+        .header(ContentId::from(format!("<{}>", header_text(&picture.cid))))
         .header(ContentDisposition::inline_with_name(&format!("picture-{number}.png")));
     binary(part, &picture.png)
 }
@@ -216,7 +218,7 @@ fn picture_part(number: usize, picture: &Picture) -> Result<SinglePart> {
 fn attachment_part(attachment: &Attachment) -> Result<SinglePart> {
     let part = SinglePart::builder()
         .header(content_type(&attachment.mime)?)
-        .header(ContentDisposition::attachment(&without_controls(&attachment.name)));
+        .header(ContentDisposition::attachment(&header_text(&attachment.name)));
     binary(part, &attachment.content)
 }
 

@@ -35,17 +35,21 @@ pub struct Reason {
     pub hint: Option<String>,
     /// How long the receiver asks to wait.
     pub retry_after: Option<Duration>,
+    /// It is not about this message: the next one to the same receiver would fail alike, and each attempt may count there
+    /// as a login that failed.
+    pub of_server: bool,
 }
 
 impl Reason {
-    /// A reason without a code.
+    /// A reason without a code: nobody answered.
     pub(crate) fn new(text: impl AsRef<str>) -> Reason {
-        Reason { text: one_line(text.as_ref()), ..Reason::default() }
+        Reason { text: one_line(text.as_ref()), of_server: true, ..Reason::default() }
     }
 
-    /// Adds the receiver's code.
+    /// Adds the receiver's code, with which it answered this message.
     pub(crate) fn code(mut self, code: impl fmt::Display) -> Reason {
         self.code = Some(code.to_string());
+        self.of_server = false;
         self
     }
 

@@ -19,9 +19,11 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// After a message has left, a server may look at it so many times as long as it may take for any other answer; by default
-/// that makes the 10 minutes of RFC 5321, section 4.5.3.2.6.
+/// After a message has left, a server may look at it so many times as long as it may take for any other answer, up to the
+/// 10 minutes of RFC 5321, section 4.5.3.2.6.
 const CONTENT_TIMEOUTS: u32 = 10;
+/// See [`CONTENT_TIMEOUTS`].
+const MAX_CONTENT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a farewell may take.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -82,22 +84,33 @@ impl SmtpServer {
 
     /// Hands over one message.
     pub(crate) async fn send(&mut self, from: &lettre::Address, to: &lettre::Address, content: &[u8]) -> Outcome {
-        if let Err(reason) = self.connect().await {
-            return Outcome::Failed(reason);
-        }
-        let Some(mut connection) = self.connection.take() else {
-            return Outcome::Failed(Reason::new(format!("{} is not connected", self.name())));
-        };
-        let outcome = self.transact(&mut connection, from, to, content).await;
-        // After an answer the connection holds, and what was begun is undone before the next message; else it is of no use.
-        match &outcome {
-            Ok(_) => self.connection = Some(connection),
-            Err((Failure::Answered { code, .. }, _)) if *code != 421 => self.connection = Some(connection),
-            Err(_) => quit(connection).await,
-        }
-        match outcome {
-            Ok(answer) => Outcome::Sent { answer },
-            Err((failure, stage)) => self.outcome(failure, stage),
+        let mut reused = self.connection.is_some();
+        loop {
+            if let Err(reason) = self.connect().await {
+                return Outcome::Failed(reason);
+            }
+            let Some(mut connection) = self.connection.take() else {
+                return Outcome::Failed(Reason::new(format!("{} is not connected", self.name())));
+            };
+            match self.transact(&mut connection, from, to, content).await {
+                Ok(answer) => {
+                    self.connection = Some(connection);
+                    return Outcome::Sent { answer };
+                }
+                // Servers close a connection that has brought many messages; nothing of this one has left.
+                Err((Failure::Answered { code: 421, .. }, Stage::Sender)) if reused => {
+                    quit(connection).await;
+                    reused = false;
+                }
+                Err((failure, stage)) => {
+                    // After an answer the connection holds, and what was begun is undone before the next message.
+                    match &failure {
+                        Failure::Answered { code, .. } if *code != 421 => self.connection = Some(connection),
+                        _ => quit(connection).await,
+                    }
+                    return self.outcome(failure, stage);
+                }
+            }
         }
     }
 
@@ -294,7 +307,7 @@ impl SmtpServer {
             let code = u16::from(go_ahead.code());
             return Err((Failure::Lost(format!("unexpected answer {code} to DATA")), Stage::Data));
         }
-        let timeout = self.account.timeout * CONTENT_TIMEOUTS;
+        let timeout = (self.account.timeout * CONTENT_TIMEOUTS).min(MAX_CONTENT_TIMEOUT).max(self.account.timeout);
         let answer = within(timeout, connection.message(content)).await.map_err(at(Stage::Content))?;
         Ok(one_line(&format!("{} {}", answer.code(), text_of(&answer))))
     }
@@ -315,8 +328,8 @@ impl SmtpServer {
         match (stage, code) {
             (Stage::Content, None) => Outcome::Unknown(reason),
             // The sender is refused, not this recipient; likewise who is not logged in.
-            (Stage::Sender, Some(code)) if code != 552 => Outcome::Failed(reason),
-            (_, Some(530 | 535 | 538)) => Outcome::Failed(reason),
+            (Stage::Sender, Some(code)) if code != 552 => Outcome::Failed(Reason { of_server: true, ..reason }),
+            (_, Some(530 | 535 | 538)) => Outcome::Failed(Reason { of_server: true, ..reason }),
             (_, Some(500..)) => Outcome::Refused(reason),
             _ => Outcome::Failed(reason),
         }
@@ -326,10 +339,11 @@ impl SmtpServer {
     fn refused(&self, failure: Failure, refused: &str, lost: &str) -> Reason {
         let answered = matches!(failure, Failure::Answered { .. });
         let reason = self.reason(failure, lost);
-        match answered {
-            true => Reason { text: format!("{} refused {refused}: {}", self.name(), reason.text), ..reason },
-            false => reason,
-        }
+        let text = match answered {
+            true => format!("{} refused {refused}: {}", self.name(), reason.text),
+            false => reason.text,
+        };
+        Reason { text, of_server: true, ..reason }
     }
 
     /// A failure in words: those of the server where it answered. `lost` says what happened where it did not.

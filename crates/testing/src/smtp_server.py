@@ -1,8 +1,8 @@
 """An SMTP server for tests: `smtp_server.py FOLDER OPTION...`. Prints its port, ends with its standard input.
 
 Options: `starttls`, `tls` (from the first byte), `expired`, `wrong-name` (its certificate); `login` (PLAIN and LOGIN, required),
-`xoauth2` (required; tokens are the lines of FOLDER/tokens), `no-login` (offers none), `ascii` (no SMTPUTF8), `injected` (an answer
-arrives before the encryption).
+`xoauth2` (required; tokens are the lines of FOLDER/tokens), `ascii` (no SMTPUTF8), `two-a-connection` (closes it at the third message),
+`injected` (an answer arrives before the encryption; with `twice` two).
 
 What becomes of a message is decided by the recipient's name, before a `+` or `@`: refused, later, relay, data-refused,
 data-later, hang-recipient, hang-data, close-recipient, close-data. Messages taken are FOLDER/N.eml and N.envelope.
@@ -78,6 +78,14 @@ class Handler:
         if "xoauth2" in options:
             return [line.replace(" LOGIN PLAIN", "") for line in responses]
         return [line for line in responses if "AUTH" not in line]
+
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
+        session.messages = getattr(session, "messages", 0) + 1
+        if "two-a-connection" in options and session.messages > 2:
+            return "421 4.7.0 too many messages in this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(mail_options)
+        return "250 2.1.0 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         name = address.split("@")[0].split("+")[0]

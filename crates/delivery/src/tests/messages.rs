@@ -82,6 +82,32 @@ fn a_message_is_what_mail_programs_expect() {
 }
 
 #[test]
+fn subjects_and_names_of_any_kind_arrive() {
+    let long = "x".repeat(500);
+    let ideographs = "长".repeat(300);
+    for text in [
+        long.as_str(),
+        &ideographs,
+        "📈 up 12 % — «très bien»",
+        "tab\tand  two spaces",
+        "=?utf-8?q?fake?= and \"quotes\", commas; <angles>",
+        "ends with a backslash \\",
+        "a b 客 d e 户 f",
+    ] {
+        let mut message = message("a@b.example");
+        message.subject = text.to_string();
+        message.to.name = Some(text.to_string());
+        message.attachments[0].name = text.to_string();
+        let read = read(&mailer(8_000_000).preview(&message).unwrap());
+        let clean = text.replace('\t', " ").replace("=?", "= ?");
+        assert_eq!((header(&read, "Subject"), &read["defects"]), (clean.as_str(), &json!([])));
+        assert_eq!(read["to"][0][0], clean);
+        assert_eq!(read["parts"][3]["name"], clean);
+        assert!(read["longest_line"].as_u64().unwrap() <= 998, "{}", read["longest_line"]);
+    }
+}
+
+#[test]
 fn a_message_has_only_the_levels_it_needs() {
     let whole = message("a@b.example");
     let text = Message { html: None, pictures: vec![], attachments: vec![], ..whole.clone() };

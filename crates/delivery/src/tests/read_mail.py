@@ -2,12 +2,20 @@
 
 import base64
 import email
+import email.header
 import email.policy
+import email.utils
 import json
 import sys
 
 raw = sys.stdin.buffer.read()
 message = email.message_from_bytes(raw, policy=email.policy.default)
+
+
+def mailbox(name):
+    # Header by header: the newer interface keeps the spaces between the pieces of a long name.
+    shown, address = email.utils.parseaddr(str(email.message_from_bytes(raw)[name]).replace("\r\n", ""))
+    return [[str(email.header.make_header(email.header.decode_header(shown))), address]]
 
 
 def tree(part):
@@ -33,8 +41,8 @@ def described(part):
 lines = raw.split(b"\r\n")
 print(json.dumps({
     "headers": [[name, str(value)] for name, value in message.items()],
-    "from": [[a.display_name, a.addr_spec] for a in message["From"].addresses],
-    "to": [[a.display_name, a.addr_spec] for a in message["To"].addresses],
+    "from": mailbox("From"),
+    "to": mailbox("To"),
     "date": message["Date"].datetime.isoformat(),
     "tree": tree(message),
     "parts": [described(p) for p in message.walk() if not p.is_multipart()],

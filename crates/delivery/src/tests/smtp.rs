@@ -47,6 +47,18 @@ async fn several_messages_go_over_one_encrypted_connection() {
 }
 
 #[tokio::test]
+async fn a_server_that_limits_the_messages_of_a_connection() {
+    let server = SmtpServer::start(&["starttls", "two-a-connection"]);
+    let mut mailer = mailer(&server, MailSecurity::StartTls);
+    for _ in 0..5 {
+        answer(mailer.send(&message("a@x.example")).await);
+    }
+    let peers: std::collections::BTreeSet<String> =
+        server.taken().iter().map(|mail| mail.envelope("peer").to_string()).collect();
+    assert_eq!((server.taken().len(), peers.len()), (5, 3));
+}
+
+#[tokio::test]
 async fn tls_from_the_first_byte() {
     let server = SmtpServer::start(&["tls"]);
     answer(mailer(&server, MailSecurity::Tls).send(&message("a@example.com")).await);
@@ -71,6 +83,7 @@ async fn each_recipient_has_an_outcome_of_its_own() {
     assert_eq!((no.code.as_deref(), no.text.as_str()), (Some("550"), "5.1.1 <refused@x.example>: no such mailbox"));
     let later = failed(later);
     assert_eq!((later.code.as_deref(), later.text.as_str()), (Some("451"), "4.7.1 greylisted, try again later"));
+    assert!(!later.of_server);
     assert!(refused(relay).hint.unwrap().contains("the server wants a login"));
     let taken = server.taken();
     let to: Vec<&str> = taken.iter().map(|mail| mail.envelope("to")).collect();
@@ -112,7 +125,7 @@ async fn a_login_that_fails_says_what_to_do_and_shows_no_password() {
     let settings = mail(smtp(&server, MailSecurity::StartTls, by_password(password)));
     let mut mailer = Mailer::new(settings.clone());
     let reason = failed(mailer.send(&message("a@x.example")).await);
-    assert_eq!(reason.code.as_deref(), Some("535"));
+    assert_eq!((reason.code.as_deref(), reason.of_server), (Some("535"), true));
     let name = format!("the mail server localhost:{}", server.port);
     assert_eq!(reason.text, format!("{name} refused the login: 5.7.8 bad credentials: *** ***"));
     assert!(reason.hint.unwrap().contains("check `user` and `password` (file "));
