@@ -39,7 +39,7 @@ impl Pass<'_> {
     /// `Unreachable` when the lake fails: nothing is sent that cannot be noted before.
     pub(crate) async fn over(&self, entries: &[Entry], is_wanted: impl Fn(&Entry, &Queued) -> bool) -> Result<Passed> {
         let mut passed = Passed::default();
-        // A server that did not answer is asked once in a pass.
+        // A server that did not answer, or refused the login, is asked once in a pass.
         let mut silent = BTreeSet::new();
         for entry in entries.iter().filter(|entry| matches!(entry.state, State::Queued | State::Failed)) {
             let queued = self.outbox.queued(entry).await?;
@@ -83,7 +83,7 @@ impl Pass<'_> {
                 let text = format!("no answer for {} minutes", ANSWER_LIMIT.as_secs() / 60);
                 Outcome::Unknown(Reason { text, ..Reason::default() })
             });
-            if matches!(&outcome, Outcome::Failed(reason) if reason.code.is_none()) {
+            if matches!(&outcome, Outcome::Failed(reason) if reason.of_server) {
                 silent.insert(server);
             }
             let ended = claim.end(&queued, &outcome, message_id, self.clock.now()).await;

@@ -321,6 +321,7 @@ fn failed(error: &Error) -> Outcome {
     Outcome::Failed(Reason {
         text: error.to_string(),
         hint: error.hint_text().map(str::to_string),
+        of_server: true,
         ..Reason::default()
     })
 }

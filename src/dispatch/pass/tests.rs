@@ -104,6 +104,7 @@ impl Prepared for Letter<'static> {
         let reason = |code: Option<&str>, text: &str| Reason {
             code: code.map(str::to_string),
             text: text.to_string(),
+            of_server: code.is_none(),
             ..Reason::default()
         };
         match self.answer {
