@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 fn perennial(project: &Path, args: &[&str]) -> Ran {
     run(args.iter().map(AsRef::as_ref).chain(["--project".as_ref(), project.as_os_str()]))
@@ -94,6 +95,19 @@ fn what_keep_does_not_cover_goes_and_is_known_to_have_gone() {
     let ran = night(&project, "orders", 7).ended(0);
     assert!(ran.stderr.contains("vacuum   0 releases removed, 0 files deleted"), "{}", ran.stderr);
 
+    // Messages of old months are forgotten, but not those that newest editions are compared with.
+    let edition = project.join("reports/both/2026-03/edition.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&edition).unwrap()).unwrap();
+    record["issued_at"] = json!("2020-02-10T00:00:00Z");
+    std::fs::write(&edition, record.to_string()).unwrap();
+    let message = |month: &str| project.join(format!("lake/_perennial/outbox/{month}/a/1-queued.json"));
+    for month in ["2020-01", "2020-03"] {
+        std::fs::create_dir_all(message(month).parent().unwrap()).unwrap();
+        std::fs::write(message(month), "{}").unwrap();
+    }
+    vacuum(&project, &["--delete"]);
+    assert_eq!((message("2020-01").exists(), message("2020-03").exists()), (false, true));
+
     // Without the reports nobody knows what editions stand on.
     std::fs::rename(project.join("reports"), project.join("elsewhere")).unwrap();
     let asked = perennial(&project, &["lake", "vacuum", "--grace", "0s", "--delete"]).ended(3);
@@ -166,30 +180,52 @@ fn outside_readers_agree(project: &Path) {
     }
 }
 
-/// A copy of the lake as docs/lake.md says: the records of releases first, then everything else.
-fn back_up(lake: &Path, to: &Path) {
-    std::fs::create_dir_all(to.join("_perennial")).unwrap();
-    let copied = |args: &[&str]| {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(args.join(" ")).env("LAKE", lake).env("BACKUP", to);
-        // What was there when it was listed may be gone when it is read: files that are being written.
-        command.output().unwrap();
-    };
-    copied(&[r#"cp -r "$LAKE/_perennial/releases" "$BACKUP/_perennial/""#]);
-    copied(&[
-        r#"cd "$LAKE" && tar -c --exclude ./_perennial/releases --exclude ./_perennial/delta.json ."#,
-        r#"| tar -x -C "$BACKUP""#,
-    ]);
+/// Copies a folder so slowly that nights come and go meanwhile. What is gone when it is to be read is left out.
+fn copy_slowly(from: &Path, to: &Path, is_left_out: &dyn Fn(&Path) -> bool) {
+    std::fs::create_dir_all(to).unwrap();
+    let entries: Vec<PathBuf> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for path in entries.into_iter().filter(|path| !is_left_out(path)) {
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_slowly(&path, &to, is_left_out);
+        } else {
+            std::fs::copy(&path, to).ok();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
-/// A copy of the lake in the order of the file system.
-fn copy_as_it_comes(lake: &Path, to: &Path) {
-    Command::new("cp").arg("-r").arg(lake).arg(to).output().unwrap();
+/// In which order a lake is copied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    /// As docs/lake.md says: the records of releases, then everything else.
+    RecordsFirst,
+    /// The wrong way round.
+    RecordsLast,
+    /// As the file system gives it.
+    AsItComes,
+}
+
+fn back_up(lake: &Path, to: &Path, order: Order) {
+    let is = |name: &'static str| move |path: &Path| path.ends_with(name);
+    let records = || copy_slowly(&lake.join("_perennial/releases"), &to.join("_perennial/releases"), &|_| false);
+    match order {
+        Order::RecordsFirst => {
+            records();
+            let is_left_out = |path: &Path| is("_perennial/releases")(path) || is("_perennial/delta.json")(path);
+            copy_slowly(lake, to, &is_left_out);
+        }
+        Order::RecordsLast => {
+            copy_slowly(lake, to, &is("_perennial/releases"));
+            records();
+        }
+        Order::AsItComes => drop(Command::new("cp").arg("-r").arg(lake).arg(to).output().unwrap()),
+    }
     std::fs::remove_file(to.join("_perennial/delta.json")).ok();
 }
 
 /// Lakes are copied while nights run. Of one that was copied in order nothing is missing; of one that was not, only what
-/// belongs to releases newer than the copy. The next night goes on from either.
+/// belongs to releases newer than the beginning of the copy. The next night goes on from either.
 #[test]
 fn a_lake_that_is_copied_while_nights_run_can_be_restored() {
     let folder = tempfile::tempdir().unwrap();
@@ -197,8 +233,8 @@ fn a_lake_that_is_copied_while_nights_run_can_be_restored() {
     night(&project, "orders", 0).ended(0);
     night(&project, "payments", 0).ended(0);
     let lake = project.join("lake");
-    let mut copies: Vec<(PathBuf, u64, bool)> = Vec::new();
-    let done = AtomicBool::new(false);
+    let mut copies: Vec<(PathBuf, u64, Order)> = Vec::new();
+    let (mut newer, done) = (0, AtomicBool::new(false));
     let newest = || -> u64 { value(&project, "SELECT max(number) FROM system.releases").parse().unwrap() };
     std::thread::scope(|scope| {
         let nights = scope.spawn(|| {
@@ -209,20 +245,19 @@ fn a_lake_that_is_copied_while_nights_run_can_be_restored() {
                 night(&project, if number % 3 == 0 { "payments" } else { "orders" }, number).ended(0);
             }
         });
-        for copy in 0..8 {
+        let orders = [Order::RecordsFirst, Order::RecordsLast, Order::AsItComes];
+        for (number, order) in orders.into_iter().cycle().take(6).enumerate() {
             let before = newest();
-            let (to, in_order) = (folder.path().join(format!("copy-{copy}")), copy % 2 == 0);
-            if in_order {
-                back_up(&lake, &to)
-            } else {
-                copy_as_it_comes(&lake, &to)
-            }
-            copies.push((to, before, in_order));
+            let to = folder.path().join(format!("copy-{number}"));
+            back_up(&lake, &to, order);
+            newer += newest() - before;
+            copies.push((to, before, order));
         }
         done.store(true, Ordering::Release);
         nights.join().unwrap();
     });
-    for (number, (copy, before, in_order)) in copies.into_iter().enumerate() {
+    assert!(newer > 3, "only {newer} releases were published while the lake was copied");
+    for (number, (copy, before, order)) in copies.into_iter().enumerate() {
         let restored = folder.path().join(format!("restored-{number}"));
         copy_everything(&project, &restored);
         std::fs::remove_dir_all(restored.join("lake")).unwrap();
@@ -232,15 +267,28 @@ fn a_lake_that_is_copied_while_nights_run_can_be_restored() {
             let releases = finding["releases"].as_array().unwrap();
             releases.iter().all(|release| release.as_u64().unwrap() > before)
         };
-        assert!(found.iter().all(|finding| !in_order && is_newer(finding)), "{in_order} after {before}: {found:?}");
-        if !found.is_empty() {
-            // What verify advises.
+        // Nothing that a record of the copy names is missing. Its hint is of a later moment and names a newer release.
+        let is_lost = |finding: &Value| finding["part"] == "release record" && finding["damage"] == "missing";
+        let are_allowed = order != Order::RecordsFirst || found.iter().all(is_lost);
+        assert!(are_allowed && found.iter().all(is_newer), "{order:?} after {before}: {found:?}");
+        let of_records = |finding: &&Value| finding["repair"].as_str().unwrap().contains("delete the record");
+        if found.iter().any(|finding| of_records(&finding)) {
+            // Verify advises so where the newest release itself cannot be read.
+            for entry in std::fs::read_dir(restored.join("lake/_perennial/releases")).unwrap() {
+                let path = entry.unwrap().path();
+                let number: u64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+                if number > before {
+                    std::fs::remove_file(path).unwrap();
+                }
+            }
+        } else if found.iter().any(|finding| finding["in_newest"] == json!(true) && finding["part"] == "rows") {
             perennial(&restored, &["rollback", &before.to_string()]).ended(0);
         }
         night(&restored, "orders", 900).ended(0);
         night(&restored, "payments", 900).ended(0);
         let current = |finding: &&Value| finding["in_newest"] == json!(true) || finding["part"] == "Delta log";
-        assert_eq!(findings(&restored).iter().filter(current).count(), 0);
+        let left = findings(&restored);
+        assert_eq!(left.iter().filter(current).count(), 0, "{order:?}: {left:?}");
         assert_eq!(value(&restored, "SELECT count(*) FROM core.orders WHERE order_id >= 9000"), "5");
         outside_readers_agree(&restored);
     }
