@@ -120,7 +120,7 @@ impl Rejects {
         let invoker = context.invoker("rejects replay");
         let pipeline = self.pipeline.clone();
         let request = RunRequest { pipeline, replay: Some(replay), ..RunRequest::new(context.now(), invoker) };
-        run_and_print(&project, &request, context).await
+        run_and_print(&project, &request, false, context).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::output::{Format, Level, LogFormat, count};
 use super::progress::Progress;
 use super::status::Notes;
 use super::{Context, Outcome, Output, Verb};
-use crate::dispatch::{Dispatch, EndedRun};
+use crate::dispatch::{Dispatch, EndedRun, What};
 use crate::flow::{self, Changed, Ending, RunOutcome, RunRequest};
 use crate::schedule::last_planned_time;
 use indicatif::HumanCount;
@@ -168,7 +168,9 @@ async fn after_run(
     }
     for message in &dispatched.ended {
         let (queued, state) = (&message.queued, message.state.name().replace('_', " "));
-        context.printer.say(format!("deliver  {} {} to {}: {state}", queued.report, queued.period, queued.recipient));
+        let what = if queued.what == What::NotIssued { " (not issued)" } else { "" };
+        let line = format!("deliver  {} {}{what} to {}: {state}", queued.report, queued.period, queued.recipient);
+        context.printer.say(line);
     }
     if dispatched.waiting > 0 {
         let messages = count(dispatched.waiting as u64, "message waits", "messages wait");

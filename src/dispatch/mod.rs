@@ -31,7 +31,7 @@ use carrier::Clock;
 use jiff::Timestamp;
 use metrics::OutboxCounts;
 use notices::{Notices, Reason, Subject, local};
-use outbox::{Ended, Entry, Outbox, Queued, State, What};
+use outbox::{Ended, Entry, Outbox, Queued, State};
 use pass::{Pass, SUPERSEDED, described};
 use perennial_core::error::{Error, Problems, Result};
 use perennial_delivery::{Signal, ping};
@@ -44,7 +44,7 @@ use std::path::Path;
 use transports::Transports;
 
 pub(crate) use ended_run::EndedRun;
-pub(crate) use outbox::State as DeliveryState;
+pub(crate) use outbox::{State as DeliveryState, What};
 pub(crate) use preview::TestMail;
 pub(crate) use status::{PipelineState, SchedulerState, Status};
 
@@ -106,7 +106,7 @@ impl<'a> Dispatch<'a> {
         problems.keep(metrics::remember(self.lake, ended, self.now).await);
         if delivers {
             problems.keep(self.tell_of_run(ended, &mut dispatched.problems).await);
-            match self.deliver().await {
+            match self.send_due().await {
                 Ok(delivered) => {
                     let before = std::mem::take(&mut dispatched.problems);
                     dispatched = delivered;
@@ -124,11 +124,22 @@ impl<'a> Dispatch<'a> {
         Dispatched { problems, ..dispatched }
     }
 
-    /// Sends what is due, and what may be tried again.
+    /// Sends what is due, and what may be tried again; notices as well.
     ///
     /// # Errors
     /// `Unreachable` when the lake fails; mistakes in the project.
     pub(crate) async fn deliver(&self) -> Result<Dispatched, Problems> {
+        let mut problems = Problems::new();
+        let transports = Transports::new(self.project, self.into, self.now)?;
+        self.notices(&transports).tell_pending(&mut problems).await?;
+        transports.close().await;
+        let mut dispatched = self.send_due().await?;
+        problems.extend(std::mem::take(&mut dispatched.problems));
+        Ok(Dispatched { problems, ..dispatched })
+    }
+
+    /// Sends messages that are due, and those that may be tried again.
+    async fn send_due(&self) -> Result<Dispatched, Problems> {
         let transports = Transports::new(self.project, self.into, self.now)?;
         let due = recipients::due(self).await?;
         due.notes.iter().for_each(|note| self.observer.event(Event::Note(note.clone())));
@@ -256,6 +267,8 @@ impl<'a> Dispatch<'a> {
         }
         let transports = Transports::new(self.project, self.into, self.now)?;
         let notices = self.notices(&transports);
+        // Before what is new, which is not tried twice at once.
+        notices.tell_pending(problems).await?;
         let facts = self.facts(ended.pipeline, ended.scheduled_for, ended.run_id());
         let subject = |on| Subject { on, pipeline: ended.pipeline, about: None, facts: facts.clone() };
         let failure = ended.failure();
@@ -273,7 +286,6 @@ impl<'a> Dispatch<'a> {
                 notices.see(&about, late.as_ref(), problems).await?;
             }
         }
-        notices.tell_pending(problems).await?;
         transports.close().await;
         Ok(())
     }

@@ -340,7 +340,7 @@ mod tests {
     impl Teller for Server {
         async fn mail(&self, to: &Address, notice: &Notice) -> Outcome {
             if *self.is_away.lock().unwrap() {
-                return Outcome::Failed(Why { text: "connection refused".into(), ..Why::default() });
+                return Outcome::Failed(Why { text: "connection refused".into(), of_server: true, ..Why::default() });
             }
             self.told.lock().unwrap().push((to.address.clone(), notice.title.clone()));
             Outcome::Sent { answer: "ok".into() }

@@ -54,7 +54,7 @@ fn named(only: Option<&str>) -> String {
 /// Those of the queries.
 pub(crate) async fn by_pipeline(reader: &Reader, only: Option<&str>) -> Result<BTreeMap<String, History>> {
     let newest = format!(
-        "SELECT name, run_id, status, is_good, CAST(nth AS VARCHAR) AS nth, \
+        "SELECT name, run_id, status, CASE WHEN is_good THEN 'good' END AS good, CAST(nth AS VARCHAR) AS nth, \
          CAST(arrow_cast(scheduled_for, 'Int64') AS VARCHAR) AS scheduled_for, \
          CAST(arrow_cast(started_at, 'Int64') AS VARCHAR) AS started_at, \
          CAST(arrow_cast(ended_at, 'Int64') AS VARCHAR) AS ended_at, CAST(release AS VARCHAR) AS release, message \
@@ -76,7 +76,7 @@ pub(crate) async fn by_pipeline(reader: &Reader, only: Option<&str>) -> Result<B
             release: text(&row, "release").and_then(|text| text.parse().ok()),
             message: text(&row, "message"),
         };
-        if text(&row, "is_good").as_deref() == Some("true") {
+        if text(&row, "good").is_some() {
             history.last_good = Some(run.clone());
         }
         if text(&row, "nth").as_deref() == Some("1") {
