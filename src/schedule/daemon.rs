@@ -156,6 +156,8 @@ impl<'a> Daemon<'a> {
                 return looped.heartbeat(now, true).await;
             }
             let clock = looped.daemon.clock;
+            // What goes on beside is looked at in between, whatever happens.
+            let wake = wake.max(now.checked_add(SignedDuration::from_millis(1)).unwrap_or(now));
             tokio::select! {
                 biased;
                 signal = signals.recv(), if signals_open => match signal {
@@ -188,7 +190,7 @@ impl<'a> Loop<'a> {
         }
         let later = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now);
         if let Some(since) = self.ending_since {
-            let grace = since.checked_add(self.daemon.grace).ok();
+            let grace = since.checked_add(self.daemon.grace).ok().filter(|at| *at > now);
             return Ok(self.stop_due().into_iter().chain(grace).fold(later, Timestamp::min));
         }
         if self.daemon.until.is_some_and(|until| now >= until) {

@@ -306,9 +306,15 @@ struct World {
     set_back: SignedDuration,
 }
 
+/// A folder in memory where there is one: every decision is synced.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 impl World {
     fn new(scheduled: impl IntoIterator<Item = Scheduled>) -> World {
-        let (folder, scheduled) = (tempfile::tempdir().unwrap(), scheduled.into_iter().collect());
+        let scheduled = scheduled.into_iter().collect();
+        let folder = folder();
         World { folder, scheduled, late_until: None, signals: Vec::new(), change: None, set_back: SignedDuration::ZERO }
     }
 
@@ -551,7 +557,7 @@ async fn it_ends_in_order_and_makes_up_for_what_it_stopped() {
     assert_eq!((beat.at, beat.since), (at("2026-10-01T02:05:00Z"), at("2026-10-01T00:00:00Z")));
     assert_eq!(beat.next.map(|next| next.scheduled_for), Some(at("2026-10-02T02:00:00Z")));
 
-    let world = World { folder: tempfile::tempdir().unwrap(), ..world };
+    let world = World { folder: folder(), ..world };
     let log = world.run(at("2026-10-01T00:00:00Z"), end, takes_minutes(50)).await;
     assert!(log[1].starts_with("10-01 02:10 stopped: the scheduler was asked to end"), "{log:?}");
     let again = World { signals: Vec::new(), ..world };
