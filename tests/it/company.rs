@@ -117,6 +117,38 @@ fn the_page_names_the_one_row_that_was_corrected() {
     assert_eq!(value(&project, "SELECT count(*) FROM system.releases"), "4");
 }
 
+/// The week of the README, with fewer customers. The ERP's export of 4 October has dates that the contract rejects, and is
+/// delivered again a day later.
+#[test]
+fn a_simulated_week_runs_each_night_on_what_had_arrived_and_tells_of_the_bad_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("small");
+    run(["demo".as_ref(), project.as_os_str(), "--customers".as_ref(), "1200".as_ref(), "--no-run".as_ref()]).ended(0);
+    let week = ["schedule", "run", "--simulate", "2026-10-01..2026-10-08", "--project"];
+    let ran = run(week.iter().map(AsRef::as_ref).chain([project.as_os_str()])).ended(0);
+    let lines: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("2026-10-")).collect();
+    let failed: Vec<&str> = lines.iter().filter(|line| line.contains("failed")).map(|line| &line[..10]).collect();
+    assert_eq!((lines.len(), failed), (8, vec!["2026-10-05"]), "{}", ran.stderr);
+    assert!(ran.stderr.contains("rows of erp.orders were rejected"), "{}", ran.stderr);
+    let simulation = project.join("simulation");
+    let runs = query(&simulation, "SELECT CAST(as_of AS VARCHAR) AS as_of, status FROM system.runs ORDER BY run_id");
+    let dates: Vec<&str> = runs.iter().map(|row| row["as_of"].as_str().unwrap()).collect();
+    assert_eq!(dates, (1..=8).map(|day| format!("2026-10-{day:02}")).collect::<Vec<_>>());
+    // The first night knows nothing of the second, whose files are in the project already.
+    let detail = ["query", "SELECT sales_channel_detail FROM source.erp__orders", "--release", "1", "--project"];
+    run(detail.iter().map(AsRef::as_ref).chain([simulation.as_os_str()])).ended(2);
+    assert!(project.join("data/erp/orders-2026-10-01.csv").exists());
+    // What was rejected has been read all the same, and counts.
+    let sunday = "SELECT count(*) > 0 FROM core.order_lines WHERE ordered_on = '2026-10-04'";
+    assert_eq!(value(&simulation, sunday), "true");
+    let mails = std::fs::read_dir(simulation.join("outbox")).unwrap();
+    let mails = mails.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut told: Vec<String> = mails.filter(|name| name.contains("operations")).collect();
+    told.sort();
+    let days: Vec<&str> = told.iter().map(|name| &name[..8]).collect();
+    assert_eq!(days, ["20261005", "20261006"], "failure and recovery");
+}
+
 #[test]
 fn init_leaves_a_project_that_runs() {
     let folder = tempfile::tempdir().unwrap();

@@ -149,7 +149,7 @@ fn a_release_installs_without_a_compiler_and_says_what_is_in_it() {
     done(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(in_folder("key")));
     let made = in_folder("release");
     let mut release = python();
-    release.arg(root().join("scripts/release")).args(["--profile", "dev"]).arg(&made);
+    release.arg(root().join("scripts/release")).args(["--program", env!("CARGO_BIN_EXE_perennial")]).arg(&made);
     done(release.env("PERENNIAL_SIGN_KEY", in_folder("key")).env("SOURCE_DATE_EPOCH", "1700000000"));
     let named = |ending: &str| -> PathBuf {
         let files = std::fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().path());
@@ -199,7 +199,7 @@ fn a_release_installs_without_a_compiler_and_says_what_is_in_it() {
     {
         assert!(licences.contains(part), "{part}");
     }
-    for absent in ["\n- insta ", "\n- proptest ", "\n- serde_derive ", "GNU GENERAL PUBLIC LICENSE"] {
+    for absent in ["\n- insta ", "\n- proptest ", "\n- serde_derive "] {
         assert!(!licences.contains(absent), "{absent}");
     }
     let bom = std::fs::read_to_string(in_folder("perennial.cyclonedx.json")).unwrap();
