@@ -12,7 +12,7 @@ use perennial_core::contract::{Column, Source, SourceTable, TableName, ValueType
 use perennial_core::error::{Problems, render_all};
 use perennial_core::file_mode::FileMode;
 use perennial_project::{
-    AsOf, ColumnHeader, ColumnRule, ColumnTest, Language, Materialize, Project, Severity, SqlFile, StepHeader,
+    AsOf, ColumnHeader, ColumnRule, ColumnTest, Keep, Language, Materialize, Project, Severity, SqlFile, StepHeader,
     StepTest, TextFile, Theme, read_step_test,
 };
 use perennial_testing::{column, source, source_table};
@@ -103,6 +103,13 @@ pub fn project(steps: Vec<SqlFile>) -> Project {
         memory_limit_bytes: 1 << 30,
         merge_raw_files: 64,
         as_of: AsOf::Today,
+        calendars: BTreeMap::new(),
+        mail: None,
+        notify: vec![],
+        ping: None,
+        keep: Keep::default(),
+        reports_url: None,
+        metrics_file: None,
         vars: BTreeMap::new(),
         theme: Theme::default(),
         pipelines: vec![],

@@ -40,10 +40,11 @@ impl TestLake {
         TestLake { _folder: folder, lake }
     }
 
-    fn engine(&self) -> Engine {
+    fn engine(&self, project: &Project) -> Engine {
         let lake = &self.lake;
         let store = EngineStore { store: lake.store(), url: lake.store_url().clone(), prefix: lake.prefix().clone() };
-        Engine::open(EngineSettings::default(), Some(store)).unwrap()
+        let settings = EngineSettings { calendars: project.calendars.clone(), ..EngineSettings::default() };
+        Engine::open(settings, Some(store)).unwrap()
     }
 
     /// Raw orders: id, customer, day since 1970, cents.
@@ -113,7 +114,7 @@ impl TestLake {
             resumed: &BTreeSet::new(),
             parallel_steps: 2,
         };
-        let engine = self.engine();
+        let engine = self.engine(project);
         let outcome = run(&engine, &input, &self.lake, &NoProgress).await.unwrap();
         (outcome, engine)
     }
@@ -243,7 +244,7 @@ async fn steps_not_selected_are_as_the_release_has_them() {
         resumed: &BTreeSet::new(),
         parallel_steps: 1,
     };
-    let error = run(&lake.engine(), &input, &lake.lake, &NoProgress).await.unwrap_err();
+    let error = run(&lake.engine(&shop()), &input, &lake.lake, &NoProgress).await.unwrap_err();
     assert_eq!(error.message(), "marts.total reads core.orders, which is not in any release yet");
 }
 
@@ -345,7 +346,7 @@ async fn a_step_is_shown_without_being_kept() {
     let given = lake.raw("r1", ROWS).await;
     let (first, _) = lake.run(&shop(), &[], &given, &BTreeMap::new(), "r1").await;
     let checked = no_problems(&shop()).await;
-    let engine = lake.engine();
+    let engine = lake.engine(&shop());
     let mut tables = first.tables.clone();
     tables.extend(given);
     crate::register(&engine, &checked, &tables).await.unwrap();
@@ -454,4 +455,40 @@ async fn definitions_have_the_hashes_that_lakes_have() {
     let id = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]));
     let empty = TableVersion::new(id, Vec::new(), String::new());
     assert_eq!(empty.rows_id(), "c19bd5d798336ba105698b121ee54ae50eb06adb899900dda8d60a5e329ca042");
+}
+
+/// Also what reads it through a view; nothing else.
+#[tokio::test]
+async fn another_holiday_computes_again_what_depends_on_calendars() {
+    let lake = TestLake::new().await;
+    let given = lake.raw("r1", ROWS).await;
+    let mut shop = project(vec![
+        step("core.orders", ORDERS),
+        view(step("marts.on_working_days", "SELECT amount FROM core.orders WHERE IS_WORKING_DAY(ordered_on)")),
+        step("marts.total", "SELECT sum(amount) AS total FROM marts.on_working_days"),
+        step("marts.due", "SELECT order_id, add_working_days(ordered_on, 2) AS due FROM core.orders"),
+        step("marts.customers", "SELECT customer_id, count(*) AS n FROM core.orders GROUP BY ALL"),
+    ]);
+    let total = "SELECT total FROM marts.total";
+    let (first, engine) = lake.run(&shop, &[], &given, &BTreeMap::new(), "r1").await;
+    // Of Thursday 1 January 1970 and Saturday the 3rd the first is a working day.
+    assert!(shown(&engine, total).await.contains("| 10.00 "));
+    // A calendar without a weekend.
+    let calendar = shop.calendars.entry("all_days".into()).or_default();
+    calendar.holidays.insert(date(1970, 1, 1), "New Year".into());
+    let (second, engine) = lake.run(&shop, &[], &given, &first.tables, "r2").await;
+    assert_eq!(
+        statuses(&second),
+        [
+            "core.orders unchanged",
+            "marts.customers unchanged",
+            "marts.due built",
+            "marts.on_working_days view",
+            "marts.total built"
+        ]
+    );
+    // The newest rows of the two other orders, without that of New Year.
+    assert!(shown(&engine, total).await.contains("| 2.25 "), "{}", shown(&engine, total).await);
+    let (third, _) = lake.run(&shop, &[], &given, &second.tables, "r3").await;
+    assert_eq!(statuses(&third).iter().filter(|status| status.ends_with("built")).count(), 0);
 }
