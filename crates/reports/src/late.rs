@@ -1,5 +1,5 @@
-//! What readers are told when a page was not issued: that it is late, and which edition they can rely on. Why is a matter
-//! of those who run it, and never a row of the data.
+//! What readers are told when a page was not issued: that it is late, and which edition they can rely on. Why is a
+//! matter of those who run it.
 
 use super::Period;
 use super::mail::one_line;
@@ -21,7 +21,8 @@ pub struct LateNotice {
     pub text: String,
 }
 
-/// What readers of a report are told in a language when it was not issued for a period; `last` is the edition that they have.
+/// What readers of a report are told in a language when it was not issued for a period; `last` is the edition that they
+/// have.
 ///
 /// # Errors
 /// `Project` when a phrase of the project replaces ours and fails.

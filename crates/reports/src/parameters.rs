@@ -75,8 +75,8 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
-    /// The name of the page's folder: the values as far as any file system takes them, and a hash of them as they are, so
-    /// that two pages never meet in one folder.
+    /// The name of the page's folder: the values as far as any file system takes them, and a hash of them as they are,
+    /// so that two pages never meet in one folder.
     pub fn slug(&self) -> String {
         let shown: String = self.0.values().flatten().map(|value| format!("{value} ")).collect();
         let lower = shown.to_lowercase();

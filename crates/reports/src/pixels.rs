@@ -61,7 +61,7 @@ impl Painter {
 }
 
 /// The picture that reads well in a mail and the width at which it is shown: what was drawn for a phone, larger, because
-/// half of all mail is read on one; else the wide one.
+/// much mail is read on one; else the wide one.
 pub(crate) fn for_mail(picture: &Picture) -> (&str, u32) {
     match &picture.narrow {
         Some(narrow) => (narrow, 400),

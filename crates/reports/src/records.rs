@@ -184,7 +184,8 @@ pub struct NotIssued {
     pub at: jiff::Timestamp,
 }
 
-/// The folder of a report's editions for a period; those of a page for one row of parameters lie in a folder of their own.
+/// The folder of a report's editions for a period; those of a page for one row of parameters lie in a folder of their
+/// own.
 pub fn edition_folder(folder: &Path, report: &str, period: &str, parameters: &Parameters) -> PathBuf {
     let whole = folder.join(report).join(period);
     if parameters.is_empty() { whole } else { whole.join(parameters.slug()) }

@@ -79,7 +79,8 @@ pub(super) fn write(
     self::frame(page, subject, &format!("{head}{parts}{cut}{tail}"))
 }
 
-/// A whole document around rows of the one table that all clients give a width: Outlook by the attribute, others by style.
+/// A whole document around rows of the one table that all clients give a width: Outlook by the attribute, others by
+/// style.
 fn frame(page: &Page, subject: &str, rows: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -137,7 +138,8 @@ impl Writer<'_> {
                 );
                 let inner = format!("<strong>{}</strong><br>{}", text(head), text(runs));
                 let inner = format!(
-                    "<table {LAYOUT} width=\"100%\"><tr><td align=\"left\" style=\"font-family:{};color:{INK};{style}\">{inner}</td></tr></table>",
+                    "<table {LAYOUT} width=\"100%\"><tr><td align=\"left\" style=\"font-family:{};color:{INK};{style}\">\
+                     {inner}</td></tr></table>",
                     self.font
                 );
                 self.row("padding:18px 0 0 0", &inner)
@@ -173,7 +175,7 @@ impl Writer<'_> {
         self.row(&style, &inlines(&clipped(runs, MAX_SENTENCE), leads_away))
     }
 
-    /// Finding, rule and picture. Who sees no pictures reads its figures in its place, which has no height of its own then.
+    /// Finding, rule and picture. Who sees no pictures reads its figures in its place, which has no height then.
     fn figure(&self, figure: &Figure, image: Option<&MailImage>) -> String {
         let mut out = String::new();
         if !figure.title.is_empty() {

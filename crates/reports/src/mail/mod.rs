@@ -1,8 +1,8 @@
 //! A page as mail: a subject, an HTML body that every mail client can lay out, the same as plain text, and pictures.
 //!
-//! A mail is a summary: verdict, headline figures, charts, and what else is on the page. A page without a chart is shown
-//! itself, long tables cut. Mail clients cut bodies above 102 KB, so that neither body is longer than [`MAX_BYTES`] and
-//! what does not fit is said to be on the page.
+//! A mail is a summary: verdict, headline figures, charts, and what else is on the page. A page without a chart is
+//! shown itself, long tables cut. Mail clients cut bodies above 102 KB, so that neither body is longer than [`MAX_BYTES`]
+//! and what does not fit is said to be on the page.
 
 mod html;
 mod text;
@@ -146,11 +146,13 @@ impl<'a> Content<'a> {
         pictures.into_iter().map(image).collect()
     }
 
-    /// The heads of all comparisons of the headline figures, in the order of their first use.
+    /// The heads of all comparisons of the headline figures, in the order of their first use. One in which nothing could
+    /// be compared is left out.
     fn comparisons(&self) -> Vec<&'a str> {
         let mut heads = Vec::new();
-        for (head, _, _) in self.headlines.iter().flat_map(|headline| &headline.changes) {
-            if !heads.contains(&head.as_str()) {
+        for (head, change, _) in self.headlines.iter().flat_map(|headline| &headline.changes) {
+            let is_compared = change.chars().any(|c| c.is_ascii_digit());
+            if is_compared && !heads.contains(&head.as_str()) {
                 heads.push(head);
             }
         }
@@ -212,8 +214,8 @@ fn clipped(runs: &[Inline], letters: usize) -> Cow<'_, [Inline]> {
     }
 }
 
-/// Parts joined as long as they fit beside what stands around them, and whether one did not: then none after it is shown,
-/// so that nothing is missing in the middle.
+/// Parts joined as long as they fit beside what stands around them, and whether one did not: then none after it is
+/// shown, so that nothing is missing in the middle.
 fn fitting(parts: impl Iterator<Item = String>, around: usize) -> (String, bool) {
     let mut out = String::new();
     for part in parts {

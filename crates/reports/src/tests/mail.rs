@@ -166,6 +166,15 @@ fn every_mail_client_can_lay_it_out_and_loads_nothing() {
 }
 
 #[test]
+fn a_first_month_is_compared_with_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    issue(&case(1, false, false), folder.path(), &[Output::Html], 1).unwrap();
+    let record = edition(folder.path());
+    let parts = record.mail["en"].read(&folder.path().join("management-review/2026-09")).unwrap();
+    assert!(!parts.html.contains("last month") && !parts.text.contains("last year"), "{}", parts.text);
+}
+
+#[test]
 fn a_huge_report_stays_small_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let long = "word ".repeat(4_000);
