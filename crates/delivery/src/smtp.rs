@@ -24,6 +24,8 @@ use std::time::Duration;
 const CONTENT_TIMEOUTS: u32 = 10;
 /// See [`CONTENT_TIMEOUTS`].
 const MAX_CONTENT_TIMEOUT: Duration = Duration::from_secs(600);
+/// So many addresses of a server are tried within the time that it has for an answer.
+const ADDRESSES: u32 = 3;
 /// How long a farewell may take.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -141,7 +143,9 @@ impl SmtpServer {
         let hello = hello();
         let wrapper = tls.clone().filter(|_| *security == MailSecurity::Tls);
         let address = (host.as_str(), *port);
-        let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(*timeout), &hello, wrapper, None);
+        // A name may have several addresses, of which the first leads nowhere.
+        let one = *timeout / ADDRESSES;
+        let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(one), &hello, wrapper, None);
         let mut connection = self.step(connecting).await.map_err(|failure| {
             let reason = self.refused(failure, "the connection", "cannot be reached");
             match (security, port) {
@@ -309,7 +313,10 @@ impl SmtpServer {
         }
         let timeout = (self.account.timeout * CONTENT_TIMEOUTS).min(MAX_CONTENT_TIMEOUT).max(self.account.timeout);
         let answer = within(timeout, connection.message(content)).await.map_err(at(Stage::Content))?;
-        Ok(one_line(&format!("{} {}", answer.code(), text_of(&answer))))
+        match u16::from(answer.code()) {
+            200..=299 => Ok(one_line(&format!("{} {}", answer.code(), text_of(&answer)))),
+            code => Err((Failure::Lost(format!("unexpected answer {code} to the message")), Stage::Content)),
+        }
     }
 
     /// What a failure at a stage means.
