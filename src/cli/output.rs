@@ -91,11 +91,12 @@ impl Printer {
     /// A line of a log in JSON: time, level and event first, then what the event says.
     #[allow(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
     pub(super) fn log(&self, level: Level, event: &str, fields: serde_json::Value) {
-        let mut line = serde_json::json!({ "time": jiff::Timestamp::now().to_string(), "level": level.name(), "event": event });
-        if let (Some(line), serde_json::Value::Object(fields)) = (line.as_object_mut(), fields) {
-            line.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
+        let time = jiff::Timestamp::now();
+        let mut line = format!(r#"{{"time":"{time}","level":"{}","event":"{event}""#, level.name());
+        for (name, value) in fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            line.push_str(&format!(",{}:{value}", serde_json::Value::from(name.as_str())));
         }
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{line}}}");
     }
 
     /// A line of results.

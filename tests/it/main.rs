@@ -27,6 +27,7 @@ mod readers;
 mod privacy;
 mod ready_made;
 mod real;
+mod records;
 mod rust_source;
 mod schedule;
 mod sources;
