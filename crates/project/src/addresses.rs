@@ -43,7 +43,7 @@ impl Address {
 
     /// Whether two addresses are one mailbox, whatever the names beside them: no server known today tells capital letters
     /// from small ones.
-    pub fn is_same(&self, other: &Address) -> bool {
+    pub(crate) fn is_same(&self, other: &Address) -> bool {
         self.address.eq_ignore_ascii_case(&other.address)
     }
 }

@@ -157,3 +157,27 @@ fn a_shipped_report_has_the_recipients_that_the_project_names() {
         report-templates/none/delivery.yml: the report `none` has no template [write it to report-templates/none/report.md]
         "##);
 }
+
+/// The reference shows what can be written as it is.
+#[test]
+fn examples_of_the_reference_are_read() {
+    let page = include_str!("../../../../docs/schedule-and-delivery.md");
+    let examples: Vec<&str> =
+        page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or("")).collect();
+    let &[pipeline, calendars, mail, delivery, notify] = examples.as_slice() else { panic!("{}", examples.len()) };
+    let settings = [PROJECT, calendars, mail, notify].concat();
+    let holidays = "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20261225\nRRULE:FREQ=YEARLY\n\
+                    SUMMARY:Christmas\nEND:VEVENT\nEND:VCALENDAR\n";
+    let project = load(&[
+        ("perennial.yml", &settings),
+        ("holidays.ics", holidays),
+        ("pipelines/nightly.yml", pipeline),
+        ("pipelines/sources/erp.yml", SOURCE),
+        ("report-templates/a/report.md", REPORT),
+        ("report-templates/a/delivery.yml", delivery),
+    ]);
+    let project = project.unwrap_or_else(|problems| panic!("{}", render_all(&problems, false)));
+    let shop = (project.calendars.len(), project.notify.len(), project.reports[0].deliveries.len());
+    assert_eq!(shop, (2, 2, 5));
+    assert!(project.mail.is_some() && project.pipelines[0].schedule.is_some());
+}
