@@ -41,8 +41,8 @@ impl Address {
         Ok(Address { name: (!name.is_empty()).then_some(name), address })
     }
 
-    /// Whether two addresses are one mailbox, whatever the names beside them: no server known today tells capital letters
-    /// from small ones.
+    /// Whether two addresses are taken for one mailbox, whatever the names beside them. A server may tell capital letters
+    /// from small ones before the `@` (RFC 5321, 2.4), but addresses that differ in nothing else are one in practice.
     pub(crate) fn is_same(&self, other: &Address) -> bool {
         self.address.eq_ignore_ascii_case(&other.address)
     }
