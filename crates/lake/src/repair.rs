@@ -140,17 +140,14 @@ impl Lake {
         Ok(repairs)
     }
 
-    /// The newest release and those before it that a run can have published. Runs exclude each other and their ids
-    /// ascend, so that these are the releases of runs no older than that one.
+    /// The newest release and those before it that a run can have published, or a later run. Runs exclude each other,
+    /// their ids ascend, and each publishes at most once, so that these are the releases of runs no older than that one.
     pub(crate) async fn releases_since(&self, latest: Option<Release>, run_id: &str) -> Result<Vec<Release>> {
-        let mut earlier = self.release_numbers().await?;
         let mut releases: Vec<Release> = latest.into_iter().collect();
         while let Some(earliest) = releases.last()
-            && earliest.run_id.as_str() >= run_id
+            && earliest.run_id.as_str() > run_id
         {
-            earlier.retain(|number| *number < earliest.number);
-            let Some(number) = earlier.pop() else { break };
-            match self.find_release(number).await {
+            match self.release_before(earliest.number).await {
                 Ok(Some(release)) => releases.push(release),
                 Ok(None) => break,
                 // What cannot be read names nothing that could be kept, and is said elsewhere.
@@ -159,6 +156,18 @@ impl Lake {
             }
         }
         Ok(releases)
+    }
+
+    /// The release before one, of those that there are.
+    async fn release_before(&self, number: u64) -> Result<Option<Release>> {
+        if let Some(release) = self.find_release(number.saturating_sub(1)).await? {
+            return Ok(Some(release));
+        }
+        let numbers = self.release_numbers().await?;
+        match numbers.iter().rev().find(|earlier| **earlier < number) {
+            Some(earlier) => self.find_release(*earlier).await,
+            None => Ok(None),
+        }
     }
 
     /// Markers of other runs than this one. One that cannot be read is that of a run that was killed while its disk lost
