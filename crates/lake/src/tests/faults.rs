@@ -130,7 +130,7 @@ async fn first_run(folder: &std::path::Path) -> Release {
 async fn second_run(lake: &Lake) -> Result<Publication> {
     let lock = lake.lock(holder("r2"), now()).await?;
     lake.repair(&lock).await?;
-    lake.begin_run(&lock, now()).await?;
+    lake.begin_run(&lock, now(), &serde_json::Value::Null).await?;
     let work = async {
         let before = lake.latest().await?.ok_or_else(|| Error::bug("no release"))?;
         let mut raw = before.tables[&name("raw.orders")].clone();

@@ -67,7 +67,7 @@ async fn operations(folder: &std::path::Path, number: u64) -> (i64, i64) {
     lake.last_run_id(latest.as_ref().map(|release| release.run_id.as_str())).await.unwrap();
     let lock = lake.lock(holder(&run), now()).await.unwrap();
     lake.repair(&lock).await.unwrap();
-    lake.begin_run(&lock, now()).await.unwrap();
+    lake.begin_run(&lock, now(), &serde_json::Value::Null).await.unwrap();
     let tables = ["marts.a", "marts.b"];
     let mut new = new_release(&run, []);
     for name_of_table in tables {
