@@ -92,6 +92,9 @@ pub(crate) struct Delivered {
     pub ended: Option<Ended>,
 }
 
+/// Messages that a notice names.
+const MAX_SHOWN: usize = 20;
+
 impl<'a> Dispatch<'a> {
     /// Says that a run begins, to the dead-man's switch.
     pub(crate) async fn before_run(&self) {
@@ -240,19 +243,24 @@ impl<'a> Dispatch<'a> {
             let code = end.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
             format!("{}: {}: {}{code}", described(queued), entry.state.name().replace('_', " "), end.text)
         };
-        let mut to_do: Vec<String> = failed.iter().filter_map(|(_, _, end)| end.hint.clone()).collect();
+        let shown = failed.iter().take(MAX_SHOWN);
+        let mut lines: Vec<String> = shown.clone().map(line).collect();
+        let mut to_do: Vec<String> = shown.clone().filter_map(|(_, _, end)| end.hint.clone()).collect();
         to_do.dedup();
         to_do.push("perennial deliver --again ID    sends one of them once more:".to_string());
-        to_do.extend(failed.iter().map(|(entry, queued, _)| format!("  {}  {}", entry.id, queued.recipient)));
-        let reason = Reason {
-            key: String::new(),
-            headline: match failed {
-                [(_, queued, _)] => format!("not delivered: {}", described(queued)),
-                _ => format!("{} messages were not delivered", failed.len()),
+        to_do.extend(shown.map(|(entry, queued, _)| format!("  {}  {}", entry.id, queued.recipient)));
+        if failed.len() > MAX_SHOWN {
+            lines.push(format!("and {} more", failed.len() - MAX_SHOWN));
+            to_do.push("perennial deliver list --open    lists all of them".to_string());
+        }
+        let headline = match failed {
+            [(entry, queued, _)] => match entry.state {
+                State::Unknown => format!("{} may not have been sent", described(queued)),
+                state => format!("{} was {}", described(queued), state.name().replace('_', " ")),
             },
-            lines: failed.iter().map(line).collect(),
-            to_do,
+            _ => format!("{} messages were not delivered, or may not have been", failed.len()),
         };
+        let reason = Reason { key: String::new(), headline, lines, to_do };
         let subject = Subject { on: NotifyOn::Delivery, pipeline: "", about: Some("delivery"), facts: Vec::new() };
         let transports = Transports::new(self.project, self.into, self.now)?;
         let told = self.notices(&transports).tell_once(&subject, &reason, problems).await;

@@ -43,7 +43,8 @@ impl Notice {
             lines => format!("\n{title}\n{}", lines.iter().map(|line| format!("  {line}\n")).collect::<String>()),
         };
         let what = block("What happened", &self.lines);
-        format!("{}\n\n{facts}{what}{}", self.title, block("What to do", &self.to_do))
+        let gap = if facts.is_empty() { "" } else { "\n" };
+        format!("{}\n{gap}{facts}{what}{}", self.title, block("What to do", &self.to_do))
     }
 }
 
@@ -231,15 +232,17 @@ impl Notices<'_> {
     fn notice(&self, subject: &Subject<'_>, reason: Option<&Reason>, tell: Tell, since: Timestamp) -> Notice {
         let nothing = Reason::default();
         let reason = reason.unwrap_or(&nothing);
+        // News of messages is of no pipeline.
         let whose = match (subject.about, subject.pipeline) {
-            (Some(about), _) => about.to_string(),
-            (None, pipeline) => pipeline.to_string(),
+            (_, "") => String::new(),
+            (Some(about), _) => format!("{about}: "),
+            (None, pipeline) => format!("{pipeline}: "),
         };
         let title = match tell {
-            Tell::Over => format!("{whose}: {} again", good_again(subject.on)),
-            Tell::Still => format!("{whose}: still {}", reason.headline),
-            Tell::Back => format!("{whose}: comes and goes: {}", reason.headline),
-            Tell::First | Tell::Another => format!("{whose}: {}", reason.headline),
+            Tell::Over => format!("{whose}{} again", good_again(subject.on)),
+            Tell::Still => format!("{whose}still {}", reason.headline),
+            Tell::Back => format!("{whose}comes and goes: {}", reason.headline),
+            Tell::First | Tell::Another => format!("{whose}{}", reason.headline),
         };
         let mut facts = subject.facts.clone();
         if matches!(tell, Tell::Still | Tell::Back | Tell::Over | Tell::Another) {
