@@ -44,7 +44,8 @@ impl Verb for Demo {
         let first = perennial_demo::generate(&data, &options)?;
         let accounts = count(first.customers as u64, "account", "accounts");
         self.say(context, format!("{}: a company of {accounts}", self.folder.display()));
-        perennial_demo::generate_arrivals(&self.folder.join("arrivals"), &options, self.nights)?;
+        let to_come = perennial_demo::generate_arrivals(&self.folder.join("arrivals"), &options, self.nights)?;
+        let nights = format!("{}..{}", first.as_of, to_come.last().map_or(first.as_of, |night| night.as_of));
         if self.no_run {
             perennial_demo::generate_night_two(&data, &options)?;
             if self.output.format == Format::Json {
@@ -61,7 +62,9 @@ impl Verb for Demo {
             let runs = [outcome_json(&first), outcome_json(&second)];
             context.printer.json(&serde_json::json!({ "folder": self.folder, "runs": runs }))?;
         }
-        self.say(context, format!("next: open {}", self.folder.join("reports/index.html").display()));
+        let folder = self.folder.display();
+        self.say(context, format!("next: open {folder}/reports/index.html"));
+        self.say(context, format!("then: perennial schedule run --simulate {nights} --project {folder}"));
         let (first, second) = (outcome_of(&first), outcome_of(&second));
         Ok(if first == Outcome::Done { second } else { first })
     }
