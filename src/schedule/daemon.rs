@@ -2,7 +2,7 @@
 //! before anything follows from it.
 
 use super::clock::Clock;
-use super::plan::{self, Look, Looked, Plan, Scheduled, Start, plan};
+use super::plan::{self, Freshness, Plan, Scheduled, SourceCheck, Start, plan};
 use super::state::{self, Event, Finished, Heartbeat, Planned, State};
 use crate::flow::Stop;
 use futures::StreamExt;
@@ -32,7 +32,7 @@ pub(crate) trait Runs {
     async fn run(&self, start: &Start, is_last_attempt: bool, stop: Stop) -> Finished;
 
     /// Those of some sources that are not fresh, each with the reason.
-    async fn late(&self, look: &Look) -> Vec<String>;
+    async fn late(&self, check: &SourceCheck) -> Vec<String>;
 
     /// Says what happened.
     async fn tell(&self, event: &Event);
@@ -77,7 +77,7 @@ pub(crate) struct Daemon<'a> {
 /// Something that went on beside the loop and has ended.
 enum Done {
     Finished { pipeline: String, finished: Finished },
-    Looked { pipeline: String, looked: Looked },
+    Freshness { pipeline: String, freshness: Freshness },
     Delivered,
     Told,
 }
@@ -87,8 +87,8 @@ struct Loop<'a> {
     daemon: Daemon<'a>,
     state: State,
     scheduled: Vec<Scheduled>,
-    looked: BTreeMap<String, Looked>,
-    looking: BTreeSet<String>,
+    freshness: BTreeMap<String, Freshness>,
+    checking: BTreeSet<String>,
     background: FuturesUnordered<LocalBoxFuture<'a, Done>>,
     run: Option<RunUnderWay>,
     since: Timestamp,
@@ -125,8 +125,8 @@ impl<'a> Daemon<'a> {
             daemon: self,
             state,
             scheduled,
-            looked: BTreeMap::new(),
-            looking: BTreeSet::new(),
+            freshness: BTreeMap::new(),
+            checking: BTreeSet::new(),
             background: FuturesUnordered::new(),
             run: None,
             since: now,
@@ -198,7 +198,7 @@ impl<'a> Loop<'a> {
         }
         let paused = state::paused(lake).await?;
         let mut next = self.state.clone();
-        let Plan { events, start, looks, wake } = plan(&mut next, &self.scheduled, &paused, &self.looked, now);
+        let Plan { events, start, checks, wake } = plan(&mut next, &self.scheduled, &paused, &self.freshness, now);
         let start = start.filter(|_| self.run.is_none());
         if let Some(start) = &start {
             plan::started(&mut next, start, now);
@@ -212,7 +212,7 @@ impl<'a> Loop<'a> {
         }
         self.state = next;
         events.into_iter().for_each(|event| self.tell(event));
-        looks.into_iter().for_each(|look| self.look(look));
+        checks.into_iter().for_each(|check| self.check(check));
         if let Some(start) = start {
             self.start(start, now);
         }
@@ -228,15 +228,15 @@ impl<'a> Loop<'a> {
         }));
     }
 
-    fn look(&mut self, look: Look) {
-        if !self.looking.insert(look.pipeline.clone()) {
+    fn check(&mut self, check: SourceCheck) {
+        if !self.checking.insert(check.pipeline.clone()) {
             return;
         }
         let (runs, clock) = (self.daemon.runs, self.daemon.clock);
         self.background.push(Box::pin(async move {
-            let late = runs.late(&look).await;
-            let looked = Looked { scheduled_for: look.scheduled_for, late, at: clock.now() };
-            Done::Looked { pipeline: look.pipeline, looked }
+            let late = runs.late(&check).await;
+            let freshness = Freshness { scheduled_for: check.scheduled_for, late, at: clock.now() };
+            Done::Freshness { pipeline: check.pipeline, freshness }
         }));
     }
 
@@ -253,7 +253,7 @@ impl<'a> Loop<'a> {
         });
         self.run = Some(RunUnderWay { stop, stop_at, asked_at: None });
         self.heartbeat_at = None;
-        self.looked.remove(&start.pipeline);
+        self.freshness.remove(&start.pipeline);
         let runs = self.daemon.runs;
         self.background.push(Box::pin(async move {
             let finished = runs.run(&start, is_last, stopped).await;
@@ -266,9 +266,9 @@ impl<'a> Loop<'a> {
         match done {
             Done::Told => {}
             Done::Delivered => self.delivered_at = Some(now),
-            Done::Looked { pipeline, looked } => {
-                self.looking.remove(&pipeline);
-                self.looked.insert(pipeline, looked);
+            Done::Freshness { pipeline, freshness } => {
+                self.checking.remove(&pipeline);
+                self.freshness.insert(pipeline, freshness);
             }
             Done::Finished { pipeline, finished } => {
                 self.run = None;

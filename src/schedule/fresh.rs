@@ -1,6 +1,6 @@
 //! Whether the sources that a run waits for are fresh: a file has come, a newest row is recent enough.
 
-use super::plan::Look;
+use super::plan::SourceCheck;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -16,17 +16,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Those of the sources that are not fresh, each with the reason. A source is fresh when every table whose contract says
 /// `fresh_within` is; where none does, when a file has come for one of its tables, or when it can be reached.
-pub(super) async fn late(project: &Project, look: &Look, now: Timestamp) -> Vec<String> {
+pub(super) async fn late(project: &Project, check: &SourceCheck, now: Timestamp) -> Vec<String> {
     let release = match newest_release(project).await {
         Ok(release) => release,
         Err(error) => return vec![error.to_string()],
     };
     let zone = TimeZone::get(&project.time_zone).unwrap_or(TimeZone::UTC);
     // A file of this day has come for this run, also when an earlier run has read it.
-    let day = zone.to_datetime(look.scheduled_for).date().to_zoned(zone).map(|start| start.timestamp());
-    let since = day.unwrap_or(look.scheduled_for);
+    let day = zone.to_datetime(check.scheduled_for).date().to_zoned(zone).map(|start| start.timestamp());
+    let since = day.unwrap_or(check.scheduled_for);
     let mut late = Vec::new();
-    for name in &look.sources {
+    for name in &check.sources {
         let Some(source) = project.sources.iter().find(|source| source.name == *name) else { continue };
         let asked = Question { source, release: release.as_ref(), since, now };
         let reason = match tokio::time::timeout(ANSWER_WITHIN, asked.reason()).await {

@@ -16,7 +16,7 @@ const ON_TIME: SignedDuration = SignedDuration::from_mins(5);
 /// A clock that was ahead by more than this has been put right: what was decided by it does not count.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_hours(24);
 /// How often sources that a run waits for are looked at.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const CHECK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts of a planned time whose run was killed, at least: that is rarely the fault of the run.
 const MIN_ATTEMPTS_AFTER_KILL: u32 = 3;
 
@@ -69,7 +69,7 @@ pub(crate) struct Plan {
     /// The run to start.
     pub start: Option<Start>,
     /// Sources to look at; then the plan is made again.
-    pub looks: Vec<Look>,
+    pub checks: Vec<SourceCheck>,
     /// When to plan again at the latest.
     pub wake: Option<Timestamp>,
 }
@@ -85,7 +85,7 @@ pub(crate) struct Start {
 
 /// Sources of which somebody must say whether they are fresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct SourceCheck {
     /// The pipeline that waits for them.
     pub pipeline: String,
     /// The sources.
@@ -96,7 +96,7 @@ pub(crate) struct Look {
 
 /// What was found by looking at the sources of a pipeline that waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Looked {
+pub(crate) struct Freshness {
     /// For which planned time.
     pub scheduled_for: Timestamp,
     /// Those that are not fresh, each with the reason.
@@ -110,7 +110,7 @@ pub(crate) fn plan(
     state: &mut State,
     scheduled: &[Scheduled],
     paused: &BTreeSet<String>,
-    looked: &BTreeMap<String, Looked>,
+    freshness: &BTreeMap<String, Freshness>,
     now: Timestamp,
 ) -> Plan {
     let mut plan = Plan::default();
@@ -130,7 +130,7 @@ pub(crate) fn plan(
             }
         }
     }
-    choose(state, scheduled, paused, looked, now, &mut plan);
+    choose(state, scheduled, paused, freshness, now, &mut plan);
     plan
 }
 
@@ -180,7 +180,7 @@ impl Decide<'_> {
             false => self.on_time(*newest),
         }
         self.pipeline.deadline = match self.one.schedule.finish_by {
-            // A time that was skipped is no reason for another deadline.
+            // A time that was skipped has no deadline of its own.
             Some(by) if self.pipeline.due.iter().any(|due| due.scheduled_for == *newest) || self.is_idle() => {
                 let at = first_after(*newest, by, &self.one.schedule.due.zone);
                 Some(Deadline { scheduled_for: *newest, at })
@@ -239,7 +239,7 @@ fn choose(
     state: &mut State,
     scheduled: &[Scheduled],
     paused: &BTreeSet<String>,
-    looked: &BTreeMap<String, Looked>,
+    freshness: &BTreeMap<String, Freshness>,
     now: Timestamp,
     plan: &mut Plan,
 ) {
@@ -260,12 +260,12 @@ fn choose(
                 wake.at(Some(not_before));
                 break;
             }
-            match waits(one, &due, looked.get(&one.pipeline), now) {
+            match waits(one, &due, freshness.get(&one.pipeline), now) {
                 Waits::No => {}
-                Waits::Look(look, until) => {
-                    plan.looks.extend(look);
+                Waits::SourceCheck(check, until) => {
+                    plan.checks.extend(check);
                     wake.at(Some(until));
-                    wake.at(now.checked_add(LOOK_EVERY).ok());
+                    wake.at(now.checked_add(CHECK_EVERY).ok());
                     break;
                 }
                 Waits::InVain { late, run } => {
@@ -299,29 +299,29 @@ fn choose(
 /// Whether a run has to wait for sources.
 enum Waits {
     No,
-    Look(Option<Look>, Timestamp),
+    SourceCheck(Option<SourceCheck>, Timestamp),
     InVain { late: Vec<String>, run: bool },
 }
 
-fn waits(one: &Scheduled, due: &Due, looked: Option<&Looked>, now: Timestamp) -> Waits {
+fn waits(one: &Scheduled, due: &Due, freshness: Option<&Freshness>, now: Timestamp) -> Waits {
     let Some(wait) = &one.schedule.wait_for else { return Waits::No };
     // Another attempt does not wait again.
     if due.attempt > 1 || due.late && wait.then_run {
         return Waits::No;
     }
     let until = first_after(due.scheduled_for, wait.until, &one.schedule.due.zone);
-    let looked = looked.filter(|looked| looked.scheduled_for == due.scheduled_for);
-    let is_recent = |looked: &&Looked| now.duration_since(looked.at).abs() < LOOK_EVERY;
-    match looked {
-        Some(looked) if looked.late.is_empty() => Waits::No,
-        Some(looked) if now >= until => Waits::InVain { late: looked.late.clone(), run: wait.then_run },
-        looked => {
-            let look = Look {
+    let freshness = freshness.filter(|freshness| freshness.scheduled_for == due.scheduled_for);
+    let is_recent = |freshness: &&Freshness| now.duration_since(freshness.at).abs() < CHECK_EVERY;
+    match freshness {
+        Some(freshness) if freshness.late.is_empty() => Waits::No,
+        Some(freshness) if now >= until => Waits::InVain { late: freshness.late.clone(), run: wait.then_run },
+        freshness => {
+            let check = SourceCheck {
                 pipeline: one.pipeline.clone(),
                 sources: wait.sources.clone(),
                 scheduled_for: due.scheduled_for,
             };
-            Waits::Look(looked.filter(is_recent).is_none().then_some(look), until)
+            Waits::SourceCheck(freshness.filter(is_recent).is_none().then_some(check), until)
         }
     }
 }

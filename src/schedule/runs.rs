@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::daemon::Runs;
 use super::fresh;
-use super::plan::{Look, Scheduled, Start};
+use super::plan::{Scheduled, SourceCheck, Start};
 use super::state::{Event, Finished, What};
 use crate::dispatch::{Dispatch, Dispatched, EndedRun};
 use crate::flow::{self, Invoker, Observer, RunOutcome, RunRequest, Stop};
@@ -179,8 +179,8 @@ impl Runs for ProjectRuns {
         }
     }
 
-    async fn late(&self, look: &Look) -> Vec<String> {
-        fresh::late(&self.project(), look, self.clock.now()).await
+    async fn late(&self, check: &SourceCheck) -> Vec<String> {
+        fresh::late(&self.project(), check, self.clock.now()).await
     }
 
     async fn tell(&self, event: &Event) {

@@ -3,7 +3,7 @@
 
 use super::clock::{Clock, SimulatedClock};
 use super::daemon::{Daemon, Runs};
-use super::plan::{Look, Scheduled, Start};
+use super::plan::{Scheduled, SourceCheck, Start};
 use super::runs::{Console, ProjectFolder, ProjectRuns};
 use super::state::{Event, Finished};
 use crate::flow::{Invoker, Stop};
@@ -250,10 +250,10 @@ impl Runs for SimulatedRuns {
         self.runs.run(start, is_last_attempt, stop).await
     }
 
-    async fn late(&self, look: &Look) -> Vec<String> {
+    async fn late(&self, check: &SourceCheck) -> Vec<String> {
         let _hold = self.clock.hold();
         self.arrive_or_note();
-        self.runs.late(look).await
+        self.runs.late(check).await
     }
 
     async fn tell(&self, event: &Event) {

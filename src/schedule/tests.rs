@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, SimulatedClock};
 use super::daemon::{Daemon, Runs, Signal};
-use super::plan::{self, Look, Looked, Scheduled, Start};
+use super::plan::{self, Freshness, Scheduled, SourceCheck, Start};
 use super::state::{self, Due, Event, Finished, Heartbeat, State, What};
 use crate::flow::Stop;
 use jiff::civil::time;
@@ -271,9 +271,9 @@ impl Runs for FakeRuns {
         Finished { stopped, ..finished(scheduled_for, exit_code, self.clock.now()) }
     }
 
-    async fn late(&self, look: &Look) -> Vec<String> {
+    async fn late(&self, check: &SourceCheck) -> Vec<String> {
         match self.late_until {
-            Some(until) if self.clock.now() < until => vec![format!("{}: no new file has come", look.sources[0])],
+            Some(until) if self.clock.now() < until => vec![format!("{}: no new file has come", check.sources[0])],
             _ => Vec::new(),
         }
     }
@@ -620,8 +620,8 @@ async fn what_was_looked_at_for_another_time_does_not_count() {
     let all = [one];
     plan::plan(&mut state, &all, &BTreeSet::new(), &BTreeMap::new(), at("2026-10-01T00:00:00Z"));
     let now = at("2026-10-01T02:00:00Z");
-    let old = Looked { scheduled_for: at("2026-09-30T02:00:00Z"), late: Vec::new(), at: now };
+    let old = Freshness { scheduled_for: at("2026-09-30T02:00:00Z"), late: Vec::new(), at: now };
     let plan = plan::plan(&mut state, &all, &BTreeSet::new(), &BTreeMap::from([("n".to_string(), old)]), now);
     assert!(plan.start.is_none());
-    assert_eq!(plan.looks.len(), 1);
+    assert_eq!(plan.checks.len(), 1);
 }

@@ -5,7 +5,7 @@ use perennial_project::{CatchUp, Project};
 
 /// Where the project is in the container.
 const FOLDER: &str = "/project";
-/// A run that says nothing of its limit is ended after six hours, so that it never blocks the next ones for ever.
+/// Without `stop_after` a run is ended after six hours, so that it does not block the next ones for ever.
 const LIMIT_SECONDS: u64 = 6 * 3600;
 /// How late a run may start: what the controller is asked for is what it makes up for.
 const LATE_SECONDS: u64 = 12 * 3600;
