@@ -11,6 +11,7 @@ use indicatif::HumanCount;
 use perennial_core::error::{Error, Place, Problems, Result};
 use perennial_lake::Lake;
 use perennial_project::{PROJECT_FILE, Project};
+use std::path::Path;
 
 /// Run a pipeline: ingest, steps, tests, publish, reports
 #[derive(clap::Args)]
@@ -93,6 +94,10 @@ impl Run {
         }
         let Ok(root) = context.root() else { return };
         let Ok((draft, _)) = Project::draft(&root, &context.load_options()) else { return };
+        // A lake that no run has made is not made for this.
+        if !draft.lake.contains("://") && !Path::new(&draft.lake).exists() {
+            return;
+        }
         if let Err(error) = flow::record_not_begun(&draft.lake, request, problems).await {
             context.printer.say(format!("note: cannot record the run: {error}"));
         }

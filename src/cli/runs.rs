@@ -38,7 +38,8 @@ impl Verb for Runs {
                     Format::Text => columns_for_people(&project.time_zone),
                     Format::Json | Format::Csv => "*".to_string(),
                 };
-                let sql = format!("SELECT {columns} FROM system.runs ORDER BY system.runs.started_at DESC");
+                // Identifiers ascend with time.
+                let sql = format!("SELECT {columns} FROM system.runs ORDER BY run_id DESC");
                 context.printer.rows(&reader.query(&sql, Some(self.limit)).await?)?;
             }
         }

@@ -40,6 +40,13 @@ impl Request {
             attempt,
         }
     }
+
+    /// Whether the same is to be made, whenever and however often it was tried.
+    fn is_same_work(&self, other: &Request) -> bool {
+        let Request { pipeline, select, exclude, as_of, full_refresh, publish, scheduled_for: _, attempt: _ } = other;
+        (&self.pipeline, &self.select, &self.exclude, self.as_of, self.full_refresh, self.publish)
+            == (pipeline, select, exclude, *as_of, *full_refresh, *publish)
+    }
 }
 
 /// The head of a journal.
@@ -47,6 +54,8 @@ impl Request {
 struct Head {
     /// What the tables depend on besides the request.
     key: String,
+    /// The release that the run started from; 0 for none.
+    release: u64,
     request: Request,
 }
 
@@ -145,7 +154,7 @@ impl Resumed {
         };
         let Some(run_id) = run_id else { return Ok(Resumed::default()) };
         let Some((head, journal)) = read(lake, &run_id).await? else { return Ok(Resumed::default()) };
-        if head.key != key(project, latest) || head.request != Request::of(request, as_of, head.request.attempt) {
+        if head.key != key(project, latest) || !head.request.is_same_work(&Request::of(request, as_of, request.attempt)) {
             return Ok(Resumed::default());
         }
         let mut resumed = Resumed { run_id: Some(run_id), ..Resumed::default() };
@@ -170,6 +179,7 @@ pub(super) struct RunJournal {
     /// What the run that is continued had finished.
     pub resumed: Resumed,
     run_id: String,
+    request: Request,
     /// Nothing for a replay, which depends on what was corrected by hand.
     writer: Option<Writer>,
 }
@@ -190,10 +200,14 @@ impl RunJournal {
         latest: Option<&Release>,
     ) -> Result<RunJournal> {
         if request.replay.is_some() {
-            return Ok(RunJournal { resumed: Resumed::default(), run_id: run_id.to_string(), writer: None });
+            let run_id = run_id.to_string();
+            let request = Request::of(request, as_of, request.attempt);
+            return Ok(RunJournal { resumed: Resumed::default(), run_id, request, writer: None });
         }
         let resumed = Resumed::of(project, request, as_of, lake, latest).await?;
-        let head = Head { key: key(project, latest), request: Request::of(request, as_of, request.attempt) };
+        let release = latest.map_or(0, |release| release.number);
+        let request = Request::of(request, as_of, request.attempt);
+        let head = Head { key: key(project, latest), release, request: request.clone() };
         let head =
             serde_json::to_value(head).map_err(|e| Error::bug("a journal cannot be written as JSON").because(e))?;
         lake.begin_journal(run_id, &head).await?;
@@ -205,7 +219,7 @@ impl RunJournal {
             }
             Ok(())
         });
-        let journal = RunJournal { resumed, run_id: run_id.to_string(), writer: Some(Writer { sender, task }) };
+        let journal = RunJournal { resumed, run_id: run_id.to_string(), request, writer: Some(Writer { sender, task }) };
         journal.resumed.raw.iter().for_each(|(name, (version, state))| journal.add(name, version, Some(state)));
         journal.resumed.steps.iter().for_each(|(name, version)| journal.add(name, version, None));
         Ok(journal)
@@ -219,19 +233,28 @@ impl RunJournal {
         }
     }
 
-    /// Waits until everything is written. A run that is complete needs no journal, nor does the one that it continued.
+    /// Waits until everything is written. A run that is complete needs no journal, nor does the one that it continued, nor
+    /// any of the same request or from another release than `newest`, which is the newest after a run that is complete.
     ///
     /// # Errors
     /// `Unreachable` when the store fails.
-    pub async fn close(self, lake: &Lake, lock: &Lock, is_complete: bool) -> Result<()> {
+    pub async fn close(self, lake: &Lake, lock: &Lock, newest: Option<u64>) -> Result<()> {
         let Some(Writer { sender, task }) = self.writer else { return Ok(()) };
         drop(sender);
         let written = task.await.map_err(|e| Error::bug("the writer of a journal has stopped").because(e))?;
-        if let Some(continued) = self.resumed.run_id.filter(|_| is_complete || written.is_ok()) {
+        if newest.is_some() {
+            lake.forget_journal(&self.run_id).await?;
+        }
+        if let Some(continued) = self.resumed.run_id.filter(|_| newest.is_some() || written.is_ok()) {
             lake.delete_journal(lock, &continued).await?;
         }
-        if is_complete {
-            lake.delete_journal(lock, &self.run_id).await?;
+        if let Some(newest) = newest {
+            for run_id in lake.journal_runs().await? {
+                let is_needed = |head: &Head| head.release == newest && !head.request.is_same_work(&self.request);
+                if !read(lake, &run_id).await?.is_some_and(|(head, _)| is_needed(&head)) {
+                    lake.delete_journal(lock, &run_id).await?;
+                }
+            }
         }
         written
     }

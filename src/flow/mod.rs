@@ -98,8 +98,8 @@ pub(crate) async fn run(
         Ok(journal) => {
             let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, journal: &journal, now };
             let outcome = request.unless_stopped(run.execute(plan, &mut record)).await;
-            let is_complete = outcome.as_ref().is_ok_and(RunOutcome::is_complete);
-            if let Err(error) = journal.close(&lake, &lock, is_complete).await {
+            let newest = outcome.as_ref().ok().and_then(RunOutcome::newest_if_complete);
+            if let Err(error) = journal.close(&lake, &lock, newest).await {
                 observer.event(Event::Note(note_of("`perennial retry` cannot use all that this run has finished", &error)));
             }
             outcome
@@ -118,7 +118,7 @@ pub(crate) async fn run(
         (Ok(_), Err(error)) => Err(error.into()),
         (outcome, _) => outcome,
     };
-    if pipeline.vacuum && outcome.as_ref().is_ok_and(RunOutcome::is_complete) {
+    if pipeline.vacuum && outcome.as_ref().is_ok_and(|outcome| outcome.newest_if_complete().is_some()) {
         vacuum_after_run(project, &request.invoker, now, observer).await;
     }
     outcome

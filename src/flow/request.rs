@@ -290,13 +290,14 @@ impl RunOutcome {
         }
     }
 
-    /// Whether it has done what it was to do, so that there is nothing to go on with. What it published with a source
-    /// missing is not gone on with: the release is another one.
-    pub(super) fn is_complete(&self) -> bool {
+    /// The newest release after a run that has done what it was to do, so that there is nothing to go on with; `None` after
+    /// any other. What it published with a source missing is not gone on with: the release is another one.
+    pub(super) fn newest_if_complete(&self) -> Option<u64> {
         match self.ending {
-            Ending::Published { .. } | Ending::Withheld { .. } => true,
-            Ending::NothingNew { .. } => self.failed_sources == 0,
-            Ending::NotPublished => false,
+            Ending::Published { release, .. } => Some(release),
+            Ending::NothingNew { release } => (self.failed_sources == 0).then_some(release),
+            Ending::Withheld { .. } => Some(self.before.map_or(0, |(release, _)| release)),
+            Ending::NotPublished => None,
         }
     }
 

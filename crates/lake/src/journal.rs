@@ -103,6 +103,15 @@ impl Lake {
             named.extend(releases.iter().flat_map(super::repair::file_paths).map(str::to_string));
             self.delete_all(own.difference(&named).cloned().collect()).await?;
         }
+        self.forget_journal(run_id).await
+    }
+
+    /// Deletes the journal of a run whose end is still to come, and none of its files: [`Lake::end_run`] deletes those that
+    /// nothing names.
+    ///
+    /// # Errors
+    /// `Unreachable` when the store fails.
+    pub async fn forget_journal(&self, run_id: &str) -> Result<()> {
         for name in self.journal_objects(run_id).await? {
             self.delete_state(StateFolder::Journals, &name).await?;
         }

@@ -19,10 +19,10 @@ use std::sync::Arc;
 /// Where a call names none, the only one is meant; where there are none, Saturday and Sunday are free and no day is a
 /// holiday.
 #[derive(Clone, Debug)]
-pub struct Calendars(Arc<Known>);
+pub struct Calendars(Arc<CalendarsByName>);
 
 #[derive(Debug)]
-struct Known {
+struct CalendarsByName {
     named: BTreeMap<String, WorkCalendar>,
     monday_to_friday: WorkCalendar,
 }
@@ -45,7 +45,7 @@ impl Calendars {
     pub fn new(named: impl IntoIterator<Item = (String, BusinessCalendar)>) -> Calendars {
         let named = named.into_iter().map(|(name, calendar)| (name, WorkCalendar::new(calendar))).collect();
         let monday_to_friday = WorkCalendar::new(BusinessCalendar::monday_to_friday());
-        Calendars(Arc::new(Known { named, monday_to_friday }))
+        Calendars(Arc::new(CalendarsByName { named, monday_to_friday }))
     }
 
     /// Those of a session.

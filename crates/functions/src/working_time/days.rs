@@ -91,7 +91,7 @@ impl Rows {
         Ok(Rows { first: first.as_primitive::<Date32Type>().clone(), second, length })
     }
 
-    /// The numbers of the day and of what follows it, if that is no calendar; nothing where one of them is NULL.
+    /// The numbers of the day and of what follows it, if that does not name a calendar; nothing where one of them is NULL.
     fn get(&self, row: usize) -> Option<(i64, i64)> {
         let first = self.first.is_valid(row).then(|| i64::from(self.first.value(row)))?;
         let second = match &self.second {
