@@ -264,9 +264,7 @@ impl Due {
 
 impl Heartbeat {
     /// The last sign of life.
-    ///
-    /// # Errors
-    /// `Unreachable` when the store fails, `Data` when the object cannot be read.
+    #[cfg(test)]
     pub async fn read(lake: &Lake) -> Result<Option<Heartbeat>> {
         let Some(text) = lake.read_state(StateFolder::Schedule, HEARTBEAT).await? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| damaged(lake, HEARTBEAT, error))

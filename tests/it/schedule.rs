@@ -11,6 +11,12 @@ fn on(project: &Path, args: &[&str]) -> Ran {
     run(args.iter().map(OsStr::new).chain(["--project".as_ref(), project.as_os_str()]))
 }
 
+/// The time at which the program is started.
+#[allow(clippy::disallowed_methods, reason = "the program under test reads the clock")]
+fn now_in_berlin() -> jiff::Zoned {
+    jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Berlin").unwrap())
+}
+
 /// Adds lines to a file of a project.
 fn append(project: &Path, path: &str, lines: &str) {
     let path = project.join(path);
@@ -34,7 +40,7 @@ fn schedule_folder(project: &Path) -> PathBuf {
 
 /// What a scheduler left that was killed three days ago, at noon: two nights were missed, or three.
 fn off_for_three_days(project: &Path) {
-    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+    let now = now_in_berlin();
     let handled = now.date().checked_sub(jiff::Span::new().days(3)).unwrap().at(12, 0, 0, 0);
     let handled = handled.in_tz("Europe/Berlin").unwrap().timestamp();
     let state = serde_json::json!({
@@ -123,7 +129,7 @@ fn killed_in_the_middle_of_a_run_it_makes_up_for_it_and_nothing_is_repaired_by_h
     assert!(!under_way());
     on(&project, &["lake", "verify"]).ended(0);
 
-    let today = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+    let today = now_in_berlin();
     let at_two = today.date().at(2, 0, 0, 0).in_tz("Europe/Berlin").unwrap();
     let planned = if at_two <= today { at_two } else { at_two.yesterday().unwrap() };
     let sql = "SELECT status, attempt, as_of::VARCHAR AS as_of, scheduled_for::VARCHAR AS planned FROM system.runs ORDER BY run_id";
@@ -470,7 +476,7 @@ fn a_run_of_another_scheduler_describes_the_last_planned_day() {
     let project = nightly_orders(folder.path());
     append(&project, "pipelines/orders.yml", "as_of: scheduled_date + 1\n");
     on(&project, &["run", "orders", "--scheduled-for", "last"]).ended(0);
-    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+    let now = now_in_berlin();
     let today = if now.hour() >= 2 { now.date() } else { now.date().yesterday().unwrap() };
     let rows = query(&project, "SELECT as_of::VARCHAR AS as_of FROM system.runs");
     assert_eq!(rows[0]["as_of"], today.tomorrow().unwrap().to_string());
