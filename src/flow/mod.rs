@@ -37,6 +37,7 @@ use perennial_project::{AsOf, Project};
 use plan::Plan;
 use pull::Pull;
 use record::{Record, RunFacts};
+use tokio::sync::Mutex;
 use vacuum::vacuum_after_run;
 
 pub(crate) use events::{Event, Observer};
@@ -74,17 +75,24 @@ pub(crate) async fn run(
         Ok(plan) => plan,
         Err(problems) => {
             let record = Record::new(&lake, &run_id, &request.invoker, facts, request.now);
-            if let Err(error) = record.not_begun(&problems).await {
-                observer.event(Event::Note(note_of("cannot record the run", &error)));
-            }
+            record_failure_to_begin(record, &problems, observer).await;
             return Err(problems);
         }
     };
     observer.event(Event::Started { run_id: &run_id, pipeline: &pipeline.name, as_of });
-    let lock = lake.lock(request.invoker.holder(&run_id), request.now).await?;
-    record::repair(project, &lake, &lock, request.now, observer).await?;
-    let latest = lake.latest().await?;
-    let now = clock::not_before(latest.as_ref(), &run_id, request.now, observer)?;
+    let Begun { lock, latest, now } = match begin(project, request, &lake, &run_id, &facts, observer).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            let problems = Problems::from(error);
+            // Nobody sees what a planned run says. A run by hand that meets another one tells its caller, and is no
+            // failure of the pipeline.
+            if request.scheduled_for.is_some() {
+                let record = Record::new(&lake, &run_id, &request.invoker, facts, request.now);
+                record_failure_to_begin(record, &problems, observer).await;
+            }
+            return Err(problems);
+        }
+    };
     if let Some(later) = latest.as_ref().filter(|latest| request.publish && latest.as_of > as_of) {
         let (number, describes) = (later.number, later.as_of);
         observer.event(Event::Note(format!(
@@ -92,12 +100,22 @@ pub(crate) async fn run(
              `--no-publish` leaves release {number} current"
         )));
     }
-    lake.begin_run(&lock, now, &facts.to_json()?).await?;
     let mut record = Record::new(&lake, &run_id, &request.invoker, facts, now);
     let outcome = match RunJournal::open(project, request, as_of, &lake, &run_id, latest.as_ref()).await {
         Ok(journal) => {
-            let run = Run { project, request, observer, lake: &lake, lock: &lock, latest, journal: &journal, now };
-            let outcome = request.unless_stopped(run.execute(plan, &mut record)).await;
+            let publishing = Mutex::new(());
+            let run = Run {
+                project,
+                request,
+                observer,
+                lake: &lake,
+                lock: &lock,
+                latest,
+                journal: &journal,
+                now,
+                publishing: &publishing,
+            };
+            let outcome = request.unless_stopped(&publishing, run.execute(plan, &mut record)).await;
             let newest = outcome.as_ref().ok().and_then(RunOutcome::newest_if_complete);
             if let Err(error) = journal.close(&lake, &lock, newest).await {
                 observer.event(Event::Note(note_of("`perennial retry` cannot use all that this run has finished", &error)));
@@ -124,6 +142,39 @@ pub(crate) async fn run(
     outcome
 }
 
+/// What a run holds once it has begun.
+struct Begun {
+    lock: Lock,
+    /// The release that it starts from.
+    latest: Option<Release>,
+    /// When it began, after everything that was published before.
+    now: jiff::Timestamp,
+}
+
+/// Takes the lock, repairs what runs that were killed left behind, and marks the run as begun.
+async fn begin(
+    project: &Project,
+    request: &RunRequest,
+    lake: &Lake,
+    run_id: &str,
+    facts: &RunFacts,
+    observer: &dyn Observer,
+) -> Result<Begun> {
+    let lock = lake.lock(request.invoker.holder(run_id), request.now).await?;
+    record::repair(project, lake, &lock, request.now, observer).await?;
+    let latest = lake.latest().await?;
+    let now = clock::not_before(latest.as_ref(), run_id, request.now, observer)?;
+    lake.begin_run(&lock, now, &facts.to_json()?).await?;
+    Ok(Begun { lock, latest, now })
+}
+
+/// A failure to record never hides what kept the run from beginning.
+async fn record_failure_to_begin(record: Record<'_>, problems: &Problems, observer: &dyn Observer) {
+    if let Err(error) = record.not_begun(problems).await {
+        observer.event(Event::Note(note_of("cannot record the run", &error)));
+    }
+}
+
 /// An error that stops nothing, as a note with what to do about it.
 fn note_of(what: &str, error: &Error) -> String {
     match error.hint_text() {
@@ -145,11 +196,13 @@ struct Run<'a> {
     journal: &'a RunJournal,
     /// When it began, after everything that was published before.
     now: jiff::Timestamp,
+    /// Held from the publication until it is recorded: in between nothing stops the run.
+    publishing: &'a Mutex<()>,
 }
 
 impl Run<'_> {
     async fn execute(self, plan: Plan<'_>, record: &mut Record<'_>) -> Result<RunOutcome, Problems> {
-        let Run { project, request, observer, lake, lock, latest, journal, now } = self;
+        let Run { project, request, observer, lake, lock, latest, journal, now, publishing } = self;
         let run_id = record.run_id.clone();
         let pull = Pull {
             lake,
@@ -173,8 +226,8 @@ impl Run<'_> {
         };
         pulled.carry_over(project, latest.as_ref());
         record.pulled(&pulled.records);
-        // A date that was asked for in this run needs no reminder.
-        if let (None, AsOf::Date(date)) = (request.as_of, project.as_of)
+        // A date that was asked for in this run, or planned, needs no reminder.
+        if let (None, None, AsOf::Date(date)) = (request.as_of, request.scheduled_for, project.as_of)
             && let Some(unseen) = pulled.unseen(date)
         {
             observer.event(Event::Note(unseen));
@@ -225,9 +278,11 @@ impl Run<'_> {
                 latest
             }
             _ => {
+                let publication = publishing.lock().await;
                 let published = lake.publish(lock, new).await?;
                 outcome.ending = Ending::Published { release: published.release.number, changed };
                 record.published(&published.release);
+                drop(publication);
                 if let Some(error) = published.delta_behind {
                     let what = "the next run brings the Delta logs up to date";
                     observer.event(Event::Note(note_of(what, &error)));
