@@ -1,7 +1,7 @@
 //! How a run ended, in words for those who watch it: tests, tables, counts and places, never a value of a row.
 
 use super::notices::Reason;
-use crate::flow::RunOutcome;
+use crate::flow::{Ending, RunOutcome};
 use jiff::Timestamp;
 use perennial_core::error::{Error, Kind, Problems};
 use perennial_lake::history::{SourceRecord, SourceStatus, TestStatus};
@@ -109,7 +109,8 @@ impl EndedRun<'_> {
         match self.exit_code() {
             2 => to_do.push("perennial check    shows every mistake of the project at its line".to_string()),
             3 if self.is_tried_again => to_do.push("nothing: it is tried again by itself".to_string()),
-            _ if self.run_id().is_some() => {
+            // What was published cannot be gone on with, and a test that failed on rows that were read fails again.
+            _ if self.result.as_ref().is_ok_and(|run| run.ending == Ending::NotPublished && run.failed_sources > 0) => {
                 to_do.push("perennial retry    goes on where the run stopped, once the cause is gone".to_string());
             }
             _ => to_do.push(format!("perennial run {}    runs it again, once the cause is gone", self.pipeline)),
