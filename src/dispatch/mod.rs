@@ -339,17 +339,20 @@ impl<'a> Dispatch<'a> {
         self.tell(NotifyOn::LateSource, pipeline, Some(scheduled_for), &reason).await
     }
 
-    /// Tells that a run that was due could not begin: its time was missed, or what it belongs to cannot be read.
+    /// Tells that nothing came of a time at which a run was due, as a failure, and the dead-man's switch as well.
     ///
     /// # Errors
     /// `Unreachable` when the lake fails.
-    pub(crate) async fn tell_missed(&self, pipeline: &str, scheduled_for: Timestamp, why: &str) -> Result<Problems> {
-        let reason = Reason {
-            key: why.to_string(),
-            headline: why.to_string(),
-            lines: Vec::new(),
-            to_do: vec![format!("perennial run {pipeline}    makes up for it")],
-        };
+    pub(crate) async fn tell_missed(
+        &self,
+        pipeline: &str,
+        scheduled_for: Timestamp,
+        why: &str,
+        to_do: String,
+    ) -> Result<Problems> {
+        self.ping(Signal::Fail, &format!("{pipeline}: {why}")).await;
+        let reason =
+            Reason { key: why.to_string(), headline: why.to_string(), lines: Vec::new(), to_do: vec![to_do] };
         self.tell(NotifyOn::Failure, pipeline, Some(scheduled_for), &reason).await
     }
 
@@ -364,7 +367,14 @@ impl<'a> Dispatch<'a> {
         let transports = Transports::new(self.project, self.into, self.now)?;
         let facts = self.facts(pipeline, scheduled_for, None);
         let subject = Subject { on, pipeline, about: None, facts };
-        self.notices(&transports).see(&subject, Some(reason), &mut problems).await?;
+        let notices = self.notices(&transports);
+        match on {
+            // That one run has waited in vain does not last.
+            NotifyOn::LateSource => notices.tell_once(&subject, reason, &mut problems).await?,
+            _ => {
+                notices.see(&subject, Some(reason), &mut problems).await?;
+            }
+        }
         transports.close().await;
         Ok(problems)
     }

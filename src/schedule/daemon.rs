@@ -28,8 +28,9 @@ pub(crate) trait Runs {
     /// that is due then fails and says why.
     async fn scheduled(&self, now: Timestamp, at_once: bool) -> Option<Vec<Scheduled>>;
 
-    /// Runs a pipeline for a planned time. What fails is in the result.
-    async fn run(&self, start: &Start, is_last_attempt: bool, stop: Stop) -> Finished;
+    /// Runs a pipeline, as it is scheduled now, for a planned time. What fails is in the result. Nobody listens to `stop` any
+    /// more when the run has ended and only what follows from it goes on.
+    async fn run(&self, start: &Start, scheduled: Option<&Scheduled>, stop: Stop) -> Finished;
 
     /// Those of some sources that are not fresh, each with the reason.
     async fn late(&self, check: &SourceCheck) -> Vec<String>;
@@ -93,8 +94,6 @@ struct Loop<'a> {
     run: Option<RunUnderWay>,
     since: Timestamp,
     heartbeat_at: Option<Timestamp>,
-    /// The lock could not be verified at the last heartbeat.
-    is_lock_in_doubt: bool,
     /// When deliveries were tried again; `None` while they are.
     delivered_at: Option<Timestamp>,
     reload: bool,
@@ -131,7 +130,6 @@ impl<'a> Daemon<'a> {
             run: None,
             since: now,
             heartbeat_at: None,
-            is_lock_in_doubt: false,
             delivered_at: Some(Timestamp::MIN),
             reload: false,
             ending_since: None,
@@ -241,10 +239,9 @@ impl<'a> Loop<'a> {
     }
 
     fn start(&mut self, start: Start, now: Timestamp) {
-        let one = self.scheduled.iter().find(|one| one.pipeline == start.pipeline);
-        let is_last = one.is_none_or(|one| start.due.attempt >= one.attempts.max);
+        let one = self.scheduled.iter().find(|one| one.pipeline == start.pipeline).cloned();
         let (stop, stopped) = watch::channel(None);
-        let stop_at = one.and_then(|one| one.schedule.stop_after).and_then(|limit| {
+        let stop_at = one.as_ref().and_then(|one| one.schedule.stop_after).and_then(|limit| {
             let limit = SignedDuration::try_from(limit).ok()?;
             Some((
                 now.checked_add(limit).ok()?,
@@ -256,7 +253,7 @@ impl<'a> Loop<'a> {
         self.freshness.remove(&start.pipeline);
         let runs = self.daemon.runs;
         self.background.push(Box::pin(async move {
-            let finished = runs.run(&start, is_last, stopped).await;
+            let finished = runs.run(&start, one.as_ref(), stopped).await;
             Done::Finished { pipeline: start.pipeline, finished }
         }));
     }
@@ -295,7 +292,8 @@ impl<'a> Loop<'a> {
         match (run.asked_at, self.ending_since) {
             (Some(asked), _) => asked.checked_add(STOP_WITHIN).ok(),
             (None, Some(since)) => since.checked_add(self.daemon.grace).ok(),
-            (None, None) => run.stop_at.as_ref().map(|(at, _)| *at),
+            // The limit is one of the run, not of the deliveries that follow it.
+            (None, None) => run.stop_at.as_ref().map(|(at, _)| *at).filter(|_| !run.stop.is_closed()),
         }
     }
 
@@ -337,14 +335,12 @@ impl<'a> Loop<'a> {
             return Ok(());
         }
         self.heartbeat_at = Some(now);
-        match self.daemon.lock.verify().await {
-            Ok(()) => self.is_lock_in_doubt = false,
-            Err(error) if self.is_lock_in_doubt => return Err(error),
-            // A store that does not answer once is not lost yet.
-            Err(error) => {
-                self.is_lock_in_doubt = true;
-                self.daemon.runs.note(&error);
+        if let Err(error) = self.daemon.lock.verify().await {
+            if self.daemon.lock.is_lost().await {
+                return Err(error);
             }
+            // A store that does not answer has given the lock to nobody.
+            self.daemon.runs.note(&error);
         }
         let next = self.scheduled.iter().filter_map(|one| {
             Some(Planned { pipeline: one.pipeline.clone(), scheduled_for: one.schedule.due.next_after(now)? })

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use perennial_core::contract::{Extraction, Source, SourceTable, TableName, ValueType};
 use perennial_core::error::Result;
+use perennial_intake::tag_parts;
 use perennial_lake::{Lake, LoadState, Release};
 use perennial_project::Project;
 use perennial_sources::{Database, Files, SourceFile, System};
@@ -112,7 +113,7 @@ impl Question<'_> {
 }
 
 fn is_unread(state: &LoadState, file: &SourceFile) -> bool {
-    state.files.get(&file.path).is_none_or(|read| read.bytes != file.bytes || read.tag != file.tag)
+    state.files.get(&file.path).is_none_or(|read| read.bytes != file.bytes || tag_parts(&read.tag).0 != file.tag)
 }
 
 /// The moment that a database's text stands for; a date stands for its end.

@@ -55,6 +55,22 @@ impl Scheduled {
         SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
     }
 
+    /// Whether another attempt follows one that could not reach something and ends now: not where the next planned time comes
+    /// before it and takes its place.
+    pub fn tries_again(&self, due: &Due, started_at: Timestamp, now: Timestamp) -> bool {
+        if due.attempt >= self.attempts.max {
+            return false;
+        }
+        if self.schedule.catch_up == CatchUp::All {
+            return true;
+        }
+        // What comes during the run waits for its end, or is skipped.
+        let waits = self.schedule.overlap == Overlap::Queue || due.made_up;
+        let next = self.schedule.due.next_after(if waits { started_at.min(now) } else { now });
+        let again = now.checked_add(self.pause_after(due.attempt)).ok();
+        again.is_some_and(|again| next.is_none_or(|next| again < next))
+    }
+
     fn is_kept_out(&self, at: Timestamp) -> bool {
         let time = self.schedule.due.zone.to_datetime(at).time();
         self.schedule.not_between.iter().any(|window| window.contains(time))
@@ -276,8 +292,8 @@ fn choose(
                         plan.events.push(Event { at: now, pipeline: one.pipeline.clone(), scheduled_for: at, what });
                     }
                     if !run {
+                        // Its deadline stays: until then somebody may run it by hand.
                         pipeline.due.remove(0);
-                        pipeline.settle(at);
                         continue;
                     }
                 }
@@ -377,7 +393,8 @@ pub(crate) fn ended(state: &mut State, scheduled: &[Scheduled], pipeline: &str, 
     let one = scheduled.iter().find(|one| one.pipeline == pipeline);
     let may_help = finished.exit_code == 3 && !finished.stopped;
     let is_replaced = one.is_some_and(|one| one.schedule.catch_up != CatchUp::All) && !entry.due.is_empty();
-    if let Some(one) = one.filter(|one| may_help && running.due.attempt < one.attempts.max && !is_replaced) {
+    let again = |one: &&Scheduled| may_help && !is_replaced && one.tries_again(&running.due, running.started_at, now);
+    if let Some(one) = one.filter(again) {
         let not_before = now.checked_add(one.pause_after(running.due.attempt)).ok();
         let attempt = running.due.attempt + 1;
         entry.due.insert(0, Due { attempt, not_before, run_id: finished.run_id.clone(), ..running.due.clone() });

@@ -4,21 +4,27 @@ use super::clock::Clock;
 use super::daemon::Runs;
 use super::fresh;
 use super::plan::{Scheduled, SourceCheck, Start};
-use super::state::{Event, Finished, What};
+use super::state::{Due, Event, Finished, What};
 use crate::dispatch::{Dispatch, Dispatched, EndedRun};
 use crate::flow::{self, Invoker, Observer, RunOutcome, RunRequest, Stop};
 use jiff::{SignedDuration, Timestamp};
-use perennial_core::error::{Error, Problems, Result};
+use perennial_core::error::{Error, Kind, Problems, Result};
 use perennial_lake::Lake;
-use perennial_project::{CatchUp, LoadOptions, Project};
+use perennial_project::{CatchUp, LoadOptions, PipelineSchedule, Project};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often the project is read again for changes of its schedules.
 const RELOAD_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// When to try again what a lake or server that does not answer kept from being sent.
+const DELIVER_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// A run that goes on for so long when the next time of its pipeline comes seems to hang.
+const LONG_RUN: SignedDuration = SignedDuration::from_hours(6);
 /// Room for the deepest query that is allowed, as the main thread has it.
 const STACK_BYTES: usize = 256 << 20;
+/// Room of each of the threads that compute for it.
+const WORKER_STACK_BYTES: usize = 32 << 20;
 
 /// Shows what happens, to a person or in a log.
 pub(crate) trait Console: Send + Sync {
@@ -122,18 +128,47 @@ impl ProjectRuns {
         }
     }
 
+    /// Has something sent at a time, or earlier where something else waits for that.
     fn deliver_at(&self, at: Option<Timestamp>) {
-        *self.deliver_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        let mut waits = self.deliver_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *waits = waits.into_iter().chain(at).min();
     }
 
-    fn request(&self, start: &Start, stop: Stop) -> RunRequest {
+    /// Takes what is due to be sent: what fails, and what comes meanwhile, is waited for anew.
+    fn take_due(&self, now: Timestamp) -> bool {
+        let mut waits = self.deliver_at.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.take_if(|at| *at <= now).is_some()
+    }
+
+    /// Tells that a run could not begin or has come to no end that is known.
+    async fn tell_lost(&self, start: &Start, error: &Error) {
+        let (project, tools) = (self.project(), self.tools());
+        let told = match Lake::open(&project.lake).await {
+            Ok(lake) => {
+                let to_do = format!("perennial run {}    makes up for it", start.pipeline);
+                let dispatch = tools.dispatch(&project, &lake);
+                dispatch.tell_missed(&start.pipeline, start.due.scheduled_for, error.message(), to_do).await
+            }
+            Err(error) => Err(error),
+        };
+        self.after_telling(told);
+    }
+
+    /// What could not be told is tried again.
+    fn after_telling(&self, told: Result<Problems>) {
+        let problems = told.unwrap_or_else(Problems::from);
+        problems.iter().for_each(|problem| self.console.note(problem));
+        self.deliver_at(again_after(&problems, self.clock.now()));
+    }
+
+    fn request(&self, start: &Start, stop: Option<Stop>) -> RunRequest {
         let invoker = Invoker { command: format!("schedule run: {}", start.pipeline), ..self.invoker.clone() };
         RunRequest {
             pipeline: Some(start.pipeline.clone()),
             scheduled_for: Some(start.due.scheduled_for),
             attempt: start.due.attempt,
             resume: start.due.run_id.clone(),
-            stop: Some(stop),
+            stop,
             ..RunRequest::new(self.clock.now(), invoker)
         }
     }
@@ -149,15 +184,15 @@ impl Runs for ProjectRuns {
         self.reload().ok().map(|project| Scheduled::of(&project))
     }
 
-    async fn run(&self, start: &Start, is_last_attempt: bool, stop: Stop) -> Finished {
+    async fn run(&self, start: &Start, scheduled: Option<&Scheduled>, stop: Stop) -> Finished {
         self.console.begins(start);
         let job = Job {
             start: start.clone(),
-            request: self.request(start, stop.clone()),
+            request: self.request(start, Some(stop.clone())),
             project: self.reload(),
             last_good: self.project(),
             tools: self.tools(),
-            is_last_attempt,
+            scheduled: scheduled.cloned(),
             stop,
         };
         match apart(move || job.run()).await {
@@ -167,9 +202,14 @@ impl Runs for ProjectRuns {
             }
             Err(error) => {
                 self.console.note(&error);
+                let now = self.clock.now();
+                let may_help = error.kind() == Kind::Unreachable;
+                if !may_help || !scheduled.is_some_and(|one| one.tries_again(&start.due, now, now)) {
+                    self.tell_lost(start, &error).await;
+                }
                 Finished {
                     scheduled_for: start.due.scheduled_for,
-                    at: self.clock.now(),
+                    at: now,
                     run_id: None,
                     exit_code: error.kind().exit_code(),
                     stopped: false,
@@ -186,25 +226,32 @@ impl Runs for ProjectRuns {
     async fn tell(&self, event: &Event) {
         self.console.event(event);
         let (project, tools) = (self.project(), self.tools());
-        let told = match Lake::open(&project.lake).await {
+        if let What::SourcesLate { late, run: false } = &event.what {
+            let problem = Error::unreachable(format!("sources were not fresh in time: {}", late.join("; ")));
+            let now = self.clock.now();
+            let start = Start { pipeline: event.pipeline.clone(), due: Due::new(event.scheduled_for, false) };
+            let request = self.request(&start, None);
+            if let Err(error) = record_not_begun(&project, request, &problem.into(), now).await {
+                self.console.note(&error);
+            }
+        }
+        self.after_telling(match Lake::open(&project.lake).await {
             Ok(lake) => told(&tools.dispatch(&project, &lake), event).await,
             Err(error) => Err(error),
-        };
-        match told {
-            Ok(problems) => problems.iter().for_each(|problem| self.console.note(problem)),
-            Err(error) => self.console.note(&error),
-        }
+        });
     }
 
     async fn deliver(&self) {
-        let at = *self.deliver_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if at.is_none_or(|at| self.clock.now() < at) {
+        if !self.take_due(self.clock.now()) {
             return;
         }
         let (project, tools) = (self.project(), self.tools());
         match apart(move || async move { tools.deliver(&project).await }).await {
             Ok(next) => self.deliver_at(next),
-            Err(error) => self.console.note(&error),
+            Err(error) => {
+                self.console.note(&error);
+                self.deliver_at(self.clock.now().checked_add(DELIVER_AGAIN_AFTER).ok());
+            }
         }
     }
 
@@ -217,13 +264,20 @@ impl Runs for ProjectRuns {
     }
 }
 
-/// Does work in a thread of its own, so that what computes for long, or fails badly, stops neither clock nor deadlines.
+/// Does work in threads of its own, so that what computes for long, or fails badly, stops neither clock nor deadlines.
 async fn apart<T: Send + 'static, F: Future<Output = T>>(work: impl FnOnce() -> F + Send + 'static) -> Result<T> {
     let (send, ended) = tokio::sync::oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().thread_name("run").thread_stack_size(WORKER_STACK_BYTES).build();
+    let runtime = runtime.map_err(|e| Error::unreachable(format!("no threads can be started: {e}")))?;
     let thread = std::thread::Builder::new().name("run".into()).stack_size(STACK_BYTES);
-    // Nobody waits any more only where the process ends.
-    let spawned = thread.spawn(move || drop(send.send(runtime.block_on(work()))));
+    let spawned = thread.spawn(move || {
+        let outcome = runtime.block_on(work());
+        // What was stopped may compute on for a moment.
+        runtime.shutdown_background();
+        // Nobody waits any more only where the process ends.
+        drop(send.send(outcome));
+    });
     spawned.map_err(|e| Error::unreachable(format!("no thread can be started: {e}")))?;
     ended.await.map_err(|_| Error::bug("the run stopped"))
 }
@@ -232,21 +286,56 @@ async fn apart<T: Send + 'static, F: Future<Output = T>>(work: impl FnOnce() -> 
 async fn told(dispatch: &Dispatch<'_>, event: &Event) -> Result<Problems> {
     let Event { pipeline, scheduled_for, what, .. } = event;
     let found = dispatch.project.pipelines.iter().find(|one| one.name == *pipeline);
-    let catch_up = found.and_then(|one| one.schedule.as_ref()).map(|schedule| schedule.catch_up);
+    let schedule = found.and_then(|one| one.schedule.as_ref());
+    let catch_up = schedule.map(|schedule| schedule.catch_up);
+    let missed = |why: &'static str| {
+        let to_do = format!("perennial run {pipeline}    makes up for it");
+        async move { dispatch.tell_missed(pipeline, *scheduled_for, why, to_do).await }
+    };
     match what {
         What::DeadlinePassed { deadline } => dispatch.tell_deadline(pipeline, *scheduled_for, *deadline).await,
-        What::SourcesLate { late, run } => dispatch.tell_late_sources(pipeline, *scheduled_for, late, *run).await,
-        What::Interrupted { again: false } => {
-            dispatch.tell_missed(pipeline, *scheduled_for, "its run was interrupted and is not made up for").await
+        What::SourcesLate { late, run } => {
+            let mut problems = dispatch.tell_late_sources(pipeline, *scheduled_for, late, *run).await?;
+            if !run {
+                problems.extend(missed("its sources are late, and it does not run").await?);
+            }
+            Ok(problems)
         }
+        What::Interrupted { again: false } => missed("its run was interrupted and is not made up for").await,
         What::Missed { made_up: false } if catch_up == Some(CatchUp::None) => {
-            dispatch.tell_missed(pipeline, *scheduled_for, "nothing ran at its time, and it is not made up for").await
+            missed("nothing ran at its time, and it is not made up for").await
+        }
+        What::Skipped { running } if seems_to_hang(schedule, *running, *scheduled_for) => {
+            let why = "its last run still goes on, and other ones are skipped";
+            let to_do = format!("`stop_after` in pipelines/{pipeline}.yml ends a run that takes too long");
+            dispatch.tell_missed(pipeline, *scheduled_for, why, to_do).await
         }
         // Something else takes its place.
         What::Missed { .. } | What::Interrupted { .. } | What::Skipped { .. } | What::ClockSetBack => {
             Ok(Problems::new())
         }
     }
+}
+
+/// Whether a run is worth a word that still goes on when a later time of its pipeline comes.
+fn seems_to_hang(schedule: Option<&PipelineSchedule>, running: Timestamp, later: Timestamp) -> bool {
+    let takes_long = later.duration_since(running) >= LONG_RUN;
+    // One that overlaps the next time now and then is what `overlap` is for.
+    takes_long || schedule.is_some_and(|schedule| schedule.due.next_after(running).is_some_and(|next| next < later))
+}
+
+/// When to try again what was not sent because something did not answer.
+fn again_after(problems: &Problems, now: Timestamp) -> Option<Timestamp> {
+    let may_help = problems.iter().any(|problem| problem.kind() == Kind::Unreachable);
+    may_help.then(|| now.checked_add(DELIVER_AGAIN_AFTER).ok()).flatten()
+}
+
+/// Records that a run did not begin, with the day that it would have described.
+async fn record_not_begun(project: &Project, request: RunRequest, problems: &Problems, now: Timestamp) -> Result<()> {
+    let found = project.pipelines.iter().find(|one| Some(&one.name) == request.pipeline.as_ref());
+    let planned = found.zip(request.scheduled_for);
+    let as_of = planned.and_then(|(one, planned)| flow::scheduled_as_of(project, one, planned, now).ok());
+    flow::record_not_begun(&project.lake, &RunRequest { as_of, ..request }, problems).await
 }
 
 /// What every piece of work needs.
@@ -278,12 +367,13 @@ impl Tools {
             }
             self.dispatch(project, &lake).deliver().await
         };
+        let now = self.clock.now();
         let (problems, next) = match delivered.await {
             Ok(dispatched) => (dispatched.problems, dispatched.next),
-            Err(problems) => (problems, None),
+            Err(problems) => (problems, now.checked_add(DELIVER_AGAIN_AFTER).ok()),
         };
         problems.iter().for_each(|problem| self.console.note(problem));
-        next
+        next.or_else(|| again_after(&problems, now))
     }
 }
 
@@ -294,14 +384,14 @@ struct Job {
     project: Result<Arc<Project>, Problems>,
     last_good: Arc<Project>,
     tools: Tools,
-    is_last_attempt: bool,
+    scheduled: Option<Scheduled>,
     stop: Stop,
 }
 
 impl Job {
     /// Runs it. Returns how it ended, and when something waits to be sent once more.
     async fn run(self) -> (Finished, Option<Timestamp>) {
-        let Job { start, request, project, last_good, tools, is_last_attempt, stop } = self;
+        let Job { start, request, project, last_good, tools, scheduled, stop } = self;
         let project_now = project.as_ref().map_or(last_good, Arc::clone);
         let lake = Lake::open(&project_now.lake).await;
         if let Ok(lake) = lake.as_ref()
@@ -312,12 +402,8 @@ impl Job {
         let outcome = match project {
             Ok(project) => flow::run(&project, &request, tools.console.observer()).await,
             Err(problems) => {
-                let found = project_now.pipelines.iter().find(|pipeline| pipeline.name == start.pipeline);
-                let as_of = found.and_then(|pipeline| {
-                    flow::scheduled_as_of(&project_now, pipeline, start.due.scheduled_for, request.now).ok()
-                });
-                let request = RunRequest { as_of, ..request.clone() };
-                if let Err(error) = flow::record_not_begun(&project_now.lake, &request, &problems).await {
+                let recorded = record_not_begun(&project_now, request.clone(), &problems, request.now).await;
+                if let Err(error) = recorded {
                     tools.console.note(&error);
                 }
                 Err(problems)
@@ -325,11 +411,15 @@ impl Job {
         };
         let exit_code = outcome.as_ref().map_or_else(Problems::exit_code, RunOutcome::exit_code);
         let stopped = stop.borrow().is_some() && exit_code != 0;
-        let is_tried_again = exit_code == 3 && !stopped && !is_last_attempt;
+        // What follows is not part of the run, and `stop_after` does not count it.
+        let started_at = request.now;
+        drop((stop, request));
+        let tries_again = |one: &Scheduled| one.tries_again(&start.due, started_at, tools.clock.now());
+        let is_tried_again = exit_code == 3 && !stopped && scheduled.as_ref().is_some_and(tries_again);
         let ended = EndedRun {
             pipeline: &start.pipeline,
             scheduled_for: Some(start.due.scheduled_for),
-            started_at: request.now,
+            started_at,
             result: outcome.as_ref(),
             is_tried_again,
         };
@@ -351,7 +441,7 @@ impl Job {
             stopped,
             message: problems.iter().next().map(described),
         };
-        (finished, dispatched.next)
+        (finished, dispatched.next.or_else(|| again_after(&dispatched.problems, tools.clock.now())))
     }
 }
 
@@ -360,5 +450,70 @@ fn described(error: &Error) -> String {
     match error.place() {
         Some(place) => format!("{place}: {}", error.message()),
         None => error.message().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_computes_in_a_run_does_not_stop_the_clock() {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let seen = is_over.clone();
+        let run = apart(move || async move {
+            let compute = || {
+                let is_over = seen.clone();
+                // Half a minute without giving way, where nothing ends it.
+                let step = move |_: &u32| {
+                    std::thread::sleep(Duration::from_millis(1));
+                    is_over.load(Ordering::Relaxed)
+                };
+                tokio::spawn(async move { (0..30_000).find(step).is_some() })
+            };
+            let tasks: Vec<_> = (0..4 * cores).map(|_| compute()).collect();
+            futures::future::join_all(tasks).await.into_iter().all(|is_ended| is_ended.unwrap())
+        });
+        let clock = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            is_over.store(true, Ordering::Relaxed);
+        };
+        let (ended, ()) = tokio::join!(run, clock);
+        assert!(ended.unwrap(), "the clock stood still");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_is_an_error() {
+        assert_eq!(apart(|| async { panic!("a bug") }).await.map(|()| 0).unwrap_err().kind(), Kind::Bug);
+    }
+
+    #[test]
+    fn a_run_that_overlaps_the_next_time_once_does_not_hang() {
+        let due = perennial_calendar::DueTimes {
+            cron: perennial_calendar::CronLine::parse("*/10 * * * *").unwrap(),
+            zone: jiff::tz::TimeZone::UTC,
+            days: perennial_calendar::DayRule::EveryDay,
+            if_holiday: perennial_calendar::OnHoliday::Run,
+            calendar: None,
+        };
+        let schedule = PipelineSchedule {
+            due,
+            as_of_offset_days: 0,
+            catch_up: CatchUp::Latest,
+            overlap: perennial_project::Overlap::Skip,
+            wait_for: None,
+            not_between: Vec::new(),
+            stop_after: None,
+            finish_by: None,
+        };
+        let at = |minutes: i64| Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap();
+        let hangs = |later| seems_to_hang(Some(&schedule), at(0), at(later));
+        assert_eq!((hangs(10), hangs(20)), (false, true));
+        // Of one that is gone only the time counts.
+        let is_long = |later| seems_to_hang(None, at(0), at(later));
+        assert_eq!((is_long(5 * 60), is_long(24 * 60)), (false, true));
     }
 }

@@ -243,11 +243,11 @@ impl Runs for SimulatedRuns {
         self.runs.scheduled(now, at_once).await
     }
 
-    async fn run(&self, start: &Start, is_last_attempt: bool, stop: Stop) -> Finished {
+    async fn run(&self, start: &Start, scheduled: Option<&Scheduled>, stop: Stop) -> Finished {
         // What is done takes no simulated time.
         let _hold = self.clock.hold();
         self.arrive_or_note();
-        self.runs.run(start, is_last_attempt, stop).await
+        self.runs.run(start, scheduled, stop).await
     }
 
     async fn late(&self, check: &SourceCheck) -> Vec<String> {

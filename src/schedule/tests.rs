@@ -222,6 +222,8 @@ type Behaviour = Box<dyn Fn(&Start) -> (SignedDuration, u8)>;
 struct FakeRuns {
     clock: SimulatedClock,
     behave: Behaviour,
+    /// How long what follows from a run takes.
+    delivers: SignedDuration,
     set_back: SignedDuration,
     late_until: Option<Timestamp>,
     log: Mutex<Vec<String>>,
@@ -247,10 +249,12 @@ impl Runs for FakeRuns {
         self.scheduled.lock().unwrap().take()
     }
 
-    async fn run(&self, start: &Start, is_last_attempt: bool, mut stop: Stop) -> Finished {
+    async fn run(&self, start: &Start, scheduled: Option<&Scheduled>, mut stop: Stop) -> Finished {
         let Due { scheduled_for, attempt, made_up, .. } = start.due;
         let made_up = if made_up { " made up" } else { "" };
-        let last = if is_last_attempt { "" } else { " not the last" };
+        let now = self.clock.now();
+        let tries_again = scheduled.is_some_and(|one| one.tries_again(&start.due, now, now));
+        let last = if tries_again { " not the last" } else { "" };
         self.log(format!("{} for {} attempt {attempt}{made_up}{last}", start.pipeline, short(scheduled_for)));
         let (takes, code) = (self.behave)(start);
         let end = self.clock.now() + takes;
@@ -263,6 +267,10 @@ impl Runs for FakeRuns {
                     self.log(format!("stopped: {}", reason.clone().unwrap_or_default()));
                 }
             }
+        }
+        drop(stop);
+        if !self.delivers.is_zero() {
+            self.clock.sleep_until(self.clock.now() + self.delivers).await;
         }
         if !self.set_back.is_zero() {
             self.clock.set(self.clock.now() - self.set_back);
@@ -303,6 +311,7 @@ struct World {
     late_until: Option<Timestamp>,
     signals: Vec<(Timestamp, Signal)>,
     change: Option<Vec<Scheduled>>,
+    delivers: SignedDuration,
     set_back: SignedDuration,
 }
 
@@ -315,7 +324,8 @@ impl World {
     fn new(scheduled: impl IntoIterator<Item = Scheduled>) -> World {
         let scheduled = scheduled.into_iter().collect();
         let folder = folder();
-        World { folder, scheduled, late_until: None, signals: Vec::new(), change: None, set_back: SignedDuration::ZERO }
+        let (delivers, set_back) = (SignedDuration::ZERO, SignedDuration::ZERO);
+        World { folder, scheduled, late_until: None, signals: Vec::new(), change: None, delivers, set_back }
     }
 
     async fn lake(&self) -> Lake {
@@ -343,6 +353,7 @@ impl World {
         let runs = FakeRuns {
             clock: clock.clone(),
             behave: Box::new(behave),
+            delivers: self.delivers,
             set_back: self.set_back,
             late_until: self.late_until,
             log: Mutex::default(),
@@ -478,6 +489,30 @@ async fn what_may_help_is_tried_again_with_longer_pauses() {
 }
 
 #[tokio::test]
+async fn an_attempt_is_the_last_where_the_next_time_comes_before_another_one() {
+    let mut one = scheduled("n", "*/10 * * * *", "UTC");
+    one.attempts = Attempts { max: 3, first_pause: Duration::from_secs(300), max_pause: Duration::from_secs(3600) };
+    let (from, until) = (at("2026-10-01T00:00:00Z"), at("2026-10-01T00:25:00Z"));
+    let log = World::new([one.clone()]).run(from, until, |_| (seconds(0), 3)).await;
+    let expected = [
+        "10-01 00:10 n for 10-01 00:10 attempt 1 not the last",
+        "10-01 00:15 n for 10-01 00:10 attempt 2",
+        "10-01 00:20 n for 10-01 00:20 attempt 1 not the last",
+    ];
+    assert_eq!(log, expected);
+    // A run that ends at :18 fails for good: the one of :20 comes before its second attempt.
+    let due = Due::new(at("2026-10-01T00:10:00Z"), false);
+    let again = |one: &Scheduled, end| one.tries_again(&due, at("2026-10-01T00:10:00Z"), at(end));
+    assert!(again(&one, "2026-10-01T00:14:00Z") && !again(&one, "2026-10-01T00:18:00Z"));
+    // Where what came during the run is skipped there is room after it, where it waits there is none.
+    assert!(again(&one, "2026-10-01T00:22:00Z"));
+    one.schedule.overlap = Overlap::Queue;
+    assert!(!again(&one, "2026-10-01T00:22:00Z"));
+    one.schedule.catch_up = CatchUp::All;
+    assert!(again(&one, "2026-10-01T00:22:00Z"));
+}
+
+#[tokio::test]
 async fn a_deadline_is_told_when_it_passes_and_not_when_the_run_ends() {
     let mut one = scheduled("n", "0 2 * * *", "Europe/Berlin");
     one.schedule.finish_by = Some(time(7, 0, 0, 0));
@@ -524,6 +559,11 @@ async fn a_run_waits_for_sources_until_its_deadline() {
     one.schedule.wait_for = wait(false);
     let log = world(&one, "2026-10-01T09:00:00Z").run(from, until, takes_minutes(1)).await;
     assert_eq!(log, [late(false)]);
+    one.schedule.finish_by = Some(time(7, 0, 0, 0));
+    let log = world(&one, "2026-10-01T09:00:00Z").run(from, until, takes_minutes(1)).await;
+    let passed = "10-01 07:00 n 10-01 02:00 DeadlinePassed { deadline: 2026-10-01T07:00:00Z }".to_string();
+    assert_eq!(log, [late(false), passed]);
+    one.schedule.finish_by = None;
     // While one waits, others run.
     let other = scheduled("o", "30 2 * * *", "UTC");
     let both = World { late_until: Some(at("2026-10-01T03:00:00Z")), ..World::new([one, other]) };
@@ -536,7 +576,12 @@ async fn a_run_that_takes_too_long_is_asked_to_end_and_not_tried_again() {
     let mut one = scheduled("n", "0 2 * * *", "UTC");
     one.schedule.stop_after = Some(Duration::from_secs(3 * 3600));
     one.attempts = Attempts::default();
-    let log = World::new([one]).run(at("2026-10-01T00:00:00Z"), at("2026-10-01T12:00:00Z"), takes_minutes(999)).await;
+    let (from, until) = (at("2026-10-01T00:00:00Z"), at("2026-10-01T12:00:00Z"));
+    // What follows from a run does not count.
+    let delivers = World { delivers: SignedDuration::from_hours(4), ..World::new([one.clone()]) };
+    let log = delivers.run(from, until, takes_minutes(120)).await;
+    assert_eq!(log.len(), 1, "{log:?}");
+    let log = World::new([one]).run(from, until, takes_minutes(999)).await;
     assert_eq!(log.len(), 2, "{log:?}");
     assert!(log[1].starts_with("10-01 05:00 stopped: the run took longer than 3h"), "{log:?}");
 }

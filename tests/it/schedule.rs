@@ -271,6 +271,36 @@ fn a_simulation_runs_each_night_once_with_its_date_over_a_clock_change() {
     }
 }
 
+/// No file comes for the second night: the one that the first has read does not count again.
+#[test]
+fn a_night_that_is_given_up_because_no_file_has_come_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    two_pipelines(&project);
+    let settings = "time_zone: Europe/Berlin\nmail: {from: p@example.com, server: \"folder:mails\"}\n\
+                    notify: [{on: [failure], mail: [ops@example.com]}]\n";
+    append(&project, "perennial.yml", settings);
+    let schedule = "schedule: \"0 2 * * *\"\nwait_for: {sources: [orders], until: \"04:00\", then: give_up}\n";
+    append(&project, "pipelines/orders.yml", schedule);
+    deliver(&project, "orders", 1);
+    let ran = on(&project, &["schedule", "run", "--simulate", "2026-10-01..2026-10-02"]);
+    let simulation = project.join("simulation");
+    let sql = "SELECT to_char(scheduled_for, '%dT%H:%M') AS planned, as_of::VARCHAR AS as_of, status, exit_code \
+               FROM system.runs ORDER BY run_id";
+    let rows = query(&simulation, sql);
+    let expected = serde_json::json!([
+        { "planned": "01T00:00", "as_of": "2026-10-01", "status": "done", "exit_code": 0 },
+        { "planned": "02T00:00", "as_of": "2026-10-02", "status": "failed", "exit_code": 3 },
+    ]);
+    assert_eq!(serde_json::Value::from(rows), expected, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is given up: sources are not fresh: orders: no new file has come"), "{}", ran.stderr);
+    let mails: Vec<PathBuf> =
+        std::fs::read_dir(simulation.join("outbox")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let mail = std::fs::read_to_string(&mails[0]).unwrap();
+    assert!(mail.contains("its sources are late, and it does not run"), "{mail}");
+}
+
 fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -368,6 +398,10 @@ fn timers_of_systemd_elapse_at_the_planned_times() {
             service.contains("\nTimeoutStartSec=10800s\n") && service.contains("\nProtectSystem=strict\n"),
             "{service}"
         );
+        // Three attempts for each time within three pauses of five minutes and a minute: what timers start counts as well.
+        let burst = if line.contains("/15") { 6 } else { 3 };
+        let limits = format!("\nStartLimitIntervalSec=960s\nStartLimitBurst={burst}\n\n[Service]");
+        assert!(service.contains(&limits), "{line}: {service}");
         if !has("systemd-analyze") {
             continue;
         }

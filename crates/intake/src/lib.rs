@@ -47,7 +47,7 @@ mod unfold;
 mod warnings;
 
 pub use infer::{Guess, GuessOptions, guess};
-pub use plan::{FileChange, raw_schema};
+pub use plan::{FileChange, raw_schema, tag_parts};
 pub use probe::{ProbeOutcome, Sample, SampleColumn, probe_table};
 pub use rejects::{Reject, RejectSink};
 pub use replay::{RejectedRow, ReplayOutcome, reject_id, replay_table};

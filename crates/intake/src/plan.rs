@@ -224,7 +224,7 @@ pub(crate) fn with_hash(tag: &str, hash: Option<&str>) -> String {
 }
 
 /// A remembered tag without the hash, and the hash.
-pub(super) fn tag_parts(tag: &str) -> (&str, Option<&str>) {
+pub fn tag_parts(tag: &str) -> (&str, Option<&str>) {
     tag.split_once(";blake3=").map_or((tag, None), |(tag, hash)| (tag, Some(hash)))
 }
 

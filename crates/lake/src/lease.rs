@@ -52,7 +52,6 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     version: UpdateVersion,
-    valid_until: Instant,
     lost: bool,
 }
 
@@ -69,7 +68,7 @@ impl Lease {
             holder: holder.clone(),
         };
         let version = acquire(lake, purpose, &record, now).await?;
-        let state = Mutex::new(State { version, valid_until: began + VALIDITY, lost: false });
+        let state = Mutex::new(State { version, lost: false });
         let shared = Arc::new(Shared { lake: lake.clone(), purpose, record, began, state });
         let renewal = tokio::spawn(renew_regularly(shared.clone()));
         Ok(Lease { shared, renewal })
@@ -78,6 +77,11 @@ impl Lease {
     /// Renews it now, which also verifies that this process still holds it.
     pub(crate) async fn renew(&self) -> Result<()> {
         self.shared.renew().await
+    }
+
+    /// Whether another process has taken it over.
+    pub(crate) async fn is_lost(&self) -> bool {
+        self.shared.state.lock().await.lost
     }
 
     /// Releases it.
@@ -120,10 +124,9 @@ impl Shared {
             return Err(self.lost());
         }
         let record = LeaseRecord { expires_at: after(self.now(), VALIDITY), ..self.record.clone() };
-        let sent = Instant::now();
         let error = match put(&self.lake, self.purpose, &record, PutMode::Update(state.version.clone())).await {
             Ok(version) => {
-                *state = State { version, valid_until: sent + VALIDITY, lost: false };
+                *state = State { version, lost: false };
                 return Ok(());
             }
             Err(error) => error,
@@ -135,17 +138,16 @@ impl Shared {
                 let version = put(&self.lake, self.purpose, &record, PutMode::Update(version))
                     .await
                     .map_err(|e| self.lake.failed("renew the lock of", e))?;
-                *state = State { version, valid_until: sent + VALIDITY, lost: false };
+                *state = State { version, lost: false };
                 Ok(())
             }
             Ok(_) => {
                 state.lost = true;
                 Err(self.lost())
             }
-            Err(_) => {
-                state.lost = Instant::now() > state.valid_until;
-                Err(self.lake.failed("renew the lock of", error))
-            }
+            // It may have expired meanwhile. Whether somebody has taken it over shows when the store answers again: as long as
+            // the object is this one, its holder is this one.
+            Err(_) => Err(self.lake.failed("renew the lock of", error)),
         }
     }
 

@@ -146,6 +146,14 @@ impl Lock {
         }
     }
 
+    /// Whether another process has got it, or may have. A store that does not answer leaves that open; then it is not lost yet.
+    pub async fn is_lost(&self) -> bool {
+        match &self.handle {
+            Handle::Store(lease) => lease.is_lost().await,
+            Handle::Folder(FolderLock { file, path }) => !same_file(file, path),
+        }
+    }
+
     /// Releases it. Dropping does the same without waiting for the store.
     ///
     /// # Errors

@@ -49,7 +49,15 @@ fn one_service(project: &Project, job: &Job<'_>, installation: &Installation) ->
     let attempts = job.one.attempts;
     let command = command_line(installation, &run_arguments(job.one, &folder(project)));
     let limit = job.one.schedule.stop_after.map_or("infinity".to_string(), |limit| format!("{}s", limit.as_secs()));
-    // As many attempts as the pipeline says, and never more within a day.
+    // As many attempts as the pipeline says. systemd counts what timers start as well.
+    let limits = match attempts.max {
+        0 | 1 => String::new(),
+        max => {
+            let interval = attempts.first_pause.as_secs().saturating_mul(max.into()).saturating_add(60);
+            let burst = most_within(&job.fields, interval).saturating_mul(max.into());
+            format!("StartLimitIntervalSec={interval}s\nStartLimitBurst={burst}\n")
+        }
+    };
     let again = match attempts.max {
         0 | 1 => String::new(),
         _ => format!(
@@ -65,8 +73,7 @@ fn one_service(project: &Project, job: &Job<'_>, installation: &Installation) ->
          Description=perennial: {pipeline} of {name}\n\
          Wants=network-online.target\n\
          After=network-online.target time-sync.target\n\
-         StartLimitIntervalSec=20h\n\
-         StartLimitBurst={burst}\n\
+         {limits}\
          \n\
          [Service]\n\
          Type=oneshot\n\
@@ -76,7 +83,6 @@ fn one_service(project: &Project, job: &Job<'_>, installation: &Installation) ->
          {common}",
         pipeline = job.one.pipeline,
         name = one_line(&project.name),
-        burst = attempts.max.max(1),
         common = common(project, installation),
     );
     ExportedFile { name: format!("perennial-{}.service", job.one.pipeline), text }
@@ -107,6 +113,17 @@ fn timer(project: &Project, job: &Job<'_>) -> ExportedFile {
         zone = job.zone,
     );
     ExportedFile { name: format!("{unit}.timer"), text }
+}
+
+/// The most planned times that lie within some seconds, on days that have them.
+fn most_within(fields: &Fields, seconds: u64) -> u64 {
+    const DAY: u64 = 24 * 60 * 60;
+    let second = |time: jiff::civil::Time| u64::try_from(i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60);
+    let times: Vec<u64> = fields.times().filter_map(|time| second(time).ok()).collect();
+    let count = |times: usize| u64::try_from(times).unwrap_or(u64::MAX);
+    let after = |first: u64| times.iter().filter(|time| (**time + DAY - first) % DAY < seconds % DAY).count();
+    let most = times.iter().map(|first| after(*first)).max().unwrap_or(0);
+    (count(most) + count(times.len()).saturating_mul(seconds / DAY)).max(1)
 }
 
 /// The times as systemd writes them: `Mon,Fri *-01,07-* 02,14:00:00`.

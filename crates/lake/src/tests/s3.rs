@@ -1,9 +1,15 @@
 //! The same on an S3 server.
 
 use super::*;
-use object_store::PutMode;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+};
 use perennial_testing::s3_server;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use url::Url;
 
@@ -14,7 +20,7 @@ fn bucket(name: &str) {
 /// A lake in a bucket of the server.
 fn s3_lake(bucket: &str) -> Lake {
     let url = Url::parse(&format!("s3://{bucket}/some/lake/")).unwrap();
-    Lake::with_store(url, s3_server().store(bucket), object_store::path::Path::from("some/lake"))
+    Lake::with_store(url, s3_server().store(bucket), Path::from("some/lake"))
 }
 
 fn elsewhere(run_id: &str) -> Holder {
@@ -100,11 +106,92 @@ async fn an_expired_lease_is_taken_over_and_its_holder_publishes_nothing() {
     let taken = lake.lock(holder("r2"), now() + Duration::from_secs(61)).await.unwrap();
     let error = dead_lake.publish(&dead, new_release("dead", [("marts.a", a)])).await.unwrap_err();
     assert!(error.message().contains("another process has taken over"), "{error}");
+    assert!(dead.is_lost().await && !taken.is_lost().await);
     assert!(lake.latest().await.unwrap().is_none());
     // Nor does it release what another process holds now.
     dead.release().await.unwrap();
     taken.verify().await.unwrap();
     taken.release().await.unwrap();
+}
+
+/// A store in memory that is away at times.
+#[derive(Debug, Default)]
+struct Away {
+    inner: object_store::memory::InMemory,
+    is_away: AtomicBool,
+}
+
+impl std::fmt::Display for Away {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a store that is away at times")
+    }
+}
+
+impl Away {
+    fn answers(&self) -> StoreResult<()> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(object_store::Error::Generic { store: "away", source: "as the test demands".into() }),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Away {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+        self.answers()?;
+        self.inner.put_opts(at, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        options: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(at, options).await
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.answers()?;
+        self.inner.get_opts(at, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// However long it is away, and also when the lease has expired meanwhile and nobody wanted it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_for_a_while_takes_the_lease_from_nobody() {
+    let store = Arc::new(Away::default());
+    let url = Url::parse("s3://memory/lake/").unwrap();
+    let lake = Lake::with_store(url, store.clone(), Path::from("lake"));
+    let lock = lake.lock_scheduler(elsewhere(""), now()).await.unwrap();
+    store.is_away.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(lock.verify().await.unwrap_err().kind(), Kind::Unreachable);
+        assert!(!lock.is_lost().await);
+    }
+    store.is_away.store(false, Ordering::SeqCst);
+    lock.verify().await.unwrap();
+    // Another process has got it while the store was away for this one.
+    let taken = lake.lock_scheduler(holder(""), now() + Duration::from_secs(120)).await.unwrap();
+    assert_eq!(lock.verify().await.unwrap_err().kind(), Kind::Unreachable);
+    assert!(lock.is_lost().await);
+    taken.verify().await.unwrap();
 }
 
 /// In memory, because the server above does not guarantee to check a condition and put in one step.
@@ -114,7 +201,7 @@ async fn of_many_processes_one_gets_an_expired_lease() {
         let store = Arc::new(object_store::memory::InMemory::new());
         let lake = || {
             let url = Url::parse("s3://memory/lake/").unwrap();
-            Lake::with_store(url, store.clone(), object_store::path::Path::from("lake"))
+            Lake::with_store(url, store.clone(), Path::from("lake"))
         };
         let later = if round % 2 == 0 {
             std::mem::forget(lake().lock(elsewhere("dead"), now()).await.unwrap());
