@@ -8,7 +8,7 @@ use perennial_intake::{Reject, RejectSink};
 use perennial_lake::history::{
     RejectRecord, ReleaseRecord, Row, RunRecord, RunStatus, SourceRecord, StepRecord, TestRecord,
 };
-use perennial_lake::{KilledRun, Lake, Lock, Release, TableVersion, new_run_id};
+use perennial_lake::{DataFile, KilledRun, Lake, Lock, Release, TableVersion, new_run_id};
 use perennial_project::{Pipeline, Project};
 use std::time::Instant;
 
@@ -209,16 +209,16 @@ pub(super) async fn repair(
     if let Some(error) = &repairs.delta_behind {
         observer.event(Event::Note(note_of("the Delta logs are still behind", error)));
     }
-    let are_listed = list_earlier_releases(lake).await?;
+    let listed = lake.system_files().await?.of(ReleaseRecord::TABLE);
+    let are_listed = listed.is_empty() && list_earlier_releases(lake).await?;
     for killed in &repairs.killed {
         observer
             .event(Event::Note(format!("run {} was killed; what it left behind is repaired", killed.holder.run_id)));
+        // One that could not find out whether it had published is recorded, and its release is not.
+        if let Some(number) = killed.release.filter(|_| !are_listed && !listed.iter().any(|file| is_of(killed, file))) {
+            append(lake, &killed.holder.run_id, &[release_record(&lake.release(number).await?)]).await?;
+        }
         if !killed.recorded {
-            let released = match killed.release {
-                Some(number) if !are_listed => Some(release_record(&lake.release(number).await?)),
-                _ => None,
-            };
-            append(lake, &killed.holder.run_id, released.as_slice()).await?;
             append(lake, &killed.holder.run_id, &[killed_run(killed, now)]).await?;
         }
         lake.end_run(lock, &killed.holder.run_id).await?;
@@ -237,12 +237,15 @@ pub(super) async fn compact(lake: &Lake, lock: &Lock, observer: &dyn Observer) {
     }
 }
 
+/// Whether a file of a system table holds rows of a run. Files are merged only after repairs.
+fn is_of(killed: &KilledRun, file: &DataFile) -> bool {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix(killed.holder.run_id.as_str()).is_some_and(|rest| rest.starts_with('-'))
+}
+
 /// Writes the rows of `system.releases` that are missing in a lake of an earlier version, which read every release to
 /// list them. Returns whether there were any.
 async fn list_earlier_releases(lake: &Lake) -> Result<bool> {
-    if !lake.system_files().await?.of(ReleaseRecord::TABLE).is_empty() {
-        return Ok(false);
-    }
     let releases = lake.readable_releases().await?;
     let Some(latest) = releases.last() else { return Ok(false) };
     let records: Vec<ReleaseRecord> = releases.iter().map(release_record).collect();

@@ -82,15 +82,19 @@ impl RunRequest {
     }
 
     /// What comes first: the end of the work, or that the run is asked to end. Then the work is left where it is, and
-    /// everything that follows a failure is done.
+    /// everything that follows a failure is done. While the work holds `publishing` it goes on.
     pub(super) async fn unless_stopped<T>(
         &self,
+        publishing: &tokio::sync::Mutex<()>,
         work: impl Future<Output = Result<T, Problems>>,
     ) -> Result<T, Problems> {
         let Some(mut stop) = self.stop.clone() else { return work.await };
         let asked = async move {
             match stop.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
-                Ok(reason) => reason.unwrap_or_default(),
+                Ok(reason) => {
+                    drop(publishing.lock().await);
+                    reason.unwrap_or_default()
+                }
                 // Nobody is left who could ask.
                 Err(_) => std::future::pending().await,
             }
@@ -334,4 +338,30 @@ pub(crate) struct EditionOutcome {
     pub is_new: bool,
     /// Its files.
     pub files: Vec<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_is_not_stopped_between_its_publication_and_the_record_of_it() {
+        let invoker = Invoker { host: String::new(), user: String::new(), pid: 0, command: String::new() };
+        let (ask, stop) = tokio::sync::watch::channel(None);
+        let request = RunRequest { stop: Some(stop), ..RunRequest::new(jiff::Timestamp::UNIX_EPOCH, invoker) };
+        let (publishing, recorded) = (tokio::sync::Mutex::new(()), std::cell::Cell::new(false));
+        let work = async {
+            let held = publishing.lock().await;
+            ask.send_replace(Some("stopped".to_string()));
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            recorded.set(true);
+            drop(held);
+            std::future::pending::<Result<(), Problems>>().await
+        };
+        let problems = request.unless_stopped(&publishing, work).await.unwrap_err();
+        assert!(recorded.get());
+        assert_eq!(problems.iter().next().unwrap().message(), "stopped");
+    }
 }

@@ -81,23 +81,70 @@ fn retention(project: &Project, grace: SignedDuration, now: Timestamp) -> Result
     Ok(Retention { days, months, min_releases, needed, outbox_from, grace, zone })
 }
 
-/// From when on messages are kept: as long as releases of months. The newest editions are compared with the outbox, so
-/// that their messages stay however old they are: without them they would be sent again.
+/// From when on messages are kept: as long as releases of months. The editions that are delivered are compared with the
+/// outbox, so that their messages stay however old they are: without them they would be sent again.
 fn outbox_from(project: &Project, months: u32, now: Zoned) -> Result<Date> {
     let kept = now.date().checked_sub(Span::new().months(i64::from(months.max(1)))).unwrap_or(Date::MIN);
     let mut from = kept;
     for report in &project.reports {
-        let folder = project.reports_folder.join(&report.name);
-        let Some(period) = folders(&folder).into_iter().max() else { continue };
-        for place in folders(&period).into_iter().chain([period.clone()]) {
-            let first = edition_in(&place, 1)?.or(newest_in(&place)?);
-            from = first.map_or(from, |record| from.min(record.issued_at.to_zoned(TimeZone::UTC).date()));
-        }
+        from = from.min(first_delivered(&project.reports_folder.join(&report.name))?.unwrap_or(from));
     }
     Ok(from)
+}
+
+/// When the first of the editions of a report was issued that may be delivered: those of the newest period that was over,
+/// and of later ones. A period that is still open may have a page, which nobody gets.
+fn first_delivered(folder: &Path) -> Result<Option<Date>> {
+    let mut first = None;
+    let mut periods = folders(folder);
+    periods.sort_by(|a, b| b.cmp(a));
+    for period in periods {
+        for place in folders(&period).into_iter().chain([period.clone()]) {
+            let issued = edition_in(&place, 1)?.or(newest_in(&place)?);
+            let day = issued.map(|record| record.issued_at.to_zoned(TimeZone::UTC).date());
+            first = first.into_iter().chain(day).min();
+        }
+        if newest_in(&period)?.is_some_and(|newest| newest.period_status == "closed") {
+            break;
+        }
+    }
+    Ok(first)
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use serde_json::json;
+
+    fn edition(place: &Path, name: &str, status: &str, number: u32, day: &str) {
+        std::fs::create_dir_all(place).unwrap();
+        let record = json!({
+            "format": 1, "report": "board", "title": {}, "period": "", "period_status": status, "edition": number,
+            "release": 1, "run_id": "20261001T020000Z-0001", "as_of": day, "issued_at": format!("{day}T02:00:00Z"),
+            "tests": {"passed": 0, "warned": 0, "failed": 0}, "verdict": {}, "figures": [], "content": "x", "files": [],
+        });
+        std::fs::write(place.join(name), record.to_string()).unwrap();
+    }
+
+    #[test]
+    fn messages_stay_for_the_period_that_is_delivered_while_an_open_one_has_a_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let board = folder.path();
+        assert_eq!(first_delivered(board).unwrap(), None);
+        edition(&board.join("2026-07"), "edition.json", "closed", 1, "2026-08-03");
+        edition(&board.join("2026-08"), "edition-1.json", "open", 1, "2026-08-20");
+        edition(&board.join("2026-08"), "edition.json", "closed", 2, "2026-09-04");
+        edition(&board.join("2026-08/region-north"), "edition.json", "closed", 1, "2026-09-01");
+        assert_eq!(first_delivered(board).unwrap(), Some(date(2026, 8, 20)));
+        edition(&board.join("2026-09"), "edition.json", "open", 1, "2026-09-10");
+        assert_eq!(first_delivered(board).unwrap(), Some(date(2026, 8, 20)));
+        edition(&board.join("2026-09"), "edition.json", "closed", 1, "2026-10-02");
+        assert_eq!(first_delivered(board).unwrap(), Some(date(2026, 10, 2)));
+    }
 }

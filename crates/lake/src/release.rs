@@ -238,27 +238,31 @@ impl Lake {
         Ok(Publication { release, delta_behind })
     }
 
-    /// Writes the record unless there is one. When the store's response is lost, checks whether the record is there.
+    /// Writes the record unless there is one. When the store's response is lost, checks whether the record is there. While it
+    /// is on its way, and when it may still be, nothing that it names may be deleted before the next run has checked: not
+    /// even where nobody waits for this any more.
     async fn put_record(&self, release: &Release, text: String) -> Result<()> {
         let path = record_path(release.number);
         let payload = PutPayload::from(text.clone().into_bytes());
+        let was_unknown = self.publication_unknown().swap(true, Ordering::AcqRel);
+        let is_known = || self.publication_unknown().store(was_unknown, Ordering::Release);
         let Err(error) = self.store().put_opts(&self.path(&path), payload, PutMode::Create.into()).await else {
+            is_known();
             return Ok(());
         };
         let number = release.number;
         match self.read(&path).await {
-            Ok(Some(found)) if found == text.as_bytes() => Ok(()),
+            Ok(Some(found)) if found == text.as_bytes() => {
+                is_known();
+                Ok(())
+            }
             Ok(Some(_)) => {
+                is_known();
                 Err(Error::unreachable(format!("another process has published release {number} in the meantime"))
                     .hint("this run published nothing; run it again"))
             }
-            Ok(None) => {
-                // It may still be on its way: nothing that it names may be deleted before the next run has checked.
-                self.publication_unknown().store(true, Ordering::Release);
-                Err(self.failed(&format!("write release {number} to"), error))
-            }
+            Ok(None) => Err(self.failed(&format!("write release {number} to"), error)),
             Err(_) => {
-                self.publication_unknown().store(true, Ordering::Release);
                 let error = self.failed(&format!("confirm that release {number} was written to"), error);
                 Err(error.hint(
                     "the next run will find out which release is the newest; readers see a complete one either way",

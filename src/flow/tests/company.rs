@@ -411,7 +411,7 @@ pub fn content(project: &Project) -> Content {
 }
 
 /// Rows as `column=value` in order, so that their sequence in the answer does not matter.
-async fn rows(reader: &Reader, sql: &str) -> Vec<String> {
+pub async fn rows(reader: &Reader, sql: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for batch in reader.query(sql, None).await.unwrap_or_else(|e| panic!("{sql}: {e}")) {
         let schema = batch.schema();

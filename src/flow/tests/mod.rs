@@ -4,4 +4,5 @@ mod company;
 mod counting_store;
 mod law;
 mod nights;
+mod record;
 mod retry;

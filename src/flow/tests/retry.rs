@@ -22,7 +22,7 @@ impl Observer for Done {
     }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 
@@ -34,7 +34,7 @@ fn run(project: &Project, request: &RunRequest) -> (Result<RunOutcome, Problems>
     (outcome, lines)
 }
 
-fn at(minute: i8) -> jiff::Timestamp {
+pub(super) fn at(minute: i8) -> jiff::Timestamp {
     date(2026, 4, 1).at(2, minute, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp()
 }
 

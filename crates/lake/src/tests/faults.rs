@@ -11,7 +11,9 @@ use object_store::{
     PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 use perennial_core::error::Error;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::Notify;
 
 /// How a store fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +24,8 @@ pub(super) enum Fault {
     Once,
     /// The k-th operation is done and its response lost.
     ResponseLost,
+    /// The record of a release is still on its way when nobody waits for it any more.
+    Late,
 }
 
 /// A store in a folder that fails at one of its operations.
@@ -31,6 +35,9 @@ pub(super) struct FailingStore {
     fault: Fault,
     /// Operations until the fault.
     left: AtomicI64,
+    /// The record that is on its way.
+    late: Mutex<Option<(Path, PutPayload)>>,
+    is_late: Notify,
 }
 
 impl std::fmt::Display for FailingStore {
@@ -46,7 +53,13 @@ fn broken<T>() -> StoreResult<T> {
 impl FailingStore {
     /// A store that works for a number of operations.
     pub(super) fn new(fault: Fault, operations: i64) -> Arc<FailingStore> {
-        Arc::new(FailingStore { inner: LocalFileSystem::new(), fault, left: AtomicI64::new(operations) })
+        Arc::new(FailingStore {
+            inner: LocalFileSystem::new(),
+            fault,
+            left: AtomicI64::new(operations),
+            late: Mutex::default(),
+            is_late: Notify::new(),
+        })
     }
 
     /// Operations until the fault; negative when it has happened.
@@ -74,6 +87,11 @@ impl FailingStore {
 impl ObjectStore for FailingStore {
     async fn put_opts(&self, at: &Path, payload: PutPayload, opts: PutOptions) -> StoreResult<PutResult> {
         let lost = self.begin()?;
+        if self.fault == Fault::Late && at.as_ref().contains("/releases/") {
+            *self.late.lock().unwrap() = Some((at.clone(), payload));
+            self.is_late.notify_one();
+            return std::future::pending().await;
+        }
         FailingStore::end(lost, self.inner.put_opts(at, payload, opts).await)
     }
 
@@ -126,8 +144,9 @@ async fn first_run(folder: &std::path::Path) -> Release {
     lake.publish(&lock, new_release("r1", tables)).await.unwrap().release
 }
 
-/// The second run: a table grows, one is replaced, one is new, one is left out, one is unchanged.
-async fn second_run(lake: &Lake) -> Result<Publication> {
+/// The second run: a table grows, one is replaced, one is new, one is left out, one is unchanged. When it is stopped, nobody
+/// waits for what it does.
+async fn second_run(lake: &Lake, stopped: impl Future<Output = ()>) -> Result<Publication> {
     let lock = lake.lock(holder("r2"), now()).await?;
     lake.repair(&lock).await?;
     lake.begin_run(&lock, now(), &serde_json::Value::Null).await?;
@@ -144,7 +163,10 @@ async fn second_run(lake: &Lake) -> Result<Publication> {
         try_table(lake, "marts.unused", "r2", &rows(1, 3)).await?;
         lake.publish(&lock, new_release("r2", tables)).await
     };
-    let published = work.await;
+    let published = tokio::select! {
+        published = work => published,
+        () = stopped => Err(Error::unreachable("the run was stopped")),
+    };
     lake.end_run(&lock, "r2").await?;
     published
 }
@@ -199,7 +221,7 @@ async fn fail_everywhere(fault: Fault) {
         let old = first_run(folder.path()).await;
         let store = FailingStore::new(fault, k);
         let lake = Lake::in_folder_through(folder.path().to_path_buf(), store.clone()).unwrap();
-        let result = second_run(&lake).await;
+        let result = second_run(&lake, std::future::pending()).await;
         drop(lake);
         let reached = store.left() < 0;
         let case = format!("{fault:?} at operation {k}");
@@ -228,6 +250,23 @@ async fn a_store_whose_response_is_lost_leaves_one_complete_release() {
 }
 
 /// Readers that open the lake while releases are published see one release or the next, with all its files.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_appears_after_its_run_was_stopped_is_complete() {
+    for appears in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let old = first_run(folder.path()).await;
+        let store = FailingStore::new(Fault::Late, 0);
+        let lake = Lake::in_folder_through(folder.path().to_path_buf(), store.clone()).unwrap();
+        second_run(&lake, store.is_late.notified()).await.unwrap_err();
+        let (path, record) = store.late.lock().unwrap().take().unwrap();
+        if appears {
+            LocalFileSystem::new().put_opts(&path, record, PutOptions::default()).await.unwrap();
+        }
+        let reported = if appears { 2 } else { 1 };
+        assert_old_or_new(folder.path(), &old, Some(reported), &format!("appears: {appears}")).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_complete_releases_while_they_are_published() {
     let (_folder, lake) = new_lake().await;
