@@ -1,16 +1,20 @@
 //! What messages say besides what the reports say, in the language of their readers.
 
+use perennial_delivery::{LeftOut, Link};
 use perennial_project::Language;
 
-/// That attachments are left out because they are too large, and where they are.
-pub(super) fn too_large(language: Language, link: Option<&str>) -> String {
-    match (language.tag(), link) {
-        ("zh-CN", Some(link)) => format!("附件超过邮件大小限制，请在此查看：{link}"),
-        ("zh-CN", None) => "附件超过邮件大小限制，未随信附上。".to_string(),
-        ("zh-TW", Some(link)) => format!("附件超過郵件大小限制，請在此查看：{link}"),
-        ("zh-TW", None) => "附件超過郵件大小限制，未隨信附上。".to_string(),
-        (_, Some(link)) => format!("The attachments are too large for mail; they are at {link}"),
-        (_, None) => "The attachments are too large for mail and were left out.".to_string(),
+/// What a mail says of what was left out because it is too large, and where that is.
+pub(super) fn left_out(language: Language, url: Option<String>) -> LeftOut {
+    let (sentence, pictures, separator) = match language.tag() {
+        "zh-CN" => ("因邮件大小限制，以下内容未随信附上：{}。", "图表", "、"),
+        "zh-TW" => ("因郵件大小限制，以下內容未隨信附上：{}。", "圖表", "、"),
+        _ => ("Left out, because the mail would be too large: {}.", "the charts", ", "),
+    };
+    LeftOut {
+        sentence: sentence.to_string(),
+        pictures: pictures.to_string(),
+        separator: separator.to_string(),
+        link: url.map(|url| Link { label: open(language).to_string(), url }),
     }
 }
 

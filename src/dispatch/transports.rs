@@ -9,8 +9,8 @@ use super::texts;
 use jiff::Timestamp;
 use perennial_core::error::{Error, Result};
 use perennial_delivery::{
-    Attachment, Card, Link, Mailer, Message, Outcome, Picture, Reason, SiteFile, Tone, Webhooks, copy_to_folder,
-    copy_to_store,
+    Attachment, Card, LeftOut, Link, Mailer, Message, Outcome, Picture, Reason, SiteFile, Tone, Webhooks,
+    copy_to_folder, copy_to_store,
 };
 use perennial_project::{Address, Delivery, Language, Mail, MailServer, Project, Recipients, ReportFile, Webhook};
 use perennial_reports::{EditionRecord, MailRecord, Period, edition_folder, newest_in, page_link};
@@ -127,7 +127,7 @@ impl<'a> Transports<'a> {
             html: Some(parts.html),
             pictures: parts.pictures.into_iter().map(|(picture, png)| Picture { cid: picture.cid, png }).collect(),
             attachments,
-            left_out: texts::too_large(language, self.link(queued, language).as_deref()),
+            left_out: texts::left_out(language, self.link(queued, language)),
         })
     }
 
@@ -337,7 +337,7 @@ fn plain(to: Address, id: String, date: Timestamp, subject: String, text: String
         html: None,
         pictures: Vec::new(),
         attachments: Vec::new(),
-        left_out: String::new(),
+        left_out: LeftOut::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests to web services: what was not sent is told from what may have arrived.
 
-use super::outcome::{Reason, one_line};
+use super::causes;
+use super::outcome::Reason;
 use perennial_core::error::{Error, Result};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use std::time::Duration;
@@ -73,10 +74,7 @@ fn unreached(name: &str, error: &reqwest::Error) -> Reason {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    let cause = one_line(&cause.to_string());
-    if cause.contains("invalid peer certificate") {
-        return Reason::new(format!("the certificate of {name} is not trusted: {cause}"));
-    }
+    let cause = causes::in_words(&cause.to_string());
     let what = if error.is_connect() { "cannot be reached" } else { "broke off the connection" };
     Reason::new(format!("{name} {what}: {cause}"))
 }

@@ -8,6 +8,7 @@
 //! text that comes back.
 
 mod outcome;
+mod causes;
 mod http;
 // Mail
 mod message;
@@ -23,7 +24,7 @@ mod ping;
 
 pub use copies::{SiteFile, copy_to_folder, copy_to_store};
 pub use mailer::Mailer;
-pub use message::{Attachment, Message, Picture};
+pub use message::{Attachment, LeftOut, Message, Picture};
 pub use outcome::{Outcome, Reason};
 pub use ping::{Signal, ping};
 pub use webhooks::{Card, Link, Tone, Webhooks};

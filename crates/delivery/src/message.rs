@@ -1,5 +1,6 @@
 //! A message of mail, and its form on the wire.
 
+use super::webhooks::Link;
 use jiff::Timestamp;
 use lettre::message::header::{
     ContentDisposition, ContentId, ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MessageId, Subject,
@@ -35,9 +36,42 @@ pub struct Message {
     pub pictures: Vec<Picture>,
     /// Attached files, the most important first.
     pub attachments: Vec<Attachment>,
-    /// What the message says, in the recipient's language, where attachments were left out for their size: where they
-    /// are to be found.
-    pub left_out: String,
+    /// What the message says of what was left out for its size.
+    pub left_out: LeftOut,
+}
+
+/// Words, in the recipient's language, about what was left out of a message for its size.
+#[derive(Clone, Debug, Default)]
+pub struct LeftOut {
+    /// The sentence, with `{}` where the names of what was left out stand.
+    pub sentence: String,
+    /// The name of the pictures: `the charts`. Files have names of their own.
+    pub pictures: String,
+    /// What stands between two names.
+    pub separator: String,
+    /// Where all of it is to be found.
+    pub link: Option<Link>,
+}
+
+impl LeftOut {
+    fn sentence(&self, names: &[&str]) -> String {
+        self.sentence.replace("{}", &names.join(&self.separator))
+    }
+
+    fn text(&self, names: &[&str]) -> String {
+        match &self.link {
+            Some(link) => format!("{}\n{}: {}", self.sentence(names), link.label, link.url),
+            None => self.sentence(names),
+        }
+    }
+
+    fn html(&self, names: &[&str]) -> String {
+        let sentence = escape(&self.sentence(names));
+        match &self.link {
+            Some(link) => format!("{sentence}<br><a href=\"{}\">{}</a>", escape(&link.url), escape(&link.label)),
+            None => sentence,
+        }
+    }
 }
 
 /// A picture inside the HTML of a message.
@@ -92,24 +126,30 @@ impl Message {
     fn parts(&self, max_attachment_bytes: u64) -> Result<Part> {
         let pictures: u64 = self.pictures.iter().map(|picture| encoded_bytes(picture.png.len())).sum();
         let pictures_fit = pictures <= max_attachment_bytes;
+        // The pictures are part of what is read; they go before files.
         let mut used = if pictures_fit { pictures } else { 0 };
+        let mut left_out: Vec<&str> = if pictures_fit { Vec::new() } else { vec![&self.left_out.pictures] };
         let mut attached = Vec::new();
         for attachment in &self.attachments {
             let bytes = encoded_bytes(attachment.content.len());
             if used + bytes <= max_attachment_bytes {
                 used += bytes;
                 attached.push(attachment);
+            } else {
+                left_out.push(&attachment.name);
             }
         }
-        let left_out = attached.len() < self.attachments.len() || !pictures_fit;
-        let note = Some(self.left_out.trim()).filter(|note| left_out && !note.is_empty());
-        let text = match note {
-            Some(note) => format!("{}\n\n{note}\n", self.text.trim_end()),
-            None => self.text.clone(),
+        let text = match left_out.is_empty() {
+            true => self.text.clone(),
+            false => format!("{}\n\n{}\n", self.text.trim_end(), self.left_out.text(&left_out)),
         };
         let mut body = Part::Single(text_part(ContentType::TEXT_PLAIN, &text));
         if let Some(html) = &self.html {
-            let mut rich = Part::Single(text_part(ContentType::TEXT_HTML, &with_note(html, note)));
+            let mut html = if pictures_fit { html.clone() } else { without_pictures(html) };
+            if !left_out.is_empty() {
+                html = with_note(&html, &self.left_out.html(&left_out));
+            }
+            let mut rich = Part::Single(text_part(ContentType::TEXT_HTML, &html));
             if pictures_fit && !self.pictures.is_empty() {
                 let mut parts = vec![rich];
                 for (number, picture) in self.pictures.iter().enumerate() {
@@ -234,11 +274,43 @@ fn encoded_bytes(bytes: usize) -> u64 {
     characters + characters.div_ceil(LINE_CHARACTERS) * 2 + PART_HEADER_BYTES
 }
 
-/// HTML with a sentence at its end.
-fn with_note(html: &str, note: Option<&str>) -> String {
-    let Some(note) = note else { return html.to_string() };
-    let note = note.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let note = format!("<p style=\"font-family:sans-serif;font-size:14px\">{note}</p>");
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// HTML whose pictures are replaced by the text that stands for them.
+fn without_pictures(html: &str) -> String {
+    let mut out = String::new();
+    let mut rest = html;
+    while let Some(at) = rest.find("<img ") {
+        let (before, from) = rest.split_at(at);
+        let mut is_quoted = false;
+        let end = from.find(|c: char| {
+            is_quoted ^= c == '"';
+            c == '>' && !is_quoted
+        });
+        let (tag, after) = from.split_at(end.map_or(from.len(), |end| end + 1));
+        let value = |name: &str| tag.split_once(name).and_then(|(_, value)| value.split('"').next());
+        out.push_str(before);
+        out.push_str(match value(" src=\"cid:") {
+            Some(_) => value(" alt=\"").unwrap_or_default(),
+            None => tag,
+        });
+        rest = after;
+    }
+    out + rest
+}
+
+/// HTML with a note at its end, in a column as wide as mail programs show one.
+fn with_note(html: &str, note: &str) -> String {
+    let layout = "role=\"presentation\" border=\"0\" cellpadding=\"0\" cellspacing=\"0\"";
+    let note = format!(
+        "<table {layout} width=\"100%\"><tr><td align=\"center\" style=\"padding:0 16px 16px 16px\">\n\
+         <!--[if mso]><table {layout} width=\"600\"><tr><td><![endif]-->\n\
+         <table {layout} width=\"100%\" style=\"max-width:600px\"><tr><td align=\"left\" \
+         style=\"font-family:Arial,sans-serif;font-size:14px;line-height:21px;color:#1b1e22\">{note}</td></tr></table>\n\
+         <!--[if mso]></td></tr></table><![endif]-->\n</td></tr></table>\n"
+    );
     // ASCII case alone changes, so that byte positions stay.
     match html.to_ascii_lowercase().rfind("</body>") {
         Some(at) => format!("{}{note}{}", &html[..at], &html[at..]),

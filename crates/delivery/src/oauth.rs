@@ -88,7 +88,8 @@ async fn request(client: &Client<'_>, timeout: Duration) -> Result<(String, Dura
         _ => body,
     };
     let said = scrub_secrets(&said, [&secret]);
-    let reason = Reason { code: Some(status.to_string()), ..Reason::new(format!("{name} gave no token: {said}")) };
+    let reason =
+        Reason { code: Some(status.to_string()), ..Reason::new(format!("{name} gave no token: {status} {said}")) };
     Err(reason.hint(format!(
         "check `token_url`, `client_id`, `scope` and `client_secret` ({}) of `mail.oauth`",
         client.client_secret.origin()

@@ -29,7 +29,7 @@ pub enum Outcome {
 pub struct Reason {
     /// The receiver's code: of SMTP, HTTP, or its own.
     pub code: Option<String>,
-    /// What it said, or what happened; one line.
+    /// What it said, with its code before it, or what happened; one line.
     pub text: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -46,7 +46,7 @@ impl Reason {
         Reason { text: one_line(text.as_ref()), of_server: true, ..Reason::default() }
     }
 
-    /// Adds the receiver's code, with which it answered this message.
+    /// Adds the receiver's code, with which it answered this message; the text has it already.
     pub(crate) fn code(mut self, code: impl fmt::Display) -> Reason {
         self.code = Some(code.to_string());
         self.of_server = false;
@@ -62,10 +62,7 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.code {
-            Some(code) => write!(f, "{} ({code})", self.text),
-            None => f.write_str(&self.text),
-        }
+        f.write_str(&self.text)
     }
 }
 

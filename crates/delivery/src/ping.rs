@@ -31,7 +31,7 @@ pub enum Signal {
     Exit(u8),
 }
 
-/// Sends a signal, with the last lines of a log. That it could not be sent is returned, to be noted, and fails nothing.
+/// Sends a signal, with the last lines of a text that says more. That it could not be sent is returned, to be noted, and fails nothing.
 pub async fn ping(url: &Secret, signal: Signal, last_lines: &str) -> Option<Reason> {
     let revealed = match url.reveal() {
         Ok(revealed) => revealed,
@@ -56,7 +56,7 @@ pub async fn ping(url: &Secret, signal: Signal, last_lines: &str) -> Option<Reas
         match answer.await {
             Exchange::Answered { status: 200..=299, .. } => return None,
             Exchange::Answered { status, body, .. } => {
-                failed = Some(Reason::new(format!("{name} refused the signal: {body}")).code(status));
+                failed = Some(Reason::new(format!("{name} refused the signal: {status} {body}")).code(status));
                 if (400..500).contains(&status) && status != 429 {
                     break;
                 }

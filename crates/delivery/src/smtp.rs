@@ -3,6 +3,7 @@
 //! The steps are taken one by one, because what a failure means depends on the step: until the content of a message has
 //! left, a failure had no effect; afterwards a missing answer leaves it unknown whether the server took it.
 
+use super::causes;
 use super::oauth::{self, Tokens};
 use super::outcome::{Outcome, Reason, one_line};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -52,7 +53,7 @@ pub(crate) struct SmtpServer {
 enum Failure {
     /// No answer came within this time.
     Silent(Duration),
-    /// The server answered with a code of failure.
+    /// The server answered with a code of failure, with which its text begins; or would have answered so.
     Answered { code: u16, text: String },
     /// The connection broke, or could not be made.
     Lost(String),
@@ -199,7 +200,7 @@ impl SmtpServer {
             }
             builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|e| unreadable(e.to_string()))?);
         }
-        builder.build().map_err(|e| Reason::new(format!("TLS cannot be set up: {e}")))
+        builder.build().map_err(|e| Reason::new(format!("TLS cannot be set up: {}", causes::in_words(&e.to_string()))))
     }
 
     async fn log_in(&mut self, connection: &mut AsyncSmtpConnection) -> Result<(), Reason> {
@@ -358,11 +359,14 @@ impl SmtpServer {
         let name = self.name();
         match failure {
             Failure::Silent(timeout) => {
-                Reason::new(format!("{name} {lost}: no answer within {} seconds", timeout.as_secs_f32()))
+                let seconds = timeout.as_secs_f32();
+                let unit = if seconds == 1.0 { "second" } else { "seconds" };
+                Reason::new(format!("{name} {lost}: no answer within {seconds} {unit}"))
             }
             Failure::Lost(why) => {
-                let reason = Reason::new(format!("{name} {lost}: {}", scrub_secrets(&why, &self.secrets)));
-                match certificate_hint(&why) {
+                let cause = causes::in_words(&scrub_secrets(&why, &self.secrets));
+                let reason = Reason::new(format!("{name} {lost}: {cause}"));
+                match causes::certificate_hint(&why) {
                     Some(hint) => reason.hint(hint),
                     None => reason,
                 }
@@ -396,10 +400,8 @@ async fn within<T>(timeout: Duration, exchange: impl Future<Output = Result<T, S
         Ok(Err(error)) => {
             let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             Err(match error.status() {
-                Some(code) => Failure::Answered { code: code.into(), text },
+                Some(code) => Failure::Answered { code: code.into(), text: format!("{code} {text}") },
                 None if error.is_timeout() => Failure::Silent(timeout),
-                // The library's words for the end of the stream.
-                None if text == "incomplete response" => Failure::Lost("the server closed the connection".to_string()),
                 None => Failure::Lost(text),
             })
         }
@@ -454,19 +456,4 @@ fn answer_hint(code: u16, text: &str) -> Option<&'static str> {
         return Some("the server wants a login: write `user` and `password`, or `oauth`, under `mail`");
     }
     None
-}
-
-/// What to do about an encryption that failed, by what the TLS library says.
-fn certificate_hint(why: &str) -> Option<&'static str> {
-    if why.contains("UnknownIssuer") || why.contains("CaUsedAsEndEntity") {
-        Some("set `ca_file` to the certificate of the authority that signed it")
-    } else if why.contains("xpired") {
-        Some("the server's certificate must be renewed, or the clock of this machine is wrong")
-    } else if why.contains("not valid for name") || why.contains("NotValidForName") {
-        Some("write the server's name as it is in its certificate")
-    } else if why.contains("corrupt message") || why.contains("InvalidContentType") {
-        Some("this port does not begin with TLS: write `smtp://`, which encrypts by STARTTLS")
-    } else {
-        None
-    }
 }

@@ -154,13 +154,35 @@ fn what_is_too_large_is_left_out_and_the_message_says_so() {
     let names: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
     assert_eq!(names, ["picture-1.png", "page.html"]);
     let text = String::from_utf8(content(&parts[0])).unwrap();
-    assert!(text.trim_end().ends_with("at https://reports.example.com/a?b&c."), "{text}");
+    let name = message.attachments[0].name.clone();
+    let note = format!("Too large: {name}.\nRead <it>: https://reports.example.com/a?b&c");
+    assert!(text.replace("\r\n", "\n").trim_end().ends_with(&note), "{text}");
     let html = String::from_utf8(content(&parts[1])).unwrap();
-    assert!(html.trim_end().ends_with("at https://reports.example.com/a?b&amp;c.</p></body></html>"));
+    let link = "<a href=\"https://reports.example.com/a?b&amp;c\">Read &lt;it&gt;</a>";
+    assert!(html.contains(&format!(">Too large: {name}.<br>{link}</td>")), "{html}");
+    assert!(html.contains("<img src=\"cid:c1\"") && html.trim_end().ends_with("</body></html>"), "{html}");
+
+    // Without its pictures a page shows the words that stand for them; the files come after the pictures.
+    message.html = Some("<body><img alt=\"1 > 2\" src=\"cid:c1\"> <img src=\"x.png\" alt=\"y\"></body>".to_string());
+    message.pictures[0].png = vec![0; 6_000_000];
+    message.attachments[0].content = vec![b'x'; 10];
+    let read = self::read(&mailer(8_000_000).preview(&message).unwrap());
+    let parts = read["parts"].as_array().unwrap();
+    let names: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
+    assert_eq!(names, [name.as_str(), "page.html"]);
+    let html = String::from_utf8(content(&parts[1])).unwrap();
+    assert!(html.starts_with("<body>1 > 2 <img src=\"x.png\" alt=\"y\">"), "{html}");
+    assert!(html.contains(">Too large: the charts.<br>"), "{html}");
+    message.pictures[0].png = vec![0; 5_000_000];
+    message.attachments[0].content = vec![b'x'; 1_000_000];
+    let read = self::read(&mailer(7_000_000).preview(&message).unwrap());
+    let names: Vec<&str> = read["parts"].as_array().unwrap().iter().filter_map(|part| part["name"].as_str()).collect();
+    assert_eq!(names, ["picture-1.png", "page.html"]);
 
     // The limit is that of the encoded size: of a file at the limit, and of one that is just beyond it.
     message.attachments = vec![message.attachments[0].clone()];
     message.pictures.clear();
+    (message.html, message.left_out) = (None, LeftOut::default());
     for bytes in [1, 56, 57, 58, 30_000, 400_000] {
         message.attachments[0].content = vec![b'x'; bytes];
         let size = |limit| mailer(limit).preview(&message).unwrap().len() as u64;

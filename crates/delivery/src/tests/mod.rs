@@ -7,7 +7,7 @@ mod pings;
 mod smtp;
 mod webhooks;
 
-use crate::{Attachment, Message, Outcome, Picture, Reason};
+use crate::{Attachment, LeftOut, Link, Message, Outcome, Picture, Reason};
 use perennial_core::contract::Secret;
 use perennial_project::{Address, Mail, MailLogin, MailSecurity, MailServer};
 use perennial_testing::SmtpServer;
@@ -49,7 +49,12 @@ fn message(to: &str) -> Message {
                 content: b"<p>a\nb\r\nc</p>".to_vec(),
             },
         ],
-        left_out: "The files are too large for mail; read them at https://reports.example.com/a?b&c.".to_string(),
+        left_out: LeftOut {
+            sentence: "Too large: {}.".to_string(),
+            pictures: "the charts".to_string(),
+            separator: ", ".to_string(),
+            link: Some(Link { label: "Read <it>".to_string(), url: "https://reports.example.com/a?b&c".to_string() }),
+        },
     }
 }
 

@@ -52,7 +52,7 @@ async fn a_refused_token_is_replaced_by_the_next_attempt() {
     let client_secret = secret(folder.path(), "secret", "cl1ent+s3cret/=");
     let mut mailer = Mailer::new(settings(&server, &web, "/token", client_secret));
     let reason = failed(mailer.send(&message("a@x.example")).await);
-    assert!(reason.text.ends_with("refused the login: 5.7.3 Authentication unsuccessful"), "{reason}");
+    assert!(reason.text.ends_with("refused the login: 535 5.7.3 Authentication unsuccessful"), "{reason}");
     assert_eq!(reason.code.as_deref(), Some("535"));
     assert!(reason.hint.unwrap().contains("check that `user` is the mailbox"));
     answer(mailer.send(&message("a@x.example")).await);
@@ -64,13 +64,13 @@ async fn an_endpoint_that_gives_no_token() {
     let (server, web) = (SmtpServer::start(&["starttls", "xoauth2"]), WebServer::start());
     let wrong = || secret(folder.path(), "secret", "wr0ng secret");
     let reason = failed(Mailer::new(settings(&server, &web, "/token", wrong())).send(&message("a@x.example")).await);
-    assert_eq!(reason.text, "the token endpoint 127.0.0.1 gave no token: invalid_client: not ***");
+    assert_eq!(reason.text, "the token endpoint 127.0.0.1 gave no token: 401 invalid_client: not ***");
     assert_eq!(reason.code.as_deref(), Some("401"));
     assert!(reason.hint.unwrap().contains("`client_secret` (file "));
     // A page that answers in HTML, with the secret in it.
     let reason =
         failed(Mailer::new(settings(&server, &web, "/status/200", wrong())).send(&message("a@x.example")).await);
-    assert!(reason.text.contains("gave no token: said /status/200"), "{reason}");
+    assert!(reason.text.contains("gave no token: 200 said /status/200"), "{reason}");
     let reason = failed(Mailer::new(settings(&server, &web, "/hang", wrong())).send(&message("a@x.example")).await);
     assert_eq!(reason.text, "the token endpoint 127.0.0.1 did not respond in time");
     // A server that wants passwords.

@@ -172,7 +172,9 @@ async fn what_answers_mean() {
     unknown(send(Generic, "/close").await);
     failed(send(Teams, "/say/Webhook message delivery failed with error: HTTP error 429").await);
     refused(send(Teams, "/say/Webhook message delivery failed with error: HTTP error 403").await);
-    refused(send(Slack, "/say/no_service").await);
+    assert_eq!(refused(send(Slack, "/say/no_team").await).text, "200 OK: no_team");
+    let reason = refused(send(Generic, "/status/404").await);
+    assert!(reason.text.starts_with("404 Not Found: said "), "{reason}");
     // HTTP 200 says nothing with these.
     for (kind, passing, lasting) in [
         (Feishu, r#"{"code":11232,"msg":"frequency limited"}"#, r#"{"code":19024,"msg":"Key Words Not Found"}"#),
@@ -190,7 +192,8 @@ async fn what_answers_mean() {
         let reason = failed(send(kind, &format!("/say/{passing}")).await);
         assert_eq!(reason.retry_after, Some(Duration::from_secs(60)), "{reason:?}");
         let reason = refused(send(kind, &format!("/say/{lasting}")).await);
-        assert!(reason.hint.is_some() && reason.code.is_some(), "{reason:?}");
+        let code = reason.code.as_deref().unwrap();
+        assert!(reason.hint.is_some() && reason.text.starts_with(&format!("{code} ")), "{reason:?}");
         refused(send(kind, "/say/<html>").await);
     }
     // Nobody is there.

@@ -3,6 +3,7 @@
 
 use crate::outcome::{Outcome, Reason};
 use perennial_project::WebhookKind;
+use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(super) fn outcome(kind: WebhookKind, status: u16, body: &str, retry_after: O
         return match code {
             0 => Outcome::Sent { answer: Reason::new(format!("{code} {said}")).text },
             code => {
-                let reason = Reason::new(format!("{}: {said}", name(kind))).code(code);
+                let reason = Reason::new(format!("{code} {said}")).code(code);
                 let reason = match own_hint(kind, code) {
                     Some(hint) => reason.hint(hint),
                     None => reason,
@@ -40,7 +41,10 @@ pub(super) fn outcome(kind: WebhookKind, status: u16, body: &str, retry_after: O
             }
         };
     }
-    let reason = Reason::new(format!("{}: {}", name(kind), if body.trim().is_empty() { "no text" } else { body }));
+    // The words of the status, since a body may say anything: `ok`.
+    let words = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let said = [words.unwrap_or_default(), body.trim()].join(": ");
+    let reason = Reason::new(format!("{status} {}", said.trim_matches([':', ' '])));
     let reason = Reason { retry_after, ..reason.code(status) };
     match (kind, status) {
         // A connector that still exists answers with 200 and the failure in words.
