@@ -54,7 +54,7 @@ struct Run {
     grace: u32,
     /// Simulate days of the calendar instead, in a copy of the project with a lake, reports and mails of its own
     ///
-    /// Both days count. It ends with exit code 1 if the last run of a pipeline failed. Files of `arrivals/DATE/` are laid over the copy at the beginning of that date. Mails are written to
+    /// Both days count. It ends with exit code 1 if the last run of a pipeline failed or was given up. Files of `arrivals/DATE/` are laid over the copy at the beginning of that date. Mails are written to
     /// `outbox/*.eml`; nothing leaves the machine.
     #[arg(long, value_name = "DATE..DATE")]
     simulate: Option<String>,
@@ -424,7 +424,7 @@ struct SimulationLog {
     log: Log,
     outbox: PathBuf,
     mails: AtomicU64,
-    /// Pipelines whose last run has failed.
+    /// Pipelines whose last run has failed, or was given up.
     failing: Mutex<BTreeSet<String>>,
 }
 
@@ -481,6 +481,9 @@ impl Console for SimulationLog {
 
     fn event(&self, event: &Event) {
         self.log.event(event);
+        if let What::SourcesLate { run: false, .. } = event.what {
+            self.failing.lock().unwrap_or_else(PoisonError::into_inner).insert(event.pipeline.clone());
+        }
     }
 
     fn note(&self, error: &Error) {

@@ -283,14 +283,14 @@ fn a_night_that_is_given_up_because_no_file_has_come_is_a_failure() {
     let schedule = "schedule: \"0 2 * * *\"\nwait_for: {sources: [orders], until: \"04:00\", then: give_up}\n";
     append(&project, "pipelines/orders.yml", schedule);
     deliver(&project, "orders", 1);
-    let ran = on(&project, &["schedule", "run", "--simulate", "2026-10-01..2026-10-02"]);
+    let ran = on(&project, &["schedule", "run", "--simulate", "2026-10-01..2026-10-02"]).ended(1);
     let simulation = project.join("simulation");
-    let sql = "SELECT to_char(scheduled_for, '%dT%H:%M') AS planned, as_of::VARCHAR AS as_of, status, exit_code \
+    let sql = "SELECT to_char(scheduled_for, '%dT%H:%M') AS planned, as_of::VARCHAR AS as_of, status \
                FROM system.runs ORDER BY run_id";
     let rows = query(&simulation, sql);
     let expected = serde_json::json!([
-        { "planned": "01T00:00", "as_of": "2026-10-01", "status": "done", "exit_code": 0 },
-        { "planned": "02T00:00", "as_of": "2026-10-02", "status": "failed", "exit_code": 3 },
+        { "planned": "01T00:00", "as_of": "2026-10-01", "status": "done" },
+        { "planned": "02T00:00", "as_of": "2026-10-02", "status": "failed" },
     ]);
     assert_eq!(serde_json::Value::from(rows), expected, "{}", ran.stderr);
     assert!(ran.stderr.contains("is given up: sources are not fresh: orders: no new file has come"), "{}", ran.stderr);
