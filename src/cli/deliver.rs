@@ -74,8 +74,9 @@ impl Verb for Deliver {
             into: None,
         };
         if let Some(DeliverVerb::List(list)) = &self.verb {
-            print_messages(&dispatch.outbox(!list.open).await?, context)?;
-            return Ok(Outcome::Done);
+            let (messages, problems) = dispatch.outbox(!list.open).await?;
+            print_messages(&messages, context)?;
+            return problems.or_ok(Outcome::Done);
         }
         if let Some(folder) = &self.preview {
             return preview(&dispatch, folder.as_deref(), context).await;
@@ -87,7 +88,9 @@ impl Verb for Deliver {
             dispatch.queue_again(id).await?;
         }
         let dispatched = dispatch.deliver().await?;
-        print_messages(&dispatched.ended, context)?;
+        if context.printer.format != Format::Text || !dispatched.ended.is_empty() || dispatched.waiting == 0 {
+            print_messages(&dispatched.ended, context)?;
+        }
         say_waiting(&dispatched, context);
         Ok(outcome(&dispatched, context))
     }

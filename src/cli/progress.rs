@@ -22,7 +22,12 @@ impl<'a> Progress<'a> {
     pub(super) fn new(printer: &'a Printer) -> Progress<'a> {
         let shown = printer.terminal && printer.format != Format::Json;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Progress { printer, bars: MultiProgress::with_draw_target(target), open: Mutex::default(), run_id: Mutex::default() }
+        Progress {
+            printer,
+            bars: MultiProgress::with_draw_target(target),
+            open: Mutex::default(),
+            run_id: Mutex::default(),
+        }
     }
 
     /// Removes the bars.

@@ -49,9 +49,7 @@ impl Verb for Runs {
 
 /// The columns of a list that people read: times in the project's zone to the second, and no hashes.
 fn columns_for_people(time_zone: &str) -> String {
-    let local = |column: &str| {
-        format!("arrow_cast({column}, 'Timestamp(Second, Some(\"{time_zone}\"))') AS {column}")
-    };
+    let local = |column: &str| format!("arrow_cast({column}, 'Timestamp(Second, Some(\"{time_zone}\"))') AS {column}");
     format!(
         "run_id, coalesce(pipeline, command) AS pipeline, as_of, {}, {}, \
          CAST(date_diff('second', started_at, ended_at) AS BIGINT) AS seconds, attempt, status, release, message",

@@ -3,7 +3,7 @@
 use super::output::Format;
 use super::table::Table;
 use super::{Context, Outcome, Output, Verb};
-use crate::dispatch::{Dispatch, PipelineState, SchedulerState, Status as Found};
+use crate::dispatch::{Dispatch, PipelineState, PipelineStatus, SchedulerState, Status as Found};
 use crate::flow::{Event, Observer};
 use jiff::Timestamp;
 use perennial_core::error::{Error, Problems};
@@ -87,13 +87,27 @@ fn text(project: &Project, found: &Found, width: Option<usize>) -> String {
         SchedulerState::Ended => format!("\nscheduler  ended in order at {seen}: {process}\n"),
         SchedulerState::Dead => format!("\nscheduler  DEAD: no sign of life since {seen}: {process}\n"),
     });
+    if matches!(scheduler.state, SchedulerState::None | SchedulerState::Ended) {
+        let is_left = |pipeline: &&PipelineStatus| pipeline.state == PipelineState::NotRun && pipeline.next.is_some();
+        for pipeline in found.pipelines.iter().filter(is_left) {
+            text.push_str(&format!(
+                "not run    {} has a schedule, and nothing runs it: `perennial schedule run`, or one of `perennial schedule export`\n",
+                pipeline.name
+            ));
+        }
+    }
     for source in &found.late_sources {
         source.reasons.iter().for_each(|reason| text.push_str(&format!("late       {reason}\n")));
     }
     let waiting = found.outbox.iter().filter(|message| !message.state.is_end()).count();
-    if waiting > 0 {
-        text.push_str(&format!("outbox     {waiting} waiting to be sent\n"));
+    let first = found.outbox.iter().find(|message| !message.state.is_end());
+    if let Some(first) = first {
+        let since = local(project, first.queued.at);
+        let why = found.outbox.iter().filter(|message| !message.state.is_end()).find_map(|m| m.ended.as_ref());
+        let why = why.map(|ended| format!(": {}", ended.text)).unwrap_or_default();
+        text.push_str(&format!("outbox     {waiting} waiting to be sent, the first since {since}{why}\n"));
     }
+    found.delivery_problems.iter().for_each(|problem| text.push_str(&format!("delivery   {problem}\n")));
     for message in found.outbox.iter().filter(|message| message.state.is_end()) {
         let why = message.ended.as_ref().map(|ended| ended.text.as_str()).unwrap_or_default();
         let (id, state, queued) = (&message.id, message.state.name().replace('_', " "), &message.queued);

@@ -4,7 +4,7 @@
 use super::outbox::{Channel, Queued, What, month_of};
 use super::pages::{Issued, Page};
 use jiff::Timestamp;
-use perennial_project::{DeliverWhen, Delivery, Recipients, ReportFile, WebhookKind};
+use perennial_project::{DeliverWhen, Delivery, Recipients, ReportFile, Webhook, WebhookKind};
 use perennial_reports::Parameters;
 
 /// Somebody or something that gets pages.
@@ -40,11 +40,13 @@ pub(super) fn recipients(report: &ReportFile, delivery: &Delivery) -> Vec<Recipi
         Recipients::OfRows { .. } => Vec::new(),
         Recipients::Folder(folder) => one(Channel::Folder, folder.display().to_string(), String::new()),
         Recipients::Store(url) => one(Channel::Store, url.clone(), String::new()),
-        Recipients::Webhook(webhook) => {
-            let to = format!("{} ({})", webhook_kind(webhook.kind), webhook.url.origin());
-            one(Channel::Webhook, to, language(webhook.language))
-        }
+        Recipients::Webhook(webhook) => one(Channel::Webhook, webhook_name(webhook), language(webhook.language)),
     }
+}
+
+/// What names a webhook without its URL, which is a secret.
+pub(super) fn webhook_name(webhook: &Webhook) -> String {
+    format!("{} ({})", webhook_kind(webhook.kind), webhook.url.origin())
 }
 
 /// The name of a kind of webhook.

@@ -33,7 +33,7 @@ use metrics::OutboxCounts;
 use notices::{Notices, Reason, Subject, local};
 use outbox::{Ended, Entry, Outbox, Queued, State};
 use pass::{Pass, SUPERSEDED, described};
-use perennial_core::error::{Error, Problems, Result};
+use perennial_core::error::{Error, Kind, Problems, Result};
 use perennial_delivery::{Signal, ping};
 use perennial_lake::history::{DeliveryRecord, Row};
 use perennial_lake::{Lake, is_run_id, new_run_id};
@@ -46,7 +46,7 @@ use transports::Transports;
 pub(crate) use ended_run::EndedRun;
 pub(crate) use outbox::{State as DeliveryState, What};
 pub(crate) use preview::TestMail;
-pub(crate) use status::{PipelineState, SchedulerState, Status};
+pub(crate) use status::{PipelineState, PipelineStatus, SchedulerState, Status};
 
 /// What dispatch works with.
 #[derive(Clone, Copy)]
@@ -95,6 +95,9 @@ pub(crate) struct Delivered {
 /// Messages that a notice names.
 const MAX_SHOWN: usize = 20;
 
+/// One pass at a time in a process: of two, each would issue the same pages for rows.
+static PASS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 impl<'a> Dispatch<'a> {
     /// Says that a run begins, to the dead-man's switch.
     pub(crate) async fn before_run(&self) {
@@ -117,6 +120,7 @@ impl<'a> Dispatch<'a> {
                 }
                 Err(more) => problems.extend(more),
             }
+            problems.keep(self.tell_later(&mut dispatched).await);
             self.ping_end(ended).await;
         }
         if self.project.metrics_file.is_some() {
@@ -137,12 +141,26 @@ impl<'a> Dispatch<'a> {
         self.notices(&transports).tell_pending(&mut problems).await?;
         transports.close().await;
         let mut dispatched = self.send_due().await?;
+        self.tell_later(&mut dispatched).await?;
         problems.extend(std::mem::take(&mut dispatched.problems));
         Ok(Dispatched { problems, ..dispatched })
     }
 
+    /// Notices that could not be sent are another reason for a next attempt.
+    async fn tell_later(&self, dispatched: &mut Dispatched) -> Result<()> {
+        if self.project.notify.is_empty() {
+            return Ok(());
+        }
+        let transports = Transports::new(self.project, self.into, self.now)?;
+        let at = self.notices(&transports).next_attempt().await;
+        transports.close().await;
+        dispatched.next = [dispatched.next, at?].into_iter().flatten().min();
+        Ok(())
+    }
+
     /// Sends messages that are due, and those that may be tried again.
     async fn send_due(&self) -> Result<Dispatched, Problems> {
+        let _only = PASS.lock().await;
         let transports = Transports::new(self.project, self.into, self.now)?;
         let due = recipients::due(self).await?;
         due.notes.iter().for_each(|note| self.observer.event(Event::Note(note.clone())));
@@ -161,6 +179,15 @@ impl<'a> Dispatch<'a> {
             }
         }
         recipients::settle(self, &due).await?;
+        for entry in entries.values_mut().filter(|entry| entry.state == State::GivenUp && due.is_due(&entry.id)) {
+            // It was not wanted for a while, as when its delivery was removed and put back.
+            let ended = outbox.ended(entry).await;
+            if ended.ok().flatten().is_some_and(|ended| ended.text == SUPERSEDED)
+                && let Some(again) = outbox.queue_again(entry, self.now).await?
+            {
+                *entry = again;
+            }
+        }
         let here = Process::of(self.invoker);
         let clock = Clock::at(self.now);
         let pass = Pass { outbox, carrier: &transports, process: &here, clock };
@@ -174,8 +201,9 @@ impl<'a> Dispatch<'a> {
         let mut ended = passed.ended;
         let done: BTreeSet<String> = ended.iter().map(|(entry, ..)| entry.id.clone()).collect();
         for entry in all.iter().filter(|entry| !entry.recorded && !done.contains(&entry.id)) {
-            ended.extend(self.ended_before(outbox, entry, &here).await?);
+            ended.extend(kept(self.ended_before(outbox, entry, &here).await, &mut dispatched.problems)?.flatten());
         }
+        self.tell_row_problems(&mut dispatched.problems).await?;
         self.record(outbox, &ended, &mut dispatched.problems).await?;
         for (entry, queued, end) in ended {
             if entry.state != State::GivenUp || end.text != SUPERSEDED {
@@ -240,8 +268,7 @@ impl<'a> Dispatch<'a> {
 
     async fn tell_undelivered(&self, failed: &[(&Entry, &Queued, &Ended)], problems: &mut Problems) -> Result<()> {
         let line = |(entry, queued, end): &(&Entry, &Queued, &Ended)| {
-            let code = end.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-            format!("{}: {}: {}{code}", described(queued), entry.state.name().replace('_', " "), end.text)
+            format!("{}: {}: {}", described(queued), entry.state.name().replace('_', " "), end.text)
         };
         let shown = failed.iter().take(MAX_SHOWN);
         let mut lines: Vec<String> = shown.clone().map(line).collect();
@@ -268,6 +295,30 @@ impl<'a> Dispatch<'a> {
         told
     }
 
+    /// Tells of rows that nothing can be sent for, as long as there are some.
+    async fn tell_row_problems(&self, problems: &mut Problems) -> Result<()> {
+        if self.project.notify.is_empty() {
+            return Ok(());
+        }
+        let found = recipients::row_problems(self).await?;
+        let mut lines: Vec<String> = found.iter().take(MAX_SHOWN).map(|problem| problem.message.clone()).collect();
+        let mut to_do: Vec<String> = found.iter().filter_map(|problem| problem.hint.clone()).take(MAX_SHOWN).collect();
+        to_do.dedup();
+        let headline = match lines.as_slice() {
+            [only] => only.clone(),
+            _ => format!("{} rows of the deliveries cannot be used", found.len()),
+        };
+        if found.len() > MAX_SHOWN {
+            lines.push(format!("and {} more", found.len() - MAX_SHOWN));
+        }
+        let reason = (!found.is_empty()).then(|| Reason { key: lines.join("\n"), headline, lines, to_do });
+        let subject = Subject { on: NotifyOn::Delivery, pipeline: "", about: Some("rows"), facts: Vec::new() };
+        let transports = Transports::new(self.project, self.into, self.now)?;
+        let told = self.notices(&transports).see(&subject, reason.as_ref(), problems).await;
+        transports.close().await;
+        told.map(drop)
+    }
+
     /// Tells how a run ended, of its warnings, and of sources that are late.
     async fn tell_of_run(&self, ended: &EndedRun<'_>, problems: &mut Problems) -> Result<()> {
         if self.project.notify.is_empty() {
@@ -281,11 +332,16 @@ impl<'a> Dispatch<'a> {
         let subject = |on| Subject { on, pipeline: ended.pipeline, about: None, facts: facts.clone() };
         let failure = ended.failure();
         // An attempt that is followed by another one is not the end.
+        let mut is_told = false;
         if failure.is_none() || !ended.is_tried_again {
-            notices.see(&subject(NotifyOn::Failure), failure.as_ref(), problems).await?;
+            is_told = notices.see(&subject(NotifyOn::Failure), failure.as_ref(), problems).await?;
         }
         if failure.is_none() {
-            notices.see(&subject(NotifyOn::Deadline), None, problems).await?;
+            // The same run ends both, and one notice says that it is good again.
+            match is_told {
+                true => notices.end(&subject(NotifyOn::Deadline)).await?,
+                false => drop(notices.see(&subject(NotifyOn::Deadline), None, problems).await?),
+            }
             notices.see(&subject(NotifyOn::Warning), ended.warnings().as_ref(), problems).await?;
         }
         if let Some(records) = ended.sources() {
@@ -351,8 +407,7 @@ impl<'a> Dispatch<'a> {
         to_do: String,
     ) -> Result<Problems> {
         self.ping(Signal::Fail, &format!("{pipeline}: {why}")).await;
-        let reason =
-            Reason { key: why.to_string(), headline: why.to_string(), lines: Vec::new(), to_do: vec![to_do] };
+        let reason = Reason { key: why.to_string(), headline: why.to_string(), lines: Vec::new(), to_do: vec![to_do] };
         self.tell(NotifyOn::Failure, pipeline, Some(scheduled_for), &reason).await
     }
 
@@ -423,7 +478,8 @@ impl<'a> Dispatch<'a> {
 
     async fn outbox_counts(&self) -> Result<OutboxCounts> {
         let mut counts = OutboxCounts::default();
-        for delivered in self.outbox(false).await? {
+        let (messages, _) = self.outbox(false).await?;
+        for delivered in messages {
             match delivered.state {
                 State::Queued | State::Failed | State::Sending => counts.waiting += 1,
                 State::Unknown => counts.unknown += 1,
@@ -435,35 +491,35 @@ impl<'a> Dispatch<'a> {
     }
 
     /// The messages of the outbox of this month and the one before, oldest first; without those that were sent or not needed
-    /// any more where `all` does not ask for them. One whose process is gone is unknown.
+    /// any more where `all` does not ask for them. One whose process is gone is unknown; those that cannot be read are
+    /// problems.
     ///
     /// # Errors
     /// `Unreachable` when the lake fails.
-    pub(crate) async fn outbox(&self, all: bool) -> Result<Vec<Delivered>> {
+    pub(crate) async fn outbox(&self, all: bool) -> Result<(Vec<Delivered>, Problems)> {
         let outbox = Outbox::new(self.lake);
         let here = Process::of(self.invoker);
-        let mut found = Vec::new();
+        let (mut found, mut problems) = (Vec::new(), Problems::new());
         for month in outbox::recent_months(self.now) {
             for entry in outbox.entries(&month).await? {
                 if !all && entry.state == State::Sent {
                     continue;
                 }
-                let ended = match self.ended_before(outbox, &entry, &here).await? {
-                    Some((entry, _, ended)) => Some((entry.state, ended)),
-                    None => outbox.ended(&entry).await?.map(|ended| (entry.state, ended)),
-                };
-                let (state, ended) = match ended {
-                    Some((state, ended)) => (state, Some(ended)),
-                    None => (entry.state, None),
-                };
-                let is_superseded = ended.as_ref().is_some_and(|ended| ended.text == SUPERSEDED);
-                if all || !is_superseded {
-                    found.push(Delivered { id: entry.id.clone(), state, queued: outbox.queued(&entry).await?, ended });
-                }
+                let delivered = kept(self.delivered(outbox, &entry, &here).await, &mut problems)?;
+                let is_superseded = |message: &Delivered| message.ended.as_ref().is_some_and(|e| e.text == SUPERSEDED);
+                found.extend(delivered.filter(|message| all || !is_superseded(message)));
             }
         }
         found.sort_by(|a, b| (a.queued.at, &a.id).cmp(&(b.queued.at, &b.id)));
-        Ok(found)
+        Ok((found, problems))
+    }
+
+    async fn delivered(&self, outbox: Outbox<'_>, entry: &Entry, here: &Process) -> Result<Delivered> {
+        let (state, ended) = match self.ended_before(outbox, entry, here).await? {
+            Some((entry, _, ended)) => (entry.state, Some(ended)),
+            None => (entry.state, outbox.ended(entry).await?),
+        };
+        Ok(Delivered { id: entry.id.clone(), state, queued: outbox.queued(entry).await?, ended })
     }
 
     /// Queues a message once more that was refused, given up, or may not have been sent.
@@ -539,6 +595,18 @@ impl<'a> Dispatch<'a> {
             [only] => Some(&only.name),
             _ => None,
         }
+    }
+}
+
+/// A message, unless it is damaged: that is a problem of it and keeps no other back.
+fn kept<T>(read: Result<T>, problems: &mut Problems) -> Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == Kind::Data => {
+            problems.push(error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

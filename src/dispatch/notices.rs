@@ -1,7 +1,7 @@
 //! News of the pipelines for those who watch them: once, then daily while it lasts, and once when it is over. What could not
 //! be told is told later.
 
-use super::due::webhook_kind;
+use super::due::webhook_name;
 use super::streak::{self, Streak, Tell};
 use jiff::{SignedDuration, Timestamp};
 use perennial_core::error::{Error, Problems, Result};
@@ -12,7 +12,9 @@ use perennial_project::{Address, NotifyOn, NotifyTo, Project, Webhook};
 /// Layout of what is remembered.
 const FORMAT: u32 = 1;
 /// What could not be told for so long is forgotten; `status` still says it.
-const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
+const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(72);
+/// The shortest and the longest pause before what could not be told is tried again.
+const PAUSES: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(5), SignedDuration::from_hours(1));
 
 /// News.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -109,14 +111,17 @@ pub(super) struct Notices<'a> {
 }
 
 impl Notices<'_> {
-    /// Takes note that something goes wrong, or does not, and tells it if it is news. What could not be told is a problem and
-    /// is told later.
+    /// Takes note that something goes wrong, or does not, and tells it if it is news, and says whether it told that it is
+    /// over. What could not be told is a problem and is told later.
     ///
     /// # Errors
     /// `Unreachable` when the lake fails.
-    pub async fn see(&self, subject: &Subject<'_>, reason: Option<&Reason>, problems: &mut Problems) -> Result<()> {
-        if self.targets(subject.on, subject.pipeline).is_empty() {
-            return Ok(());
+    pub async fn see(&self, subject: &Subject<'_>, reason: Option<&Reason>, problems: &mut Problems) -> Result<bool> {
+        let has_targets = |on| !self.targets(on, subject.pipeline).is_empty();
+        // Who wants to know of the recovery alone is told of it.
+        let recovers = matches!(subject.on, NotifyOn::Failure | NotifyOn::LateSource);
+        if !(has_targets(subject.on) || recovers && has_targets(NotifyOn::Recovery)) {
+            return Ok(false);
         }
         let name = object_name(subject);
         let before = self.remembered(&name).await?;
@@ -130,7 +135,39 @@ impl Notices<'_> {
             let on = if tell == Tell::Over { NotifyOn::Recovery } else { subject.on };
             after.pending = self.tell(on, subject.pipeline, &notice, problems).await;
         }
+        self.remember(&name, &before, after).await?;
+        Ok(tell == Some(Tell::Over))
+    }
+
+    /// Takes note that something is over that was told with something else.
+    ///
+    /// # Errors
+    /// `Unreachable` when the lake fails.
+    pub async fn end(&self, subject: &Subject<'_>) -> Result<()> {
+        let name = object_name(subject);
+        let before = self.remembered(&name).await?;
+        let (_, streak) = streak::next(before.streak.clone(), None, self.now);
+        let after = Remembered { streak, pending: Vec::new(), ..before.clone() };
         self.remember(&name, &before, after).await
+    }
+
+    /// When to try again to tell what could not be told.
+    ///
+    /// # Errors
+    /// `Unreachable` when the lake fails.
+    pub async fn next_attempt(&self) -> Result<Option<Timestamp>> {
+        let mut next: Option<Timestamp> = None;
+        for name in self.lake.state_names(StateFolder::Notices).await? {
+            if !name.starts_with(FOLDER) {
+                continue;
+            }
+            for (_, notice) in self.remembered(&name).await?.pending {
+                let pause = self.now.duration_since(notice.at).clamp(PAUSES.0, PAUSES.1);
+                let at = self.now.checked_add(pause).unwrap_or(self.now);
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        }
+        Ok(next)
     }
 
     /// Tells something that does not last.
@@ -239,7 +276,7 @@ impl Notices<'_> {
             (None, pipeline) => format!("{pipeline}: "),
         };
         let title = match tell {
-            Tell::Over => format!("{whose}{} again", good_again(subject.on)),
+            Tell::Over => format!("{whose}{}", over(subject.on)),
             Tell::Still => format!("{whose}still {}", reason.headline),
             Tell::Back => format!("{whose}comes and goes: {}", reason.headline),
             Tell::First | Tell::Another => format!("{whose}{}", reason.headline),
@@ -293,11 +330,12 @@ fn object_name(subject: &Subject<'_>) -> String {
     format!("{FOLDER}{kind}-{}{about}.json", subject.pipeline)
 }
 
-fn good_again(on: NotifyOn) -> &'static str {
+fn over(on: NotifyOn) -> &'static str {
     match on {
-        NotifyOn::LateSource => "fresh",
-        NotifyOn::Warning => "no warning",
-        _ => "good",
+        NotifyOn::LateSource => "fresh again",
+        NotifyOn::Warning => "no warnings any more",
+        NotifyOn::Delivery => "every row of the deliveries can be used again",
+        _ => "good again",
     }
 }
 
@@ -312,7 +350,7 @@ fn add<'a>(targets: &mut Vec<(String, Target<'a>)>, to: &'a NotifyTo) {
             addresses.iter().for_each(|address| add(address.address.clone(), Target::Mail(address)));
         }
         NotifyTo::Webhook(webhook) => {
-            add(format!("{} ({})", webhook_kind(webhook.kind), webhook.url.origin()), Target::Webhook(webhook));
+            add(webhook_name(webhook), Target::Webhook(webhook));
         }
     }
 }
@@ -396,5 +434,57 @@ mod tests {
         assert_eq!(server.take(), [told("boss@acme.example", "nightly: good again")]);
         assert!(lake.state_names(StateFolder::Notices).await.unwrap().is_empty(), "nothing is left of it");
         assert_eq!(problems.iter().count(), 1);
+    }
+
+    fn project(folder: &std::path::Path, notify: &str) -> Project {
+        let settings = format!(
+            "name: Acme\nlake: lake\nmail: {{from: r@acme.example, server: \"folder:outbox\"}}\nnotify:\n{notify}"
+        );
+        std::fs::write(folder.join("perennial.yml"), settings).unwrap();
+        Project::load(folder, &LoadOptions::of_process()).map_err(|p| format!("{p:?}")).unwrap()
+    }
+
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_for_two_days_is_asked_within_the_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = project(folder.path(), "- {on: [failure], mail: [ops@acme.example]}\n");
+        let (lake, server) = (Lake::open(&project.lake).await.unwrap(), Server::default());
+        let at = |hours| Notices { project: &project, lake: &lake, teller: &server, now: hour(hours) };
+        let subject = Subject { on: NotifyOn::Failure, pipeline: "nightly", about: None, facts: Vec::new() };
+        let reason = Reason { key: "a".into(), headline: "test a failed".into(), ..Reason::default() };
+        let mut problems = Problems::new();
+        *server.is_away.lock().unwrap() = true;
+        assert_eq!(at(0).next_attempt().await.unwrap(), None);
+        at(0).see(&subject, Some(&reason), &mut problems).await.unwrap();
+        let pause = |from: i64, next: Option<Timestamp>| next.unwrap().duration_since(hour(from)).as_mins();
+        assert_eq!(pause(0, at(0).next_attempt().await.unwrap()), 5);
+        at(48).tell_pending(&mut problems).await.unwrap();
+        assert_eq!(pause(48, at(48).next_attempt().await.unwrap()), 60);
+        *server.is_away.lock().unwrap() = false;
+        at(49).tell_pending(&mut problems).await.unwrap();
+        assert_eq!(server.take(), [told("ops@acme.example", "nightly: test a failed")]);
+        assert_eq!(at(49).next_attempt().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn who_wants_to_know_of_the_recovery_alone_is_told_of_it_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = project(folder.path(), "- {on: [recovery], mail: [boss@acme.example]}\n");
+        let (lake, server) = (Lake::open(&project.lake).await.unwrap(), Server::default());
+        let at = |hours| Notices { project: &project, lake: &lake, teller: &server, now: hour(hours) };
+        let subject = |on| Subject { on, pipeline: "nightly", about: None, facts: Vec::new() };
+        let reason = Reason { key: "a".into(), headline: "test a failed".into(), ..Reason::default() };
+        let mut problems = Problems::new();
+        for on in [NotifyOn::Failure, NotifyOn::Warning] {
+            assert!(!at(0).see(&subject(on), Some(&reason), &mut problems).await.unwrap());
+        }
+        assert!(at(24).see(&subject(NotifyOn::Failure), None, &mut problems).await.unwrap());
+        assert!(!at(24).see(&subject(NotifyOn::Warning), None, &mut problems).await.unwrap());
+        at(24).end(&subject(NotifyOn::Deadline)).await.unwrap();
+        assert_eq!(server.take(), [told("boss@acme.example", "nightly: good again")]);
     }
 }

@@ -28,7 +28,7 @@ const FORMAT: u32 = 1;
 const ID_CHARACTERS: usize = 20;
 
 /// The pause before the second attempt; each further one is twice as long.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// The longest pause between attempts.
 const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(4);
 /// An attempt that fails so long after its message was queued is the last.
@@ -318,20 +318,23 @@ impl<'a> Outbox<'a> {
         self.events.create(&format!("{month}/{}/1-queued.json", queued.id()), json(queued)?).await
     }
 
-    /// Queues a message once more that a person has asked for. Of two who ask at the same time one does.
+    /// Queues a message once more, and returns it as it is then. Of two who ask at the same time one does.
     ///
     /// # Errors
     /// `Unreachable` when the lake fails.
-    pub(crate) async fn queue_again(&self, entry: &Entry, now: Timestamp) -> Result<bool> {
+    pub(crate) async fn queue_again(&self, entry: &Entry, now: Timestamp) -> Result<Option<Entry>> {
         let queued = self.queued(entry).await?;
         let queued = Queued { at: now, again: queued.again + 1, ..queued };
-        self.events.create(&entry.event(entry.number + 1, State::Queued.name()), json(&queued)?).await
+        let number = entry.number + 1;
+        let is_first = self.events.create(&entry.event(number, State::Queued.name()), json(&queued)?).await?;
+        let again = Entry { number, queued: number, state: State::Queued, recorded: false, ..entry.clone() };
+        Ok(is_first.then_some(again))
     }
 
     /// What a message is.
     ///
     /// # Errors
-    /// `Unreachable` when the lake fails or the event cannot be read.
+    /// `Unreachable` when the lake fails, `Data` when the event cannot be read.
     pub(crate) async fn queued(&self, entry: &Entry) -> Result<Queued> {
         self.read(&entry.event(entry.queued, State::Queued.name())).await
     }
@@ -339,7 +342,7 @@ impl<'a> Outbox<'a> {
     /// How the last attempt ended; `None` before one has.
     ///
     /// # Errors
-    /// `Unreachable` when the lake fails or the event cannot be read.
+    /// `Unreachable` when the lake fails, `Data` when the event cannot be read.
     pub(crate) async fn ended(&self, entry: &Entry) -> Result<Option<Ended>> {
         match entry.state {
             State::Queued | State::Sending => Ok(None),
@@ -350,7 +353,7 @@ impl<'a> Outbox<'a> {
     /// When the process began that was last to send, and whether it is gone.
     ///
     /// # Errors
-    /// `Unreachable` when the lake fails or the event cannot be read.
+    /// `Unreachable` when the lake fails, `Data` when the event cannot be read.
     pub(crate) async fn abandoned(&self, entry: &Entry, here: &Process, now: Timestamp) -> Result<Option<Timestamp>> {
         if entry.state != State::Sending {
             return Ok(None);
@@ -363,7 +366,7 @@ impl<'a> Outbox<'a> {
     /// Whether the time for an attempt has come: at once for what is queued, after its pause for what has failed.
     ///
     /// # Errors
-    /// `Unreachable` when the lake fails or the event cannot be read.
+    /// `Unreachable` when the lake fails, `Data` when the event cannot be read.
     pub(crate) async fn next_attempt(&self, entry: &Entry, queued: &Queued) -> Result<Option<Timestamp>> {
         match entry.state {
             State::Queued => Ok(Some(queued.at)),
@@ -399,10 +402,10 @@ impl<'a> Outbox<'a> {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let missing = || Error::unreachable(format!("the outbox has lost its event {name}"));
+        let missing = || Error::data(format!("the outbox has lost its event {name}"));
         let bytes = self.events.read(name).await?.ok_or_else(missing)?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            let error = Error::unreachable(format!("the event {name} of the outbox cannot be read: {error}"));
+            let error = Error::data(format!("the event {name} of the outbox cannot be read: {error}"));
             error.hint("update perennial if a newer version has written it; otherwise delete the message's folder")
         })
     }
@@ -484,8 +487,9 @@ pub(crate) fn month_of(time: Timestamp) -> String {
 
 /// The month of a time and the one before it.
 pub(crate) fn recent_months(now: Timestamp) -> BTreeSet<String> {
-    let earlier = now.checked_sub(SignedDuration::from_hours(31 * 24)).unwrap_or(now);
-    BTreeSet::from([month_of(earlier), month_of(now)])
+    let first = now.to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
+    let before = first.yesterday().unwrap_or(first);
+    BTreeSet::from([before.strftime("%Y-%m").to_string(), month_of(now)])
 }
 
 /// The name of the mark that an end is a row of system.deliveries.
@@ -527,4 +531,21 @@ fn entries(month: &str, names: &[String]) -> Vec<Entry> {
 
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|e| Error::bug(format!("an event of the outbox cannot be written: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_month_before_is_recent_on_every_day_of_a_month() {
+        for (now, months) in [
+            ("2026-10-01T00:00:00Z", ["2026-09", "2026-10"]),
+            ("2026-03-01T12:00:00Z", ["2026-02", "2026-03"]),
+            ("2026-03-31T23:59:59Z", ["2026-02", "2026-03"]),
+            ("2027-01-31T00:00:00Z", ["2026-12", "2027-01"]),
+        ] {
+            assert_eq!(recent_months(now.parse().unwrap()).into_iter().collect::<Vec<_>>(), months, "{now}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! One pass over the outbox: what is due is sent, what waits is left, what is overdue is given up.
 
 use super::carrier::{Carrier, Clock};
-use super::outbox::{ANSWER_LIMIT, Channel, Ended, Entry, Outbox, Queued, State, is_overdue};
+use super::outbox::{ANSWER_LIMIT, Channel, Ended, Entry, FIRST_PAUSE, Outbox, Queued, State, is_overdue};
 use super::process::Process;
 use jiff::Timestamp;
-use perennial_core::error::{Error, Problems, Result};
+use perennial_core::error::{Error, Kind, Problems, Result};
 use perennial_delivery::{Outcome, Reason};
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) struct Passed {
     pub waiting: usize,
     /// The earliest of these attempts.
     pub next: Option<Timestamp>,
-    /// Messages that could not be made ready.
+    /// Messages that could not be made ready or read, and why others wait: once a server and reason.
     pub problems: Problems,
 }
 
@@ -39,61 +39,84 @@ impl Pass<'_> {
     /// `Unreachable` when the lake fails: nothing is sent that cannot be noted before.
     pub(crate) async fn over(&self, entries: &[Entry], is_wanted: impl Fn(&Entry, &Queued) -> bool) -> Result<Passed> {
         let mut passed = Passed::default();
-        // A server that did not answer, or refused the login, is asked once in a pass.
-        let mut silent = BTreeSet::new();
+        let mut asked = Asked::default();
         for entry in entries.iter().filter(|entry| matches!(entry.state, State::Queued | State::Failed)) {
-            let queued = self.outbox.queued(entry).await?;
-            let now = self.clock.now();
-            if !is_wanted(entry, &queued) {
-                self.give_up(entry, queued, SUPERSEDED, &mut passed).await?;
-                continue;
-            }
-            let at = self.outbox.next_attempt(entry, &queued).await?.unwrap_or(now);
-            if at > now {
-                passed.waits(at);
-                continue;
-            }
-            // All mail goes to one server.
-            let server = match queued.channel {
-                Channel::Mail => (Channel::Mail, String::new()),
-                other => (other, queued.recipient.clone()),
-            };
-            if silent.contains(&server) {
-                match is_overdue(&queued, now) {
-                    true => self.give_up(entry, queued, "the server has not answered for a day", &mut passed).await?,
-                    false => passed.waits(now),
-                }
-                continue;
-            }
-            let prepared = match self.carrier.prepare(&queued).await {
-                Ok(prepared) => prepared,
-                Err(error) if is_overdue(&queued, now) => {
-                    self.give_up(entry, queued, error.message(), &mut passed).await?;
-                    continue;
-                }
-                Err(error) => {
-                    passed.problems.push(error.context(described(&queued)));
-                    passed.waits(now);
-                    continue;
-                }
-            };
-            let Some(claim) = self.outbox.claim(entry, self.process, self.clock.now()).await? else { continue };
-            let message_id = prepared.message_id().await;
-            let outcome = tokio::time::timeout(ANSWER_LIMIT, prepared.send()).await.unwrap_or_else(|_| {
-                let text = format!("no answer for {} minutes", ANSWER_LIMIT.as_secs() / 60);
-                Outcome::Unknown(Reason { text, ..Reason::default() })
-            });
-            if matches!(&outcome, Outcome::Failed(reason) if reason.of_server) {
-                silent.insert(server);
-            }
-            let ended = claim.end(&queued, &outcome, message_id, self.clock.now()).await;
-            let (entry, ended) = ended.map_err(|error| not_noted(error, &queued, &outcome))?;
-            match ended.not_before {
-                Some(at) => passed.waits(at),
-                None => passed.ended.push((entry, queued, ended)),
+            match self.one(entry, &is_wanted, &mut asked, &mut passed).await {
+                // What is damaged keeps no other message back.
+                Err(error) if error.kind() == Kind::Data => passed.problems.push(error),
+                other => other?,
             }
         }
         Ok(passed)
+    }
+
+    async fn one(
+        &self,
+        entry: &Entry,
+        is_wanted: impl Fn(&Entry, &Queued) -> bool,
+        asked: &mut Asked,
+        passed: &mut Passed,
+    ) -> Result<()> {
+        let queued = self.outbox.queued(entry).await?;
+        let now = self.clock.now();
+        // Whoever waits for it does not ask again at once.
+        let soon = now.checked_add(FIRST_PAUSE).unwrap_or(now);
+        if !is_wanted(entry, &queued) {
+            return self.give_up(entry, queued, SUPERSEDED, passed).await;
+        }
+        // All mail goes to one server.
+        let server = match queued.channel {
+            Channel::Mail => (Channel::Mail, String::new()),
+            other => (other, queued.recipient.clone()),
+        };
+        let at = self.outbox.next_attempt(entry, &queued).await?.unwrap_or(now);
+        if at > now {
+            if let Some(ended) = self.outbox.ended(entry).await? {
+                let reason = Reason { code: ended.code, text: ended.text, hint: ended.hint, ..Reason::default() };
+                asked.say(server, &queued, reason, passed);
+            }
+            passed.waits(at);
+            return Ok(());
+        }
+        if asked.silent.contains(&server) {
+            match is_overdue(&queued, now) {
+                true => self.give_up(entry, queued, "the server has not answered for a day", passed).await?,
+                false => passed.waits(soon),
+            }
+            return Ok(());
+        }
+        let prepared = match self.carrier.prepare(&queued).await {
+            Ok(prepared) => prepared,
+            Err(error) if is_overdue(&queued, now) => {
+                return self.give_up(entry, queued, error.message(), passed).await;
+            }
+            Err(error) => {
+                passed.problems.push(error.context(described(&queued)));
+                passed.waits(soon);
+                return Ok(());
+            }
+        };
+        let Some(claim) = self.outbox.claim(entry, self.process, self.clock.now()).await? else { return Ok(()) };
+        let message_id = prepared.message_id().await;
+        let outcome = tokio::time::timeout(ANSWER_LIMIT, prepared.send()).await.unwrap_or_else(|_| {
+            let text = format!("no answer for {} minutes", ANSWER_LIMIT.as_secs() / 60);
+            Outcome::Unknown(Reason { text, ..Reason::default() })
+        });
+        if matches!(&outcome, Outcome::Failed(reason) if reason.of_server) {
+            asked.silent.insert(server.clone());
+        }
+        let ended = claim.end(&queued, &outcome, message_id, self.clock.now()).await;
+        let (entry, ended) = ended.map_err(|error| not_noted(error, &queued, &outcome))?;
+        match ended.not_before {
+            Some(at) => {
+                if let Outcome::Failed(reason) = outcome {
+                    asked.say(server, &queued, reason, passed);
+                }
+                passed.waits(at);
+            }
+            None => passed.ended.push((entry, queued, ended)),
+        }
+        Ok(())
     }
 
     async fn give_up(&self, entry: &Entry, queued: Queued, why: &str, passed: &mut Passed) -> Result<()> {
@@ -102,6 +125,27 @@ impl Pass<'_> {
             passed.ended.push((entry, queued, ended));
         }
         Ok(())
+    }
+}
+
+/// Where messages go, as far as one pass asks it.
+type Server = (Channel, String);
+
+/// What a pass remembers of those it has asked.
+#[derive(Default)]
+struct Asked {
+    /// Those that did not answer, or refused the login: they are asked once in a pass.
+    silent: BTreeSet<Server>,
+    /// Why messages wait, as far as it was said.
+    said: BTreeSet<(Server, String)>,
+}
+
+impl Asked {
+    /// Says why a message waits, unless another one waits for the same.
+    fn say(&mut self, server: Server, queued: &Queued, reason: Reason, passed: &mut Passed) {
+        if self.said.insert((server, reason.text.clone())) {
+            passed.problems.push(Error::from(reason).context(format!("{} waits", described(queued))));
+        }
     }
 }
 

@@ -44,9 +44,10 @@ impl Dispatch<'_> {
     /// `Unreachable` when the lake fails; what cannot be made ready is a problem.
     pub(crate) async fn preview(&self, folder: Option<&Path>) -> Result<(Vec<Previewed>, Problems), Problems> {
         let due = due_as_it_stands(self).await?;
-        let states: BTreeMap<String, State> =
-            self.outbox(true).await?.into_iter().map(|message| (message.id, message.state)).collect();
+        let (known, damaged) = self.outbox(true).await?;
+        let states: BTreeMap<String, State> = known.into_iter().map(|message| (message.id, message.state)).collect();
         let mut problems = due.problems;
+        problems.extend(damaged);
         let transports = folder.map(|folder| Transports::new(self.project, Some(folder), self.now)).transpose()?;
         let mut previewed = Vec::new();
         for (_, queued) in due.messages {

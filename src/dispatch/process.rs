@@ -27,6 +27,11 @@ impl Process {
     }
 }
 
+/// Whether a process of this machine has certainly ended; where the system does not say, it has not.
+pub(super) fn has_ended(host: &str, pid: u32, here: &Invoker) -> bool {
+    host == here.host && began(here.pid).is_some() && began(pid).is_none()
+}
+
 /// When a process began, in ticks since the machine did (field 22 of `/proc/<pid>/stat`).
 fn began(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -39,6 +39,32 @@ struct Marker {
     of: String,
     /// Month and id of each.
     messages: Vec<(String, String)>,
+    /// What is wrong with rows, said as long as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<RowProblem>,
+}
+
+/// What is wrong with a row, or with the query that gives none.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct RowProblem {
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl RowProblem {
+    fn of(error: &Error) -> RowProblem {
+        RowProblem { message: error.message().to_string(), hint: error.hint_text().map(str::to_string) }
+    }
+
+    /// As the problem of a delivery.
+    fn error(&self, delivery: &Delivery) -> Error {
+        let error = Error::data(&self.message).at(delivery.place.clone());
+        match &self.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
 }
 
 impl Due {
@@ -49,6 +75,11 @@ impl Due {
             None => false,
             Some(is_known) => !is_known || self.ids.contains(&entry.id),
         }
+    }
+
+    /// Whether a message is due now.
+    pub fn is_due(&self, id: &str) -> bool {
+        self.ids.contains(id)
     }
 
     fn add(&mut self, message: Option<DueMessage>) {
@@ -93,6 +124,30 @@ async fn collect(dispatch: &Dispatch<'_>, writes: bool) -> Result<Due, Problems>
         collected.report(report, run.map(String::as_str)).await?;
     }
     Ok(collected.due)
+}
+
+/// What is wrong with rows of the deliveries that the project has, as the last pass found it.
+///
+/// # Errors
+/// `Unreachable` when the lake fails.
+pub(super) async fn row_problems(dispatch: &Dispatch<'_>) -> Result<Vec<RowProblem>> {
+    let mut problems = Vec::new();
+    for report in &dispatch.project.reports {
+        for delivery in report.deliveries.iter().filter(|delivery| delivery.for_each.is_some()) {
+            let marker = marker(dispatch, &marker_name(report, delivery)).await?;
+            problems.extend(marker.into_iter().flat_map(|marker| marker.problems));
+        }
+    }
+    Ok(problems)
+}
+
+fn marker_name(report: &ReportFile, delivery: &Delivery) -> String {
+    format!("rows/{}/{}.json", report.name, &digest([&delivery.name])[..16])
+}
+
+async fn marker(dispatch: &Dispatch<'_>, name: &str) -> Result<Option<Marker>> {
+    let known = dispatch.lake.read_state(StateFolder::Outbox, name).await?;
+    Ok(known.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// Remembers which messages for rows are in the outbox, once they are.
@@ -142,7 +197,8 @@ impl Collect<'_> {
                         self.due
                             .add(late.and_then(|since| of_no_page(delivery, &issued, since, &whole, &recipient, now)));
                     }
-                    true
+                    // A folder that is away for a moment has no page either.
+                    issued.page.is_some()
                 }
             };
             self.due.deliveries.insert(of_report(delivery), is_known);
@@ -183,54 +239,68 @@ impl Collect<'_> {
         since: Option<&str>,
         run: Option<&str>,
     ) -> Result<bool, Problems> {
-        let Some(release) = self.release else { return Ok(true) };
-        let lake = self.dispatch.lake;
-        let name = format!("rows/{}/{}.json", report.name, &digest([&delivery.name])[..16]);
+        let Some(release) = self.release else { return Ok(false) };
+        let name = marker_name(report, delivery);
         let run_id = run.filter(|_| delivery.when == DeliverWhen::EachRun).unwrap_or_default();
         let of = digest([&release.to_string(), run_id, &for_each.file.text, &report.file.text]);
-        let known = lake.read_state(StateFolder::Outbox, &name).await?;
-        let marker = known.and_then(|bytes| serde_json::from_slice::<Marker>(&bytes).ok());
+        let marker = marker(self.dispatch, &name).await?;
         if let (Some(since), Some(marker)) = (since, &marker) {
             self.late_rows(delivery, issued, since, marker).await?;
         }
-        if let Some(marker) = marker.filter(|marker| marker.of == of) {
-            self.due.ids.extend(marker.messages.iter().map(|(_, id)| id.clone()));
-            self.due.settled.extend(marker.messages);
-            return Ok(true);
-        }
-        match self.new_rows(report, delivery, for_each, run).await {
-            Ok((messages, is_complete)) => {
-                let named = |(month, queued): &DueMessage| (month.clone(), queued.id());
-                let marker = Marker { format: 1, of, messages: messages.iter().map(named).collect() };
-                messages.into_iter().for_each(|message| self.due.add(Some(message)));
-                if is_complete {
-                    self.due.markers.push((name, marker));
-                }
-                Ok(is_complete)
+        let earlier = match marker {
+            Some(marker) if marker.of == of => {
+                marker.problems.iter().for_each(|problem| self.due.problems.push(problem.error(delivery)));
+                self.due.ids.extend(marker.messages.iter().map(|(_, id)| id.clone()));
+                self.due.settled.extend(marker.messages);
+                return Ok(true);
             }
+            Some(marker) => marker.messages,
+            None => Vec::new(),
+        };
+        let of_query =
+            |error: Error| error.context(format!("delivery `{}` of the report `{}`", delivery.name, report.name));
+        let (found, is_complete) = match self.new_rows(report, delivery, for_each, run).await {
+            Ok(NewRows { messages, problems, is_complete }) => ((messages, problems), is_complete),
             // The other deliveries go their way.
             Err(problems) => {
-                self.due.problems.extend(problems);
-                Ok(false)
+                let mut of_it = Problems::new();
+                problems.into_iter().for_each(|error| of_it.push(of_query(error)));
+                ((Vec::new(), of_it), false)
             }
+        };
+        let (messages, problems) = found;
+        let named = |(month, queued): &DueMessage| (month.clone(), queued.id());
+        let mut marker = Marker {
+            format: 1,
+            // What is not complete is asked again.
+            of: if is_complete { of } else { String::new() },
+            messages: messages.iter().map(named).collect(),
+            problems: problems.iter().map(RowProblem::of).collect(),
+        };
+        if !is_complete && marker.messages.is_empty() {
+            marker.messages = earlier;
         }
+        messages.into_iter().for_each(|message| self.due.add(Some(message)));
+        self.due.problems.extend(problems);
+        self.due.markers.push((name, marker));
+        Ok(is_complete)
     }
 
-    /// Asks the newest release for the rows, issues their pages, and gives the messages; whether every page could be issued.
+    /// Asks the newest release for the rows, issues their pages, and gives the messages.
     async fn new_rows(
         &mut self,
         report: &ReportFile,
         delivery: &Delivery,
         for_each: &ForEach,
         run: Option<&str>,
-    ) -> Result<(Vec<DueMessage>, bool), Problems> {
+    ) -> Result<NewRows, Problems> {
         let (project, now) = (self.dispatch.project, self.dispatch.now);
         if self.rows.is_none() {
             self.rows = Some(RowPages::open(project, now).await?);
         }
-        let Some(release) = &self.rows else { return Ok((Vec::new(), true)) };
+        let Some(release) = &self.rows else { return Err(Error::bug("no release is open").into()) };
         let found = of_rows(report, delivery, for_each, &release.rows(report, for_each).await?)?;
-        self.due.problems.extend(found.problems);
+        let mut problems = found.problems;
         self.due.notes.extend(found.notes);
         let period = release.period(report)?.label();
         let mut is_complete = true;
@@ -249,14 +319,14 @@ impl Collect<'_> {
                 match result {
                     Ok(edition) => {
                         self.due.notes.extend(edition.notes);
-                        edition.refused.into_iter().for_each(|e| self.due.problems.push(e.context(name())));
+                        edition.refused.into_iter().for_each(|e| problems.push(e.context(name())));
                     }
                     Err(error) if is_without_data(&error) => {
                         self.due.notes.push(format!("{}: {}", name(), error.message()));
                     }
                     Err(error) => {
                         is_complete = false;
-                        self.due.problems.push(error.context(name()));
+                        problems.push(error.context(name()));
                     }
                 }
             }
@@ -271,7 +341,7 @@ impl Collect<'_> {
             let page = pages.get(parameters).and_then(Option::as_ref);
             messages.extend(page.and_then(|page| of_page(delivery, page, parameters, recipient, run, now)));
         }
-        Ok((messages, is_complete))
+        Ok(NewRows { messages, problems, is_complete })
     }
 
     /// That pages of rows are late goes to those who got them last.
@@ -290,6 +360,14 @@ impl Collect<'_> {
         }
         Ok(())
     }
+}
+
+/// What the rows of a query have come to.
+struct NewRows {
+    messages: Vec<DueMessage>,
+    problems: Problems,
+    /// Whether every page could be issued.
+    is_complete: bool,
 }
 
 /// Since when a report is late.

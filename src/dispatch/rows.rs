@@ -32,6 +32,14 @@ pub(super) fn of_rows(
 ) -> Result<OfRows> {
     let mut found = OfRows::default();
     let name = format!("delivery `{}` of the report `{}`", delivery.name, report.name);
+    if let (Some(row), Recipients::OfRows { address_column, language_column }) = (rows.first(), &delivery.to) {
+        for column in [Some(address_column), language_column.as_ref()].into_iter().flatten() {
+            if !row.contains_key(column) {
+                let error = Error::project(format!("the query has no column `{column}`")).at(delivery.place.clone());
+                return Err(error.suggest(column, row.keys().map(String::as_str)));
+            }
+        }
+    }
     if rows.is_empty() {
         found.notes.push(format!("the query of the {name} has no rows: nothing is sent"));
     }
@@ -42,9 +50,14 @@ pub(super) fn of_rows(
             Recipients::OfRows { address_column, language_column } => {
                 match recipient(report, row, address_column, language_column.as_deref()) {
                     Ok(recipient) => vec![recipient],
-                    Err(error) => {
-                        let error = error.context(format!("row {} of the {name}", shown(&parameters)));
-                        found.problems.push(error.at(delivery.place.clone()));
+                    Err(why) => {
+                        // Whatever reads the value says what is wrong; that it is in a row makes it one of data.
+                        let row = format!("row {} of the {name}", shown(&parameters));
+                        let error = Error::data(why.message()).context(row).at(delivery.place.clone());
+                        found.problems.push(match why.hint_text() {
+                            Some(hint) => error.hint(hint),
+                            None => error,
+                        });
                         continue;
                     }
                 }
@@ -73,19 +86,13 @@ fn recipient(
     address_column: &str,
     language_column: Option<&str>,
 ) -> Result<Recipient> {
-    let value = |column: &str| match row.get(column) {
-        Some(value) => Ok(value.as_deref().map(str::trim).filter(|value| !value.is_empty())),
-        None => {
-            let error = Error::project(format!("the query has no column `{column}`"));
-            Err(error.suggest(column, row.keys().map(String::as_str)))
-        }
-    };
+    let value = |column: &str| row.get(column)?.as_deref().map(str::trim).filter(|value| !value.is_empty());
     let nobody = || {
         let error = Error::data(format!("`{address_column}` is empty, so that nobody gets its page"));
         error.hint("correct the address in its source, or leave the row out of the query")
     };
-    let address = Address::parse(value(address_column)?.ok_or_else(nobody)?)?;
-    let language = match language_column.map(value).transpose()?.flatten() {
+    let address = Address::parse(value(address_column).ok_or_else(nobody)?)?;
+    let language = match language_column.and_then(value) {
         None => report.languages.first().copied().unwrap_or_default(),
         Some(tag) => {
             let tags = || report.languages.iter().map(|language| language.tag());
@@ -181,7 +188,7 @@ mod tests {
         let found = of_rows(&report(), &delivery, &for_each, &rows).unwrap();
         assert_eq!(found.to.len(), 1);
         let problems: Vec<String> = found.problems.iter().map(|p| p.message().to_string()).collect();
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert_eq!((problems.len(), found.problems.exit_code()), (5, 1), "{problems:?}");
         for (problem, region) in problems.iter().zip(["North", "East", "West", "NULL", "South"]) {
             assert!(problem.starts_with(&format!("row region = {region} of the delivery `managers`")), "{problem}");
         }
@@ -204,5 +211,9 @@ mod tests {
         rows[0].remove("region");
         let error = of_rows(&report(), &delivery, &for_each, &rows).unwrap_err();
         assert!(error.message().contains("`region`"), "{error}");
+        let mut rows = [row(Some("North"), Some("n@example.com"), None)];
+        rows[0].remove("language");
+        let error = of_rows(&report(), &delivery, &for_each, &rows).unwrap_err();
+        assert!(error.message().contains("no column `language`"), "{error}");
     }
 }

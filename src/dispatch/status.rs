@@ -1,6 +1,8 @@
 //! Whether all is well: how pipelines, scheduler, sources and the outbox stand.
 
 use super::ended_run::late_sources;
+use super::process::has_ended;
+use super::recipients::row_problems;
 use super::run_history::{History, PastRun, by_pipeline, text};
 use super::{Delivered, Dispatch};
 use crate::flow::Reader;
@@ -10,7 +12,7 @@ use perennial_lake::StateFolder;
 use perennial_lake::history::{SourceRecord, SourceStatus};
 use perennial_project::PipelineSchedule;
 use perennial_reports::text_rows;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A planned time is missed when nothing has run for it after this time, or after twice the longest run where that is longer.
 const LATE_START: SignedDuration = SignedDuration::from_hours(1);
@@ -34,6 +36,8 @@ pub(crate) struct Status {
     pub late_sources: Vec<LateSource>,
     /// Messages that were not sent, or may not have been.
     pub outbox: Vec<Delivered>,
+    /// Messages that cannot be read, and rows for which nothing could be sent.
+    pub delivery_problems: Vec<String>,
 }
 
 /// How a pipeline stands.
@@ -84,6 +88,8 @@ pub(crate) struct SchedulerStatus {
     pub process: Option<String>,
     /// The pipeline that it runs.
     pub running: Option<String>,
+    /// The planned time that it runs it for.
+    pub running_for: Option<Timestamp>,
 }
 
 /// How the scheduler stands, in a word.
@@ -122,6 +128,18 @@ struct Heartbeat {
 #[derive(serde::Deserialize)]
 struct Running {
     pipeline: String,
+    scheduled_for: Timestamp,
+}
+
+/// What the scheduler has decided, as far as it counts here.
+#[derive(Default, serde::Deserialize)]
+struct Decided {
+    pipelines: BTreeMap<String, Waiting>,
+}
+
+#[derive(serde::Deserialize)]
+struct Waiting {
+    due: Vec<serde::de::IgnoredAny>,
 }
 
 impl Dispatch<'_> {
@@ -136,6 +154,7 @@ impl Dispatch<'_> {
         let names = self.lake.state_names_below(StateFolder::Schedule, "paused").await?;
         let file = |name: &str| name.rsplit('/').next().map(|name| name.trim_end_matches(".json").to_string());
         let paused: BTreeSet<String> = names.iter().filter_map(|name| file(name)).collect();
+        let waiting = self.waiting(&scheduler).await?;
         let nothing = History::default();
         let mut pipelines = Vec::new();
         for pipeline in &self.project.pipelines {
@@ -143,10 +162,14 @@ impl Dispatch<'_> {
             let is_running = scheduler.running.as_ref() == Some(&pipeline.name);
             let is_paused = paused.contains(&pipeline.name);
             let schedule = pipeline.schedule.as_ref();
-            let missed = schedule.filter(|_| !is_running).and_then(|schedule| missed(schedule, history, self.now));
+            let running = scheduler.running_for.filter(|_| is_running);
+            let missed = schedule.and_then(|schedule| missed(schedule, history, running, self.now));
+            // It waits for its sources, its next attempt, or another run, as it was declared.
+            let is_waiting = waiting.get(&pipeline.name).is_some_and(|waiting| !waiting.due.is_empty());
+            let missed = missed.filter(|_| is_running || !is_waiting);
             let state = match history {
                 _ if is_paused => PipelineState::Paused,
-                History { last: None, .. } => PipelineState::NotRun,
+                History { last: None, .. } if missed.is_none() => PipelineState::NotRun,
                 history if history.failed > 0 => PipelineState::Failing,
                 _ if missed.is_some() => PipelineState::Missed,
                 _ => PipelineState::Good,
@@ -163,7 +186,12 @@ impl Dispatch<'_> {
             });
         }
         let late_sources = self.late_sources(&reader).await?;
-        let outbox = self.outbox(false).await?;
+        let (outbox, damaged) = self.outbox(false).await?;
+        let mut delivery_problems: Vec<String> = damaged.iter().map(|problem| problem.message().to_string()).collect();
+        delivery_problems.extend(row_problems(self).await?.into_iter().map(|problem| problem.message));
+        // Where nothing has run the plan, nothing will.
+        let is_idle = matches!(scheduler.state, SchedulerState::None | SchedulerState::Ended);
+        let is_left = |pipeline: &PipelineStatus| pipeline.state == PipelineState::NotRun && pipeline.next.is_some();
         let is_bad = |state| matches!(state, PipelineState::Failing | PipelineState::Missed);
         let is_undelivered = |message: &Delivered| {
             let ended = message.ended.as_ref().filter(|_| message.state.is_end());
@@ -172,6 +200,8 @@ impl Dispatch<'_> {
         Ok(Status {
             is_good: !pipelines.iter().any(|pipeline| is_bad(pipeline.state))
                 && scheduler.state != SchedulerState::Dead
+                && !(is_idle && pipelines.iter().any(is_left))
+                && delivery_problems.is_empty()
                 && late_sources.is_empty()
                 && !outbox.iter().any(is_undelivered),
             at: self.now,
@@ -179,25 +209,40 @@ impl Dispatch<'_> {
             scheduler,
             late_sources,
             outbox,
+            delivery_problems,
         })
     }
 
+    /// What waits to begin, where a scheduler lives that will begin it.
+    async fn waiting(&self, scheduler: &SchedulerStatus) -> Result<BTreeMap<String, Waiting>> {
+        if scheduler.state != SchedulerState::Alive {
+            return Ok(BTreeMap::new());
+        }
+        let bytes = self.lake.read_state(StateFolder::Schedule, "state.json").await?;
+        let decided = bytes.and_then(|bytes| serde_json::from_slice::<Decided>(&bytes).ok()).unwrap_or_default();
+        Ok(decided.pipelines)
+    }
+
     async fn scheduler(&self) -> Result<SchedulerStatus> {
-        let none = SchedulerStatus { state: SchedulerState::None, seen_at: None, process: None, running: None };
+        let state = SchedulerState::None;
+        let none = SchedulerStatus { state, seen_at: None, process: None, running: None, running_for: None };
         let bytes = self.lake.read_state(StateFolder::Schedule, "heartbeat.json").await?;
         let Some(beat) = bytes.and_then(|bytes| serde_json::from_slice::<Heartbeat>(&bytes).ok()) else {
             return Ok(none);
         };
         let state = match self.now.duration_since(beat.at) < SIGN_OF_LIFE {
             _ if beat.ended => SchedulerState::Ended,
+            _ if has_ended(&beat.host, beat.pid, self.invoker) => SchedulerState::Dead,
             true => SchedulerState::Alive,
             false => SchedulerState::Dead,
         };
+        let running = beat.running.filter(|_| state == SchedulerState::Alive);
         Ok(SchedulerStatus {
             state,
             seen_at: Some(beat.at),
             process: Some(format!("process {} on {}", beat.pid, beat.host)),
-            running: beat.running.filter(|_| state == SchedulerState::Alive).map(|running| running.pipeline),
+            running_for: running.as_ref().map(|running| running.scheduled_for),
+            running: running.map(|running| running.pipeline),
         })
     }
 
@@ -221,12 +266,18 @@ impl Dispatch<'_> {
     }
 }
 
-/// The last planned time for which something should have run by now and nothing has. What has never run is not late.
-fn missed(schedule: &PipelineSchedule, history: &History, now: Timestamp) -> Option<Timestamp> {
-    let last = history.last.as_ref()?;
+/// The last planned time for which something should have run by now and nothing has: neither a run that has ended nor the
+/// one that is going on, which may be of an earlier time. What has never run is not late.
+fn missed(
+    schedule: &PipelineSchedule,
+    history: &History,
+    running: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let longest = schedule.stop_after.and_then(|limit| SignedDuration::try_from(limit).ok());
     let grace = longest.map_or(LATE_START, |longest| longest.saturating_mul(2).max(LATE_START));
     let planned = schedule.due.last_until(now.checked_sub(grace).ok()?)?;
-    let ran_for = last.scheduled_for.unwrap_or(last.started_at).max(last.started_at);
+    let last = history.last.as_ref().map(|last| last.scheduled_for.unwrap_or(last.started_at).max(last.started_at));
+    let ran_for = last.into_iter().chain(running).max()?;
     (ran_for < planned).then_some(planned)
 }

@@ -62,7 +62,13 @@ impl Build<'_> {
             resumed: &self.journal.resumed.step_names,
             parallel_steps: CONCURRENT_STEPS,
         };
-        let outcome = perennial_steps::run(&engine, &input, self.lake, &StepProgress { observer: self.observer, journal: self.journal }).await?;
+        let outcome = perennial_steps::run(
+            &engine,
+            &input,
+            self.lake,
+            &StepProgress { observer: self.observer, journal: self.journal },
+        )
+        .await?;
         let publishable = outcome.may_be_published();
         let mut built = BuildOutcome {
             tables: outcome.tables,

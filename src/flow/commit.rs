@@ -7,7 +7,8 @@ use std::process::Command;
 pub(super) fn of_folder(root: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         // A status must not take git's own lock from somebody who works in the folder.
-        let output = Command::new("git").arg("--no-optional-locks").arg("-C").arg(root).args(arguments).output().ok()?;
+        let output =
+            Command::new("git").arg("--no-optional-locks").arg("-C").arg(root).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let commit = git(&["rev-parse", "--verify", "HEAD"])?;

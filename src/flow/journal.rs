@@ -95,7 +95,9 @@ pub(crate) async fn retry(
     };
     if head.key != key(project, lake.latest().await?.as_ref()) {
         let error = format!("the project's files, variables or the newest release have changed since run {run_id}");
-        return Err(Error::project(error).hint("what it had finished may not fit any more: `perennial run` begins anew"));
+        return Err(
+            Error::project(error).hint("what it had finished may not fit any more: `perennial run` begins anew")
+        );
     }
     let Request { pipeline, select, exclude, as_of, full_refresh, publish, scheduled_for, attempt } = head.request;
     Ok(RunRequest {
@@ -154,7 +156,8 @@ impl Resumed {
         };
         let Some(run_id) = run_id else { return Ok(Resumed::default()) };
         let Some((head, journal)) = read(lake, &run_id).await? else { return Ok(Resumed::default()) };
-        if head.key != key(project, latest) || !head.request.is_same_work(&Request::of(request, as_of, request.attempt)) {
+        if head.key != key(project, latest) || !head.request.is_same_work(&Request::of(request, as_of, request.attempt))
+        {
             return Ok(Resumed::default());
         }
         let mut resumed = Resumed { run_id: Some(run_id), ..Resumed::default() };
@@ -219,7 +222,8 @@ impl RunJournal {
             }
             Ok(())
         });
-        let journal = RunJournal { resumed, run_id: run_id.to_string(), request, writer: Some(Writer { sender, task }) };
+        let journal =
+            RunJournal { resumed, run_id: run_id.to_string(), request, writer: Some(Writer { sender, task }) };
         journal.resumed.raw.iter().for_each(|(name, (version, state))| journal.add(name, version, Some(state)));
         journal.resumed.steps.iter().for_each(|(name, version)| journal.add(name, version, None));
         Ok(journal)

@@ -45,8 +45,8 @@ pub(crate) use journal::retry;
 pub(crate) use plan::check;
 pub(crate) use probe::{ProbeStatus, SourceTest, TableTest, test_sources};
 pub(crate) use reader::Reader;
-pub(crate) use replay::{Correction, ReplayRequest};
 pub(crate) use record::record_not_begun;
+pub(crate) use replay::{Correction, ReplayRequest};
 pub(crate) use request::{Changed, EditionOutcome, Ending, Invoker, RunOutcome, RunRequest, Stop, scheduled_as_of};
 pub(crate) use row_pages::RowPages;
 pub(crate) use test::{TestReport, Tested, test};
@@ -118,7 +118,8 @@ pub(crate) async fn run(
             let outcome = request.unless_stopped(&publishing, run.execute(plan, &mut record)).await;
             let newest = outcome.as_ref().ok().and_then(RunOutcome::newest_if_complete);
             if let Err(error) = journal.close(&lake, &lock, newest).await {
-                observer.event(Event::Note(note_of("`perennial retry` cannot use all that this run has finished", &error)));
+                observer
+                    .event(Event::Note(note_of("`perennial retry` cannot use all that this run has finished", &error)));
             }
             outcome
         }

@@ -3,9 +3,9 @@
 use super::RunRequest;
 use super::request::{as_of, past_as_of};
 use perennial_core::contract::{Source, TableName};
-use perennial_core::error::{Problems, Result};
+use perennial_core::error::{Error, Place, Problems, Result};
 use perennial_lake::{Lake, LoadState, Release, history};
-use perennial_project::{Materialize, Pipeline, Project, ReportFile};
+use perennial_project::{Delivery, ForEach, Materialize, Pipeline, Project, Recipients, ReportFile, ReportQuery};
 use perennial_reports::{Period, check_columns, query_context, query_sql};
 use perennial_steps::{CheckInput, CheckedSql, Checker, RunContext, Template};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,47 @@ async fn check_queries(
         }
     }
     problems.extend(check_columns(report, &columns));
+    for delivery in &report.deliveries {
+        if let Some(for_each) = &delivery.for_each {
+            check_rows(project, report, delivery, for_each, as_of, checker, problems).await;
+        }
+    }
     reads
+}
+
+/// Plans the query that gives a delivery its rows, and looks for the columns that they must have.
+async fn check_rows(
+    project: &Project,
+    report: &ReportFile,
+    delivery: &Delivery,
+    for_each: &ForEach,
+    as_of: jiff::civil::Date,
+    checker: &Checker,
+    problems: &mut Problems,
+) {
+    let period = Period::newest_closed(report.period, as_of);
+    let ForEach { query: sql, file, offset, parameters } = for_each;
+    let query = ReportQuery { name: "for_each".to_string(), file: file.clone(), sql: sql.clone(), offset: *offset };
+    if let Err(error) = query_sql(project, &query, period, as_of) {
+        return problems.push(error);
+    }
+    let schema = match checker.query(Template::block(file, *offset, sql), query_context(project, period, as_of)).await {
+        Ok(Some(checked)) => checked.schema,
+        Ok(None) => return,
+        Err(found) => return problems.extend(found),
+    };
+    let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let of_rows = match &delivery.to {
+        Recipients::OfRows { address_column, language_column } => {
+            [Some(address_column), language_column.as_ref()].into_iter().flatten().collect()
+        }
+        _ => Vec::new(),
+    };
+    for column in parameters.iter().chain(of_rows).filter(|column| !known.contains(&column.as_str())) {
+        let error = Error::project(format!("the query `for_each` has no column `{column}`"));
+        let place = Place::span(file.path.clone(), file.text.clone(), *offset..*offset + 1);
+        problems.push(error.suggest(column, known.iter().copied()).at(place));
+    }
 }
 
 /// What a run will do.

@@ -83,13 +83,7 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A run that began now and has done nothing yet.
-    pub fn new(
-        lake: &'a Lake,
-        run_id: &str,
-        invoker: &Invoker,
-        facts: RunFacts,
-        now: jiff::Timestamp,
-    ) -> Record<'a> {
+    pub fn new(lake: &'a Lake, run_id: &str, invoker: &Invoker, facts: RunFacts, now: jiff::Timestamp) -> Record<'a> {
         let run = RunRecord {
             run_id: run_id.to_string(),
             command: invoker.command.clone(),

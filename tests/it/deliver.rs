@@ -195,20 +195,31 @@ fn rows_get_their_own_pages_and_those_without_an_address_are_named() {
     );
     sales(project, 1, &[("North", "10.00"), ("South", "20.00"), ("West", "30.00")]);
     let ran = perennial(project, &["run", "--deliver"]);
-    assert_eq!(recipients(project), ["north@acme.example", "south@acme.example"], "{}", ran.stderr);
+    assert_eq!(recipients(project), ["north@acme.example", "ops@acme.example", "south@acme.example"], "{}", ran.stderr);
     assert!(ran.stderr.contains("region = West") && ran.stderr.contains("`email` is empty"), "{}", ran.stderr);
-    for (to, mail) in mails(project) {
+    for (to, mail) in mails(project).into_iter().filter(|(to, _)| !to.starts_with("ops")) {
         let other = if to.starts_with("north") { "South" } else { "North" };
         assert!(!mail.contains(other), "{to} sees {other}");
     }
+    // What is wrong with a row stays said, by every pass, by the status, and to those who watch.
+    for _ in 0..2 {
+        let again = perennial(project, &["deliver"]).ended(1);
+        assert!(again.stderr.contains("region = West"), "{}", again.stderr);
+    }
+    let status = perennial(project, &["status"]).ended(1).stdout;
+    assert!(status.contains("delivery   row region = West"), "{status}");
+    let told: Vec<String> =
+        mails(project).into_iter().filter(|(to, _)| to.starts_with("ops")).map(|(_, m)| m).collect();
+    assert!(told.len() == 1 && told[0].contains("region =") && told[0].contains("West"), "{told:?}");
     // Nothing is sent again, neither by another pass nor by a run in which nothing is new.
     perennial(project, &["deliver"]);
     perennial(project, &["run", "--deliver"]);
-    assert_eq!(recipients(project).len(), 2);
+    assert_eq!(recipients(project).len(), 3);
     // Rows of one region alone change its page.
     sales(project, 2, &[("South", "1.00")]);
     perennial(project, &["run", "--deliver"]);
-    assert_eq!(recipients(project), ["north@acme.example", "south@acme.example", "south@acme.example"]);
+    let to_managers: Vec<String> = recipients(project).into_iter().filter(|to| !to.starts_with("ops")).collect();
+    assert_eq!(to_managers, ["north@acme.example", "south@acme.example", "south@acme.example"]);
     let parameters =
         value(project, "SELECT string_agg(DISTINCT parameters, ' ' ORDER BY parameters) FROM system.deliveries");
     assert!(parameters.contains("North") && parameters.contains("South"), "{parameters}");
@@ -331,8 +342,87 @@ fn a_mail_server_that_is_away_delays_the_mail_and_not_the_release() {
     let metrics = std::fs::read_to_string(project.join("metrics/perennial.prom")).unwrap();
     assert!(metrics.contains("perennial_outbox_messages{state=\"waiting\"} 2"), "{metrics}");
     assert!(metrics.contains("perennial_last_run_exit_code{pipeline=\"nightly\"} 0"), "{metrics}");
-    // The mail is due again at once only where it was not tried.
-    perennial(project, &["deliver"]).ended(3);
+    // The mail is due again at once only where it was not tried; why it waits is said once for the server.
+    let again = perennial(project, &["deliver"]).ended(3);
+    assert_eq!(again.stderr.matches("error:").count(), 1, "{}", again.stderr);
+    assert!(again.stderr.contains("waits: ") && !again.stdout.contains("no messages"), "{}", again.stderr);
+    let status = perennial(project, &["status"]).stdout;
+    assert!(status.contains("2 waiting to be sent, the first since"), "{status}");
+}
+
+#[test]
+fn a_page_that_is_away_for_a_moment_is_sent_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    company(project, &format!("  server: smtp://localhost:{port}\n  tls: off\n"));
+    deliveries(project, "- mail: [a@acme.example]\n- mail: [b@acme.example]\n");
+    sales(project, 1, &[("North", "10.00")]);
+    perennial(project, &["run", "--deliver"]).ended(0);
+    // The folder of reports is an empty mount point for one pass, and a delivery is removed for another one.
+    std::fs::rename(project.join("reports"), project.join("away")).unwrap();
+    std::fs::create_dir(project.join("reports")).unwrap();
+    perennial(project, &["deliver"]);
+    std::fs::remove_dir_all(project.join("reports")).unwrap();
+    std::fs::rename(project.join("away"), project.join("reports")).unwrap();
+    deliveries(project, "- mail: [a@acme.example]\n");
+    perennial(project, &["deliver"]);
+    company(project, OUTBOX);
+    deliveries(project, "- mail: [a@acme.example]\n- mail: [b@acme.example]\n");
+    perennial(project, &["deliver"]);
+    let b = recipients(project);
+    assert!(b.contains(&"b@acme.example".to_string()), "what was not wanted for a while is: {b:?}");
+    let states = perennial(project, &["deliver", "list", "--format", "json"]).ended(0).json();
+    let state = |to: &str| {
+        states.as_array().unwrap().iter().find(|m| m["recipient"] == to).unwrap()["state"].as_str().unwrap().to_string()
+    };
+    assert_eq!((state("a@acme.example").as_str(), state("b@acme.example").as_str()), ("failed", "sent"), "{states}");
+}
+
+#[test]
+fn a_query_for_rows_that_cannot_run_is_a_mistake_of_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    company(project, OUTBOX);
+    sales(project, 1, &[("North", "10.00")]);
+    for (query, says) in [
+        ("SELEC x", "SELEC"),
+        ("SELECT region, email FROM core.nope", "core.nope"),
+        ("SELECT region, language FROM core.managers", "no column `email`"),
+        ("SELECT email FROM core.managers", "no column `region`"),
+    ] {
+        deliveries(
+            project,
+            &format!("- for_each:\n    query: {query}\n    parameters: [region]\n    address: email\n"),
+        );
+        let checked = perennial(project, &["check"]).ended(2);
+        assert!(checked.stderr.contains(says) && checked.stderr.contains("delivery.yml:2"), "{}", checked.stderr);
+        perennial(project, &["run", "--deliver"]).ended(2);
+    }
+    deliveries(
+        project,
+        "- for_each:\n    query: SELECT region, email FROM core.managers\n    parameters: [region]\n    address: email\n",
+    );
+    perennial(project, &["check"]).ended(0);
+}
+
+#[test]
+fn a_damaged_event_is_said_and_stops_no_other_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    company(project, OUTBOX);
+    deliveries(project, "- mail: [ceo@acme.example]\n");
+    sales(project, 1, &[("North", "10.00")]);
+    perennial(project, &["run"]).ended(0);
+    perennial(project, &["status"]).ended(0);
+    let month = crate::status::now().strftime("%Y-%m").to_string();
+    write(project, &format!("lake/_perennial/outbox/{month}/aaaaaaaaaaaaaaaaaaaa/1-queued.json"), "");
+    let ran = perennial(project, &["deliver"]).ended(1);
+    assert!(ran.stderr.contains("aaaaaaaaaaaaaaaaaaaa/1-queued.json"), "{}", ran.stderr);
+    assert_eq!(recipients(project), ["ceo@acme.example"]);
+    let status = perennial(project, &["status"]).ended(1).stdout;
+    assert!(status.contains("aaaaaaaaaaaaaaaaaaaa/1-queued.json"), "{status}");
+    perennial(project, &["deliver", "list"]).ended(1);
 }
 
 #[test]

@@ -316,7 +316,7 @@ fn two_pipelines_in_turn_are_killed_and_lose_nothing() {
     let (mut named, there) = (files_of_releases(project), files_on_disk(project));
     // What runs that were killed had finished stays for `retry`.
     let journals = project.join("lake/_perennial/journals");
-    for file in journals.exists().then(|| all_files(&journals)).unwrap_or_default() {
+    for file in if journals.exists() { all_files(&journals) } else { Vec::new() } {
         let table = serde_json::from_slice(&std::fs::read(journals.join(file)).unwrap()).unwrap();
         collect_paths(&table, &mut named);
     }

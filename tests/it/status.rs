@@ -85,3 +85,64 @@ fn a_lake_that_cannot_be_reached_and_a_dead_scheduler_are_said() {
     command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
     Ran::from(command.output().unwrap()).ended(3);
 }
+
+/// The time at which the program is started.
+#[allow(clippy::disallowed_methods, reason = "the program under test reads the clock")]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// The state of the pipeline `orders` under a scheduler that has written these objects.
+fn state(project: &Path, objects: &[(&str, String)]) -> (String, bool) {
+    for (name, text) in objects {
+        let path = project.join("lake/_perennial/schedule").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let json = perennial(project, &["status", "--format", "json"]).json();
+    let orders = json["pipelines"].as_array().unwrap().iter().find(|one| one["name"] == "orders").unwrap();
+    let scheduler = json["scheduler"]["state"].as_str().unwrap();
+    (format!("{} {scheduler}", orders["state"].as_str().unwrap()), json["is_good"].as_bool().unwrap())
+}
+
+#[test]
+fn a_plan_that_nothing_runs_a_run_that_hangs_and_one_that_waits_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    two_pipelines(project);
+    let pipeline = project.join("pipelines/orders.yml");
+    let text = std::fs::read_to_string(&pipeline).unwrap();
+    std::fs::write(&pipeline, format!("{text}schedule: \"0 * * * *\"\n")).unwrap();
+    assert_eq!(state(project, &[]), ("not_run none".to_string(), false), "no scheduler was ever started");
+    let status = perennial(project, &["status"]).ended(1).stdout;
+    assert!(status.contains("orders has a schedule, and nothing runs it"), "{status}");
+
+    let now = now();
+    let ago = |hours: i64| now.checked_sub(jiff::SignedDuration::from_hours(hours)).unwrap();
+    let beat = |host: &str, pid: u32, running: Option<jiff::Timestamp>| {
+        let running = running.map(|at| serde_json::json!({"pipeline": "orders", "scheduled_for": at}));
+        let beat = serde_json::json!({
+            "format": 1, "host": host, "user": "u", "pid": pid, "since": ago(9), "at": now, "ended": false,
+            "next": null, "running": running,
+        });
+        ("heartbeat.json", beat.to_string())
+    };
+    let due = |at: Option<jiff::Timestamp>| {
+        let due: Vec<_> = at.iter().map(|at| serde_json::json!({"scheduled_for": at})).collect();
+        ("state.json", serde_json::json!({"format": 1, "pipelines": {"orders": {"due": due}}}).to_string())
+    };
+    let with = |beat, due| state(project, &[beat, due]);
+    assert_eq!(with(beat("elsewhere", 7, None), due(None)), ("not_run alive".to_string(), true));
+    assert_eq!(with(beat("elsewhere", 7, Some(ago(0))), due(None)), ("not_run alive".to_string(), true));
+    // One that began hours ago keeps all later times from running.
+    assert_eq!(with(beat("elsewhere", 7, Some(ago(5))), due(None)), ("missed alive".to_string(), false));
+
+    if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let dead = with(beat(host.trim(), child.id(), None), due(None));
+        assert_eq!(dead, ("not_run dead".to_string(), false), "killed a moment ago on this machine");
+        let alive = with(beat(host.trim(), std::process::id(), None), due(None));
+        assert_eq!(alive, ("not_run alive".to_string(), true));
+    }
+}

@@ -6,7 +6,9 @@ use object_store::{ObjectStoreExt, PutMode, PutPayload};
 use perennial_core::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the name of a file ends in while it is written.
 pub(crate) const TEMPORARY: &str = ".tmp";
@@ -20,7 +22,7 @@ pub(crate) async fn write(lake: &Lake, path: &str, bytes: Vec<u8>, mode: PutMode
     let written = if lake.folder().is_none() {
         store.put_opts(&place, payload, mode.into()).await.map(drop)
     } else {
-        let temporary = format!("{path}{TEMPORARY}");
+        let temporary = temporary_of(path);
         let from = lake.path(&temporary);
         store.put(&from, payload).await.map_err(failed)?;
         sync(lake, vec![temporary.clone()]).await?;
@@ -43,6 +45,15 @@ pub(crate) async fn write(lake: &Lake, path: &str, bytes: Vec<u8>, mode: PutMode
         Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// A name beside a file that no other writer of it has, whatever the process or machine.
+fn temporary_of(path: &str) -> String {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    // The keys of a map are random for each process and thread.
+    let random = RandomState::new().hash_one((std::process::id(), number));
+    format!("{path}.{random:016x}{TEMPORARY}")
 }
 
 /// Syncs files (paths below the lake's root) and the folders they are in to the disk.

@@ -2,9 +2,9 @@
 //! was told. They belong to no release. Each is written whole; one that must not be written twice is created under the
 //! condition that it does not exist yet, which decides between processes.
 
-use super::durable;
+use super::durable::{self, TEMPORARY};
 use super::open::{Lake, RECORDS};
-use object_store::{ObjectStoreExt, PutMode, PutPayload};
+use object_store::PutMode;
 use perennial_core::error::Result;
 
 /// The folders of such objects below `_perennial`.
@@ -58,8 +58,10 @@ impl Lake {
     pub async fn state_names_below(&self, folder: StateFolder, below: &str) -> Result<Vec<String>> {
         let prefix = folder.path("");
         let found = self.list(folder.path(below).trim_end_matches('/')).await?;
+        // What another process is just writing, or was killed over, is no object yet.
+        let whole = found.into_iter().filter(|(path, _)| !path.ends_with(TEMPORARY));
         let mut names: Vec<String> =
-            found.into_iter().filter_map(|(path, _)| Some(path.strip_prefix(&prefix)?.to_string())).collect();
+            whole.filter_map(|(path, _)| Some(path.strip_prefix(&prefix)?.to_string())).collect();
         names.sort();
         Ok(names)
     }
@@ -76,11 +78,8 @@ impl Lake {
     ///
     /// # Errors
     /// `Unreachable` when the store fails.
-    pub async fn put_state(&self, folder: StateFolder, name: &str, content: impl Into<PutPayload>) -> Result<()> {
-        let path = folder.path(name);
-        let put = self.store().put(&self.path(&path), content.into()).await;
-        put.map_err(|error| self.failed(&format!("write {path} to"), error))?;
-        durable::sync(self, vec![path]).await
+    pub async fn put_state(&self, folder: StateFolder, name: &str, content: impl Into<Vec<u8>>) -> Result<()> {
+        durable::write(self, &folder.path(name), content.into(), PutMode::Overwrite).await.map(drop)
     }
 
     /// Creates an object unless one of its name exists, and says whether it did: of several processes one is told so. When
@@ -88,15 +87,8 @@ impl Lake {
     ///
     /// # Errors
     /// `Unreachable` when the store fails.
-    pub async fn create_state(&self, folder: StateFolder, name: &str, content: impl Into<PutPayload>) -> Result<bool> {
-        let path = folder.path(name);
-        match self.store().put_opts(&self.path(&path), content.into(), PutMode::Create.into()).await {
-            Ok(_) => {}
-            Err(object_store::Error::AlreadyExists { .. }) => return Ok(false),
-            Err(error) => return Err(self.failed(&format!("write {path} to"), error)),
-        }
-        durable::sync(self, vec![path]).await?;
-        Ok(true)
+    pub async fn create_state(&self, folder: StateFolder, name: &str, content: impl Into<Vec<u8>>) -> Result<bool> {
+        durable::write(self, &folder.path(name), content.into(), PutMode::Create).await
     }
 
     /// Deletes an object, if it exists.
@@ -111,5 +103,38 @@ impl Lake {
             std::fs::remove_dir(root.join(folder.path(below))).ok();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_many_who_create_an_object_one_does_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
+        let create = |writer: u32| {
+            let lake = lake.clone();
+            let name = "2026-10/a/2-sending.json";
+            async move { lake.create_state(StateFolder::Outbox, name, writer.to_string()).await.unwrap().then_some(writer) }
+        };
+        let tasks: Vec<_> = (0..20).map(|writer| tokio::spawn(create(writer))).collect();
+        let mut winners = Vec::new();
+        for task in tasks {
+            winners.extend(task.await.unwrap());
+        }
+        let [winner] = winners.try_into().unwrap();
+        let content = lake.read_state(StateFolder::Outbox, "2026-10/a/2-sending.json").await.unwrap().unwrap();
+        assert_eq!(content, winner.to_string());
+        let folder = folder.path().join("_perennial/outbox/2026-10/a");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        // What a process that was killed has begun to write is no object.
+        std::fs::write(folder.join("3-sent.json.00ff.tmp"), "{").unwrap();
+        let names = lake.state_names(StateFolder::Outbox).await.unwrap();
+        assert_eq!(names, ["2026-10/a/2-sending.json"]);
+        lake.put_state(StateFolder::Outbox, "2026-10/a/2-sending.json", "other").await.unwrap();
+        let content = lake.read_state(StateFolder::Outbox, "2026-10/a/2-sending.json").await.unwrap().unwrap();
+        assert_eq!(content, "other");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn read(fields: &Fields, root: &Path) -> Access {
     let file = |key| fields.text(key).map(|text| place(root, &text));
     Access {
         user: fields.text("user").map(|text| text.value),
-        password: secret_of(fields, PASSWORD, "ERP_PASSWORD", root),
+        password: secret_or_file(fields, PASSWORD, "ERP_PASSWORD", root),
         private_key_file: file("private_key_file"),
         known_hosts_file: file("known_hosts_file"),
         tls: fields.choice("tls", &TLS, defaults.tls),
@@ -39,8 +39,22 @@ pub(super) fn place(root: &Path, text: &Text) -> PathBuf {
     }
 }
 
-/// A secret under one key, or a file of it under another one; `variable` is an example of where it may come from.
+/// A secret as of [`secret_or_file`], whose file may not be in the project either.
 pub(super) fn secret_of(fields: &Fields, keys: [&'static str; 2], variable: &str, root: &Path) -> Option<Secret> {
+    let secret = secret_or_file(fields, keys, variable, root)?;
+    if matches!(&secret, Secret::File(path) if path.starts_with(root)) {
+        let [key, file_key] = keys;
+        let error = Error::project(format!("`{file_key}` names a file in the project"));
+        let hint = format!("keep the file outside the project, or write `{key}: ${{{variable}}}`");
+        let span = fields.text(file_key).map_or_else(|| fields.span_of(file_key), |text| text.span);
+        fields.document.report(&span, error.hint(hint));
+    }
+    Some(secret)
+}
+
+/// A secret under one key, or a file of it under another one; `variable` is an example of where it may come from. That of a
+/// source may be in the project, as it always could.
+fn secret_or_file(fields: &Fields, keys: [&'static str; 2], variable: &str, root: &Path) -> Option<Secret> {
     let [key, file_key] = keys;
     let written = fields.text(key);
     let file = fields.text(file_key).map(|text| Secret::File(place(root, &text)));

@@ -32,6 +32,7 @@ impl Address {
         }
         let (name, address) = split(text).map_err(|what| match what {
             NAME_NEEDS_QUOTES if has_several(text) => several(&shown),
+            NAME_NEEDS_QUOTES => invalid(what.to_string()).hint(quoted(text)),
             what => invalid(what.to_string()),
         })?;
         if has_several(address) {
@@ -49,6 +50,14 @@ impl Address {
 }
 
 const NAME_NEEDS_QUOTES: &str = "a name with one of the characters `\" \\ < > @ , ; :` must be in quotes";
+
+/// How a text is written whose name needs quotes.
+fn quoted(text: &str) -> String {
+    let (name, address) = text.split_once('<').unwrap_or((text, ""));
+    let name = name.trim_end().replace('\\', "\\\\").replace('"', "\\\"");
+    let written = format!("\"{name}\" <{address}");
+    format!("write `{written}`, in YAML within single quotes: `'{}'`", written.replace('\'', "''"))
+}
 
 /// The name, without its quotes, and the address of a text.
 fn split(text: &str) -> Result<(String, &str), &'static str> {
@@ -89,7 +98,7 @@ fn has_several(text: &str) -> bool {
 
 fn several(shown: &str) -> Error {
     let error = Error::project(format!("`{shown}` holds several email addresses"));
-    error.hint("write them as a list: `[one@example.com, two@example.com]`")
+    error.hint("`mail` takes a list, `[one@example.com, two@example.com]`; `from`, `reply_to` and `address` take one")
 }
 
 /// The address with its domain in ASCII.
@@ -168,6 +177,27 @@ mod tests {
         // Punycode from Python: "例子.中国".encode("idna") and "bücher.example".encode("idna").
         assert_eq!(read("wang@例子.中国").1, "wang@xn--fsqu00a.xn--fiqs8s");
         assert_eq!(read("a@bücher.example").1, "a@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn a_name_that_needs_quotes_is_shown_in_them() {
+        for (text, hint) in [
+            (
+                "Acme, Inc. <a@example.com>",
+                r#"write `"Acme, Inc." <a@example.com>`, in YAML within single quotes: `'"Acme, Inc." <a@example.com>'`"#,
+            ),
+            (
+                r#"O'Neil "x", \ <a@example.com>"#,
+                r#"write `"O'Neil \"x\", \\" <a@example.com>`, in YAML within single quotes: `'"O''Neil \"x\", \\" <a@example.com>'`"#,
+            ),
+        ] {
+            assert_eq!(Address::parse(text).expect_err(text).hint_text(), Some(hint));
+            let (_, written) = hint.split_once('`').unwrap();
+            let (written, _) = written.split_once('`').unwrap();
+            assert_eq!(read(written).0.as_deref(), text.split_once(" <").map(|(name, _)| name));
+        }
+        let several = Address::parse("a@example.com, b@example.com").expect_err("two addresses");
+        assert!(several.hint_text().unwrap().contains("`reply_to` and `address` take one"));
     }
 
     #[test]

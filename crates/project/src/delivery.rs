@@ -3,6 +3,7 @@
 use super::document::{Document, Node, Text, Value};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
+use super::folders::OwnPlaces;
 use super::notify::MAIL_HINT;
 use super::{
     DeliverWhen, Delivery, ForEach, MailRecipient, Project, Recipients, ReportFile, TextFile, mail, names, reports,
@@ -11,7 +12,7 @@ use super::{
 use perennial_core::error::Error;
 use perennial_core::location;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const WHEN: [(&str, DeliverWhen); 4] = [
     ("each_run", DeliverWhen::EachRun),
@@ -54,6 +55,11 @@ pub(super) fn read(
     let mut deliveries: Vec<Delivery> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let Some((delivery, name)) = reader.delivery(item, index + 1) else { continue };
+        if let Some(other) = deliveries.iter().find(|other| is_same_copy(other, &delivery)) {
+            let error = Error::project(format!("duplicate delivery, first at {}", other.place));
+            let hint = "the same pages would go to the same place; remove one of them";
+            document.report(&(item.span.start..item.span.start), error.hint(hint));
+        }
         match deliveries.iter().find(|other| other.name == delivery.name) {
             Some(other) => {
                 let error = Error::project(format!("duplicate name `{}`, first at {}", other.name, other.place));
@@ -63,6 +69,19 @@ pub(super) fn read(
         }
     }
     deliveries
+}
+
+/// Whether two deliveries of a report copy all of it to one place. Recipients of mail are compared one by one.
+fn is_same_copy(one: &Delivery, other: &Delivery) -> bool {
+    let is_same = match (&one.to, &other.to) {
+        (Recipients::Folder(one), Recipients::Folder(other)) => one == other,
+        (Recipients::Store(one), Recipients::Store(other)) => one == other,
+        (Recipients::Webhook(one), Recipients::Webhook(other)) => {
+            one.url == other.url && one.language == other.language
+        }
+        _ => false,
+    };
+    is_same && one.for_each.is_none() && other.for_each.is_none()
 }
 
 struct Reader<'a> {
@@ -209,14 +228,11 @@ impl Reader<'_> {
         }
         let project = self.context.project;
         let folder = environment::absolute(&project.root, &written);
-        let own = [("reports", project.reports_folder.as_path()), ("lake", Path::new(&project.lake))];
-        for (key, own) in own.into_iter().filter(|(_, own)| own.is_absolute()) {
-            if folder.starts_with(own) || own.starts_with(&folder) {
-                let error =
-                    Error::project(format!("`folder` is `{written}`, and `{key}` of perennial.yml is there too"));
-                self.document.report(&text.span, error.hint("name a folder of its own"));
-                return None;
-            }
+        let own = OwnPlaces { root: &project.root, reports_folder: &project.reports_folder, lake: &project.lake };
+        if let Some(why) = own.in_the_way_of_folder(&folder) {
+            let error = Error::project(format!("`folder` is `{written}`, and {why}"));
+            self.document.report(&text.span, error.hint("name a folder of its own"));
+            return None;
         }
         Some(folder)
     }
@@ -227,16 +243,17 @@ impl Reader<'_> {
             self.document.report_secret(&text.span, error);
             return None;
         }
-        match location::scheme(&written) {
-            Some(scheme) if STORES.contains(&scheme.as_str()) => Some(written.trim_end_matches('/').to_string()),
-            _ => {
-                let error = Error::project(format!("`store` is `{written}`, which is not a place of an object store"));
-                let hint = "write it as `s3://bucket/path`, `gs://bucket/path` or `az://container/path`; a path on this \
-                            machine is a `folder`";
-                self.document.report(&text.span, error.hint(hint));
-                None
-            }
+        let is_store = location::scheme(&written).is_some_and(|scheme| STORES.contains(&scheme.as_str()));
+        let has_bucket = written.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with('/'));
+        if is_store && has_bucket {
+            return Some(written.trim_end_matches('/').to_string());
         }
+        let what = if is_store { "names no bucket" } else { "is not a place of an object store" };
+        let error = Error::project(format!("`store` is `{written}`, which {what}"));
+        let hint = "write it as `s3://bucket/path`, `gs://bucket/path` or `az://container/path`; a path on this machine \
+                    is a `folder`";
+        self.document.report(&text.span, error.hint(hint));
+        None
     }
 
     fn for_each(&self, delivery: &Fields, node: &Node) -> Option<Rows> {
@@ -265,7 +282,15 @@ impl Reader<'_> {
     /// Columns of the query that are parameters, which the header of the report declares.
     fn parameters(&self, fields: &Fields) -> Vec<String> {
         let declared = &self.report.parameters;
-        if let Some(node) = fields.required("parameters").filter(|_| declared.is_empty()) {
+        let node = fields.required("parameters");
+        if matches!(node, Some(Node { value: Value::List(items), .. }) if items.is_empty()) {
+            let error = Error::project("`parameters` is empty");
+            let hint = "name the columns of the query by which the pages differ, and declare them in the header of report.md: \
+                        `parameters: [region]`";
+            self.document.report(&fields.span_of("parameters"), error.hint(hint));
+            return Vec::new();
+        }
+        if let Some(node) = node.filter(|_| declared.is_empty()) {
             let error = Error::project("the report has no parameters");
             let written = self.document.texts("parameters", node);
             let names: Vec<&str> = written.iter().map(|text| text.value.as_str()).collect();

@@ -3,6 +3,7 @@
 //! A typed reader stops at the first mistake. Here the text becomes a tree first, and its readers report each mistake
 //! and continue. Mistakes are collected in the [`Document`].
 
+use super::Note;
 use perennial_calendar::Invalid;
 use perennial_core::error::{Error, Place, Problems};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
@@ -21,6 +22,7 @@ pub(super) struct Document {
     /// The whole text.
     pub text: Arc<str>,
     problems: RefCell<Problems>,
+    notes: RefCell<Vec<Note>>,
     /// Lines that must not be shown, because they may hold a secret.
     secret_lines: RefCell<BTreeSet<usize>>,
 }
@@ -69,6 +71,7 @@ impl Document {
             file: file.into(),
             text: text.into(),
             problems: RefCell::default(),
+            notes: RefCell::default(),
             secret_lines: RefCell::default(),
         }
     }
@@ -76,6 +79,17 @@ impl Document {
     /// Reports a mistake at some bytes of the file.
     pub fn report(&self, span: &Range<usize>, error: Error) {
         self.problems.borrow_mut().push(error.at(self.place(span)));
+    }
+
+    /// Notes what is accepted but should be changed.
+    pub fn note(&self, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        let note = Note { place: self.place(span), message: message.into(), hint: hint.into() };
+        self.notes.borrow_mut().push(note);
+    }
+
+    /// The notes so far.
+    pub fn take_notes(&self) -> Vec<Note> {
+        self.notes.take()
     }
 
     /// Reports a mistake at some bytes that must not be shown, because they may be a secret; neither are their lines by

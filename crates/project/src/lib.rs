@@ -12,6 +12,7 @@ mod document;
 mod environment;
 mod extraction;
 mod fields;
+mod folders;
 mod format_contract;
 mod format_pages;
 mod formats;

@@ -73,12 +73,14 @@ fn assemble(
     problems: &mut Problems,
 ) -> Project {
     settings.check_pipelines(&document, &files.pipelines.iter().map(stem).collect::<Vec<_>>());
+    let notes = document.take_notes();
     problems.extend(document.into_problems());
     let read_vars = variables::read_by(files.templates());
     let of_settings = std::iter::once(project_file.clone()).chain(settings.files);
     let all = of_settings.chain(files.all.iter().cloned()).collect();
     let mut project = read_files(settings.project, files, &read_vars, options, problems);
     project.files = all;
+    project.notes.extend(notes);
     project.notes.extend(variables::unread_notes(project_file, &read_vars));
     project
 }
@@ -118,8 +120,12 @@ fn read_files(
     let reports = files.reports.read(&context, problems);
     let known =
         pipelines::ProjectNames { sources: source_names, steps: path_names(&files.steps), reports: report_names };
-    let pipelines =
-        read_each(&files.pipelines, problems, |document, file| pipelines::read(document, stem(file), &project, &known));
+    let pipelines = read_each(&files.pipelines, problems, |document, file| {
+        let pipeline = pipelines::read(document, stem(file), &project, &known)?;
+        Some((pipeline, document.take_notes()))
+    });
+    let (pipelines, of_pipelines): (_, Vec<_>) = pipelines.into_iter().unzip();
+    notes.extend(of_pipelines.into_iter().flatten());
     Project {
         vars,
         pipelines,

@@ -4,9 +4,11 @@ use super::access::{self, PASSWORD};
 use super::document::{Document, Node, Text};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
+use super::folders::OwnPlaces;
 use super::{Address, Mail, MailLogin, MailSecurity, MailServer};
 use perennial_core::error::Error;
-use perennial_core::location;
+use perennial_core::{location, regular_file};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 use url::{Host, Url};
@@ -22,13 +24,13 @@ const SERVER_HINT: &str = "write `smtp://mail.example.com:587` (STARTTLS), `smtp
 const CLIENT_SECRET: [&str; 2] = ["client_secret", "client_secret_file"];
 
 /// Reads `mail`.
-pub(super) fn read(fields: &Fields, root: &Path, lookup: Lookup) -> Option<Mail> {
+pub(super) fn read(fields: &Fields, own: OwnPlaces, lookup: Lookup) -> Option<Mail> {
     let node = fields.optional("mail")?;
     let mail = Fields::of(fields.document, node, "`mail`", fields.span_of("mail"))?;
     mail.required("from");
     let from = expanded(&mail, "from", lookup).and_then(|text| address(mail.document, &text));
     mail.required("server");
-    let server = server(&mail, root, from.as_ref(), lookup);
+    let server = server(&mail, own, from.as_ref(), lookup);
     let reply_to = mail.text("reply_to").and_then(|text| address(mail.document, &text));
     let max_attachment_bytes = mail.size("attach_max").unwrap_or(MAX_ATTACHMENT_BYTES);
     let list_unsubscribe = list_unsubscribe(&mail);
@@ -54,14 +56,14 @@ pub(super) fn address(document: &Document, text: &Text) -> Option<Address> {
     }
 }
 
-fn server(mail: &Fields, root: &Path, from: Option<&Address>, lookup: Lookup) -> Option<MailServer> {
+fn server(mail: &Fields, own: OwnPlaces, from: Option<&Address>, lookup: Lookup) -> Option<MailServer> {
     let tls = mail.text("tls").and_then(|text| {
         let off = mail.document.choice("tls", &text, &[("verify", false), ("off", true)])?;
         Some((off, text.span))
     });
-    let ca_file = mail.text("ca_file").map(|text| access::place(root, &text));
+    let ca_file = mail.text("ca_file").map(|text| (access::place(own.root, &text), text.span));
     let timeout = mail.duration("timeout", "1s", "10m").unwrap_or(TIMEOUT);
-    let login = login(mail, root, from);
+    let login = login(mail, own.root, from);
     let text = expanded(mail, "server", lookup)?;
     if let Some(folder) = text.value.strip_prefix("folder:") {
         if folder.is_empty() {
@@ -69,7 +71,13 @@ fn server(mail: &Fields, root: &Path, from: Option<&Address>, lookup: Lookup) ->
             mail.document.report(&text.span, error);
             return None;
         }
-        return Some(MailServer::Folder(environment::absolute(root, folder)));
+        let path = environment::absolute(own.root, folder);
+        if let Some(why) = own.in_the_way_of_folder(&path) {
+            let error = Error::project(format!("`server` is `{}`, and {why}", text.value));
+            mail.document.report(&text.span, error.hint("write a folder of its own: `folder:outbox`"));
+            return None;
+        }
+        return Some(MailServer::Folder(path));
     }
     let (host, port, is_smtps) = smtp(mail.document, &text)?;
     let is_here = is_this_machine(&host);
@@ -88,7 +96,30 @@ fn server(mail: &Fields, root: &Path, from: Option<&Address>, lookup: Lookup) ->
         let error = Error::project("the password of the mail server would be sent without encryption");
         mail.document.report(&mail.span_of("tls"), error.hint("remove `tls: off`"));
     }
+    if security == MailSecurity::Off && !matches!(login, MailLogin::None) && !mail.is_set("tls") {
+        let message = "the login is sent without encryption, which not every server takes";
+        let hint = "write `tls: verify` if the server offers STARTTLS, else `tls: off`";
+        mail.document.note(&mail.span_of("user"), message, hint);
+    }
+    if let Some((path, span)) = &ca_file {
+        check_certificates(mail.document, path, span);
+    }
+    let ca_file = ca_file.map(|(path, _)| path);
     Some(MailServer::Smtp { host, port, security, login, ca_file, timeout })
+}
+
+/// Notes that no mail can be sent with the certificates of a file. Figures are made without them, so that it is no mistake of
+/// the project: `check` may run on another machine than the night.
+fn check_certificates(document: &Document, path: &Path, span: &Range<usize>) {
+    let found = match regular_file::read(path) {
+        Err(error) => format!("cannot be read: {error}"),
+        Ok(pem) if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
+            "contains no certificate".to_string()
+        }
+        Ok(_) => return,
+    };
+    let message = format!("the file {} of `ca_file` {found}", path.display());
+    document.note(span, message, "no mail can be sent before it holds certificates in PEM format");
 }
 
 /// Host, port and whether TLS begins at once.

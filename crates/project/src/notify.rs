@@ -86,8 +86,19 @@ fn addresses(project: &Fields, fields: &Fields, node: &Node) -> Vec<super::Addre
         let error = Error::project("`mail` of perennial.yml is missing, so that no mail can be sent");
         fields.document.report(&fields.span_of("mail"), error.hint(MAIL_HINT));
     }
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
     let mut addresses: Vec<super::Address> = Vec::new();
-    for text in fields.document.texts("mail", node) {
+    for item in items {
+        let Value::Scalar { .. } = item.value else {
+            let error = Error::project(format!("an entry of `mail` is an address, found {}", item.kind()));
+            let hint = "write `mail: [ops@example.com]`; notices are in English";
+            fields.document.report(&item.span, error.hint(hint));
+            continue;
+        };
+        let Some(text) = fields.document.text("mail", item) else { continue };
         let Some(address) = mail::address(fields.document, &text) else { continue };
         if addresses.iter().any(|other| other.is_same(&address)) {
             fields.document.report(&text.span, Error::project(format!("duplicate address `{}`", address.address)));
@@ -95,7 +106,7 @@ fn addresses(project: &Fields, fields: &Fields, node: &Node) -> Vec<super::Addre
             addresses.push(address);
         }
     }
-    if fields.texts("mail").is_empty() {
+    if items.is_empty() {
         fields.document.report(&fields.span_of("mail"), Error::project("`mail` is empty").hint("list addresses"));
     }
     addresses

@@ -55,6 +55,7 @@ pub(super) fn read(fields: &Fields, project: &Project, sources: &[String]) -> Op
     let zone = TimeZone::get(&project.time_zone).unwrap_or(TimeZone::UTC);
     let due = DueTimes { cron, zone, days, if_holiday, calendar };
     check_due(fields, &line, &due);
+    note_surprises(fields, &line, &due);
     Some(PipelineSchedule { due, as_of_offset_days, catch_up, overlap, wait_for, not_between, stop_after, finish_by })
 }
 
@@ -215,6 +216,30 @@ fn wait_for(fields: &Fields, sources: &[String]) -> Option<WaitFor> {
     let then_run = wait.choice("then", &THEN, false);
     wait.finish();
     Some(WaitFor { sources: names, until: until?, then_run })
+}
+
+/// Notes what a line says that few people mean.
+fn note_surprises(fields: &Fields, line: &Text, due: &DueTimes) {
+    let words: Vec<&str> = line.value.split_whitespace().collect();
+    let is_any = |word: &str| matches!(word, "*" | "?");
+    if let [_, _, day, _, weekday] = words[..]
+        && !is_any(day)
+        && !is_any(weekday)
+    {
+        let message = format!("the schedule `{}` has a day of the month and a weekday", line.value);
+        let hint = "it is due on days that are one or the other; write `*` for the one that is not meant";
+        fields.document.note(&line.span, message, hint);
+    }
+    // All days of a line have the same times, so that the first of them shows how many.
+    let begin = jiff::civil::date(2023, 12, 31).at(23, 59, 59, 0).to_zoned(due.zone.clone());
+    let Some(first) = begin.ok().and_then(|begin| due.cron.next_after(begin.timestamp(), &due.zone)) else { return };
+    let date = |instant| due.zone.to_datetime(instant).date();
+    let is_again = due.cron.next_after(first, &due.zone).is_some_and(|second| date(second) == date(first));
+    if is_again && fields.is_set("finish_by") {
+        let message = "`finish_by` is one time of the day, and the schedule is due more often";
+        let hint = "only the last run that is due before it has a deadline; `stop_after` is a limit for each run";
+        fields.document.note(&fields.span_of("finish_by"), message, hint);
+    }
 }
 
 /// Reports a line that never occurs on the days that its rules allow.

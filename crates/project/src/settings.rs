@@ -4,6 +4,7 @@ use super::calendars::{self, ReadFile};
 use super::document::{Document, Node, Text};
 use super::environment::{self, Lookup};
 use super::fields::Fields;
+use super::folders::OwnPlaces;
 use super::{AsOf, Keep, Language, Phrases, Project, TextFile, Theme, Unread, access, keep, mail, names, notify};
 use perennial_core::error::Error;
 use perennial_core::file_mode::FileMode;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Less than this and nothing can run.
 const MIN_MEMORY_BYTES: u64 = 16_000_000;
+const METRICS_HINT: &str = "write a path such as `metrics/perennial.prom`";
 
 /// A project with the default options and nothing else.
 fn defaults(root: &Path) -> Project {
@@ -72,13 +74,19 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup, read_file: 
     let Some(node) = document.parse_all() else { return nothing(defaults) };
     let Some(fields) = Fields::of(document, &node, "a project", 0..0) else { return nothing(defaults) };
     let calendars = calendars::read(&fields, read_file);
-    let mail = mail::read(&fields, root, lookup);
+    let name = fields.required_text("name").map_or(defaults.name, |text| text.value);
+    let lake =
+        fields.required_text("lake").and_then(|text| lake(document, root, text, lookup)).unwrap_or(defaults.lake);
+    let reports_folder = reports_folder(&fields, root, lookup).unwrap_or(defaults.reports_folder);
+    let own = OwnPlaces { root, reports_folder: &reports_folder, lake: &lake };
+    let mail = mail::read(&fields, own, lookup);
+    let metrics_file = metrics_file(&fields, own, lookup);
     let unread = Unread { mail: mail.is_none() && fields.is_set("mail"), ..Unread::default() };
     let (notify, pipelines) = notify::read(&fields, root);
     let project = Project {
-        name: fields.required_text("name").map_or(defaults.name, |text| text.value),
-        lake: fields.required_text("lake").and_then(|text| lake(document, root, text, lookup)).unwrap_or(defaults.lake),
-        reports_folder: reports_folder(&fields, root, lookup).unwrap_or(defaults.reports_folder),
+        name,
+        lake,
+        reports_folder,
         time_zone: fields.text("time_zone").and_then(|text| time_zone(document, text)).unwrap_or(defaults.time_zone),
         currency: currency(&fields).unwrap_or(defaults.currency),
         languages: languages(&fields).unwrap_or(defaults.languages),
@@ -95,7 +103,7 @@ pub(super) fn read(document: &Document, root: &Path, lookup: Lookup, read_file: 
         ping: access::secret_of(&fields, ["ping", "ping_file"], "HEALTHCHECK_URL", root),
         keep: keep::read(&fields),
         reports_url: fields.text("reports_url").and_then(|text| mail::web_address(document, "reports_url", &text)),
-        metrics_file: metrics_file(&fields, root, lookup),
+        metrics_file,
         vars: fields.optional("vars").map(|node| read_vars(document, node)).unwrap_or_default(),
         theme: theme(&fields, root, defaults.theme),
         unread,
@@ -165,15 +173,21 @@ fn reports_folder(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBu
 }
 
 /// A file that is written by renaming another one, so that it is on this machine.
-fn metrics_file(fields: &Fields, root: &Path, lookup: Lookup) -> Option<PathBuf> {
+fn metrics_file(fields: &Fields, own: OwnPlaces, lookup: Lookup) -> Option<PathBuf> {
     let text = fields.text("metrics_file")?;
     let place = environment::expand(fields.document, &text, lookup)?;
     if environment::is_url(&place) || place.ends_with('/') {
         let error = Error::project(format!("`metrics_file` is `{place}`, which is not a file"));
-        fields.document.report(&text.span, error.hint("write a path such as `metrics/perennial.prom`"));
+        fields.document.report(&text.span, error.hint(METRICS_HINT));
         return None;
     }
-    Some(environment::absolute(root, &place))
+    let file = environment::absolute(own.root, &place);
+    if let Some(why) = own.in_the_way(&file) {
+        let error = Error::project(format!("`metrics_file` is `{place}`, and {why}"));
+        fields.document.report(&text.span, error.hint(METRICS_HINT));
+        return None;
+    }
+    Some(file)
 }
 
 /// An IANA zone, checked; reported and nothing when unknown.

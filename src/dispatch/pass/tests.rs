@@ -304,3 +304,40 @@ fn a_server_that_does_not_answer_is_asked_once_in_a_pass_and_given_up_after_a_da
     let entries = finish(Outbox::new(memory).entries(MONTH)).unwrap();
     assert!(entries.iter().all(|entry| entry.state == State::GivenUp), "{entries:?}");
 }
+
+#[test]
+fn a_damaged_event_keeps_no_other_message_back_and_a_reason_is_said_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let memory: &'static Memory = Box::leak(Box::default());
+    let accepted: &'static Mutex<BTreeMap<String, u32>> = Box::leak(Box::default());
+    let server = |answers: &'static [Answer]| -> &'static Server {
+        Box::leak(Box::new(Server { answers, asked: Box::leak(Box::default()), accepted }))
+    };
+    let here = Process { host: "h".into(), pid: 0, since: Some(1) };
+    let start: Timestamp = "2026-10-01T02:00:00Z".parse().unwrap();
+    let id = queued(0, start).id();
+    // As a power failure leaves it.
+    memory.objects.lock().unwrap().insert(format!("{MONTH}/{id}/1-queued.json"), Vec::new());
+    let outbox = Outbox::new(memory);
+    for recipient in 1..RECIPIENTS {
+        finish(outbox.queue(MONTH, &queued(recipient, start))).unwrap();
+    }
+    let pass = |answers: &'static [Answer], now: &str| {
+        let entries = finish(outbox.entries(MONTH)).unwrap();
+        let clock = Clock::at(now.parse().unwrap());
+        let pass = Pass { outbox, carrier: server(answers), process: &here, clock };
+        let passed = finish(pass.over(&entries, |_, _| true)).unwrap();
+        let problems: Vec<String> = passed.problems.iter().map(|problem| problem.message().to_string()).collect();
+        (passed.ended.len(), passed.waiting, problems)
+    };
+    let (ended, waiting, problems) = pass(&[Answer::Later], "2026-10-01T02:00:00Z");
+    assert_eq!((ended, waiting, problems.len()), (0, 2, 2), "{problems:?}");
+    assert_eq!(problems.iter().filter(|p| p.contains(&id) && p.contains("cannot be read")).count(), 1, "{problems:?}");
+    assert_eq!(problems.iter().filter(|p| p.contains("waits: try again (450)")).count(), 1, "{problems:?}");
+    // Who asks before the next attempt hears the reason as well.
+    let (_, waiting, problems) = pass(&[Answer::Accepts], "2026-10-01T02:01:00Z");
+    assert_eq!((waiting, problems.len()), (2, 2), "{problems:?}");
+    let (ended, waiting, problems) = pass(&[Answer::Accepts], "2026-10-01T03:00:00Z");
+    assert_eq!((ended, waiting, problems.len(), accepted.lock().unwrap().len()), (2, 0, 1, 2));
+}

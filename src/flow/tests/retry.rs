@@ -99,7 +99,10 @@ fn nothing_is_used_once_the_project_or_the_release_has_changed() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}\n-- changed\n")).unwrap();
     let error = retry(&company.project("lake", None), 5).unwrap_err();
-    assert!(error.message().starts_with("the project's files, variables or the newest release have changed"), "{error}");
+    assert!(
+        error.message().starts_with("the project's files, variables or the newest release have changed"),
+        "{error}"
+    );
     std::fs::write(&path, text).unwrap();
     assert!(retry(&company.project("lake", None), 5).is_ok());
     company.visit();

@@ -41,7 +41,7 @@ fn rows_become_columns_with_null_where_nothing_is_known() {
 #[test]
 fn every_system_table_has_a_schema_that_an_empty_batch_matches() {
     let names: Vec<&str> = tables().iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["runs", "steps", "sources", "rejects", "tests", "releases"]);
+    assert_eq!(names, ["runs", "steps", "sources", "rejects", "tests", "releases", "deliveries"]);
     assert_eq!(RejectRecord::batch(&[]).unwrap().schema(), RejectRecord::schema());
     assert!(tables().iter().all(|(_, schema)| schema.fields().iter().all(|f| f.is_nullable())));
 }

@@ -128,6 +128,39 @@ fn every_mistake_of_a_delivery_is_reported_at_its_place() {
 }
 
 #[test]
+fn copies_go_to_a_place_of_their_own_and_once() {
+    insta::assert_snapshot!(said(
+        "- folder: sql\n- folder: .git/hooks\n- folder: pipelines/x\n- folder: report-templates\n- folder: ./tests\n- folder: lake/x\n\
+         - folder: copies\n- folder: ./x/../copies/\n- {store: \"s3://bucket/x\"}\n- {store: \"s3://bucket/x/\", when: each_run}\n\
+         - {store: \"s3://\"}\n- {store: \"gs:///x\"}\n\
+         - webhook: {kind: slack, url: \"${U}\"}\n- webhook: {kind: slack, url: \"${U}\"}\n"), @r##"
+        report-templates/a/delivery.yml:1:11: `folder` is `sql`, and `sql` is the project's own [name a folder of its own]
+        report-templates/a/delivery.yml:2:11: `folder` is `.git/hooks`, and `.git` is the project's own [name a folder of its own]
+        report-templates/a/delivery.yml:3:11: `folder` is `pipelines/x`, and `pipelines` is the project's own [name a folder of its own]
+        report-templates/a/delivery.yml:4:11: `folder` is `report-templates`, and `report-templates` is the project's own [name a folder of its own]
+        report-templates/a/delivery.yml:5:11: `folder` is `./tests`, and `tests` is the project's own [name a folder of its own]
+        report-templates/a/delivery.yml:6:11: `folder` is `lake/x`, and `lake` of perennial.yml is there too [name a folder of its own]
+        report-templates/a/delivery.yml:8:3: duplicate delivery, first at report-templates/a/delivery.yml:7:3 [the same pages would go to the same place; remove one of them]
+        report-templates/a/delivery.yml:10:3: duplicate delivery, first at report-templates/a/delivery.yml:9:3 [the same pages would go to the same place; remove one of them]
+        report-templates/a/delivery.yml:11:11: `store` is `s3://`, which names no bucket [write it as `s3://bucket/path`, `gs://bucket/path` or `az://container/path`; a path on this machine is a `folder`]
+        report-templates/a/delivery.yml:12:11: `store` is `gs:///x`, which names no bucket [write it as `s3://bucket/path`, `gs://bucket/path` or `az://container/path`; a path on this machine is a `folder`]
+        report-templates/a/delivery.yml:14:3: duplicate delivery, first at report-templates/a/delivery.yml:13:3 [the same pages would go to the same place; remove one of them]
+        "##);
+    let elsewhere = format!("{PROJECT}reports: /srv/reports\n{MAIL}").replace("lake: lake", "lake: s3://bucket/lake");
+    insta::assert_snapshot!(problems(&[("perennial.yml", &elsewhere), ("report-templates/a/report.md", REPORT),
+        ("report-templates/a/delivery.yml", "- folder: .\n- folder: ..\n")]), @r##"
+        report-templates/a/delivery.yml:1:11: `folder` is `.`, and the project is there [name a folder of its own]
+        report-templates/a/delivery.yml:2:11: `folder` is `..`, and the project is there [name a folder of its own]
+        "##);
+    // Pages of rows differ.
+    let rows = |query: &str| format!("- {{folder: x, for_each: {{query: {query}, parameters: [region]}}}}\n");
+    assert_eq!(read(&format!("- folder: x\n{}{}", rows("SELECT 1"), rows("SELECT 2"))).0.len(), 3);
+    insta::assert_snapshot!(said("- {folder: x, for_each: {query: SELECT 1, parameters: []}}\n"), @r##"
+        report-templates/a/delivery.yml:1:43: `parameters` is empty [name the columns of the query by which the pages differ, and declare them in the header of report.md: `parameters: [region]`]
+        "##);
+}
+
+#[test]
 fn mail_that_cannot_be_sent_is_a_mistake() {
     insta::assert_snapshot!(written(with("notify: [{on: failure, mail: ops@example.com}]\n", REPORT,
         "- mail: a@example.com\n- for_each: {query: SELECT 1, parameters: region, address: email}\n- folder: x\n")), @r##"

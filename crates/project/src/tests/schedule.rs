@@ -285,3 +285,30 @@ fn a_report_waits_for_days_or_working_days() {
         report-templates/a/report.md:3:14: `issue_after` needs a calendar [declare one in perennial.yml: `calendars: {germany: {holidays: [2026-12-25]}}`]
         "##);
 }
+
+#[test]
+fn what_few_people_mean_is_noted() {
+    let notes = |pipeline: &str| {
+        let project = load(&[("perennial.yml", PROJECT), ("pipelines/a.yml", pipeline)]).unwrap();
+        project.notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let often = "pipelines/a.yml:2:1: `finish_by` is one time of the day, and the schedule is due more often; only the last \
+                 run that is due before it has a deadline; `stop_after` is a limit for each run";
+    for schedule in ["0 * * * *", "*/5 2 * * *", "0 2,14 1 * *", "0,30 2 * * MON", "@hourly", "0 8-18 * * FRI#L"] {
+        assert_eq!(notes(&format!("schedule: \"{schedule}\"\nfinish_by: \"07:00\"\n")), often, "{schedule}");
+        assert_eq!(notes(&format!("schedule: \"{schedule}\"\n")), "", "{schedule}");
+    }
+    for schedule in ["0 2 * * *", "59 23 * * *", "0 0 * * *", "30 6 1,15 * *", "0 2 29 2 *", "0 4 ? * MON", "@monthly"]
+    {
+        assert_eq!(notes(&format!("schedule: \"{schedule}\"\nfinish_by: \"07:00\"\n")), "", "{schedule}");
+    }
+    assert_eq!(
+        notes("schedule: \"0 2 29 2 MON\"\n"),
+        "pipelines/a.yml:1:11: the schedule `0 2 29 2 MON` has a day of the month and a weekday; it is due on days that are \
+         one or the other; write `*` for the one that is not meant"
+    );
+    for impossible in ["0W", "32W", "99W", "W", "15W-20", "L-3W"] {
+        let said = pipeline_problems(&format!("schedule: \"0 2 {impossible} * *\"\n"));
+        assert!(said.contains("is not a valid day of the month of a schedule"), "{impossible}: {said}");
+    }
+}

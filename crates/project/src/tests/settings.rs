@@ -167,6 +167,88 @@ fn every_mistake_of_mail_is_reported_at_its_place() {
 }
 
 #[test]
+fn mails_and_metrics_are_written_beside_what_the_project_keeps() {
+    let mail = |folder: &str| said(&format!("mail: {{from: a@example.com, server: \"folder:{folder}\"}}\n"));
+    for (folder, why) in [
+        ("lake/x", "`lake` of perennial.yml is there too"),
+        (".", "`reports` of perennial.yml is there too"),
+        ("reports/../sql/out", "`sql` is the project's own"),
+        (".git", "`.git` is the project's own"),
+    ] {
+        let expected = format!(
+            "perennial.yml:4:37: `server` is `folder:{folder}`, and {why} [write a folder of its own: `folder:outbox`]"
+        );
+        assert_eq!(mail(folder), expected);
+    }
+    for folder in ["outbox", "sqlite", "/srv/outbox", "../outbox"] {
+        assert_eq!(mail(folder), "none");
+    }
+    for (file, why) in [
+        ("perennial.yml", "`perennial.yml` is the project's own"),
+        ("lake/a.prom", "`lake` of perennial.yml is there too"),
+        ("..", "`lake` of perennial.yml is there too"),
+    ] {
+        let said = said(&format!("metrics_file: {file}\n"));
+        assert!(said.starts_with(&format!("perennial.yml:4:15: `metrics_file` is `{file}`, and {why} [")), "{said}");
+    }
+    assert_eq!(said("metrics_file: reports/a.prom\n"), "none");
+}
+
+#[test]
+fn the_file_of_a_secret_is_outside_the_project() {
+    insta::assert_snapshot!(said(
+        "mail: {from: a@example.com, server: \"smtp://mail.example.com\", user: x, password_file: perennial.yml}\n\
+         notify: [{on: failure, webhook: {kind: generic, url_file: url.txt, secret_file: ./keys/../s}}]\nping_file: p\n"), @r##"
+        perennial.yml:4:88: `password_file` names a file in the project [keep the file outside the project, or write `password: ${SMTP_PASSWORD}`]
+        perennial.yml:5:59: `url_file` names a file in the project [keep the file outside the project, or write `url: ${WEBHOOK_URL}`]
+        perennial.yml:5:81: `secret_file` names a file in the project [keep the file outside the project, or write `secret: ${WEBHOOK_SECRET}`]
+        perennial.yml:6:12: `ping_file` names a file in the project [keep the file outside the project, or write `ping: ${HEALTHCHECK_URL}`]
+        "##);
+    assert_eq!(said("ping_file: ../p\n"), "none");
+}
+
+#[test]
+fn what_keeps_mail_from_being_sent_is_noted() {
+    let notes = |keys: &str| {
+        let project = read(&format!("mail: {{from: a@example.com, {keys}}}\n"));
+        let root = format!("{}/", project.root.display());
+        project.notes.iter().map(|note| note.to_string().replace(&root, "")).collect::<Vec<_>>().join("\n")
+    };
+    let smtp = "server: \"smtp://mail.example.com\"";
+    assert_eq!(
+        notes(&format!("{smtp}, ca_file: perennial.yml")),
+        "perennial.yml:4:73: the file perennial.yml of `ca_file` contains no certificate; no mail can be sent before it \
+         holds certificates in PEM format"
+    );
+    let missing = notes(&format!("{smtp}, ca_file: nope.pem"));
+    assert!(
+        missing.starts_with("perennial.yml:4:73: the file nope.pem of `ca_file` cannot be read: No such file"),
+        "{missing}"
+    );
+    // A folder needs none.
+    assert_eq!(notes("server: \"folder:outbox\", ca_file: nope.pem"), "");
+    let login = "server: \"smtp://localhost\", user: x, password: \"${P}\"";
+    assert_eq!(
+        notes(login),
+        "perennial.yml:4:57: the login is sent without encryption, which not every server takes; write `tls: verify` if \
+         the server offers STARTTLS, else `tls: off`"
+    );
+    for quiet in ["tls: off", "tls: verify"] {
+        assert_eq!(notes(&format!("{login}, {quiet}")), "");
+    }
+}
+
+#[test]
+fn addresses_of_notices_have_no_language() {
+    insta::assert_snapshot!(said(
+        "mail: {from: a@example.com, server: \"folder:outbox\", reply_to: \"a@example.com, b@example.com\"}\n\
+         notify: [{on: failure, mail: [{address: a@example.com, language: zh-CN}]}]\n"), @r##"
+        perennial.yml:4:64: `a@example.com, b@example.com` holds several email addresses [`mail` takes a list, `[one@example.com, two@example.com]`; `from`, `reply_to` and `address` take one]
+        perennial.yml:5:31: an entry of `mail` is an address, found a mapping [write `mail: [ops@example.com]`; notices are in English]
+        "##);
+}
+
+#[test]
 fn a_line_break_never_gets_into_a_header() {
     for key in ["from", "reply_to", "list_unsubscribe"] {
         let said = said(&format!("mail: {{{key}: \"a@example.com\\r\\nBcc: b@example.com\"}}\n"));
@@ -183,7 +265,7 @@ fn those_who_are_told_are_read() {
     let project = read(
         "mail: {from: a@example.com, server: \"folder:outbox\"}\nnotify:\n  \
          - {on: [failure, recovery, warning, late_source, deadline, delivery], mail: [ops@example.com, \"王 <wang@example.com>\"]}\n  \
-         - {on: failure, webhook: {kind: dingtalk, url: \"${DING}\", secret_file: s, language: zh-CN}, pipelines: nightly}\n\
+         - {on: failure, webhook: {kind: dingtalk, url: \"${DING}\", secret_file: /run/secrets/s, language: zh-CN}, pipelines: nightly}\n\
          ping: ${HEALTHCHECK_URL}\nkeep: {days: 7, min_releases: 5}\nreports_url: https://reports.example.com/x/\n\
          metrics_file: metrics/perennial.prom\n",
     );
@@ -195,7 +277,7 @@ fn those_who_are_told_are_read() {
     let NotifyTo::Webhook(webhook) = &project.notify[1].to else { panic!() };
     assert_eq!((webhook.kind, webhook.language), (WebhookKind::DingTalk, Some(chinese())));
     assert_eq!(webhook.url.origin(), "environment variable DING");
-    assert_eq!(webhook.secret, Some(Secret::File(project.root.join("s"))));
+    assert_eq!(webhook.secret, Some(Secret::File("/run/secrets/s".into())));
     assert_eq!(project.ping.unwrap().origin(), "environment variable HEALTHCHECK_URL");
     assert_eq!(project.keep, Keep { days: 7, months: 36, failed_days: 3, min_releases: 5 });
     assert_eq!(project.reports_url.as_deref(), Some("https://reports.example.com/x"));
@@ -236,7 +318,7 @@ fn every_mistake_of_who_is_told_and_what_is_kept_is_reported_at_its_place() {
         perennial.yml:12:14: `reports_url` is `ftp://x`: it is not a web address [write it as `https://example.com/path`]
         perennial.yml:13:15: `metrics_file` is `https://example.com/metrics`, which is not a file [write a path such as `metrics/perennial.prom`]
         "##);
-    insta::assert_snapshot!(said("notify: {on: failure}\nkeep: 14\nreports_url: https://a:b@example.com\nping: x\nping_file: y\n"), @r##"
+    insta::assert_snapshot!(said("notify: {on: failure}\nkeep: 14\nreports_url: https://a:b@example.com\nping: x\nping_file: /run/y\n"), @r##"
         perennial.yml:4:9: `notify` must be a list, found a mapping [write each entry as `- {on: [failure], mail: [...]}`]
         perennial.yml:5:7: `keep` must be a mapping, found a single value
         perennial.yml:6:14: `reports_url` contains a user, a password or a query [write the address without them]
