@@ -334,7 +334,7 @@ fn a_damaged_event_keeps_no_other_message_back_and_a_reason_is_said_once() {
     let (ended, waiting, problems) = pass(&[Answer::Later], "2026-10-01T02:00:00Z");
     assert_eq!((ended, waiting, problems.len()), (0, 2, 2), "{problems:?}");
     assert_eq!(problems.iter().filter(|p| p.contains(&id) && p.contains("cannot be read")).count(), 1, "{problems:?}");
-    assert_eq!(problems.iter().filter(|p| p.contains("waits: try again (450)")).count(), 1, "{problems:?}");
+    assert_eq!(problems.iter().filter(|p| p.ends_with("waits: try again")).count(), 1, "{problems:?}");
     // Who asks before the next attempt hears the reason as well.
     let (_, waiting, problems) = pass(&[Answer::Accepts], "2026-10-01T02:01:00Z");
     assert_eq!((waiting, problems.len()), (2, 2), "{problems:?}");
