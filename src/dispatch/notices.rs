@@ -119,7 +119,7 @@ impl Notices<'_> {
     pub async fn see(&self, subject: &Subject<'_>, reason: Option<&Reason>, problems: &mut Problems) -> Result<bool> {
         let has_targets = |on| !self.targets(on, subject.pipeline).is_empty();
         // Who wants to know of the recovery alone is told of it.
-        let recovers = matches!(subject.on, NotifyOn::Failure | NotifyOn::LateSource);
+        let recovers = subject.on == NotifyOn::Failure;
         if !(has_targets(subject.on) || recovers && has_targets(NotifyOn::Recovery)) {
             return Ok(false);
         }
@@ -132,7 +132,9 @@ impl Notices<'_> {
             let notice = self.notice(subject, reason, tell, since);
             // What was not told yet is told by the newer one.
             after.pending.clear();
-            let on = if tell == Tell::Over { NotifyOn::Recovery } else { subject.on };
+            // That a source is fresh again concerns those who were told that it is late.
+            let is_recovery = tell == Tell::Over && subject.on != NotifyOn::LateSource;
+            let on = if is_recovery { NotifyOn::Recovery } else { subject.on };
             after.pending = self.tell(on, subject.pipeline, &notice, problems).await;
         }
         self.remember(&name, &before, after).await?;

@@ -89,7 +89,8 @@ fn rows_are_written_as_they_come() {
     // What was written stays no JSON when the rest fails, and the error is told elsewhere.
     let failing = "SELECT 9223372036853775807 + value AS x FROM generate_series(1, 1500000)";
     let ran = run(["query", failing, "--format", "json", "--project", project.as_str()]).ended(1);
-    assert!(ran.stdout.starts_with("[{\"x\":9223372036853775808}") && !ran.stdout.ends_with("]\n"));
+    // Which rows come first is for the engine to say.
+    assert!(ran.stdout.starts_with("[{\"x\":9223372036") && !ran.stdout.ends_with("]\n"));
     assert!(ran.stderr.contains("does not fit into BIGINT"), "{}", ran.stderr);
     for (format, expected) in [("json", "[]\n"), ("csv", "x\n")] {
         let ran = run(["query", "SELECT 1 AS x WHERE false", "--format", format, "--project", project.as_str()]);
