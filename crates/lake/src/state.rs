@@ -58,7 +58,7 @@ impl Lake {
     pub async fn state_names_below(&self, folder: StateFolder, below: &str) -> Result<Vec<String>> {
         let prefix = folder.path("");
         let found = self.list(folder.path(below).trim_end_matches('/')).await?;
-        // What another process is just writing, or was killed over, is no object yet.
+        // What another process is just writing, or was killed over, is not an object yet.
         let whole = found.into_iter().filter(|(path, _)| !path.ends_with(TEMPORARY));
         let mut names: Vec<String> =
             whole.filter_map(|(path, _)| Some(path.strip_prefix(&prefix)?.to_string())).collect();
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(content, winner.to_string());
         let folder = folder.path().join("_perennial/outbox/2026-10/a");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
-        // What a process that was killed has begun to write is no object.
+        // What a process that was killed has begun to write is not an object.
         std::fs::write(folder.join("3-sent.json.00ff.tmp"), "{").unwrap();
         let names = lake.state_names(StateFolder::Outbox).await.unwrap();
         assert_eq!(names, ["2026-10/a/2-sending.json"]);

@@ -108,7 +108,7 @@ fn server(mail: &Fields, own: OwnPlaces, from: Option<&Address>, lookup: Lookup)
     Some(MailServer::Smtp { host, port, security, login, ca_file, timeout })
 }
 
-/// Notes that no mail can be sent with the certificates of a file. Figures are made without them, so that it is no mistake of
+/// Notes that no mail can be sent with the certificates of a file. Figures are made without them, so that it is not a mistake of
 /// the project: `check` may run on another machine than the night.
 fn check_certificates(document: &Document, path: &Path, span: &Range<usize>) {
     let found = match regular_file::read(path) {
